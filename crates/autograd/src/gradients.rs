@@ -1,0 +1,85 @@
+//! What a backward sweep gives.
+
+use crate::pool::{Deltas, Pooled};
+use crate::{MatrixRef, Param, Real, Var};
+
+/// The gradient of a value with respect to everything it was computed from, parameters and
+/// intermediate variables alike. Owned: it outlives its tape.
+pub struct Gradients<T: Real> {
+    pub(crate) tape: u64,
+    /// Values recorded after the one that was differentiated have no place.
+    pub(crate) len: usize,
+    pub(crate) deltas: Pooled<T, Deltas<T>>,
+}
+
+/// Where a parameter and its gradient lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub id: u64,
+    pub node: u32,
+    pub offset: usize,
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// What a gradient can be asked for: a variable of the same tape, or a parameter.
+pub trait Wrt<T: Real> {
+    #[doc(hidden)]
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str>;
+}
+
+impl<T: Real> Gradients<T> {
+    /// The gradient with respect to a variable or parameter, of its shape. It is zero where the
+    /// differentiated value does not depend on it.
+    ///
+    /// # Panics
+    /// If there is none: the variable is constant, of another tape, or recorded later than the value
+    /// that was differentiated, or the parameter was not recorded. [`get`](Gradients::get) asks first.
+    #[track_caller]
+    pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
+        match x.find(self) {
+            Ok(gradient) => gradient,
+            Err(why) => panic!("no gradient: {why}"),
+        }
+    }
+
+    /// The gradient with respect to a variable or parameter, or `None` where [`wrt`](Gradients::wrt) panics.
+    pub fn get(&self, x: impl Wrt<T>) -> Option<MatrixRef<'_, T>> {
+        x.find(self).ok()
+    }
+}
+
+impl<T: Real> Wrt<T> for Var<'_, T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        if self.tape().id() != grads.tape {
+            return Err("the variable is of another tape");
+        }
+        let node = self.tape().with(|inner| inner.node(self.id));
+        let Some(offset) = node.grad() else {
+            return Err("the variable is constant, or depends on constants only");
+        };
+        if offset + node.len() > grads.len {
+            return Err("the variable was recorded after the value that was differentiated");
+        }
+        Ok(MatrixRef::new(node.shape().0, node.shape().1, &grads.deltas.values[offset..][..node.len()]))
+    }
+}
+
+impl<T: Real> Wrt<T> for &Param<T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        let slots = &grads.deltas.params;
+        match slots.binary_search_by_key(&self.id(), |slot| slot.id) {
+            Ok(k) => {
+                let Slot { offset, rows, cols, .. } = slots[k];
+                Ok(MatrixRef::new(rows, cols, &grads.deltas.values[offset..][..rows * cols]))
+            }
+            Err(_) => Err("the parameter was not recorded before the value that was differentiated"),
+        }
+    }
+}
+
+impl<T: Real> Wrt<T> for &mut Param<T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        (&**self).find(grads)
+    }
+}

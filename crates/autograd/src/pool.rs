@@ -1,0 +1,97 @@
+//! Buffers that outlive the tape that used them, so that a step allocates nothing.
+
+use std::ops::{Deref, DerefMut};
+
+use crate::Real;
+use crate::gradients::Slot;
+use crate::op::Op;
+use crate::tape::Node;
+
+/// Everything of a tape but what it borrows: its values, nodes and terms.
+#[derive(Default)]
+pub(crate) struct Records<T> {
+    pub values: Vec<T>,
+    pub nodes: Vec<Node>,
+    pub terms: Vec<Op<u32>>,
+    pub params: Vec<Slot>,
+    /// How many leaves the last tape borrowed.
+    pub leaves: usize,
+}
+
+/// The buffers of one backward sweep.
+#[derive(Default)]
+pub(crate) struct Deltas<T> {
+    pub values: Vec<T>,
+    pub touched: Vec<bool>,
+    pub params: Vec<Slot>,
+}
+
+/// The buffers of this thread that are free to use.
+pub struct Pool<T> {
+    records: Vec<Records<T>>,
+    deltas: Vec<Deltas<T>>,
+    scratch: Vec<Vec<T>>,
+}
+
+impl<T> Pool<T> {
+    pub(crate) const fn new() -> Self {
+        Pool { records: Vec::new(), deltas: Vec::new(), scratch: Vec::new() }
+    }
+}
+
+/// What a pool lends.
+pub(crate) trait Lent<T>: Default {
+    fn shelf(pool: &mut Pool<T>) -> &mut Vec<Self>;
+}
+
+macro_rules! lent {
+    ($Kind:ty, $shelf:ident) => {
+        impl<T> Lent<T> for $Kind
+        where
+            $Kind: Default,
+        {
+            fn shelf(pool: &mut Pool<T>) -> &mut Vec<Self> {
+                &mut pool.$shelf
+            }
+        }
+    };
+}
+lent!(Records<T>, records);
+lent!(Deltas<T>, deltas);
+lent!(Vec<T>, scratch);
+
+/// A buffer that goes back to its pool when it is dropped.
+///
+/// This type has the `Drop`, and no lifetime: a tape may therefore be borrowed for as long as what
+/// it borrows, and the compiler still lets it end with its scope.
+pub(crate) struct Pooled<T: Real, B: Lent<T>> {
+    buffer: B,
+    _number: std::marker::PhantomData<T>,
+}
+
+impl<T: Real, B: Lent<T>> Pooled<T, B> {
+    pub fn take() -> Self {
+        let buffer = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).pop()).ok().flatten();
+        Pooled { buffer: buffer.unwrap_or_default(), _number: std::marker::PhantomData }
+    }
+}
+
+impl<T: Real, B: Lent<T>> Drop for Pooled<T, B> {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        let _ = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).push(buffer));
+    }
+}
+
+impl<T: Real, B: Lent<T>> Deref for Pooled<T, B> {
+    type Target = B;
+    fn deref(&self) -> &B {
+        &self.buffer
+    }
+}
+
+impl<T: Real, B: Lent<T>> DerefMut for Pooled<T, B> {
+    fn deref_mut(&mut self) -> &mut B {
+        &mut self.buffer
+    }
+}

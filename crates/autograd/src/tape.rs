@@ -1,0 +1,260 @@
+//! Recording: values in one buffer, a node for each, operands before results.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::elementwise::Accum;
+use crate::gradients::Slot;
+use crate::op::Op;
+use crate::pool::{Pooled, Records};
+use crate::run::{Out, run};
+use crate::{Matrix, MatrixRef, Param, Real, Var};
+
+/// A record of a computation: every value, and how it came from earlier ones.
+///
+/// A tape borrows its parameters and data for `'t`, and its variables borrow the tape for as long.
+/// It has no destructor that mentions `'t`: the model may be changed while the tape is in scope, once
+/// no variable is used any more. A recorded tape cannot be moved; it ends with its scope, and its
+/// buffers serve the next one.
+///
+/// ```
+/// use autograd::{Matrix, Tape};
+/// let w = Matrix::from([[1.0, -2.0]]);
+/// let tape = Tape::new();
+/// let w = tape.variable(&w);
+/// let x = tape.constant(Matrix::from([[3.0], [0.5]]));
+/// let y = w.matmul(x).tanh();
+/// let slope = 1.0 - y.item() * y.item();
+/// assert_eq!(y.backward().wrt(w).as_slice(), [3.0 * slope, 0.5 * slope]);
+/// ```
+pub struct Tape<'t, T: Real> {
+    id: u64,
+    inner: RefCell<Inner<'t, T>>,
+}
+
+/// What a leaf is made of: borrowed matrices stay where they are, owned ones are copied to the tape.
+pub enum Leaf<'t, T> {
+    /// A matrix that outlives the tape.
+    Borrowed(MatrixRef<'t, T>),
+    /// A matrix that the tape copies.
+    Owned(Matrix<T>),
+    /// A 1 × 1 matrix.
+    Number(T),
+}
+
+pub(crate) struct Inner<'t, T: Real> {
+    pub records: Pooled<T, Records<T>>,
+    pub leaves: Vec<MatrixRef<'t, T>>,
+    /// How much of the value buffer is in use, and how long the gradient buffer will be.
+    used: usize,
+    pub grads: usize,
+}
+
+/// A value on the tape: its shape, where it lies, where its gradient will lie, where its terms begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    rows: u32,
+    cols: u32,
+    terms: u32,
+    /// The number of the borrowed leaf, or `NONE` for a value in the buffer.
+    leaf: u32,
+    value: usize,
+    grad: usize,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Node {
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows as usize, self.cols as usize)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows as usize * self.cols as usize
+    }
+
+    /// Where its gradient lies; `None` for a constant.
+    pub fn grad(&self) -> Option<usize> {
+        (self.grad != usize::MAX).then_some(self.grad)
+    }
+}
+
+impl<'t, T: Real> Tape<'t, T> {
+    /// An empty tape, on the buffers of an earlier one of this thread if there was one.
+    #[allow(clippy::new_without_default)] // a tape is made to be bound to a name, and ends with it
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut records = Pooled::<T, Records<T>>::take();
+        records.nodes.clear();
+        records.terms.clear();
+        records.params.clear();
+        let leaves = Vec::with_capacity(records.leaves);
+        let inner = Inner { records, leaves, used: 0, grads: 0 };
+        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
+    }
+
+    /// Records a leaf that gets a gradient.
+    pub fn variable(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
+        self.leaf(value.into(), true)
+    }
+
+    /// Records a leaf that gets no gradient: data. Nothing is computed for it in the sweep.
+    pub fn constant(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
+        self.leaf(value.into(), false)
+    }
+
+    /// Records a parameter, or finds it where it was recorded before.
+    pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
+        if let Some(slot) = self.inner.borrow().records.params.iter().find(|slot| slot.id == param.id()) {
+            return Var::new(self, slot.node);
+        }
+        let var = self.variable(param.value());
+        let (rows, cols) = param.value().shape();
+        let slot = Slot { id: param.id(), node: var.id, offset: 0, rows, cols };
+        self.inner.borrow_mut().records.params.push(slot);
+        var
+    }
+
+    /// How many values the tape holds, leaves included.
+    pub fn len(&self) -> usize {
+        self.inner.borrow().records.nodes.len()
+    }
+
+    /// Whether nothing has been recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Inner<'t, T>) -> R) -> R {
+        f(&self.inner.borrow())
+    }
+
+    fn leaf(&'t self, leaf: Leaf<'t, T>, active: bool) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        let (leaf, (rows, cols)) = match &leaf {
+            Leaf::Borrowed(x) => {
+                inner.leaves.push(*x);
+                inner.records.leaves = inner.leaves.len();
+                ((inner.leaves.len() - 1) as u32, x.shape())
+            }
+            Leaf::Owned(x) => {
+                inner.grow(x.as_slice().len()).copy_from_slice(x.as_slice());
+                (NONE, x.shape())
+            }
+            Leaf::Number(x) => {
+                inner.grow(1)[0] = *x;
+                (NONE, (1, 1))
+            }
+        };
+        Var::new(self, inner.push((rows, cols), leaf, active))
+    }
+
+    /// Records a node: the sum of the terms, of which those whose rule reads the value stand alone.
+    pub(crate) fn record(&'t self, shape: (usize, usize), terms: &[Op<u32>]) -> Var<'t, T> {
+        debug_assert!(terms.len() == 1 || terms.iter().all(Op::may_share_node));
+        let inner = &mut *self.inner.borrow_mut();
+        let len = shape.0 * shape.1;
+        inner.grow(len);
+        let start = inner.used - len;
+        let mut active = false;
+        let Records { values, nodes, terms: stored, .. } = &mut *inner.records;
+        let (before, rest) = values.split_at_mut(start);
+        let mut accum = Accum::Replace;
+        for &term in terms {
+            let op = term.map(|id| {
+                let node = &nodes[id as usize];
+                active |= node.grad().is_some();
+                view(node, before, &inner.leaves)
+            });
+            run(op, accum, Out { rows: shape.0, cols: shape.1, data: &mut rest[..len] });
+            accum = Accum::Add;
+        }
+        stored.extend_from_slice(terms);
+        Var::new(self, inner.push(shape, NONE, active))
+    }
+}
+
+impl<'t, T: Real> Inner<'t, T> {
+    /// The next `len` places of the value buffer.
+    fn grow(&mut self, len: usize) -> &mut [T] {
+        let start = self.used;
+        self.used += len;
+        let values = &mut self.records.values;
+        if values.len() < self.used {
+            let room = self.used.max(values.len() + values.len() / 2);
+            values.resize(room, T::default());
+        }
+        &mut values[start..start + len]
+    }
+
+    fn push(&mut self, (rows, cols): (usize, usize), leaf: u32, active: bool) -> u32 {
+        let len = rows * cols;
+        let grad = if active { self.grads } else { usize::MAX };
+        self.grads += if active { len } else { 0 };
+        let value = if leaf == NONE { self.used - len } else { 0 };
+        let id = u32::try_from(self.records.nodes.len()).expect("a tape holds fewer than 2³² values");
+        let terms = self.records.terms.len() as u32;
+        let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
+        self.records.nodes.push(Node { rows: side(rows), cols: side(cols), terms, leaf, value, grad });
+        id
+    }
+
+    pub fn node(&self, id: u32) -> Node {
+        self.records.nodes[id as usize]
+    }
+
+    pub fn view(&self, id: u32) -> MatrixRef<'_, T> {
+        view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
+    }
+
+    /// The terms of a node: none for a leaf.
+    pub fn terms(&self, id: u32) -> &[Op<u32>] {
+        let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
+        &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
+    }
+}
+
+fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &[MatrixRef<'a, T>]) -> MatrixRef<'a, T> {
+    if node.leaf != NONE {
+        return leaves[node.leaf as usize];
+    }
+    let (rows, cols) = node.shape();
+    MatrixRef::new(rows, cols, &values[node.value..node.value + node.len()])
+}
+
+impl<'t, T> From<&'t Matrix<T>> for Leaf<'t, T>
+where
+    T: Copy,
+{
+    fn from(x: &'t Matrix<T>) -> Self {
+        Leaf::Borrowed(x.view())
+    }
+}
+
+impl<'t, T> From<MatrixRef<'t, T>> for Leaf<'t, T> {
+    fn from(x: MatrixRef<'t, T>) -> Self {
+        Leaf::Borrowed(x)
+    }
+}
+
+impl<T> From<Matrix<T>> for Leaf<'_, T> {
+    fn from(x: Matrix<T>) -> Self {
+        Leaf::Owned(x)
+    }
+}
+
+impl From<f32> for Leaf<'_, f32> {
+    fn from(x: f32) -> Self {
+        Leaf::Number(x)
+    }
+}
+
+impl From<f64> for Leaf<'_, f64> {
+    fn from(x: f64) -> Self {
+        Leaf::Number(x)
+    }
+}

@@ -1,0 +1,373 @@
+//! The handle of a value on a tape, and its operators.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use smallvec::SmallVec;
+
+use crate::map::{Binary, Unary};
+use crate::op::{Axis, Op, Trans};
+use crate::tape::Tape;
+use crate::{Matrix, Real};
+
+/// A value on a [`Tape`]: copy it freely, compute with it, differentiate what comes of it.
+///
+/// `+ − × ÷` go entry by entry between equal shapes, with a plain `f64`, or with an operand that is
+/// 1 × 1, m × 1 or 1 × n and is repeated; nothing else is.
+#[derive(Clone, Copy)]
+pub struct Var<'t, T: Real> {
+    tape: &'t Tape<'t, T>,
+    pub(crate) id: u32,
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    pub(crate) fn new(tape: &'t Tape<'t, T>, id: u32) -> Self {
+        Var { tape, id }
+    }
+
+    /// The tape it is recorded on.
+    pub fn tape(self) -> &'t Tape<'t, T> {
+        self.tape
+    }
+
+    /// `(rows, cols)`.
+    pub fn shape(self) -> (usize, usize) {
+        self.tape.with(|inner| inner.node(self.id).shape())
+    }
+
+    /// The number of rows.
+    pub fn rows(self) -> usize {
+        self.shape().0
+    }
+
+    /// The number of columns.
+    pub fn cols(self) -> usize {
+        self.shape().1
+    }
+
+    /// A copy of its value.
+    pub fn value(self) -> Matrix<T> {
+        self.tape.with(|inner| inner.view(self.id).to_owned())
+    }
+
+    /// The number in a 1 × 1 variable.
+    ///
+    /// # Panics
+    /// If the shape is another.
+    #[track_caller]
+    pub fn item(self) -> T {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "item: {m} × {n} is not a single number");
+        self.tape.with(|inner| inner.view(self.id).as_slice()[0])
+    }
+
+    /// Whether it takes part in differentiation: it is, or depends on, a variable or parameter.
+    pub fn needs_gradient(self) -> bool {
+        self.tape.with(|inner| inner.node(self.id).grad().is_some())
+    }
+
+    // ---------------------------------------------------------------- products
+
+    /// A B, of m × k and k × n.
+    ///
+    /// # Panics
+    /// If the inner lengths differ. So do the other products.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul(self, b: Self) -> Self {
+        self.product("matmul", Trans::No, b, Trans::No)
+    }
+
+    /// Aᵀ B, of k × m and k × n.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_tn(self, b: Self) -> Self {
+        self.product("matmul_tn", Trans::Yes, b, Trans::No)
+    }
+
+    /// A Bᵀ, of m × k and n × k.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_nt(self, b: Self) -> Self {
+        self.product("matmul_nt", Trans::No, b, Trans::Yes)
+    }
+
+    /// Aᵀ Bᵀ, of k × m and n × k.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_tt(self, b: Self) -> Self {
+        self.product("matmul_tt", Trans::Yes, b, Trans::Yes)
+    }
+
+    #[track_caller]
+    fn product(self, name: &str, s: Trans, b: Self, t: Trans) -> Self {
+        self.same_tape(name, b);
+        let ((m, k), (l, n)) = (s.shape(self.shape()), t.shape(b.shape()));
+        assert!(k == l, "{name}: the inner lengths of {} and {} differ", dims(self), dims(b));
+        self.tape.record((m, n), &[Op::Matmul(s, self.id, t, b.id)])
+    }
+
+    /// Aᵀ.
+    #[must_use]
+    pub fn t(self) -> Self {
+        let (m, n) = self.shape();
+        self.tape.record((n, m), &[Op::Transpose(self.id)])
+    }
+
+    // ---------------------------------------------------------------- sums
+
+    /// The sum of all entries, 1 × 1.
+    #[must_use]
+    pub fn sum(self) -> Self {
+        self.tape.record((1, 1), &[Op::Add(1.0, self.id)])
+    }
+
+    /// The sum along an axis: 1 × n down the rows, m × 1 along the columns.
+    #[must_use]
+    pub fn sum_over(self, axis: Axis) -> Self {
+        self.tape.record(axis.reduce(self.shape()), &[Op::Add(1.0, self.id)])
+    }
+
+    /// The mean of all entries, 1 × 1; NaN of none.
+    #[must_use]
+    pub fn mean(self) -> Self {
+        let (m, n) = self.shape();
+        self.average((1, 1), m * n)
+    }
+
+    /// The mean along an axis: 1 × n down the rows, m × 1 along the columns; NaN of none.
+    #[must_use]
+    pub fn mean_over(self, axis: Axis) -> Self {
+        let (m, n) = self.shape();
+        self.average(axis.reduce((m, n)), if axis == Axis::Rows { m } else { n })
+    }
+
+    fn average(self, shape: (usize, usize), count: usize) -> Self {
+        let sum = self.tape.record(shape, &[Op::Add(1.0, self.id)]);
+        sum.scale(1.0 / count as f64)
+    }
+
+    /// A 1 × 1, m × 1 or 1 × n variable repeated to m × n.
+    ///
+    /// # Panics
+    /// If the shape is none of these.
+    #[track_caller]
+    #[must_use]
+    pub fn repeat(self, rows: usize, cols: usize) -> Self {
+        let (m, n) = self.shape();
+        let fits = (m == rows || m == 1) && (n == cols || n == 1);
+        assert!(fits, "repeat: {m} × {n} cannot be repeated to {rows} × {cols}");
+        self.repeated((rows, cols))
+    }
+
+    fn repeated(self, shape: (usize, usize)) -> Self {
+        if self.shape() == shape { self } else { self.tape.record(shape, &[Op::Add(1.0, self.id)]) }
+    }
+
+    /// c x.
+    #[must_use]
+    pub fn scale(self, c: f64) -> Self {
+        self.tape.record(self.shape(), &[Op::Add(c, self.id)])
+    }
+
+    /// Zeros of the same shape.
+    pub(crate) fn zero(self) -> Self {
+        self.tape.record(self.shape(), &[Op::Number(0.0)])
+    }
+
+    /// c x + d.
+    fn line(self, c: f64, d: f64) -> Self {
+        self.tape.record(self.shape(), &[Op::Add(c, self.id), Op::Number(d)])
+    }
+
+    // ---------------------------------------------------------------- softmax and its relatives
+
+    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`.
+    #[must_use]
+    pub fn softmax(self, axis: Axis) -> Self {
+        self.tape.record(self.shape(), &[Op::Softmax(axis, self.id)])
+    }
+
+    /// xᵢ − ln Σₖ e^xₖ along an axis, accurate where softmax underflows.
+    #[must_use]
+    pub fn log_softmax(self, axis: Axis) -> Self {
+        self.tape.record(self.shape(), &[Op::LogSoftmax(axis, self.id)])
+    }
+
+    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ of none.
+    #[must_use]
+    pub fn log_sum_exp(self, axis: Axis) -> Self {
+        self.tape.record(axis.reduce(self.shape()), &[Op::LogSumExp(axis, self.id)])
+    }
+
+    /// The cross-entropy −Σᵢ tᵢ ln softmax(x)ᵢ of each column, 1 × n, where `t` holds probabilities.
+    /// With targets that sum to 1, δx = (softmax(x) − t) δy, the lecture's δ = y − t.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    #[must_use]
+    pub fn softmax_cross_entropy(self, t: Self) -> Self {
+        self.same_tape("softmax_cross_entropy", t);
+        assert!(
+            self.shape() == t.shape(),
+            "softmax_cross_entropy: logits {} and targets {} differ in shape",
+            dims(self),
+            dims(t)
+        );
+        let p = self.softmax(Axis::Rows);
+        self.tape.record((1, self.cols()), &[Op::CrossEntropy { x: self.id, t: t.id, p: p.id }])
+    }
+
+    /// The cross-entropy with one right class for each column: −ln softmax(x) at that class, 1 × n.
+    ///
+    /// # Panics
+    /// If there are not as many classes as columns, or one is not below the number of rows.
+    #[track_caller]
+    #[must_use]
+    pub fn softmax_cross_entropy_with_classes(self, classes: &[usize]) -> Self {
+        let (m, n) = self.shape();
+        assert!(
+            classes.len() == n,
+            "softmax_cross_entropy_with_classes: {} classes for logits {m} × {n}: one for each column",
+            classes.len()
+        );
+        let mut t = Matrix::zeros(m, n);
+        for (j, &class) in classes.iter().enumerate() {
+            assert!(
+                class < m,
+                "softmax_cross_entropy_with_classes: class {class} of sample {j} is not below the {m} rows of the logits"
+            );
+            t[(class, j)] = T::from_f64(1.0);
+        }
+        self.softmax_cross_entropy(self.tape.constant(t))
+    }
+
+    // ---------------------------------------------------------------- how the tables record
+
+    pub(crate) fn unary(self, f: Unary) -> Self {
+        self.tape.record(self.shape(), &[Op::Unary(f, self.id)])
+    }
+
+    #[track_caller]
+    pub(crate) fn binary(self, f: Binary, other: Self) -> Self {
+        let shape = self.common_shape(f.name(), other);
+        let (a, b) = (self.repeated(shape), other.repeated(shape));
+        self.tape.record(shape, &[Op::Binary(f, a.id, b.id)])
+    }
+
+    /// a + c b.
+    #[track_caller]
+    fn plus(self, name: &str, c: f64, other: Self) -> Self {
+        let shape = self.common_shape(name, other);
+        self.tape.record(shape, &[Op::Add(1.0, self.id), Op::Add(c, other.id)])
+    }
+
+    /// The one shape rule of all binary operators: equal, or 1 on one side.
+    #[track_caller]
+    fn common_shape(self, name: &str, other: Self) -> (usize, usize) {
+        self.same_tape(name, other);
+        let ((m, n), (p, q)) = (self.shape(), other.shape());
+        let common = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
+        // One operand has the common shape; a column and a row together do not make a matrix.
+        match (common(m, p), common(n, q)) {
+            (Some(r), Some(c)) if (r, c) == (m, n) || (r, c) == (p, q) => (r, c),
+            _ => panic!(
+                "{name}: {m} × {n} and {p} × {q} do not fit: shapes must be equal, or one of them 1 × 1, {m} × 1 or 1 × {n}"
+            ),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn same_tape(self, name: &str, other: Self) {
+        assert!(std::ptr::eq(self.tape, other.tape), "{name}: the variables are of different tapes");
+    }
+}
+
+/// Σ Wₖ Xₖ + b as one node: `affine(&[(w, x)], Some(b))` is W X + b, and
+/// `affine(&[(w, h), (u, x)], Some(b))` the pre-activation of a recurrent layer.
+///
+/// Each W is m × kₖ, each X is kₖ × n, b is m × 1 or any other shape that repeats to m × n.
+///
+/// # Panics
+/// If there is no product, or the shapes do not fit.
+///
+/// ```
+/// use autograd::{Matrix, Tape, affine};
+/// let tape = Tape::new();
+/// let w = tape.variable(Matrix::from([[1.0, 2.0]]));
+/// let x = tape.constant(Matrix::from([[3.0, 5.0], [4.0, 6.0]]));
+/// let b = tape.variable(0.5);
+/// assert_eq!(affine(&[(w, x)], Some(b)).value().as_slice(), [11.5, 17.5]);
+/// ```
+#[track_caller]
+pub fn affine<'t, T: Real>(products: &[(Var<'t, T>, Var<'t, T>)], b: Option<Var<'t, T>>) -> Var<'t, T> {
+    let Some(&(w0, x0)) = products.first() else { panic!("affine: no product") };
+    let (m, n) = (w0.rows(), x0.cols());
+    let mut terms = SmallVec::<[Op<u32>; 4]>::new();
+    if let Some(b) = b {
+        w0.same_tape("affine", b);
+        let (p, q) = b.shape();
+        let fits = (p == m || p == 1) && (q == n || q == 1);
+        assert!(fits, "affine: a bias {p} × {q} cannot be repeated to {m} × {n}");
+        terms.push(Op::Add(1.0, b.id));
+    }
+    for &(w, x) in products {
+        w0.same_tape("affine", w);
+        w0.same_tape("affine", x);
+        let fits = w.cols() == x.rows() && (w.rows(), x.cols()) == (m, n);
+        assert!(fits, "affine: W {} times X {} does not make {m} × {n}", dims(w), dims(x));
+        terms.push(Op::Matmul(Trans::No, w.id, Trans::No, x.id));
+    }
+    w0.tape.record((m, n), &terms)
+}
+
+fn dims<T: Real>(x: Var<'_, T>) -> String {
+    let (m, n) = x.shape();
+    format!("{m} × {n}")
+}
+
+impl<T: Real> fmt::Debug for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{} {:?}", self.id, self.value())
+    }
+}
+
+impl<'t, T: Real> Neg for Var<'t, T> {
+    type Output = Var<'t, T>;
+    fn neg(self) -> Self {
+        self.scale(-1.0)
+    }
+}
+
+/// One operator, between variables and with a plain number on either side.
+macro_rules! operator {
+    ($Op:ident $op:ident, |$a:ident, $b:ident| $vars:expr, |$x:ident, $c:ident| $right:expr, $left:expr) => {
+        impl<'t, T: Real> $Op for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[track_caller]
+            fn $op(self, other: Self) -> Self {
+                let ($a, $b) = (self, other);
+                $vars
+            }
+        }
+        impl<'t, T: Real> $Op<f64> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            fn $op(self, number: f64) -> Self {
+                let ($x, $c) = (self, number);
+                $right
+            }
+        }
+        impl<'t, T: Real> $Op<Var<'t, T>> for f64 {
+            type Output = Var<'t, T>;
+            fn $op(self, var: Var<'t, T>) -> Var<'t, T> {
+                let ($x, $c) = (var, self);
+                $left
+            }
+        }
+    };
+}
+operator!(Add add, |a, b| a.plus("add", 1.0, b), |x, c| x.line(1.0, c), x.line(1.0, c));
+operator!(Sub sub, |a, b| a.plus("sub", -1.0, b), |x, c| x.line(1.0, -c), x.line(-1.0, c));
+operator!(Mul mul, |a, b| a.binary(Binary::Mul, b), |x, c| x.scale(c), x.scale(c));
+operator!(Div div, |a, b| a.binary(Binary::Div, b), |x, c| x.scale(1.0 / c), x.recip().scale(c));

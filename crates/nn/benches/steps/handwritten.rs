@@ -1,0 +1,438 @@
+//! The same training steps without a tape, as one would write them by hand on matrix products and loops.
+//! They are the bar that the recorded steps are measured against.
+//!
+//! Columns are samples. A dense layer is three products, everything else is one pass over a slice:
+//!
+//! ```text
+//! y = W x + b        ∇W = δy xᵀ    ∇b = Σ δy    δx = Wᵀ δy
+//! ```
+//!
+//! Every buffer is allocated once. An activation's buffer holds its δ as soon as the activation is no longer needed.
+
+use autograd::Real;
+use faer::linalg::matmul::matmul;
+use faer::traits::{RealField, math_utils};
+use faer::{Accum, MatMut, MatRef, Par};
+
+use super::workloads::{Activation, Data, LEARNING_RATE, Network, Targets, Workload, data, weights, workload};
+
+/// A training step: forward, mean loss, backward, Adam.
+pub trait Step {
+    /// Updates every parameter and returns the mean loss before the update.
+    fn step(&mut self) -> f64;
+}
+
+/// The handwritten step of a workload, on its weights and data from this seed.
+pub fn build<T: Real + RealField>(name: &str, seed: u64) -> Box<dyn Step> {
+    let workload = workload(name);
+    new(&workload, weights::<T>(&workload, seed), data(&workload, seed), LEARNING_RATE)
+}
+
+fn new<T: Real + RealField>(
+    workload: &Workload,
+    weights: Vec<(usize, usize, Vec<T>)>,
+    data: Data<T>,
+    rate: f64,
+) -> Box<dyn Step> {
+    let mut parameters = weights.into_iter().map(|(rows, _, value)| Parameter::new(rows, value));
+    let mut next = || parameters.next().unwrap();
+    let mut dense = || Dense { w: next(), b: next() };
+    let zeros = |rows: usize| vec![T::default(); rows * workload.batch];
+    let (adam, scratch) = (Adam { rate, steps: 0 }, Vec::new());
+    match workload.network {
+        Network::Mlp { ref sizes, activation } => Box::new(Mlp {
+            layers: sizes[1..].iter().map(|_| dense()).collect(),
+            h: std::iter::once(data.inputs).chain(sizes[1..].iter().map(|&n| zeros(n))).collect(),
+            dh: Vec::new(),
+            targets: data.targets,
+            activation,
+            adam,
+            scratch,
+        }),
+        Network::Residual { width, depth, outputs } => Box::new(Residual {
+            blocks: (0..depth).map(|_| dense()).collect(),
+            head: dense(),
+            h: std::iter::once(data.inputs).chain((0..depth).map(|_| zeros(width))).collect(),
+            z: vec![zeros(width); depth],
+            y: zeros(outputs),
+            dh: zeros(width),
+            targets: data.targets,
+            adam,
+            scratch,
+        }),
+        Network::Recurrent { width, times, outputs, .. } => Box::new(Recurrent {
+            cell: dense(),
+            u: next(),
+            head: Dense { w: next(), b: next() },
+            x: data.inputs,
+            h: zeros(width * times),
+            da: zeros(width * times),
+            y: zeros(outputs),
+            dh: zeros(width),
+            targets: data.targets,
+            adam,
+            scratch,
+        }),
+    }
+}
+
+struct Mlp<T> {
+    layers: Vec<Dense<T>>,
+    activation: Activation,
+    /// The input, and what every layer puts out.
+    h: Vec<Vec<T>>,
+    dh: Vec<T>,
+    targets: Targets<T>,
+    adam: Adam,
+    scratch: Vec<T>,
+}
+
+impl<T: Real + RealField> Step for Mlp<T> {
+    fn step(&mut self) -> f64 {
+        let Mlp { layers, activation, h, dh, targets, adam, scratch } = self;
+        let last = layers.len() - 1;
+        for (i, layer) in layers.iter().enumerate() {
+            let [x, y] = &mut h[i..i + 2] else { unreachable!() };
+            layer.forward(x, y);
+            if i < last {
+                match activation {
+                    Activation::Relu => relu(y),
+                    Activation::Tanh => tanh(y),
+                }
+            }
+        }
+        let loss = loss(&mut h[last + 1], targets);
+        for (i, layer) in layers.iter_mut().enumerate().rev() {
+            let [x, dy] = &mut h[i..i + 2] else { unreachable!() };
+            layer.gradient(dy, x, scratch);
+            if i > 0 {
+                dh.resize(x.len(), T::default());
+                layer.w.pull(dy, Accum::Replace, dh);
+                match activation {
+                    Activation::Relu => relu_slope(x, dh),
+                    Activation::Tanh => tanh_slope(x, dh),
+                }
+            }
+        }
+        adam.update(layers.iter_mut().flat_map(Dense::parameters));
+        loss
+    }
+}
+
+struct Residual<T> {
+    blocks: Vec<Dense<T>>,
+    head: Dense<T>,
+    /// The input, and h + z after every block.
+    h: Vec<Vec<T>>,
+    /// z = tanh(W h + b) of every block.
+    z: Vec<Vec<T>>,
+    y: Vec<T>,
+    dh: Vec<T>,
+    targets: Targets<T>,
+    adam: Adam,
+    scratch: Vec<T>,
+}
+
+impl<T: Real + RealField> Step for Residual<T> {
+    fn step(&mut self) -> f64 {
+        let Residual { blocks, head, h, z, y, dh, targets, adam, scratch } = self;
+        let depth = blocks.len();
+        for (i, block) in blocks.iter().enumerate() {
+            let [x, sum] = &mut h[i..i + 2] else { unreachable!() };
+            block.forward(x, &mut z[i]);
+            tanh_add(&mut z[i], x, sum);
+        }
+        head.forward(&h[depth], y);
+        let loss = loss(y, targets);
+        head.gradient(y, &h[depth], scratch);
+        head.w.pull(y, Accum::Replace, dh);
+        for (i, block) in blocks.iter_mut().enumerate().rev() {
+            let da = &mut z[i];
+            tanh_slope(da, dh);
+            block.gradient(da, &h[i], scratch);
+            if i > 0 {
+                block.w.pull(da, Accum::Add, dh);
+            }
+        }
+        adam.update(blocks.iter_mut().chain([head]).flat_map(Dense::parameters));
+        loss
+    }
+}
+
+struct Recurrent<T> {
+    /// W and b.
+    cell: Dense<T>,
+    u: Parameter<T>,
+    head: Dense<T>,
+    /// Inputs × (batch · times).
+    x: Vec<T>,
+    /// h = tanh(a), width × (batch · times).
+    h: Vec<T>,
+    da: Vec<T>,
+    y: Vec<T>,
+    dh: Vec<T>,
+    targets: Targets<T>,
+    adam: Adam,
+    scratch: Vec<T>,
+}
+
+impl<T: Real + RealField> Step for Recurrent<T> {
+    fn step(&mut self) -> f64 {
+        let Recurrent { cell, u, head, x, h, da, y, dh, targets, adam, scratch } = self;
+        let (n, len) = (dh.len(), h.len());
+        // a = U x + b for all times at once, then aₜ += W hₜ₋₁ and hₜ = tanh(aₜ) in turn.
+        fill_columns(h, &cell.b.value);
+        u.push(x, Accum::Add, h);
+        tanh(&mut h[..n]);
+        for t in (n..len).step_by(n) {
+            let (before, after) = h.split_at_mut(t);
+            cell.w.push(&before[t - n..], Accum::Add, &mut after[..n]);
+            tanh(&mut after[..n]);
+        }
+        let last = &h[len - n..];
+        head.forward(last, y);
+        let loss = loss(y, targets);
+        head.gradient(y, last, scratch);
+        head.w.pull(y, Accum::Replace, dh);
+        // δaₜ = (1 − hₜ²) δhₜ and δhₜ₋₁ = Wᵀ δaₜ in turn, then the gradients for all times at once.
+        for t in (0..len).step_by(n).rev() {
+            let da = &mut da[t..t + n];
+            da.copy_from_slice(&h[t..t + n]);
+            tanh_slope(da, dh);
+            if t > 0 {
+                cell.w.pull(da, Accum::Replace, dh);
+            }
+        }
+        cell.gradient(&da[n..], &h[..len - n], scratch);
+        sum_columns(da, &mut cell.b.gradient);
+        u.gradient(da, x, scratch);
+        adam.update(cell.parameters().into_iter().chain([u]).chain(head.parameters()));
+        loss
+    }
+}
+
+struct Dense<T> {
+    w: Parameter<T>,
+    b: Parameter<T>,
+}
+
+impl<T: Real + RealField> Dense<T> {
+    /// y = W x + b.
+    fn forward(&self, x: &[T], y: &mut [T]) {
+        fill_columns(y, &self.b.value);
+        self.w.push(x, Accum::Add, y);
+    }
+
+    /// ∇W = δy xᵀ, ∇b = Σ δy.
+    fn gradient(&mut self, dy: &[T], x: &[T], scratch: &mut Vec<T>) {
+        self.w.gradient(dy, x, scratch);
+        sum_columns(dy, &mut self.b.gradient);
+    }
+
+    fn parameters(&mut self) -> [&mut Parameter<T>; 2] {
+        [&mut self.w, &mut self.b]
+    }
+}
+
+/// A matrix or a vector, its gradient, and Adam's moments.
+struct Parameter<T> {
+    rows: usize,
+    value: Vec<T>,
+    gradient: Vec<T>,
+    m: Vec<T>,
+    v: Vec<T>,
+}
+
+impl<T: Real + RealField> Parameter<T> {
+    fn new(rows: usize, value: Vec<T>) -> Self {
+        let zeros = vec![T::default(); value.len()];
+        Parameter { rows, value, gradient: zeros.clone(), m: zeros.clone(), v: zeros }
+    }
+
+    fn columns(&self) -> usize {
+        self.value.len() / self.rows
+    }
+
+    /// y = W x, or y += W x.
+    fn push(&self, x: &[T], accum: Accum, y: &mut [T]) {
+        product(y, self.rows, accum, view(&self.value, self.rows), view(x, self.columns()));
+    }
+
+    /// δx = Wᵀ δy, or δx += Wᵀ δy.
+    fn pull(&self, dy: &[T], accum: Accum, dx: &mut [T]) {
+        product(dx, self.columns(), accum, view(&self.value, self.rows).transpose(), view(dy, self.rows));
+    }
+
+    /// ∇W = δy xᵀ.
+    fn gradient(&mut self, dy: &[T], x: &[T], scratch: &mut Vec<T>) {
+        let (rows, columns) = (self.rows, self.columns());
+        if self.value.len() < LARGE {
+            product(&mut self.gradient, rows, Accum::Replace, view(dy, rows), view(x, columns).transpose());
+        } else {
+            transpose(x, columns, scratch);
+            product(&mut self.gradient, rows, Accum::Replace, view(dy, rows), view(scratch, x.len() / columns));
+        }
+    }
+}
+
+/// From this many weights on, ∇W = δy xᵀ is faster with a transposed copy of x.
+const LARGE: usize = 512 * 512;
+
+/// A column-major matrix with this many rows.
+fn view<T>(x: &[T], rows: usize) -> MatRef<'_, T> {
+    MatRef::from_column_major_slice(x, rows, x.len() / rows)
+}
+
+/// y = A B, or y += A B.
+fn product<T: RealField>(y: &mut [T], rows: usize, accum: Accum, a: MatRef<'_, T>, b: MatRef<'_, T>) {
+    let columns = y.len() / rows;
+    let y = MatMut::from_column_major_slice_mut(y, rows, columns);
+    matmul(y, accum, a, b, math_utils::one(), Par::Seq);
+}
+
+/// y = xᵀ, block by block, so that what is read and what is written both stay in cache.
+fn transpose<T: Copy + Default>(x: &[T], rows: usize, y: &mut Vec<T>) {
+    const BLOCK: usize = 16;
+    let columns = x.len() / rows;
+    y.resize(x.len(), T::default());
+    for i in (0..rows).step_by(BLOCK) {
+        for j in (0..columns).step_by(BLOCK) {
+            for r in i..rows.min(i + BLOCK) {
+                let row = &mut y[r * columns..][j..columns.min(j + BLOCK)];
+                for (y, x) in row.iter_mut().zip(x[j * rows + r..].iter().step_by(rows)) {
+                    *y = *x;
+                }
+            }
+        }
+    }
+}
+
+/// Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − η m̂ / (√v̂ + ε),
+/// with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
+struct Adam {
+    rate: f64,
+    steps: i32,
+}
+
+impl Adam {
+    fn update<'a, T: Real + RealField>(&mut self, parameters: impl Iterator<Item = &'a mut Parameter<T>>) {
+        const BETA: (f64, f64) = (0.9, 0.999);
+        self.steps += 1;
+        let real = T::from_f64;
+        let (beta1, beta2, epsilon) = (real(BETA.0), real(BETA.1), real(1e-8));
+        let (rest1, rest2) = (real(1.0 - BETA.0), real(1.0 - BETA.1));
+        let rate = real(self.rate / (1.0 - BETA.0.powi(self.steps)));
+        let root = real((1.0 / (1.0 - BETA.1.powi(self.steps))).sqrt());
+        for Parameter { value, gradient, m, v, .. } in parameters {
+            let moments = m.iter_mut().zip(v);
+            let each = value.iter_mut().zip(gradient).zip(moments);
+            simd(|| {
+                for ((w, g), (m, v)) in each {
+                    *m = flush(beta1 * *m + rest1 * *g);
+                    *v = flush(beta2 * *v + rest2 * (*g * *g));
+                    *w = *w - rate * *m / (math_utils::sqrt(v) * root + epsilon);
+                }
+            });
+        }
+    }
+}
+
+/// Zero in place of a subnormal number.
+#[inline(always)]
+fn flush<T: RealField + Copy>(x: T) -> T {
+    let least = math_utils::min_positive();
+    if x < least && x > -least { math_utils::zero() } else { x }
+}
+
+/// The mean loss of the outputs y, which become δy.
+fn loss<T: Real + RealField>(y: &mut [T], targets: &Targets<T>) -> f64 {
+    match targets {
+        Targets::Classes(t) => softmax_cross_entropy(y, t),
+        Targets::Values(t) => squared_error(y, t),
+    }
+}
+
+/// E = 1/n Σ (ln Σᵢ exp yᵢ − y_t), δy = (softmax y − t) / n.
+fn softmax_cross_entropy<T: Real + RealField>(y: &mut [T], t: &[usize]) -> f64 {
+    let (n, classes) = (t.len() as f64, y.len() / t.len());
+    let mut sum = 0.0;
+    simd(|| {
+        for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
+            let max = y.iter().fold(y[0], |a, &b| if b > a { b } else { a });
+            y.iter_mut().for_each(|y| *y = *y - max);
+            sum -= Real::to_f64(y[t]);
+        }
+        y.iter_mut().for_each(|y| *y = Real::exp(*y));
+        for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
+            let total = y.iter().fold(T::default(), |a, &b| a + b);
+            let scale = T::from_f64(1.0 / (n * Real::to_f64(total)));
+            y.iter_mut().for_each(|y| *y = *y * scale);
+            y[t] = y[t] - T::from_f64(1.0 / n);
+            sum += Real::to_f64(Real::ln(total));
+        }
+    });
+    sum / n
+}
+
+/// E = 1/n Σ (y − t)², δy = 2/n (y − t).
+fn squared_error<T: Real + RealField>(y: &mut [T], t: &[T]) -> f64 {
+    let n = y.len() as f64;
+    let scale = T::from_f64(2.0 / n);
+    let mut sum = 0.0;
+    for (y, &t) in y.iter_mut().zip(t) {
+        let d = *y - t;
+        sum += Real::to_f64(d * d);
+        *y = scale * d;
+    }
+    sum / n
+}
+
+/// y = max(y, 0).
+fn relu<T: Real + RealField>(y: &mut [T]) {
+    simd(|| y.iter_mut().for_each(|y| *y = if *y > T::default() { *y } else { T::default() }));
+}
+
+/// y ← δa for y = max(a, 0): δy where y > 0, else 0.
+fn relu_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
+    simd(|| y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = if *y > T::default() { dy } else { T::default() }));
+}
+
+/// y = tanh(y).
+fn tanh<T: Real + RealField>(y: &mut [T]) {
+    simd(|| y.iter_mut().for_each(|y| *y = Real::tanh(*y)));
+}
+
+/// y ← δa for y = tanh(a): (1 − y²) δy.
+fn tanh_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
+    simd(|| y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = dy - *y * *y * dy));
+}
+
+/// z = tanh(z), y = x + z.
+fn tanh_add<T: Real + RealField>(z: &mut [T], x: &[T], y: &mut [T]) {
+    simd(|| {
+        for ((z, &x), y) in z.iter_mut().zip(x).zip(y) {
+            *z = Real::tanh(*z);
+            *y = x + *z;
+        }
+    });
+}
+
+/// Every column of y is b.
+fn fill_columns<T: Copy>(y: &mut [T], b: &[T]) {
+    y.chunks_exact_mut(b.len()).for_each(|y| y.copy_from_slice(b));
+}
+
+/// b = the sum of y's columns.
+fn sum_columns<T: Real + RealField>(y: &[T], b: &mut [T]) {
+    b.fill(T::default());
+    simd(|| {
+        for y in y.chunks_exact(b.len()) {
+            b.iter_mut().zip(y).for_each(|(b, &y)| *b = *b + y);
+        }
+    });
+}
+
+/// Runs a loop compiled for the vector instructions of this processor.
+fn simd<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
