@@ -13,8 +13,11 @@ mod real;
 mod sweep;
 mod gradients;
 mod functional;
+pub mod check;
 mod pool;
 
+pub use check::check;
+pub use elementwise::vectorised;
 pub use functional::{gradient, value_and_gradient};
 pub use gradients::{Gradients, Wrt};
 pub use map::{Binary, Unary};

@@ -277,16 +277,17 @@ impl<T: Copy + fmt::Display> fmt::Display for Matrix<T> {
     }
 }
 
-impl<T: Copy + fmt::Debug> fmt::Debug for MatrixRef<'_, T> {
+impl<T: fmt::Debug> fmt::Debug for MatrixRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} × {} ", self.rows, self.cols)?;
-        let row = |i| (0..self.cols).map(|j| self[(i, j)]).collect::<Vec<_>>();
+        let row = |i| (0..self.cols).map(|j| &self.data[i + j * self.rows]).collect::<Vec<_>>();
         f.debug_list().entries((0..self.rows).map(row)).finish()
     }
 }
 
-impl<T: Copy + fmt::Debug> fmt::Debug for Matrix<T> {
+impl<T: fmt::Debug> fmt::Debug for Matrix<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.view(), f)
+        let Matrix { rows, cols, data } = self;
+        MatrixRef { rows: *rows, cols: *cols, data }.fmt(f)
     }
 }

@@ -47,7 +47,7 @@ impl<T> Param<T> {
     }
 }
 
-impl<T: Copy + fmt::Debug> fmt::Debug for Param<T> {
+impl<T: fmt::Debug> fmt::Debug for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)
     }
@@ -71,7 +71,7 @@ impl<T: Serialize> Serialize for Param<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Copy> Deserialize<'de> for Param<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Param<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Matrix::deserialize(d).map(Param::new)
     }

@@ -2,9 +2,8 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{MatMut, MatRef, Par};
-use pulp::Arch;
 
-use crate::elementwise::{Accum, fill};
+use crate::elementwise::{Accum, fill, vectorised};
 use crate::op::{Adjoint, Axis, Op, Trans};
 use crate::pool::Pooled;
 use crate::{MatrixRef, Real};
@@ -110,14 +109,17 @@ fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
         }
         return;
     }
+    if y.data.is_empty() {
+        return;
+    }
     if accum == Accum::Replace {
         y.data.fill(T::default());
     }
-    if m == p && q == 1 {
-        return x.chunks_exact(m.max(1)).for_each(|x| fill(y.data, Accum::Add, |i| c * x[i]));
-    }
     if (p, q) == (1, 1) {
         return y.data[0] += c * sum(x);
+    }
+    if m == p && q == 1 {
+        return x.chunks_exact(m.max(1)).for_each(|x| fill(y.data, Accum::Add, |i| c * x[i]));
     }
     for j in 0..n.max(q) {
         let y = &mut y.data[if q == 1 { 0 } else { j } * p..][..p];
@@ -133,7 +135,7 @@ fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
 /// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
 fn sum<T: Real>(x: &[T]) -> T {
     const LANES: usize = 16;
-    Arch::new().dispatch(|| {
+    vectorised(#[inline(always)] || {
         if x.len() > 1024 {
             let (a, b) = x.split_at(x.len() / 2 / LANES * LANES);
             return sum(a) + sum(b);
@@ -215,8 +217,9 @@ impl Groups {
         }
     }
 
-    fn each(&self, f: impl FnMut(usize)) {
-        Arch::new().dispatch(|| (0..self.groups).for_each(f))
+    #[inline(always)]
+    fn each(&self, mut f: impl FnMut(usize)) {
+        vectorised(#[inline(always)] || (0..self.groups).for_each(&mut f))
     }
 
     fn entries(&self, g: usize) -> impl Iterator<Item = usize> + use<> {
@@ -254,7 +257,7 @@ fn softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
         let max = groups.max(g, x);
         groups.entries(g).for_each(|i| y[i] = x[i] - max);
     });
-    Arch::new().dispatch(|| y.iter_mut().for_each(|y| *y = Real::exp(*y)));
+    vectorised(#[inline(always)] || y.iter_mut().for_each(|y| *y = Real::exp(*y)));
     groups.each(|g| {
         let scale = T::from_f64(1.0) / groups.entries(g).map(|i| y[i]).sum::<T>();
         groups.entries(g).for_each(|i| y[i] *= scale);

@@ -111,7 +111,10 @@ fn sweep<T: Real>(inner: &Inner<'_, T>, last: u32, seed: &[T], deltas: &mut Delt
 pub fn grad<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
     let (m, n) = y.shape();
     assert!((m, n) == (1, 1), "grad: {m} × {n} is not a single number: sum it first");
-    xs.iter().for_each(|&x| y.same_tape("grad", x));
+    // Not `for_each`: a panic in a closure would point here, not at the caller.
+    for &x in xs {
+        y.same_tape("grad", x);
+    }
     let tape = y.tape();
     let var = |id| Var::new(tape, id);
 

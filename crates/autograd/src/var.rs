@@ -245,12 +245,19 @@ impl<'t, T: Real> Var<'t, T> {
 
     // ---------------------------------------------------------------- how the tables record
 
-    pub(crate) fn unary(self, f: Unary) -> Self {
+    /// A function of the table by its value: `x.unary(Unary::Tanh)` is `x.tanh()`.
+    #[must_use]
+    pub fn unary(self, f: Unary) -> Self {
         self.tape.record(self.shape(), &[Op::Unary(f, self.id)])
     }
 
+    /// A function of two operands by its value: `a.binary(Binary::Mul, b)` is `a * b`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
     #[track_caller]
-    pub(crate) fn binary(self, f: Binary, other: Self) -> Self {
+    #[must_use]
+    pub fn binary(self, f: Binary, other: Self) -> Self {
         let shape = self.common_shape(f.name(), other);
         let (a, b) = (self.repeated(shape), other.repeated(shape));
         self.tape.record(shape, &[Op::Binary(f, a.id, b.id)])

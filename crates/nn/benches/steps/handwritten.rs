@@ -7,7 +7,8 @@
 //! y = W x + b        ∇W = δy xᵀ    ∇b = Σ δy    δx = Wᵀ δy
 //! ```
 //!
-//! Every buffer is allocated once. An activation's buffer holds its δ as soon as the activation is no longer needed.
+//! Every buffer is allocated once. An activation's buffer holds its δ as soon as the activation is no longer needed,
+//! and a layer is updated as soon as its gradient is known, while that is still in cache.
 
 use autograd::Real;
 use faer::linalg::matmul::matmul;
@@ -15,6 +16,23 @@ use faer::traits::{RealField, math_utils};
 use faer::{Accum, MatMut, MatRef, Par};
 
 use super::workloads::{Activation, Data, LEARNING_RATE, Network, Targets, Workload, data, weights, workload};
+
+/// Runs a loop compiled for the vector instructions of this processor.
+macro_rules! simd {
+    ($loop:expr) => {
+        dispatch(
+            #[inline(always)]
+            || $loop,
+        )
+    };
+}
+
+/// The closure must be inlined into the variant for each instruction set, else it is compiled for none of them.
+/// This takes both the attribute above and, for the closure to be an `FnOnce` and nothing more, the bound here:
+/// without either the softmax takes 17 times as long.
+fn dispatch<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
 
 /// A training step: forward, mean loss, backward, Adam.
 pub trait Step {
@@ -102,6 +120,7 @@ impl<T: Real + RealField> Step for Mlp<T> {
             }
         }
         let loss = loss(&mut h[last + 1], targets);
+        adam.advance();
         for (i, layer) in layers.iter_mut().enumerate().rev() {
             let [x, dy] = &mut h[i..i + 2] else { unreachable!() };
             layer.gradient(dy, x, scratch);
@@ -113,8 +132,8 @@ impl<T: Real + RealField> Step for Mlp<T> {
                     Activation::Tanh => tanh_slope(x, dh),
                 }
             }
+            layer.update(adam);
         }
-        adam.update(layers.iter_mut().flat_map(Dense::parameters));
         loss
     }
 }
@@ -146,6 +165,8 @@ impl<T: Real + RealField> Step for Residual<T> {
         let loss = loss(y, targets);
         head.gradient(y, &h[depth], scratch);
         head.w.pull(y, Accum::Replace, dh);
+        adam.advance();
+        head.update(adam);
         for (i, block) in blocks.iter_mut().enumerate().rev() {
             let da = &mut z[i];
             tanh_slope(da, dh);
@@ -153,8 +174,8 @@ impl<T: Real + RealField> Step for Residual<T> {
             if i > 0 {
                 block.w.pull(da, Accum::Add, dh);
             }
+            block.update(adam);
         }
-        adam.update(blocks.iter_mut().chain([head]).flat_map(Dense::parameters));
         loss
     }
 }
@@ -179,7 +200,7 @@ struct Recurrent<T> {
 impl<T: Real + RealField> Step for Recurrent<T> {
     fn step(&mut self) -> f64 {
         let Recurrent { cell, u, head, x, h, da, y, dh, targets, adam, scratch } = self;
-        let (n, len) = (dh.len(), h.len());
+        let (width, n, len) = (cell.w.rows, dh.len(), h.len());
         // a = U x + b for all times at once, then aₜ += W hₜ₋₁ and hₜ = tanh(aₜ) in turn.
         fill_columns(h, &cell.b.value);
         u.push(x, Accum::Add, h);
@@ -195,18 +216,22 @@ impl<T: Real + RealField> Step for Recurrent<T> {
         head.gradient(y, last, scratch);
         head.w.pull(y, Accum::Replace, dh);
         // δaₜ = (1 − hₜ²) δhₜ and δhₜ₋₁ = Wᵀ δaₜ in turn, then the gradients for all times at once.
+        transpose(&cell.w.value, width, scratch);
         for t in (0..len).step_by(n).rev() {
             let da = &mut da[t..t + n];
             da.copy_from_slice(&h[t..t + n]);
             tanh_slope(da, dh);
             if t > 0 {
-                cell.w.pull(da, Accum::Replace, dh);
+                product(dh, width, Accum::Replace, view(scratch, width), view(da, width));
             }
         }
-        cell.gradient(&da[n..], &h[..len - n], scratch);
+        cell.w.gradient(&da[n..], &h[..len - n], scratch);
         sum_columns(da, &mut cell.b.gradient);
         u.gradient(da, x, scratch);
-        adam.update(cell.parameters().into_iter().chain([u]).chain(head.parameters()));
+        adam.advance();
+        cell.update(adam);
+        adam.update(u);
+        head.update(adam);
         loss
     }
 }
@@ -229,8 +254,9 @@ impl<T: Real + RealField> Dense<T> {
         sum_columns(dy, &mut self.b.gradient);
     }
 
-    fn parameters(&mut self) -> [&mut Parameter<T>; 2] {
-        [&mut self.w, &mut self.b]
+    fn update(&mut self, adam: &Adam) {
+        adam.update(&mut self.w);
+        adam.update(&mut self.b);
     }
 }
 
@@ -275,33 +301,56 @@ impl<T: Real + RealField> Parameter<T> {
     }
 }
 
-/// From this many weights on, ∇W = δy xᵀ is faster with a transposed copy of x.
-const LARGE: usize = 512 * 512;
+/// From this many weights on, ∇W = δy xᵀ is computed with a transposed copy of x. On Zen 4 faer gained 8 % by it at
+/// 4096 × 4096, nothing at 1024 × 1024, and lost 5 to 40 % below that; on another AVX-512 processor it gained up to 100 %.
+const LARGE: usize = 1024 * 1024;
 
 /// A column-major matrix with this many rows.
 fn view<T>(x: &[T], rows: usize) -> MatRef<'_, T> {
     MatRef::from_column_major_slice(x, rows, x.len() / rows)
 }
 
+/// Rows, columns and depth of the parts of a large product: 960 = 10 × 96, the rows of faer's kernel, and a block of
+/// A fits the second-level cache. 1024 × 1024 × 256 went from 94 to 106 Gflop/s so, 4096 × 4096 × 512 from 85 to 95.
+const BLOCK: (usize, usize, usize) = (960, 960, 256);
+
 /// y = A B, or y += A B.
 fn product<T: RealField>(y: &mut [T], rows: usize, accum: Accum, a: MatRef<'_, T>, b: MatRef<'_, T>) {
-    let columns = y.len() / rows;
-    let y = MatMut::from_column_major_slice_mut(y, rows, columns);
-    matmul(y, accum, a, b, math_utils::one(), Par::Seq);
+    let (columns, depth) = (b.ncols(), a.ncols());
+    let mut y = MatMut::from_column_major_slice_mut(y, rows, columns);
+    if rows * columns * depth <= 512 * 512 * 512 {
+        matmul(y, accum, a, b, math_utils::one(), Par::Seq);
+        return;
+    }
+    for j in (0..columns).step_by(BLOCK.1) {
+        for k in (0..depth).step_by(BLOCK.2) {
+            for i in (0..rows).step_by(BLOCK.0) {
+                let (m, n, d) = (BLOCK.0.min(rows - i), BLOCK.1.min(columns - j), BLOCK.2.min(depth - k));
+                let y = y.as_mut().submatrix_mut(i, j, m, n);
+                let accum = if k == 0 { accum } else { Accum::Add };
+                let (a, b) = (a.submatrix(i, k, m, d), b.submatrix(k, j, d, n));
+                matmul(y, accum, a, b, math_utils::one(), Par::Seq);
+            }
+        }
+    }
 }
 
-/// y = xᵀ, block by block, so that what is read and what is written both stay in cache.
+/// y = xᵀ, tile by tile: a line of cache is read or written whole, however far apart the columns are.
 fn transpose<T: Copy + Default>(x: &[T], rows: usize, y: &mut Vec<T>) {
-    const BLOCK: usize = 16;
+    const TILE: usize = 16;
     let columns = x.len() / rows;
     y.resize(x.len(), T::default());
-    for i in (0..rows).step_by(BLOCK) {
-        for j in (0..columns).step_by(BLOCK) {
-            for r in i..rows.min(i + BLOCK) {
-                let row = &mut y[r * columns..][j..columns.min(j + BLOCK)];
-                for (y, x) in row.iter_mut().zip(x[j * rows + r..].iter().step_by(rows)) {
-                    *y = *x;
+    let mut tile = [[T::default(); TILE]; TILE];
+    for i in (0..rows).step_by(TILE) {
+        for j in (0..columns).step_by(TILE) {
+            let (m, n) = (TILE.min(rows - i), TILE.min(columns - j));
+            for (c, x) in x[j * rows..].chunks(rows).take(n).enumerate() {
+                for (r, &x) in x[i..i + m].iter().enumerate() {
+                    tile[r][c] = x;
                 }
+            }
+            for (y, tile) in y[i * columns..].chunks_mut(columns).zip(&tile[..m]) {
+                y[j..j + n].copy_from_slice(&tile[..n]);
             }
         }
     }
@@ -315,25 +364,25 @@ struct Adam {
 }
 
 impl Adam {
-    fn update<'a, T: Real + RealField>(&mut self, parameters: impl Iterator<Item = &'a mut Parameter<T>>) {
-        const BETA: (f64, f64) = (0.9, 0.999);
+    /// Begins the next step t.
+    fn advance(&mut self) {
         self.steps += 1;
+    }
+
+    fn update<T: Real + RealField>(&self, Parameter { value, gradient, m, v, .. }: &mut Parameter<T>) {
+        const BETA: (f64, f64) = (0.9, 0.999);
         let real = T::from_f64;
         let (beta1, beta2, epsilon) = (real(BETA.0), real(BETA.1), real(1e-8));
         let (rest1, rest2) = (real(1.0 - BETA.0), real(1.0 - BETA.1));
         let rate = real(self.rate / (1.0 - BETA.0.powi(self.steps)));
         let root = real((1.0 / (1.0 - BETA.1.powi(self.steps))).sqrt());
-        for Parameter { value, gradient, m, v, .. } in parameters {
-            let moments = m.iter_mut().zip(v);
-            let each = value.iter_mut().zip(gradient).zip(moments);
-            simd(|| {
-                for ((w, g), (m, v)) in each {
-                    *m = flush(beta1 * *m + rest1 * *g);
-                    *v = flush(beta2 * *v + rest2 * (*g * *g));
-                    *w = *w - rate * *m / (math_utils::sqrt(v) * root + epsilon);
-                }
-            });
-        }
+        simd!({
+            for (((w, &mut g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
+                *m = flush(beta1 * *m + rest1 * g);
+                *v = flush(beta2 * *v + rest2 * (g * g));
+                *w -= rate * *m / (math_utils::sqrt(v) * root + epsilon);
+            }
+        });
     }
 }
 
@@ -356,18 +405,18 @@ fn loss<T: Real + RealField>(y: &mut [T], targets: &Targets<T>) -> f64 {
 fn softmax_cross_entropy<T: Real + RealField>(y: &mut [T], t: &[usize]) -> f64 {
     let (n, classes) = (t.len() as f64, y.len() / t.len());
     let mut sum = 0.0;
-    simd(|| {
+    simd!({
         for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
             let max = y.iter().fold(y[0], |a, &b| if b > a { b } else { a });
-            y.iter_mut().for_each(|y| *y = *y - max);
+            y.iter_mut().for_each(|y| *y -= max);
             sum -= Real::to_f64(y[t]);
         }
         y.iter_mut().for_each(|y| *y = Real::exp(*y));
         for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
             let total = y.iter().fold(T::default(), |a, &b| a + b);
             let scale = T::from_f64(1.0 / (n * Real::to_f64(total)));
-            y.iter_mut().for_each(|y| *y = *y * scale);
-            y[t] = y[t] - T::from_f64(1.0 / n);
+            y.iter_mut().for_each(|y| *y *= scale);
+            y[t] -= T::from_f64(1.0 / n);
             sum += Real::to_f64(Real::ln(total));
         }
     });
@@ -389,27 +438,27 @@ fn squared_error<T: Real + RealField>(y: &mut [T], t: &[T]) -> f64 {
 
 /// y = max(y, 0).
 fn relu<T: Real + RealField>(y: &mut [T]) {
-    simd(|| y.iter_mut().for_each(|y| *y = if *y > T::default() { *y } else { T::default() }));
+    simd!(y.iter_mut().for_each(|y| *y = if *y > T::default() { *y } else { T::default() }));
 }
 
 /// y ← δa for y = max(a, 0): δy where y > 0, else 0.
 fn relu_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
-    simd(|| y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = if *y > T::default() { dy } else { T::default() }));
+    simd!(y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = if *y > T::default() { dy } else { T::default() }));
 }
 
 /// y = tanh(y).
 fn tanh<T: Real + RealField>(y: &mut [T]) {
-    simd(|| y.iter_mut().for_each(|y| *y = Real::tanh(*y)));
+    simd!(y.iter_mut().for_each(|y| *y = Real::tanh(*y)));
 }
 
 /// y ← δa for y = tanh(a): (1 − y²) δy.
 fn tanh_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
-    simd(|| y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = dy - *y * *y * dy));
+    simd!(y.iter_mut().zip(dy).for_each(|(y, &dy)| *y = dy - *y * *y * dy));
 }
 
 /// z = tanh(z), y = x + z.
 fn tanh_add<T: Real + RealField>(z: &mut [T], x: &[T], y: &mut [T]) {
-    simd(|| {
+    simd!({
         for ((z, &x), y) in z.iter_mut().zip(x).zip(y) {
             *z = Real::tanh(*z);
             *y = x + *z;
@@ -422,17 +471,21 @@ fn fill_columns<T: Copy>(y: &mut [T], b: &[T]) {
     y.chunks_exact_mut(b.len()).for_each(|y| y.copy_from_slice(b));
 }
 
-/// b = the sum of y's columns.
+/// b = the sum of y's columns; four at a time, for every sum waits for the one before.
 fn sum_columns<T: Real + RealField>(y: &[T], b: &mut [T]) {
+    let rows = b.len();
     b.fill(T::default());
-    simd(|| {
-        for y in y.chunks_exact(b.len()) {
-            b.iter_mut().zip(y).for_each(|(b, &y)| *b = *b + y);
+    simd!({
+        let fours = y.chunks_exact(4 * rows);
+        for y in fours.remainder().chunks_exact(rows) {
+            b.iter_mut().zip(y).for_each(|(b, &y)| *b += y);
+        }
+        for y in fours {
+            let (y, z) = y.split_at(2 * rows);
+            let ((y0, y1), (y2, y3)) = (y.split_at(rows), z.split_at(rows));
+            for ((((b, &y0), &y1), &y2), &y3) in b.iter_mut().zip(y0).zip(y1).zip(y2).zip(y3) {
+                *b += (y0 + y1) + (y2 + y3);
+            }
         }
     });
-}
-
-/// Runs a loop compiled for the vector instructions of this processor.
-fn simd<R>(f: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(f)
 }

@@ -1,0 +1,256 @@
+//! Is this gradient right? One checker, for the rules of this crate and for functions of yours.
+//!
+//! ```
+//! use autograd::{Matrix, check};
+//! let w = Matrix::from([[0.3, -1.2], [0.8, 0.5]]);
+//! let x = Matrix::from([[1.0, 2.0, -0.5], [0.2, -0.7, 1.5]]);
+//! check(|v| v[0].matmul(v[1]).tanh(), &[w, x]); // panics with a report unless every comparison holds
+//! ```
+//!
+//! A gradient that forgets a use of its variable is caught. Here a copy of x enters as a constant, so the
+//! recorded derivative of x² is x and not 2x:
+//!
+//! ```
+//! use autograd::{Matrix, check::{Check, Verdict}};
+//! let report = Check::new().run(|v| v[0] * v[0].tape().constant(v[0].value()), &[Matrix::from([[3.0]])]);
+//! assert_eq!(report.verdict, Verdict::Fail);
+//! assert!(report.to_string().contains("gradient, entry (0, 0) of input 0: analytic"));
+//! ```
+//!
+//! # What is compared
+//!
+//! A function f of matrices x becomes a number E = Σ w ⊙ f(x) with fixed random weights w, no two of them
+//! alike, so that a symmetry of f (a softmax sums to 1) does not hide an entry. Then, where Jᵀw = ∇E, H = ∇²E and
+//! d, u, v are directions with entries ±1:
+//!
+//! | property | left side | right side |
+//! |---|---|---|
+//! | gradient | ⟨∇E, d⟩ from `backward` | differences of E along d |
+//! | second order | ⟨∇⟨∇E, v⟩, d⟩ from `backward` over `grad` | differences of ⟨∇E, v⟩ along d |
+//! | recorded gradient | each entry of `grad` | the same of `backward`, at both orders |
+//! | adjoint | ⟨w, J v⟩, with J v = ∂⟨Jᵀw, v⟩ / ∂w | ⟨Jᵀw, v⟩ |
+//! | symmetry | uᵀ H v | vᵀ H u |
+//!
+//! The first two are numerical, along several random directions and, for inputs that are not too many,
+//! along every entry alone. The last three hold without any step, to rounding.
+//!
+//! # Why the numbers can be trusted
+//!
+//! **Rounding is bounded, not guessed.** To first order a recorded number carries the error
+//! ρ = Σ |δᵢ| c u mᵢ over all entries on its tape: δᵢ its derivative there, u the unit roundoff, mᵢ the
+//! sum of the absolute values that were added up to make the entry, and c how many roundings that took
+//! (Linnainmaa, *BIT* 16, 1976; Higham, *Accuracy and Stability*, §3). So cancellation counts with the size
+//! of what cancelled, and nothing is scaled by the size of a matrix. The step-free properties must hold to the
+//! ρ of their two sides.
+//!
+//! **Differences come with an error.** (E(x + h d) − E(x − h d)) / 2h at h, h/2, h/4, … is extrapolated
+//! to h = 0 (Ridders, *Adv. Eng. Softw.* 4, 1982); the error of an extrapolated value is how far it is from the
+//! two values it was made of, plus what ρ amounts to after division by h, and the value with the
+//! least error is taken.
+//!
+//! **Kinks are seen, not smoothed over.** An evaluation notes the signs of all arguments of functions with a kink
+//! ([`Unary::has_kink`](crate::Unary::has_kink)). Differences between points with other signs than the base
+//! point mean nothing; so do values that are not finite. The step is then made smaller, down to h / 16⁵.
+//!
+//! # When it decides
+//!
+//! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the
+//! largest of |a|, |n| and the length of the vector ∇E ⊙ d whose entries a adds up.
+//!
+//! - **Pass**: |a − n| ≤ tol S, and e + ρ ≤ tol S, so that this means something. Or a and n are both zero:
+//!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the size Σ |δᵢ| c mᵢ of E.
+//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), at the smallest step that decides.
+//! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large.
+//!
+//! The whole fails if one comparison fails. It is inconclusive if, at either order, more than a given
+//! share of the comparisons is, so that no check passes by never deciding.
+//!
+//! # Single precision
+//!
+//! Differences of `f32` values have no digits left. A function that is generic in the number type, a
+//! [`Function`], is run in both at the same inputs, and value and gradient in `f32` must be within
+//! 2 ρ of those in `f64`, where u is that of `f32` and the factor leaves room for terms of higher order:
+//!
+//! ```
+//! use autograd::{Axis, Matrix, check::check_f32, function};
+//! let scores = Matrix::from([[1.0f32, 2.0], [80.0, -3.0]]);
+//! check_f32(&function!(|v| v[0].log_softmax(Axis::Rows)), &[scores]);
+//! ```
+
+mod numeric;
+mod properties;
+mod report;
+mod rounding;
+mod scalar;
+mod shadow;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Borrow;
+
+use crate::{Matrix, Var};
+
+pub use report::{Along, Comparison, Property, Report, Verdict};
+pub use shadow::Function;
+
+/// Checks the derivatives of `f` at `inputs`, to second order and with the settings of [`Check::new`].
+///
+/// # Panics
+/// With a [`Report`] if the verdict is not [`Verdict::Pass`].
+#[track_caller]
+pub fn check(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, inputs: &[impl Borrow<Matrix<f64>>]) {
+    Check::new().run(f, inputs).unwrap();
+}
+
+/// Checks value and gradient of `f` in single precision against those in double precision at the same `inputs`.
+///
+/// # Panics
+/// With a [`Report`] if the verdict is not [`Verdict::Pass`].
+#[track_caller]
+pub fn check_f32(f: &impl Function, inputs: &[impl Borrow<Matrix<f32>>]) {
+    Check::new().run_f32(f, inputs).unwrap();
+}
+
+/// The settings of a check. The same settings, function and inputs give the same report.
+///
+/// ```
+/// use autograd::{Matrix, check::{Check, Verdict}};
+/// let x = Matrix::from([[0.5, -0.25]]);
+/// let report = Check::new().seed(7).directions(8).tolerance(1e-7).run(|v| v[0].relu().sum(), &[x]);
+/// assert_eq!(report.verdict, Verdict::Pass, "{report}");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Check {
+    seed: u64,
+    directions: usize,
+    entries: usize,
+    tolerance: f64,
+    step: f64,
+    order: usize,
+    undecided: f64,
+}
+
+impl Check {
+    /// Seed 0, 4 directions, every entry alone if there are at most 64, relative tolerance 10⁻⁶, first
+    /// step 1/16, second order, at most a tenth undecided.
+    #[allow(clippy::new_without_default)] // the settings above are a choice, not an empty value
+    pub fn new() -> Self {
+        Check { seed: 0, directions: 4, entries: 64, tolerance: 1e-6, step: 1.0 / 16.0, order: 2, undecided: 0.1 }
+    }
+
+    /// From which weights and directions are drawn.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Check { seed, ..self }
+    }
+
+    /// How many random directions are tried.
+    #[must_use]
+    pub fn directions(self, directions: usize) -> Self {
+        Check { directions, ..self }
+    }
+
+    /// Up to how many entries of all inputs together each is also tried alone.
+    #[must_use]
+    pub fn entries(self, entries: usize) -> Self {
+        Check { entries, ..self }
+    }
+
+    /// How large a difference may be, relative to the derivative.
+    #[must_use]
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        Check { tolerance, ..self }
+    }
+
+    /// The first and largest step h. Choose a power of two near a tenth of the distance over which f changes.
+    #[must_use]
+    pub fn step(self, step: f64) -> Self {
+        Check { step, ..self }
+    }
+
+    /// 1 for the gradient, 2 for the gradient's gradient as well.
+    ///
+    /// # Panics
+    /// If it is another number.
+    #[track_caller]
+    #[must_use]
+    pub fn order(self, order: usize) -> Self {
+        assert!(order == 1 || order == 2, "Check::order: {order} is neither 1 nor 2");
+        Check { order, ..self }
+    }
+
+    /// Which share of the comparisons may stay undecided in a check that passes.
+    #[must_use]
+    pub fn undecided(self, share: f64) -> Self {
+        Check { undecided: share, ..self }
+    }
+
+    /// Checks the derivatives of `f` at `inputs`.
+    pub fn run(
+        &self,
+        f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+        inputs: &[impl Borrow<Matrix<f64>>],
+    ) -> Report {
+        let inputs: Vec<Matrix<f64>> = inputs.iter().map(|x| x.borrow().clone()).collect();
+        properties::run(self, &f, &inputs)
+    }
+
+    /// Checks value and gradient of `f` in single precision against those in double precision.
+    pub fn run_f32(&self, f: &impl Function, inputs: &[impl Borrow<Matrix<f32>>]) -> Report {
+        let inputs: Vec<Matrix<f32>> = inputs.iter().map(|x| x.borrow().clone()).collect();
+        shadow::run(self, f, &inputs)
+    }
+}
+
+/// Random numbers of a seed: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn sign(&mut self) -> f64 {
+        if self.next() >> 63 == 0 { 1.0 } else { -1.0 }
+    }
+
+    /// Between 1/2 and 3/2 with either sign, in 24 bits so that `f32` holds it too.
+    fn weights(&mut self, (rows, cols): (usize, usize)) -> Matrix<f64> {
+        let weight = |z: u64| 0.5 + (z >> 41) as f64 / (1u64 << 23) as f64;
+        Matrix::from_fn(rows, cols, |_, _| self.sign() * weight(self.next()))
+    }
+
+    /// ±1 in every entry.
+    fn direction<T: Copy>(&mut self, like: &[Matrix<T>]) -> Vec<Matrix<f64>> {
+        like.iter().map(|x| x.map(|_| self.sign())).collect()
+    }
+}
+
+impl Check {
+    /// The random directions, then the entries alone if they are not too many.
+    fn along<T: Copy>(&self, draw: &mut Draw, inputs: &[Matrix<T>]) -> Vec<(Along, Vec<Matrix<f64>>)> {
+        let count: usize = inputs.iter().map(|x| x.as_slice().len()).sum();
+        // Without an entry there is no direction.
+        let directions = if count == 0 { 0 } else { self.directions };
+        let mut all: Vec<_> = (0..directions).map(|k| (Along::Direction(k), draw.direction(inputs))).collect();
+        if count <= self.entries {
+            let zeros: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(|_| 0.0)).collect();
+            for (input, x) in inputs.iter().enumerate() {
+                for (i, j) in entries(x.shape()) {
+                    let mut unit = zeros.clone();
+                    unit[input][(i, j)] = 1.0;
+                    all.push((Along::Entry { input, at: (i, j) }, unit));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// All places of a matrix, column by column.
+fn entries((rows, cols): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+    (0..cols).flat_map(move |j| (0..rows).map(move |i| (i, j)))
+}

@@ -1,0 +1,164 @@
+//! Differences with an error, and when they decide.
+
+use super::Check;
+use super::report::{Along, Comparison, Property, Verdict};
+use super::rounding::DOUBLE;
+use super::scalar::{Base, Scalar, dot_of};
+use crate::{Matrix, Var};
+
+/// A derivative from differences.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Estimate {
+    pub value: f64,
+    pub error: f64,
+}
+
+/// How many steps h, h/2, h/4, … a table has.
+const LEVELS: i32 = 7;
+/// How often the first step is made 16 times smaller.
+const RETRIES: i32 = 5;
+/// A difference within this many errors may be the error.
+const ERRORS: f64 = 5.0;
+
+const KINK: &str = "every step crosses a kink, or starts on one";
+const DOMAIN: &str = "the value is not finite near the point";
+const NOISE: &str = "the error of the differences is too large to decide";
+
+/// Ridders' extrapolation of central differences D(h) = D + c₂h² + c₄h⁴ + … to h = 0:
+///
+/// ```text
+/// A(i, 0) = D(h/2ⁱ),   A(i, j) = A(i, j−1) + (A(i, j−1) − A(i−1, j−1)) / (4ʲ − 1)
+/// ```
+///
+/// in which A(i, j) is free of the first j powers. Its error is taken as its larger distance to the two
+/// values it comes from, plus the rounding it inherits: a difference has error `noise`/h, and the absolute
+/// coefficients of A(i, j) add up to Π (4ʲ + 1)/(4ʲ − 1) < 2.
+/// Ends when the error is at most `enough`, or higher orders are worse by twice the error.
+pub(super) fn ridders(
+    h: f64,
+    noise: f64,
+    enough: f64,
+    mut difference: impl FnMut(f64) -> Result<f64, &'static str>,
+) -> Result<Estimate, &'static str> {
+    let mut best = Estimate { value: f64::NAN, error: f64::INFINITY };
+    let mut before: Vec<f64> = Vec::new();
+    for i in 0..LEVELS {
+        let h = h * 0.5f64.powi(i);
+        let mut row = vec![difference(h)?];
+        for (j, &coarse) in before.iter().enumerate() {
+            let fine = row[j];
+            let better = fine + (fine - coarse) / (4f64.powi(j as i32 + 1) - 1.0);
+            let error = (better - fine).abs().max((better - coarse).abs()) + 2.0 * noise / h;
+            if error < best.error {
+                best = Estimate { value: better, error };
+            }
+            row.push(better);
+        }
+        let worse = |(a, b): (&f64, &f64)| (a - b).abs() > 2.0 * best.error;
+        if best.error <= enough || (i > 1 && row.last().zip(before.last()).is_some_and(worse)) {
+            break;
+        }
+        before = row;
+    }
+    Ok(best)
+}
+
+impl Check {
+    /// Compares the gradient of a scalar, whose entries carry the error `rounding`, with differences of it.
+    pub(super) fn differences<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
+        &self,
+        property: Property,
+        (scalar, base, rounding): (&Scalar<'_, F>, &Base, f64),
+        inputs: &[Matrix<f64>],
+        (along, direction): (Along, &[Matrix<f64>]),
+    ) -> Comparison {
+        let (analytic, length) = dot_of(&base.buffered, direction);
+        let at = |h: f64| -> Result<f64, &'static str> {
+            let step = |(x, d): (&Matrix<f64>, &Matrix<f64>)| {
+                let mut x = x.clone();
+                x.as_mut_slice().iter_mut().zip(d.as_slice()).for_each(|(x, d)| *x += h * d);
+                x
+            };
+            let moved: Vec<_> = inputs.iter().zip(direction).map(step).collect();
+            let point = scalar.at(&moved);
+            match () {
+                _ if !point.value.is_finite() => Err(DOMAIN),
+                _ if point.branches != base.point.branches => Err(KINK),
+                _ => Ok(point.value),
+            }
+        };
+        let difference = |h: f64| Ok((at(h)? - at(-h)?) / (2.0 * h));
+
+        let side = Side { analytic, length, rounding, size: base.rounding / DOUBLE.unit };
+        let mut reason = NOISE;
+        let mut best: Option<(Verdict, Estimate)> = None;
+        for k in 0..=RETRIES {
+            let h = self.step * 0.0625f64.powi(k);
+            let enough = 1e-3 * self.tolerance * length;
+            match ridders(h, base.rounding, enough, difference) {
+                Err(why) => reason = why,
+                Ok(estimate) => {
+                    let verdict = side.decide(estimate, self.tolerance);
+                    let last = best.map(|(verdict, _)| verdict);
+                    // A smaller step replaces one that did not decide, and confirms or revokes a failure.
+                    if verdict != Verdict::Inconclusive || last.is_none() {
+                        best = Some((verdict, estimate));
+                    }
+                    if verdict == Verdict::Pass || (verdict, last) == (Verdict::Fail, Some(Verdict::Fail)) {
+                        break;
+                    }
+                }
+            }
+        }
+        let none = Estimate { value: f64::NAN, error: f64::INFINITY };
+        let (verdict, estimate) = best.unwrap_or((Verdict::Inconclusive, none));
+        if best.is_some() {
+            reason = NOISE;
+        }
+        Comparison {
+            property,
+            along,
+            analytic,
+            numeric: estimate.value,
+            error: estimate.error + rounding,
+            allowed: self.tolerance * side.scale(estimate),
+            verdict,
+            reason: (verdict == Verdict::Inconclusive).then_some(reason),
+        }
+    }
+}
+
+/// What is known of the analytic derivative.
+struct Side {
+    analytic: f64,
+    /// That of the vector whose entries it adds up.
+    length: f64,
+    /// A bound on its error.
+    rounding: f64,
+    /// The size of what made up the value.
+    size: f64,
+}
+
+impl Side {
+    /// S = max(|a|, |n|, ‖∇E ⊙ d‖).
+    fn scale(&self, numeric: Estimate) -> f64 {
+        self.analytic.abs().max(numeric.value.abs()).max(self.length)
+    }
+
+    /// As the module describes it.
+    fn decide(&self, numeric: Estimate, tolerance: f64) -> Verdict {
+        let Estimate { value, error } = numeric;
+        if !self.analytic.is_finite() {
+            return if error <= tolerance * value.abs() { Verdict::Fail } else { Verdict::Inconclusive };
+        }
+        let (apart, allowed) = ((self.analytic - value).abs(), tolerance * self.scale(numeric));
+        let uncertain = error + self.rounding;
+        let zero = self.analytic.abs() <= self.rounding && value.abs() <= ERRORS * error;
+        match () {
+            _ if apart <= allowed && uncertain <= allowed => Verdict::Pass,
+            _ if zero && error <= 1e-3 * tolerance * self.size => Verdict::Pass,
+            _ if apart > allowed && apart > ERRORS * uncertain => Verdict::Fail,
+            _ => Verdict::Inconclusive,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! How much rounding a recorded number carries, and which branches were taken on the way to it.
+
+use crate::elementwise::Accum;
+use crate::map::{Binary, Unary};
+use crate::op::{Op, pullback};
+use crate::run::{Out, run, run_adjoint};
+use crate::tape::Inner;
+use crate::{Matrix, MatrixRef, Tape, Var};
+
+/// The precision that an error is bounded for.
+#[derive(Clone, Copy)]
+pub(super) struct Format {
+    /// Half the distance from 1 to the next number.
+    pub unit: f64,
+    /// What is lost where a result underflows.
+    pub tiny: f64,
+}
+
+pub(super) const SINGLE: Format = Format { unit: f32::EPSILON as f64 / 2.0, tiny: f32::MIN_POSITIVE as f64 };
+pub(super) const DOUBLE: Format = Format { unit: f64::EPSILON / 2.0, tiny: f64::MIN_POSITIVE };
+
+/// Functions of the table are within 2 ulp, that is 4 units; a power or a fused formula takes a few more.
+const FUNCTION: f64 = 8.0;
+
+/// ρ = Σ |δ| (c u m + tiny) over every entry on the tape that the number `y` came from: to first order a
+/// bound on its error, that of leaves rounded to the format included.
+///
+/// It has a sweep of its own, naive and through constants too: what a constant lost in
+/// rounding reaches `y` although no gradient is kept for it.
+pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> f64 {
+    y.tape().with(|inner| {
+        let mut deltas: Vec<Vec<f64>> = (0..=y.id).map(|id| vec![0.0; inner.node(id).len()]).collect();
+        deltas[y.id as usize].fill(1.0);
+        let mut total = 0.0;
+        for id in (0..=y.id).rev() {
+            let (below, above) = deltas.split_at_mut(id as usize);
+            let delta = &above[0];
+            if delta.iter().all(|&d| d == 0.0) {
+                continue;
+            }
+            let (value, (rows, cols)) = (inner.view(id), inner.node(id).shape());
+            let (c, m) = magnitude(inner, id);
+            total += delta.iter().zip(m).map(|(d, m)| d.abs() * (c * format.unit * m + format.tiny)).sum::<f64>();
+            for &term in inner.terms(id) {
+                let (operands, _) = term.operands();
+                pullback(term.map(|x| inner.view(x)), value, MatrixRef::new(rows, cols, delta), |k, adjoint| {
+                    let (rows, cols) = inner.node(operands[k]).shape();
+                    run_adjoint(adjoint, Accum::Add, Out { rows, cols, data: &mut below[operands[k] as usize] });
+                });
+            }
+        }
+        total
+    })
+}
+
+/// How many roundings an entry of a node takes, and for each entry the absolute values that are added up.
+fn magnitude(inner: &Inner<'_, f64>, id: u32) -> (f64, Vec<f64>) {
+    let (y, terms) = (inner.view(id), inner.terms(id));
+    let mut sum = vec![0.0; y.as_slice().len()];
+    if terms.is_empty() {
+        y.as_slice().iter().zip(&mut sum).for_each(|(y, m)| *m = y.abs());
+        return (1.0, sum);
+    }
+    let mut count = FUNCTION;
+    for &term in terms {
+        let (c, m) = sizes(term.map(|x| inner.view(x)), y);
+        count += 1.0 + c;
+        sum.iter_mut().zip(m).for_each(|(sum, m)| *sum += m.abs());
+    }
+    (count, sum)
+}
+
+/// The same of one term: how many absolute values are added up, and their sum.
+fn sizes(term: Op<MatrixRef<'_, f64>>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>) {
+    let (rows, cols) = y.shape();
+    let value = |term| {
+        let mut data = vec![0.0; rows * cols];
+        run(term, Accum::Replace, Out { rows, cols, data: &mut data });
+        data
+    };
+    let abs = |x: MatrixRef<'_, f64>| x.to_owned().map(f64::abs);
+    let largest = |x: MatrixRef<'_, f64>| x.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+    match term {
+        Op::Add(c, x) => {
+            let summed = x.as_slice().len() / y.as_slice().len().max(1);
+            (summed as f64, value(Op::Add(c, abs(x).view())))
+        }
+        Op::Matmul(s, a, t, b) => {
+            let inner = s.shape(a.shape()).1;
+            (inner as f64, value(Op::Matmul(s, abs(a).view(), t, abs(b).view())))
+        }
+        // max(x, 0) and t x may cancel.
+        Op::Binary(Binary::BceWithLogits, x, t) => {
+            let size = |(&x, &t): (&f64, &f64)| x.abs() * (1.0 + t.abs()) + 1.0;
+            (1.0, x.as_slice().iter().zip(t.as_slice()).map(size).collect())
+        }
+        Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
+        // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
+        Op::Softmax(_, x) => {
+            let spread = 1.0 + (x.as_slice().len() as f64).ln();
+            let size = |&y: &f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
+            (x.as_slice().len() as f64, y.as_slice().iter().map(size).collect())
+        }
+        Op::LogSoftmax(_, x) | Op::LogSumExp(_, x) => {
+            let (len, max) = (x.as_slice().len() as f64, largest(x));
+            (1.0 + len, y.as_slice().iter().map(|y| y.abs() + 2.0 * max + 1.0).collect())
+        }
+        Op::CrossEntropy { x, t, .. } => {
+            let (len, max) = (x.rows() as f64, largest(x));
+            let size = |j| t.col(j).iter().map(|t| t.abs() * (2.0 * max + len.ln() + 1.0)).sum();
+            (1.0 + len, (0..x.cols()).map(size).collect())
+        }
+        _ => (0.0, value(term)),
+    }
+}
+
+/// The signs of all arguments of functions with a kink: points with the same signs lie on one smooth piece.
+pub(super) fn branches(tape: &Tape<'_, f64>) -> Vec<i8> {
+    tape.with(|inner| signs(inner, |x| x))
+}
+
+/// The same of a tape in single precision.
+pub(super) fn branches_f32(tape: &Tape<'_, f32>) -> Vec<i8> {
+    tape.with(|inner| signs(inner, f64::from))
+}
+
+fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec<i8> {
+    let mut signs = Vec::new();
+    for id in 0..inner.records.nodes.len() as u32 {
+        for &term in inner.terms(id) {
+            if let Op::Unary(f, x) = term
+                && f.has_kink()
+            {
+                signs.extend(inner.view(x).as_slice().iter().map(|&x| match number(x) {
+                    x if x > 0.0 => 1,
+                    x if x < 0.0 => -1,
+                    _ => 0,
+                }));
+            }
+        }
+    }
+    signs
+}
+
+/// The largest absolute value on the tape.
+pub(super) fn largest(tape: &Tape<'_, f64>) -> f64 {
+    tape.with(|inner| {
+        let ids = 0..inner.records.nodes.len() as u32;
+        ids.flat_map(|id| inner.view(id).as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()))
+    })
+}
+
+/// Zeros of the shapes of all inputs.
+pub(super) fn zeros(inputs: &[Matrix<f64>]) -> Vec<Matrix<f64>> {
+    inputs.iter().map(|x| x.map(|_| 0.0)).collect()
+}

@@ -1,0 +1,80 @@
+//! The numbers that are differentiated: E = ⟨w, f(x)⟩, ⟨∇E, v⟩, ⟨∇⟨∇E, v⟩, u⟩, and so on.
+
+use super::rounding::{DOUBLE, branches, rounding, zeros};
+use crate::{Matrix, Real, Tape, Var, grad};
+
+/// A number made from the function under test: E for no direction, and for each direction the
+/// derivative along it of the number before.
+pub(super) struct Scalar<'a, F> {
+    pub f: &'a F,
+    pub weights: &'a Matrix<f64>,
+    pub directions: &'a [&'a [Matrix<f64>]],
+}
+
+/// The number at one point, and which smooth piece it lies on.
+pub(super) struct Point {
+    pub value: f64,
+    pub branches: Vec<i8>,
+}
+
+/// The number and its gradient at the base point.
+pub(super) struct Base {
+    pub point: Point,
+    /// From `backward`.
+    pub buffered: Vec<Matrix<f64>>,
+    /// From `grad`.
+    pub recorded: Vec<Matrix<f64>>,
+    /// A bound on the error of the value.
+    pub rounding: f64,
+}
+
+impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Scalar<'_, F> {
+    /// Records the number, from variables for w and x.
+    pub fn record<'t>(&self, tape: &'t Tape<'t, f64>, w: Var<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64> {
+        let mut number = (w * (self.f)(xs)).sum();
+        for direction in self.directions {
+            let direction: Vec<_> = direction.iter().map(|d| tape.constant(d.clone())).collect();
+            number = dot(tape, &grad(number, xs), &direction);
+        }
+        number
+    }
+
+    /// The number at `xs`.
+    pub fn at(&self, xs: &[Matrix<f64>]) -> Point {
+        let tape = Tape::new();
+        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
+        let value = self.record(&tape, tape.constant(self.weights), &vars).item();
+        Point { value, branches: branches(&tape) }
+    }
+
+    /// The number and both its gradients at `xs`.
+    pub fn base(&self, xs: &[Matrix<f64>]) -> Base {
+        let tape = Tape::new();
+        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
+        let number = self.record(&tape, tape.constant(self.weights), &vars);
+        let point = Point { value: number.item(), branches: branches(&tape) };
+        let buffered = backward(number, &vars).unwrap_or_else(|| zeros(xs));
+        let rounding = rounding(number, DOUBLE);
+        let recorded = grad(number, &vars).iter().map(|g| g.value()).collect();
+        Base { point, buffered, recorded, rounding }
+    }
+}
+
+/// The gradients from `backward`, or `None` of a number that depends on constants only.
+pub(super) fn backward<T: Real>(number: Var<'_, T>, xs: &[Var<'_, T>]) -> Option<Vec<Matrix<T>>> {
+    let grads = number.needs_gradient().then(|| number.backward())?;
+    Some(xs.iter().map(|&x| grads.wrt(x).to_owned()).collect())
+}
+
+/// Σₖ ⟨aₖ, bₖ⟩, recorded.
+pub(super) fn dot<'t, T: Real>(tape: &'t Tape<'t, T>, a: &[Var<'t, T>], b: &[Var<'t, T>]) -> Var<'t, T> {
+    let products = a.iter().zip(b).map(|(&a, &b)| (a * b).sum());
+    products.reduce(|sum, x| sum + x).unwrap_or_else(|| tape.constant(Matrix::zeros(1, 1)))
+}
+
+/// Σₖ ⟨aₖ, bₖ⟩ and the length √Σ (aₖ ⊙ bₖ)² of the vector that is added up.
+pub(super) fn dot_of(a: &[Matrix<f64>], b: &[Matrix<f64>]) -> (f64, f64) {
+    let pairs = || a.iter().zip(b).flat_map(|(a, b)| a.as_slice().iter().zip(b.as_slice()));
+    let terms = || pairs().filter(|(_, b)| **b != 0.0).map(|(a, b)| a * b);
+    (terms().sum(), terms().map(|t| t * t).sum::<f64>().sqrt())
+}

@@ -1,0 +1,183 @@
+//! The checker checked: wrong rules are caught, right ones pass, and what cannot be decided is said to be so.
+
+use super::numeric::ridders;
+use super::{Along, Check, Draw, Property, Report, Verdict};
+use crate::{Axis, Matrix, Var, affine};
+
+type V<'t> = Var<'t, f64>;
+
+/// x without its derivative.
+fn stop(x: V<'_>) -> V<'_> {
+    x.tape().constant(x.value())
+}
+
+/// A variable with the value of `value` and the derivative of `slope`.
+fn graft<'t>(value: V<'t>, slope: V<'t>) -> V<'t> {
+    slope + stop(value - slope)
+}
+
+fn inputs(shapes: &[(usize, usize)], seed: u64) -> Vec<Matrix<f64>> {
+    let mut draw = Draw(seed);
+    shapes.iter().map(|&shape| draw.weights(shape)).collect()
+}
+
+fn run(f: impl for<'t> Fn(&[V<'t>]) -> V<'t>, shapes: &[(usize, usize)]) -> Vec<Report> {
+    (0..8).map(|seed| Check::new().seed(seed).run(&f, &inputs(shapes, seed + 100))).collect()
+}
+
+#[track_caller]
+fn passes(f: impl for<'t> Fn(&[V<'t>]) -> V<'t>, shapes: &[(usize, usize)]) {
+    run(f, shapes).iter().for_each(Report::unwrap);
+}
+
+#[track_caller]
+fn fails(f: impl for<'t> Fn(&[V<'t>]) -> V<'t>, shapes: &[(usize, usize)]) {
+    for report in run(f, shapes) {
+        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    }
+}
+
+#[test]
+fn right_graphs_pass() {
+    passes(|x| x[0].matmul(x[1]).tanh(), &[(3, 2), (2, 4)]);
+    passes(|x| (x[0] * x[0] + x[0].matmul(x[0])).sin() - x[0], &[(3, 3)]);
+    passes(
+        |x| affine(&[(x[0], x[1]), (x[2], x[1])], Some(x[3])).softmax(Axis::Cols),
+        &[(2, 3), (3, 4), (2, 3), (2, 1)],
+    );
+    passes(|x| graft(x[0].exp(), x[0].exp()), &[(2, 2)]);
+}
+
+#[test]
+fn a_dropped_use_is_caught() {
+    fails(|x| x[0] * stop(x[0]), &[(2, 3)]);
+    fails(|x| x[0].matmul(stop(x[0])).tanh(), &[(3, 3)]);
+    fails(|x| x[0].tanh() + stop(x[0].sin()), &[(2, 2)]);
+    // A softmax that takes its denominator for a constant.
+    fails(|x| x[0].exp() / stop(x[0].exp().sum_over(Axis::Rows)), &[(3, 2)]);
+}
+
+#[test]
+fn a_wrong_sign_is_caught() {
+    fails(|x| graft(x[0].cos(), -x[0].cos()), &[(2, 3)]);
+    fails(|x| graft(x[0] - x[1], x[0] + x[1]), &[(2, 3), (2, 3)]);
+}
+
+#[test]
+fn a_wrong_factor_is_caught() {
+    fails(|x| graft(x[0].square(), x[0].square().scale(0.5)), &[(2, 3)]);
+    fails(|x| graft(x[0].tanh(), x[0].tanh().scale(2.0)), &[(1, 1)]);
+    // Too little by 10⁻⁵ of it.
+    fails(|x| graft(x[0].tanh(), x[0].tanh().scale(1.0 - 1e-5)), &[(2, 2)]);
+}
+
+#[test]
+fn a_missing_transpose_is_caught() {
+    fails(|x| graft(x[0].matmul(x[1]), x[0].t().matmul(x[1])), &[(3, 3), (3, 3)]);
+    fails(|x| graft(x[0].t().tanh(), x[0].tanh()), &[(2, 2)]);
+}
+
+#[test]
+fn a_wrong_axis_is_caught() {
+    fails(|x| graft(x[0].log_softmax(Axis::Rows), x[0].log_softmax(Axis::Cols)), &[(3, 3)]);
+    fails(|x| graft(x[0].sum_over(Axis::Rows), x[0].sum_over(Axis::Cols).t()), &[(3, 3)]);
+}
+
+#[test]
+fn one_zeroed_entry_is_caught() {
+    fn drop_entry(x: V<'_>) -> V<'_> {
+        let (m, n) = x.shape();
+        let keep = Matrix::from_fn(m, n, |i, j| if (i, j) == (m - 1, 0) { 0.0 } else { 1.0 });
+        graft(x, x * x.tape().constant(keep))
+    }
+    fails(|x| drop_entry(x[0]).sin(), &[(3, 4)]);
+    // Too many entries to try each alone: a random direction sees it.
+    fails(|x| drop_entry(x[0]).sin(), &[(30, 40)]);
+}
+
+#[test]
+fn a_wrong_second_derivative_is_caught() {
+    // 3 x s(x²) − 2 s(x³), where s stops the derivative: value x³ and gradient 3x² are right, the second is 0.
+    fn cube<'t>(x: &[V<'t>]) -> V<'t> {
+        (x[0] * stop(x[0].square())).scale(3.0) - stop(x[0].powi(3).scale(2.0))
+    }
+    let at = [Matrix::from([[0.7]])];
+    let report = Check::new().run(cube, &at);
+    assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    assert!(report.failed.iter().all(|c| c.property == Property::SecondOrder), "{report}");
+    Check::new().order(1).run(cube, &at).unwrap();
+}
+
+#[test]
+fn kinks_pass_away_from_them() {
+    passes(|x| x[0].matmul(x[1]).relu().sum_over(Axis::Rows).abs(), &[(5, 4), (4, 3)]);
+    passes(|x| (x[0].step() * x[0].sin() + x[0].sign() * x[0]).tanh(), &[(4, 5)]);
+    // A kink 10⁻³ away is seen, and the step made smaller.
+    Check::new().run(|x| (x[0] - 0.999).relu() + (x[0] - 1.001).abs(), &[Matrix::from([[1.0]])]).unwrap();
+}
+
+#[test]
+fn a_kink_itself_is_inconclusive() {
+    let report = Check::new().run(|x| x[0].relu(), &[Matrix::from([[0.0]])]);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert!(report.to_string().contains("kink"), "{report}");
+    // One entry in 30 may be.
+    let mut x = inputs(&[(5, 6)], 1).remove(0);
+    x[(2, 3)] = 0.0;
+    let check = Check::new().directions(0);
+    assert_eq!(check.run(|x| x[0].relu(), &[x.clone()]).verdict, Verdict::Pass);
+    assert_eq!(check.undecided(0.0).run(|x| x[0].relu(), &[x]).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn what_has_no_digits_is_inconclusive() {
+    // The derivative is 1, of a value whose neighbours are 2 apart, or of one that is not there.
+    assert_eq!(Check::new().run(|x| x[0] + 1e16, &[Matrix::from([[1.0]])]).verdict, Verdict::Inconclusive);
+    assert_eq!(Check::new().run(|x| x[0].ln(), &[Matrix::from([[-1.0]])]).verdict, Verdict::Inconclusive);
+    assert_eq!(Check::new().run(|x| x[0].sqrt(), &[Matrix::from([[0.0]])]).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_zero_derivative_passes() {
+    // Exactly, and up to rounding: the columns of a softmax sum to 1.
+    passes(|x| x[0].sign(), &[(2, 2)]);
+    passes(|x| x[0].tape().constant(2.0), &[(2, 2)]);
+    passes(|x| x[0].softmax(Axis::Rows).sum_over(Axis::Rows), &[(4, 3)]);
+    passes(|x| x[0] - x[0], &[(2, 2)]);
+}
+
+#[test]
+fn empty_matrices_pass() {
+    passes(|x| x[0].tanh(), &[(0, 3)]);
+    passes(|x| x[0].matmul(x[1]), &[(2, 0), (0, 3)]);
+    passes(|x| x[0].sum_over(Axis::Rows), &[(0, 3)]);
+}
+
+#[test]
+fn a_report_names_the_entry() {
+    let report = Check::new().run(|x| x[0] * stop(x[1]), &inputs(&[(1, 2), (1, 2)], 3));
+    let wrong =
+        |c: &super::Comparison| c.property == Property::Gradient && c.along == Along::Entry { input: 1, at: (0, 1) };
+    assert!(report.failed.iter().any(wrong), "{report}");
+    let blamed = |c: &super::Comparison| matches!(c.along, Along::Entry { input: 0, .. });
+    assert!(!report.failed.iter().any(|c| c.property == Property::Gradient && blamed(c)), "{report}");
+}
+
+#[test]
+fn the_extrapolation_knows_its_error() {
+    let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] = [
+        (f64::exp, f64::exp),
+        (f64::ln, f64::recip),
+        (f64::tan, |x| 1.0 + x.tan().powi(2)),
+        (|x| (20.0 * x).sin(), |x| 20.0 * (20.0 * x).cos()),
+    ];
+    for (f, slope) in functions {
+        for k in 1..=12 {
+            let x = k as f64 / 8.2;
+            let noise = 4.0 * f64::EPSILON * (f(x).abs() + (x * slope(x)).abs());
+            let found = ridders(0.0625, noise, 0.0, |h| Ok((f(x + h) - f(x - h)) / (2.0 * h))).unwrap();
+            assert!((found.value - slope(x)).abs() <= found.error, "{x}: {found:?} for {}", slope(x));
+            assert!(found.error <= 1e-8 * slope(x).abs().max(1.0) || x + 0.07 > 1.5, "{x}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The training steps on the tape, as a user writes them.
+
+use autograd::{Matrix, MatrixRef, Param, Real, Tape, Var, affine};
+use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, Reduction, Residual, State, loss};
+
+use super::handwritten::Step;
+use super::workloads::{self, Data, LEARNING_RATE, Network, Targets, Workload};
+
+/// The step of a workload on the tape, on its weights and data from this seed.
+pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
+    let workload = workloads::workload(name);
+    let data = workloads::data::<T>(&workload, seed);
+    let mut weights = workloads::weights(&workload, seed).into_iter();
+    let mut param = || {
+        let (rows, cols, values) = weights.next().expect("a weight for every parameter");
+        Param::new(Matrix::from_vec(rows, cols, values))
+    };
+    let mut linear = || Linear { weight: param(), bias: Some(param()) };
+    match workload.network {
+        Network::Mlp { ref sizes, activation } => {
+            let activation = match activation {
+                workloads::Activation::Relu => Activation::Relu,
+                workloads::Activation::Tanh => Activation::Tanh,
+            };
+            let layers = sizes[1..].iter().map(|_| linear()).collect();
+            training(Mlp { layers, activation }, data, &workload)
+        }
+        Network::Residual { depth, .. } => {
+            let blocks = (0..depth).map(|_| Residual(TanhLinear(linear()))).collect();
+            training(Deep { blocks, head: linear() }, data, &workload)
+        }
+        Network::Recurrent { .. } => {
+            let cell = linear();
+            training(Recurrent { cell, input: param(), head: Linear { weight: param(), bias: Some(param()) } }, data, &workload)
+        }
+    }
+}
+
+/// tanh(W h + b).
+#[derive(Module)]
+struct TanhLinear<T>(Linear<T>);
+
+impl<T: Real> Layer<T> for TanhLinear<T> {
+    fn forward<'t>(&'t self, h: Var<'t, T>) -> Var<'t, T> {
+        self.0.forward(h).tanh()
+    }
+}
+
+/// Blocks h + tanh(W h + b), then a head.
+#[derive(Module)]
+struct Deep<T> {
+    blocks: Vec<Residual<TanhLinear<T>>>,
+    head: Linear<T>,
+}
+
+/// h ← tanh(W h + U xₜ + b) with the same parameters at every time, then a head.
+#[derive(Module)]
+struct Recurrent<T> {
+    cell: Linear<T>,
+    input: Param<T>,
+    head: Linear<T>,
+}
+
+/// A network as a function of all its inputs, features × columns.
+trait Model<T: Real>: Module<T> {
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T>;
+}
+
+impl<T: Real> Model<T> for Mlp<T> {
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, _: usize) -> Var<'t, T> {
+        self.forward(tape.constant(inputs))
+    }
+}
+
+impl<T: Real> Model<T> for Deep<T> {
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, _: usize) -> Var<'t, T> {
+        self.head.forward(self.blocks.forward(tape.constant(inputs)))
+    }
+}
+
+impl<T: Real> Model<T> for Recurrent<T> {
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T> {
+        let (w, b) = (tape.param(&self.cell.weight), self.cell.bias.as_ref().map(|b| tape.param(b)));
+        let u = tape.param(&self.input);
+        let features = inputs.rows();
+        let mut steps = inputs.as_slice().chunks(features * batch).map(|x| MatrixRef::new(features, batch, x));
+        // The state starts at 0, so the first product with W is none.
+        let first = steps.next().map(|x| affine(&[(u, tape.constant(x))], b).tanh());
+        let h = steps.fold(first, |h, x| h.map(|h| affine(&[(w, h), (u, tape.constant(x))], b).tanh()));
+        self.head.forward(h.expect("a sequence has a first element"))
+    }
+}
+
+struct Training<M, T: Real> {
+    model: M,
+    inputs: Matrix<T>,
+    targets: Targets<T>,
+    batch: usize,
+    adam: Adam,
+    state: State<T>,
+}
+
+fn training<M: Model<T> + 'static, T: Real>(model: M, data: Data<T>, workload: &Workload) -> Box<dyn Step> {
+    let Data { inputs, targets } = data;
+    let columns = match workload.network {
+        Network::Recurrent { times, .. } => workload.batch * times,
+        _ => workload.batch,
+    };
+    let inputs = Matrix::from_vec(inputs.len() / columns, columns, inputs);
+    let adam = Adam::new(LEARNING_RATE);
+    let state = adam.init(&model);
+    Box::new(Training { model, inputs, targets, batch: workload.batch, adam, state })
+}
+
+impl<M: Model<T>, T: Real> Step for Training<M, T> {
+    fn step(&mut self) -> f64 {
+        let tape = Tape::new();
+        let y = self.model.outputs(&tape, self.inputs.view(), self.batch);
+        let loss = match &self.targets {
+            Targets::Classes(classes) => loss::softmax_cross_entropy(y, classes, Reduction::Mean),
+            Targets::Values(t) => {
+                let t = MatrixRef::new(t.len() / self.batch, self.batch, t);
+                loss::mse(y, tape.constant(t), Reduction::Mean)
+            }
+        };
+        let value = loss.item().to_f64();
+        let grads = loss.backward();
+        self.adam.step(&mut self.model, &grads, &mut self.state);
+        value
+    }
+}

@@ -1,0 +1,164 @@
+//! Samples and their targets.
+
+use autograd::Matrix;
+
+/// Samples `x` and what a model is to answer, `t`.
+///
+/// `Y` says what a target is: a class per sample, `Vec<usize>`, or a column of numbers per sample, [`Matrix`].
+/// The fields are plain data, to be replaced freely: `data.x = standardize.apply(&data.x)`.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::data::Dataset;
+///
+/// let x = Matrix::from([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]);
+/// let xor = Dataset::new(x.clone(), vec![0, 1, 1, 0]); // classification
+/// assert_eq!(xor.select(&[3, 1]).t, [0, 1]);
+///
+/// let sum = Dataset::new(x, Matrix::row(&[0.0, 1.0, 1.0, 2.0])); // regression
+/// assert_eq!(sum.select(&[3, 1]).t, Matrix::row(&[2.0, 1.0]));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset<T, Y = Vec<usize>> {
+    /// Features × samples.
+    pub x: Matrix<T>,
+    /// The target of every sample.
+    pub t: Y,
+    /// What the rows of `x` are called; empty if they have no names.
+    pub feature_names: Vec<String>,
+    /// What the classes, or the rows of a target matrix, are called; empty if they have no names.
+    pub target_names: Vec<String>,
+}
+
+/// A target for every sample.
+pub trait Targets {
+    /// The number of samples.
+    fn len(&self) -> usize;
+
+    /// The targets of the samples with the given numbers, in that order.
+    ///
+    /// # Panics
+    /// If a number is not below [`len`](Targets::len).
+    fn select(&self, samples: &[usize]) -> Self;
+
+    /// Whether there are no samples.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One value per sample: its class.
+impl<C: Copy> Targets for Vec<C> {
+    fn len(&self) -> usize {
+        Vec::len(self)
+    }
+
+    #[track_caller]
+    fn select(&self, samples: &[usize]) -> Self {
+        samples.iter().map(|&i| self[i]).collect()
+    }
+}
+
+/// One column per sample: the values to be predicted.
+impl<T: Copy> Targets for Matrix<T> {
+    fn len(&self) -> usize {
+        self.cols()
+    }
+
+    #[track_caller]
+    fn select(&self, samples: &[usize]) -> Self {
+        self.select_cols(samples)
+    }
+}
+
+impl<T: Copy, Y: Targets> Dataset<T, Y> {
+    /// Samples without names for features and targets.
+    ///
+    /// # Panics
+    /// If `x` does not have one column for every target.
+    #[track_caller]
+    pub fn new(x: Matrix<T>, t: Y) -> Self {
+        assert_eq!(x.cols(), t.len(), "Dataset::new: {} samples but {} targets", x.cols(), t.len());
+        Dataset { x, t, feature_names: Vec::new(), target_names: Vec::new() }
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.x.cols()
+    }
+
+    /// Whether there are no samples.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of features.
+    pub fn features(&self) -> usize {
+        self.x.rows()
+    }
+
+    /// The samples with the given numbers, in that order, as a dataset of their own.
+    ///
+    /// # Panics
+    /// If a number is not below [`len`](Dataset::len).
+    #[track_caller]
+    pub fn select(&self, samples: &[usize]) -> Self {
+        let (x, t) = self.batch(samples);
+        Dataset { x, t, feature_names: self.feature_names.clone(), target_names: self.target_names.clone() }
+    }
+
+    /// The samples with the given numbers, in that order: `(x, t)` of a training step.
+    ///
+    /// # Panics
+    /// If a number is not below [`len`](Dataset::len).
+    #[track_caller]
+    pub fn batch(&self, samples: &[usize]) -> (Matrix<T>, Y) {
+        (self.x.select_cols(samples), self.t.select(samples))
+    }
+}
+
+impl<T> Dataset<T> {
+    /// The number of classes: that of their names, or 1 + the largest class where a sample exceeds these.
+    ///
+    /// A class with a name counts even if no sample belongs to it, as in a small test set.
+    pub fn classes(&self) -> usize {
+        self.t.iter().map(|&k| k + 1).max().unwrap_or(0).max(self.target_names.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn classes_without_samples_count() {
+        let mut data = Dataset::new(Matrix::row(&[1.0, 2.0]), vec![0, 2]);
+        assert_eq!(data.classes(), 3);
+        data.target_names = ["a", "b", "c", "d"].map(String::from).to_vec();
+        assert_eq!(data.select(&[0]).classes(), 4);
+        assert_eq!(Dataset::new(Matrix::<f32>::zeros(2, 0), vec![]).classes(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "3 samples but 2 targets")]
+    fn as_many_samples_as_targets() {
+        Dataset::new(Matrix::row(&[1.0, 2.0, 3.0]), vec![0, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn x_and_t_stay_together(n in 1usize..20, picks in prop::collection::vec(any::<prop::sample::Index>(), 0..30)) {
+            let picks: Vec<_> = picks.iter().map(|i| i.index(n)).collect();
+            let x = Matrix::from_fn(2, n, |i, j| (10 * i + 100 * j) as f64);
+            let by_class = Dataset::new(x.clone(), (0..n).collect::<Vec<_>>()).select(&picks);
+            let by_value = Dataset::new(x.clone(), x.clone()).select(&picks);
+            prop_assert_eq!(&by_class.t, &picks);
+            prop_assert_eq!(by_value.x.shape(), (2, picks.len()));
+            prop_assert_eq!(&by_value.x, &by_value.t);
+            for (j, &k) in picks.iter().enumerate() {
+                prop_assert_eq!(by_class.x.col(j), x.col(k));
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Data: reading, splitting, standardizing.
+//!
+//! ```
+//! use nn::data::{Csv, Standardize, minibatches, stratified_split};
+//! use rand::SeedableRng;
+//!
+//! let file = "length,width,kind\n4.9,1.8,oak\n1.4,0.2,elm\n5.1,1.9,oak\n1.3,0.3,elm\n5.0,2.0,oak\n1.5,0.2,elm\n";
+//! let data = Csv::new().from_reader::<f32>(file.as_bytes(), "leaves.csv")?;
+//! assert_eq!((data.features(), data.len()), (2, 6));
+//! assert_eq!(data.target_names, ["elm", "oak"]);
+//!
+//! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! let (train, test) = stratified_split(&data.t, 0.67, &mut rng);
+//! let (mut train, mut test) = (data.select(&train), data.select(&test));
+//!
+//! let standardize = Standardize::fit(&train.x); // the test set has no say in it
+//! train.x = standardize.apply(&train.x);
+//! test.x = standardize.apply(&test.x);
+//!
+//! for batch in minibatches(train.len(), 3, &mut rng) {
+//!     let (x, t) = train.batch(&batch);
+//!     assert_eq!((x.cols(), t.len()), (batch.len(), batch.len()));
+//! }
+//! # Ok::<(), nn::data::CsvError>(())
+//! ```
+
+mod csv;
+mod dataset;
+mod error;
+mod labels;
+mod split;
+mod standardize;
+
+pub use self::csv::{Csv, Header, read_csv};
+pub use self::dataset::{Dataset, Targets};
+pub use self::error::{CsvError, Place};
+pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
+pub use self::standardize::Standardize;

@@ -1,0 +1,192 @@
+//! Features of mean 0 and variance 1.
+
+use autograd::{Matrix, Real};
+use serde::{Deserialize, Serialize};
+
+/// The affine map that gives every feature mean 0 and variance 1 over the samples it was fitted on.
+///
+/// ```text
+/// mean_i = 1/N Σₙ x_in        scale_i² = 1/N Σₙ (x_in − mean_i)²        apply: (x − mean) / scale
+/// ```
+///
+/// A feature that is constant there has nothing to scale by: its scale is 1, and it becomes 0.
+/// Fit it on the training set and apply the same map everywhere else, also after deployment.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::data::Standardize;
+/// let train = Matrix::from([[1.0, 3.0], [7.0, 7.0]]);
+/// let standardize = Standardize::fit(&train);
+/// assert_eq!(standardize.apply(&train), Matrix::from([[-1.0, 1.0], [0.0, 0.0]]));
+/// assert_eq!(standardize.apply(&Matrix::column(&[4.0, 8.0])), Matrix::column(&[2.0, 1.0]));
+/// assert_eq!(standardize.invert(&standardize.apply(&train)), train);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+pub struct Standardize<T> {
+    mean: Vec<T>,
+    scale: Vec<T>,
+}
+
+/// What a file may claim to be such a map, before it is believed.
+#[derive(Deserialize)]
+struct Raw<T> {
+    mean: Vec<T>,
+    scale: Vec<T>,
+}
+
+impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
+    type Error = String;
+    fn try_from(Raw { mean, scale }: Raw<T>) -> Result<Self, String> {
+        if mean.len() != scale.len() {
+            return Err(format!("{} means do not go with {} scales", mean.len(), scale.len()));
+        }
+        let usable = |s: f64| s.is_finite() && s > 0.0;
+        match scale.iter().find(|s| !usable(s.to_f64())) {
+            Some(s) => Err(format!("a scale is positive and finite, but one is {s}")),
+            None => Ok(Standardize { mean, scale }),
+        }
+    }
+}
+
+impl<T: Real> Standardize<T> {
+    /// Mean and scale of the rows of `x`, features × samples, summed in `f64`.
+    ///
+    /// Welford's updates (Technometrics 4, 1962, p. 419), mean += d / n with d = x − mean, are as exact as two
+    /// passes, and leave exactly 0 for the variance of a constant. A NaN makes the mean of its feature NaN.
+    ///
+    /// # Panics
+    /// If `x` has no columns.
+    #[track_caller]
+    pub fn fit(x: &Matrix<T>) -> Self {
+        assert!(x.cols() > 0, "Standardize::fit: {} × 0 has no samples to fit to", x.rows());
+        let mut mean = vec![0.0; x.rows()];
+        let mut squares = vec![0.0; x.rows()];
+        for n in 0..x.cols() {
+            for ((x, mean), squares) in x.col(n).iter().zip(&mut mean).zip(&mut squares) {
+                let d = x.to_f64() - *mean;
+                *mean += d / (n + 1) as f64;
+                *squares += d * (x.to_f64() - *mean);
+            }
+        }
+        let scale = |squares: f64| {
+            let deviation = T::from_f64((squares / x.cols() as f64).sqrt());
+            if deviation.to_f64() > 0.0 { deviation } else { T::from_f64(1.0) }
+        };
+        Standardize {
+            mean: mean.into_iter().map(T::from_f64).collect(),
+            scale: squares.into_iter().map(scale).collect(),
+        }
+    }
+
+    /// (x − mean) / scale, for every column of `x`.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
+        self.each("apply", x, |x, mean, scale| (x - mean) / scale)
+    }
+
+    /// x · scale + mean, for every column of `x`: what [`apply`](Standardize::apply) was given, up to rounding.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn invert(&self, x: &Matrix<T>) -> Matrix<T> {
+        self.each("invert", x, |x, mean, scale| x * scale + mean)
+    }
+
+    /// The mean of every feature.
+    pub fn mean(&self) -> &[T] {
+        &self.mean
+    }
+
+    /// The standard deviation of every feature, or 1 where that is 0.
+    pub fn scale(&self) -> &[T] {
+        &self.scale
+    }
+
+    #[track_caller]
+    fn each(&self, name: &str, x: &Matrix<T>, f: impl Fn(f64, f64, f64) -> f64) -> Matrix<T> {
+        let features = self.mean.len();
+        assert_eq!(x.rows(), features, "Standardize::{name}: fitted to {features} features, given {}", x.rows());
+        Matrix::from_fn(features, x.cols(), |i, j| {
+            T::from_f64(f(x[(i, j)].to_f64(), self.mean[i].to_f64(), self.scale[i].to_f64()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn matrices() -> impl Strategy<Value = Matrix<f64>> {
+        (1usize..5, 1usize..40).prop_flat_map(|(m, n)| {
+            prop::collection::vec(-1e3..1e3, m * n).prop_map(move |data| Matrix::from_vec(m, n, data))
+        })
+    }
+
+    /// Mean and variance of a row, as the definitions say.
+    fn moments(x: &Matrix<f64>, i: usize) -> (f64, f64) {
+        let average = |f: &dyn Fn(f64) -> f64| (0..x.cols()).map(|j| f(x[(i, j)])).sum::<f64>() / x.cols() as f64;
+        let mean = average(&|x| x);
+        (mean, average(&|x| (x - mean).powi(2)))
+    }
+
+    proptest! {
+        #[test]
+        fn mean_0_and_variance_1(x in matrices()) {
+            let y = Standardize::fit(&x).apply(&x);
+            for i in 0..x.rows() {
+                let (mean, variance) = moments(&y, i);
+                let expected = if x.cols() == 1 { 0.0 } else { 1.0 };
+                prop_assert!(mean.abs() < 1e-9 && (variance - expected).abs() < 1e-9, "{mean} {variance}");
+            }
+        }
+
+        #[test]
+        fn inverse(x in matrices()) {
+            let standardize = Standardize::fit(&x);
+            let back = standardize.invert(&standardize.apply(&x));
+            for (a, b) in x.as_slice().iter().zip(back.as_slice()) {
+                prop_assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+        }
+
+        #[test]
+        fn constant_features_become_0(c in any::<f32>().prop_filter("finite", |c| c.is_finite()), n in 1usize..200) {
+            let x = Matrix::full(1, n, c);
+            let standardize = Standardize::fit(&x);
+            prop_assert_eq!((standardize.mean(), standardize.scale()), (&[c][..], &[1.0][..]));
+            prop_assert_eq!(standardize.apply(&x), Matrix::zeros(1, n));
+        }
+
+        #[test]
+        fn a_file_keeps_it(x in matrices()) {
+            let standardize = Standardize::fit(&x.map(|x| x as f32));
+            let text = serde_json::to_string(&standardize).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Standardize<f32>>(&text).unwrap(), standardize);
+        }
+    }
+
+    #[test]
+    fn a_small_spread_far_from_0_survives() {
+        let x = Matrix::row(&[1e9 - 1.0, 1e9 + 1.0]);
+        assert_eq!(Standardize::fit(&x), Standardize { mean: vec![1e9], scale: vec![1.0] });
+    }
+
+    #[test]
+    fn files_are_not_believed() {
+        let error = |text| serde_json::from_str::<Standardize<f32>>(text).unwrap_err().to_string();
+        assert!(error(r#"{"mean":[1,2],"scale":[1]}"#).contains("2 means do not go with 1 scales"));
+        assert!(error(r#"{"mean":[1],"scale":[0]}"#).contains("a scale is positive and finite, but one is 0"));
+    }
+
+    #[test]
+    #[should_panic(expected = "Standardize::apply: fitted to 1 features, given 2")]
+    fn features_must_match() {
+        Standardize::fit(&Matrix::row(&[1.0, 2.0])).apply(&Matrix::column(&[1.0, 2.0]));
+    }
+}

@@ -1,0 +1,50 @@
+//! The fully connected layer.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{Init, Layer, Matrix, Module, Param, Real, Var, affine};
+
+/// a = W x + b for every sample: inputs × batch → outputs × batch.
+///
+/// `weight` is outputs × inputs, `bias` outputs × 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct Linear<T> {
+    /// W, outputs × inputs.
+    pub weight: Param<T>,
+    /// b, outputs × 1, if there is one.
+    pub bias: Option<Param<T>>,
+}
+
+impl<T: Real> Linear<T> {
+    /// A layer with weights drawn as `init` says and biases 0.
+    pub fn new(inputs: usize, outputs: usize, init: Init, rng: &mut impl Rng) -> Self {
+        Linear {
+            weight: Param::new(init.sample(outputs, inputs, rng)),
+            bias: Some(Param::new(Matrix::zeros(outputs, 1))),
+        }
+    }
+
+    /// The same layer without its bias.
+    pub fn without_bias(self) -> Self {
+        Linear { bias: None, ..self }
+    }
+
+    /// How many features a sample has.
+    pub fn inputs(&self) -> usize {
+        self.weight.value().cols()
+    }
+
+    /// How many outputs a sample gets.
+    pub fn outputs(&self) -> usize {
+        self.weight.value().rows()
+    }
+}
+
+impl<T: Real> Layer<T> for Linear<T> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let tape = x.tape();
+        affine(&[(tape.param(&self.weight), x)], self.bias.as_ref().map(|b| tape.param(b)))
+    }
+}

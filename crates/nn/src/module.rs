@@ -1,0 +1,160 @@
+//! A model is plain data: walking its parameters by name.
+
+use std::fmt;
+
+use crate::{Param, Real, Var};
+
+pub use nn_derive::Module;
+
+/// Anything that holds parameters: a layer, a model, a parameter itself.
+///
+/// Derive it: every field is walked in the order of declaration, so nobody lists fields twice, and a
+/// model with a field that is not a `Module` is none either, which is a compile error where it is used as
+/// one: no layer is silently frozen. A field that holds no parameters is marked `#[module(skip)]`.
+///
+/// ```
+/// use nn::{Activation, Init, Layer, Linear, Module, Var};
+/// # use rand::SeedableRng;
+///
+/// #[derive(Module)]
+/// struct Net {
+///     hidden: Linear<f32>,
+///     output: Linear<f32>,
+///     #[module(skip)]
+///     name: String,
+/// }
+///
+/// impl Layer<f32> for Net {
+///     fn forward<'t>(&'t self, x: Var<'t, f32>) -> Var<'t, f32> {
+///         self.output.forward(self.hidden.forward(x).tanh())
+///     }
+/// }
+///
+/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let net = Net {
+///     hidden: Linear::new(2, 8, Init::Xavier, rng),
+///     output: Linear::new(8, 1, Init::Xavier, rng),
+///     name: "xor".into(),
+/// };
+/// let names: Vec<String> = net.named_params().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["hidden.weight", "hidden.bias", "output.weight", "output.bias"]);
+/// assert_eq!(net.count_params(), 2 * 8 + 8 + 8 + 1);
+/// ```
+///
+/// A field of another type is not forgotten, it is an error:
+///
+/// ```compile_fail,E0277
+/// #[derive(nn::Module)]
+/// struct Net {
+///     hidden: nn::Linear<f32>,
+///     scale: Vec<f32>, // not a Param: would never be trained
+/// }
+/// # fn is_module(net: &Net) { nn::Module::<f32>::count_params(net); }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Module`",
+    note = "derive `Module` for it, or mark the field `#[module(skip)]` if it holds no parameters"
+)]
+pub trait Module<T: Real> {
+    /// Calls `f` with the path and a reference of every parameter, in the order of declaration.
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>));
+
+    /// Calls `f` with the path and a mutable reference of every parameter, in the same order.
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>));
+
+    /// Every parameter with its dotted name, such as `layers.0.weight`.
+    fn named_params(&self) -> Vec<(String, &Param<T>)> {
+        let mut all = Vec::new();
+        self.params(&Path::Root, &mut |path, param| all.push((path.to_string(), param)));
+        all
+    }
+
+    /// How many numbers are trained.
+    fn count_params(&self) -> usize {
+        let mut count = 0;
+        self.params(&Path::Root, &mut |_, param| count += param.value().as_slice().len());
+        count
+    }
+}
+
+/// A module that maps a matrix of samples to another: features × batch in, outputs × batch out.
+pub trait Layer<T: Real>: Module<T> {
+    /// Records the layer on the tape of `x`.
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T>;
+}
+
+/// Where a parameter is in a model. It displays as `layers.0.weight`.
+///
+/// ```
+/// use nn::Path;
+/// assert_eq!(Path::Root.field("layers").item(0).field("weight").to_string(), "layers.0.weight");
+/// ```
+#[derive(Clone, Copy)]
+pub enum Path<'p> {
+    /// The model itself.
+    Root,
+    /// A field of what lies at another path.
+    Field(&'p Path<'p>, &'p str),
+    /// An element of what lies at another path.
+    Item(&'p Path<'p>, usize),
+}
+
+impl<'p> Path<'p> {
+    /// The path of a field.
+    pub fn field(&'p self, name: &'p str) -> Path<'p> {
+        Path::Field(self, name)
+    }
+
+    /// The path of an element.
+    pub fn item(&'p self, index: usize) -> Path<'p> {
+        Path::Item(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dot = |f: &mut fmt::Formatter<'_>, parent: &Path<'_>| match parent {
+            Path::Root => Ok(()),
+            _ => write!(f, "{parent}."),
+        };
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(parent, name) => dot(f, parent).and_then(|()| f.write_str(name)),
+            Path::Item(parent, index) => dot(f, parent).and_then(|()| write!(f, "{index}")),
+        }
+    }
+}
+
+impl<T: Real> Module<T> for Param<T> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        f(path, self);
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        f(path, self);
+    }
+}
+
+impl<T: Real, M: Module<T>> Module<T> for Vec<M> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.params(&path.item(i), f));
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        self.iter_mut().enumerate().for_each(|(i, module)| module.params_mut(&path.item(i), f));
+    }
+}
+
+impl<T: Real, M: Module<T>> Module<T> for Option<M> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        self.iter().for_each(|module| module.params(path, f));
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        self.iter_mut().for_each(|module| module.params_mut(path, f));
+    }
+}
+
+/// One layer after the other.
+impl<T: Real, L: Layer<T>> Layer<T> for Vec<L> {
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        self.iter().fold(x, |x, layer| layer.forward(x))
+    }
+}

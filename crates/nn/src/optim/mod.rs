@@ -1,0 +1,129 @@
+//! Optimizers: a struct of hyperparameters and one formula; the state is a value of its own.
+
+mod adam;
+mod rmsprop;
+mod sgd;
+
+use autograd::vectorised;
+use serde::{Deserialize, Serialize};
+
+use crate::{Gradients, Module, Path, Real};
+
+pub use adam::Adam;
+pub use rmsprop::RmsProp;
+pub use sgd::{Momentum, Sgd};
+
+/// A rule that moves parameters along their gradients.
+///
+/// ```
+/// use nn::{Adam, Matrix, Optimizer, Param, Tape};
+/// let mut w = Param::new(Matrix::from([[1.0]]));
+/// let adam = Adam::new(0.1);
+/// let mut state = adam.init(&w);
+/// for _ in 0..200 {
+///     let tape = Tape::new();
+///     let grads = (tape.param(&w) - 3.0).square().backward();
+///     adam.step(&mut w, &grads, &mut state);
+/// }
+/// assert!((w.value()[(0, 0)] - 3.0f64).abs() < 1e-2);
+/// ```
+pub trait Optimizer<T: Real> {
+    /// How many running averages each entry of a parameter has.
+    fn moments(&self) -> usize;
+
+    /// The update of one parameter at step `k` = 1, 2, …: entries `w`, gradient `g`, and its moments.
+    fn update(&self, k: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]);
+
+    /// The state before the first step: all moments 0.
+    fn init(&self, model: &dyn Module<T>) -> State<T> {
+        let mut params = Vec::new();
+        model.params(&Path::Root, &mut |path, param| {
+            let zeros = vec![T::default(); param.value().as_slice().len()];
+            params.push(ParamState { name: path.to_string(), moments: vec![zeros; self.moments()] });
+        });
+        State { steps: 0, params }
+    }
+
+    /// One step: updates every parameter of the model by its gradient.
+    ///
+    /// # Panics
+    /// If the state is of another model or optimizer, or a parameter was not recorded on the tape
+    /// whose gradients these are: it would silently never be trained.
+    #[track_caller]
+    fn step(&self, model: &mut dyn Module<T>, grads: &Gradients<T>, state: &mut State<T>) {
+        state.steps += 1;
+        let k = state.steps;
+        let mut states = state.params.iter_mut();
+        model.params_mut(&Path::Root, &mut |path, param| {
+            let Some(state) = states.next() else { panic!("step: the state has no place for parameter `{path}`") };
+            let Some(g) = grads.get(&*param) else {
+                panic!("step: parameter `{path}` has no gradient: it was not recorded before the loss")
+            };
+            let w = param.value_mut().as_mut_slice();
+            let fits = state.moments.len() == self.moments() && state.moments.iter().all(|m| m.len() == w.len());
+            assert!(fits, "step: the state of `{}` is not that of parameter `{path}` for this optimizer", state.name);
+            self.update(k, w, g.as_slice(), &mut state.moments);
+        });
+        assert!(states.next().is_none(), "step: the state is of a model with more parameters");
+    }
+}
+
+/// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub struct State<T> {
+    /// How many steps were made.
+    pub steps: u64,
+    params: Vec<ParamState<T>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+struct ParamState<T> {
+    name: String,
+    moments: Vec<Vec<T>>,
+}
+
+/// Applies `rule(w, g, moments) = (w, moments)` to every entry, in vector code. A moment that has decayed to
+/// a subnormal number becomes 0: it changes no weight, and would slow every later step.
+#[inline(always)]
+fn each<T: Real, const N: usize>(
+    w: &mut [T],
+    g: &[T],
+    moments: &mut [Vec<T>],
+    rule: impl Fn(T, T, [T; N]) -> (T, [T; N]),
+) {
+    let n = w.len();
+    let g = &g[..n];
+    let mut moments = moments.iter_mut();
+    let mut moments: [&mut [T]; N] = std::array::from_fn(|_| &mut moments.next().expect("one for each")[..n]);
+    // Blocks of a fixed length leave no bounds to check, for any number of moments.
+    const BLOCK: usize = 64;
+    vectorised(
+        #[inline(always)]
+        || {
+            for start in (0..n).step_by(BLOCK) {
+                let range = start..(start + BLOCK).min(n);
+                let len = range.len();
+                let load = |from: &[T]| {
+                    let mut block = [T::default(); BLOCK];
+                    block[..len].copy_from_slice(from);
+                    block
+                };
+                let (mut ws, gs) = (load(&w[range.clone()]), load(&g[range.clone()]));
+                let mut ms: [[T; BLOCK]; N] = std::array::from_fn(|k| load(&moments[k][range.clone()]));
+                for i in 0..BLOCK {
+                    let (next, after) = rule(ws[i], gs[i], std::array::from_fn(|k| ms[k][i]));
+                    ws[i] = next;
+                    for k in 0..N {
+                        ms[k][i] = after[k].flush();
+                    }
+                }
+                w[range.clone()].copy_from_slice(&ws[..len]);
+                for k in 0..N {
+                    moments[k][range.clone()].copy_from_slice(&ms[k][..len]);
+                }
+            }
+        },
+    );
+}

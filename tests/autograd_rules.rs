@@ -1,0 +1,194 @@
+//! Every rule of the tape through the checker: all functions of the two tables and all other ops, at first and
+//! second order and in single precision, for shapes and values drawn at random.
+
+#[path = "autograd_rules/graphs.rs"]
+mod graphs;
+#[path = "autograd_rules/panics.rs"]
+mod panics;
+#[path = "autograd_rules/published.rs"]
+mod published;
+
+use autograd::check::{Check, Function};
+use autograd::{Axis, Binary, Matrix, Op, Real, Trans, Unary, Var, affine, function};
+use proptest::prelude::*;
+
+use Axis::{Cols, Rows};
+use Trans::{No, Yes};
+
+/// One term, recorded by the method that makes it.
+struct Rule(Op<()>);
+
+impl Function for Rule {
+    fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+        match self.0 {
+            Op::Number(c) => x[0] + c,
+            Op::Add(c, ()) => x[0] + x[1].scale(c),
+            Op::Matmul(No, (), No, ()) => x[0].matmul(x[1]),
+            Op::Matmul(Yes, (), No, ()) => x[0].matmul_tn(x[1]),
+            Op::Matmul(No, (), Yes, ()) => x[0].matmul_nt(x[1]),
+            Op::Matmul(Yes, (), Yes, ()) => x[0].matmul_tt(x[1]),
+            Op::Transpose(()) => x[0].t(),
+            Op::Unary(f, ()) => x[0].unary(f),
+            Op::Binary(f, (), ()) => x[0].binary(f, x[1]),
+            Op::Softmax(axis, ()) => x[0].softmax(axis),
+            Op::LogSoftmax(axis, ()) => x[0].log_softmax(axis),
+            Op::LogSumExp(axis, ()) => x[0].log_sum_exp(axis),
+            Op::CrossEntropy { x: (), t: (), p: () } => x[0].softmax_cross_entropy(x[1]),
+        }
+    }
+}
+
+/// All versions of a variant, and the first of the next variant: the compiler asks for every variant there is.
+fn versions(variant: Op<()>) -> (Vec<Op<()>>, Option<Op<()>>) {
+    let axes = |op: fn(Axis, ()) -> Op<()>| [Rows, Cols].map(|axis| op(axis, ())).to_vec();
+    match variant {
+        Op::Number(_) => (vec![Op::Number(0.75)], Some(Op::Add(1.0, ()))),
+        Op::Add(..) => ([1.0, -1.0, 0.3].map(|c| Op::Add(c, ())).to_vec(), Some(Op::Matmul(No, (), No, ()))),
+        Op::Matmul(..) => {
+            let all = [(No, No), (Yes, No), (No, Yes), (Yes, Yes)];
+            (all.map(|(s, t)| Op::Matmul(s, (), t, ())).to_vec(), Some(Op::Transpose(())))
+        }
+        Op::Transpose(()) => (vec![variant], Some(Op::Unary(Unary::Exp, ()))),
+        Op::Unary(..) => {
+            (Unary::all().into_iter().map(|f| Op::Unary(f, ())).collect(), Some(Op::Binary(Binary::Mul, (), ())))
+        }
+        Op::Binary(..) => (Binary::ALL.iter().map(|&f| Op::Binary(f, (), ())).collect(), Some(Op::Softmax(Rows, ()))),
+        Op::Softmax(..) => (axes(Op::Softmax), Some(Op::LogSoftmax(Rows, ()))),
+        Op::LogSoftmax(..) => (axes(Op::LogSoftmax), Some(Op::LogSumExp(Rows, ()))),
+        Op::LogSumExp(..) => (axes(Op::LogSumExp), Some(Op::CrossEntropy { x: (), t: (), p: () })),
+        Op::CrossEntropy { .. } => (vec![variant], None),
+    }
+}
+
+/// Every version of every variant.
+fn every_op() -> Vec<Op<()>> {
+    let (mut all, mut next) = (Vec::new(), Some(Op::Number(0.0)));
+    while let Some(variant) = next {
+        let (versions, after) = versions(variant);
+        all.extend(versions);
+        next = after;
+    }
+    all
+}
+
+type Shape = (usize, usize);
+
+/// The operands' shapes for a result of m × n, in every combination that the op accepts.
+fn operands(op: Op<()>, (m, n): Shape, k: usize) -> Vec<Vec<Shape>> {
+    let turn = |t, (a, b): Shape| if t == No { (a, b) } else { (b, a) };
+    match op {
+        Op::Matmul(s, (), t, ()) => vec![vec![turn(s, (m, k)), turn(t, (k, n))]],
+        Op::Add(..) | Op::Binary(..) => {
+            let (full, small) = ((m, n), [(m, 1), (1, n), (1, 1)]);
+            let both = small.into_iter().flat_map(|s| [vec![full, s], vec![s, full]]);
+            std::iter::once(vec![full, full]).chain(both).collect()
+        }
+        Op::CrossEntropy { .. } => vec![vec![(m, n), (m, n)]],
+        _ => vec![vec![(m, n)]],
+    }
+}
+
+/// Which operand must be positive.
+fn positive(op: Op<()>) -> Option<usize> {
+    match op {
+        Op::Unary(f, ()) if f.needs_positive() => Some(0),
+        Op::Binary(f, (), ()) if f.needs_positive() => Some(1),
+        _ => None,
+    }
+}
+
+/// 1 × 1, 1 × n, n × 1, empty in either direction, and odd sizes.
+fn shape() -> impl Strategy<Value = Shape> {
+    let side = || prop_oneof![1 => Just(0usize), 2 => Just(1), 3 => 2usize..=3, 2 => Just(5)];
+    (side(), side())
+}
+
+/// Numbers that single precision holds, of either sign, away from kinks and poles at 0.
+fn number() -> impl Strategy<Value = f32> {
+    (0.25f32..2.0, any::<bool>()).prop_map(|(x, negative)| if negative { -x } else { x })
+}
+
+/// Enough numbers for the largest operands.
+fn numbers() -> impl Strategy<Value = Vec<f32>> {
+    prop::collection::vec(number(), 80)
+}
+
+fn fill(shapes: &[Shape], positive: Option<usize>, numbers: &[f32]) -> Vec<Matrix<f32>> {
+    let mut numbers = numbers.iter().cycle();
+    let mut next = |k: usize| {
+        let x = *numbers.next().unwrap();
+        if positive == Some(k) { x.abs() } else { x }
+    };
+    shapes.iter().enumerate().map(|(k, &(m, n))| Matrix::from_fn(m, n, |_, _| next(k))).collect()
+}
+
+/// Both checks, at the same inputs.
+#[track_caller]
+fn holds(what: &str, f: &impl Function, inputs: &[Matrix<f32>]) {
+    let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
+    let reports = [Check::new().run(|x| f.call(x), &wide), Check::new().run_f32(f, inputs)];
+    for report in reports {
+        assert!(report.verdict == autograd::check::Verdict::Pass, "{what} of {inputs:?}\n{report}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_rule_holds(shape in shape(), k in 0usize..4, numbers in numbers()) {
+        for op in every_op() {
+            for shapes in operands(op, shape, k) {
+                holds(&format!("{op:?}"), &Rule(op), &fill(&shapes, positive(op), &numbers));
+            }
+        }
+    }
+
+    #[test]
+    fn sums_means_and_repeats_hold((m, n) in shape(), numbers in numbers()) {
+        let full = fill(&[(m, n)], None, &numbers);
+        holds("sum", &function!(|x| x[0].sum()), &full);
+        holds("sum_over rows", &function!(|x| x[0].sum_over(Axis::Rows)), &full);
+        holds("sum_over cols", &function!(|x| x[0].sum_over(Axis::Cols)), &full);
+        holds("mean", &function!(|x| x[0].mean()), &full);
+        holds("mean_over rows", &function!(|x| x[0].mean_over(Axis::Rows)), &full);
+        holds("mean_over cols", &function!(|x| x[0].mean_over(Axis::Cols)), &full);
+        holds("negation", &function!(|x| -x[0]), &full);
+        holds("numbers", &function!(|x| (2.0 - x[0].scale(0.1) * 3.0) / 0.7 + 1.0 / (x[0].square() + 1.5)), &full);
+        for shape in [(m, n), (m, 1), (1, n), (1, 1)] {
+            struct Repeat(usize, usize);
+            impl Function for Repeat {
+                fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+                    x[0].repeat(self.0, self.1).sin()
+                }
+            }
+            holds("repeat", &Repeat(m, n), &fill(&[shape], None, &numbers));
+        }
+    }
+
+    #[test]
+    fn affine_holds((m, n) in shape(), k in 0usize..4, l in 1usize..4, numbers in numbers()) {
+        let products = [(m, k), (k, n), (m, l), (l, n)];
+        holds("affine, no bias", &function!(|x| affine(&[(x[0], x[1])], None)), &fill(&products[..2], None, &numbers));
+        for bias in [(m, n), (m, 1), (1, n), (1, 1)] {
+            let shapes = [products[0], products[1], products[2], products[3], bias];
+            let inputs = fill(&shapes, None, &numbers);
+            holds("affine", &function!(|x| affine(&[(x[0], x[1]), (x[2], x[3])], Some(x[4]))), &inputs);
+        }
+        // One matrix in every place.
+        let square = fill(&[(l, l)], None, &numbers);
+        holds("affine, shared", &function!(|x| affine(&[(x[0], x[0]), (x[0], x[0])], Some(x[0]))), &square);
+    }
+
+    #[test]
+    fn classes_hold(m in 1usize..5, classes in prop::collection::vec(any::<prop::sample::Index>(), 0..5), numbers in numbers()) {
+        struct Classes(Vec<usize>);
+        impl Function for Classes {
+            fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+                x[0].softmax_cross_entropy_with_classes(&self.0)
+            }
+        }
+        let classes = Classes(classes.iter().map(|i| i.index(m)).collect());
+        holds("classes", &classes, &fill(&[(m, classes.0.len())], None, &numbers));
+    }
+}

@@ -1,0 +1,125 @@
+//! Mistakes panic with the op and all shapes, at the caller's line.
+
+use std::cell::RefCell;
+use std::panic::{Location, UnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use autograd::{Axis, Matrix, Tape, Var, affine, check, grad};
+
+thread_local! {
+    /// File, line and text of this thread's last panic.
+    static LAST: RefCell<(String, u32, String)> = RefCell::default();
+}
+
+/// The message of the panic of `f`, which must point at the line from which this is called.
+#[track_caller]
+fn message(f: impl FnOnce() + UnwindSafe) -> String {
+    static HOOK: Mutex<()> = Mutex::new(());
+    let (caller, guard) = (Location::caller(), HOOK.lock());
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        let (at, payload) = (info.location().unwrap(), info.payload());
+        let literal = || payload.downcast_ref::<&str>().map(|text| text.to_string());
+        let text = payload.downcast_ref::<String>().cloned().or_else(literal).unwrap();
+        LAST.set((at.file().to_string(), at.line(), text));
+    }));
+    let result = catch_unwind(f);
+    std::panic::set_hook(hook);
+    drop(guard);
+    assert!(result.is_err(), "no panic");
+    let (file, line, text) = LAST.take();
+    assert!((&*file, line) == (caller.file(), caller.line()), "called at {caller}, panicked at {file}:{line}: {text}");
+    text
+}
+
+fn zeros<'t>(tape: &'t Tape<'t, f64>, rows: usize, cols: usize) -> Var<'t, f64> {
+    tape.variable(Matrix::zeros(rows, cols))
+}
+
+/// `f` of variables of the given shapes panics on this line, and says these words.
+macro_rules! says {
+    ($shapes:expr, |$x:ident| $f:expr, $words:expr) => {{
+        let text = message(|| {
+            let tape = Tape::new();
+            let $x: Vec<_> = $shapes.into_iter().map(|(m, n)| zeros(&tape, m, n)).collect();
+            let _ = $f;
+        });
+        $words.into_iter().for_each(|word| assert!(text.contains(word), "{text:?} does not say {word:?}"));
+    }};
+}
+
+/// The same of numbers of two tapes.
+macro_rules! strangers {
+    (|$a:ident, $b:ident| $f:expr, $words:expr) => {{
+        let text = message(|| {
+            let (one, other) = (Tape::new(), Tape::new());
+            let ($a, $b) = (zeros(&one, 1, 1), zeros(&other, 1, 1));
+            let _ = $f;
+        });
+        $words.into_iter().for_each(|word| assert!(text.contains(word), "{text:?} does not say {word:?}"));
+    }};
+}
+
+#[test]
+fn unequal_shapes() {
+    says!([(2, 3), (4, 5)], |x| x[0] + x[1], ["add", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (3, 2)], |x| x[0] - x[1], ["sub", "2 × 3", "3 × 2"]);
+    says!([(2, 3), (2, 4)], |x| x[0] * x[1], ["mul", "2 × 3", "2 × 4"]);
+    says!([(2, 1), (1, 4)], |x| x[0] / x[1], ["div", "2 × 1", "1 × 4"]);
+    says!([(2, 3), (4, 3)], |x| x[0].squared_error(x[1]), ["squared_error", "2 × 3", "4 × 3"]);
+    says!([(2, 3), (4, 3)], |x| x[0].bce_with_logits(x[1]), ["bce_with_logits", "2 × 3", "4 × 3"]);
+    says!([(2, 3), (2, 1)], |x| x[0].softmax_cross_entropy(x[1]), ["softmax_cross_entropy", "2 × 3", "2 × 1"]);
+}
+
+#[test]
+fn inner_lengths() {
+    says!([(2, 3), (4, 5)], |x| x[0].matmul(x[1]), ["matmul", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (4, 5)], |x| x[0].matmul_tn(x[1]), ["matmul_tn", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (4, 5)], |x| x[0].matmul_nt(x[1]), ["matmul_nt", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (4, 5)], |x| x[0].matmul_tt(x[1]), ["matmul_tt", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (4, 5)], |x| affine(&[(x[0], x[1])], None), ["affine", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (3, 5), (5, 2)], |x| affine(&[(x[0], x[1])], Some(x[2])), ["affine", "5 × 2", "2 × 5"]);
+    says!([(2, 3)], |x| affine(&[(x[0], x[0]); 0], None), ["affine", "no product"]);
+}
+
+#[test]
+fn other_shapes() {
+    says!([(2, 3)], |x| x[0].repeat(4, 3), ["repeat", "2 × 3", "4 × 3"]);
+    says!([(2, 3)], |x| x[0].item(), ["item", "2 × 3"]);
+}
+
+#[test]
+fn what_cannot_be_differentiated() {
+    says!([(2, 3)], |x| x[0].tanh().backward(), ["backward", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].backward_with(&Matrix::zeros(3, 2)), ["backward_with", "3 × 2", "2 × 3"]);
+    says!([(2, 3)], |x| grad(x[0], &x), ["grad", "2 × 3"]);
+    says!([(1, 1)], |x| x[0].tape().constant(1.0).tanh().backward(), ["backward", "constants"]);
+    says!([(1, 1)], |x| x[0].backward().wrt(x[0].tape().constant(1.0)), ["no gradient", "constant"]);
+    says!([(1, 1)], |x| x[0].backward().wrt(x[0].tanh()), ["no gradient", "after"]);
+}
+
+#[test]
+fn variables_of_two_tapes() {
+    strangers!(|a, b| a + b, ["add", "different tapes"]);
+    strangers!(|a, b| a * b, ["mul", "different tapes"]);
+    strangers!(|a, b| a.matmul(b), ["matmul", "different tapes"]);
+    strangers!(|a, b| affine(&[(a, a), (a, b)], None), ["affine", "different tapes"]);
+    strangers!(|a, b| a.softmax_cross_entropy(b), ["softmax_cross_entropy", "different tapes"]);
+    strangers!(|a, b| grad(a, &[b]), ["grad", "different tapes"]);
+    strangers!(|a, b| a.backward().wrt(b), ["no gradient", "another tape"]);
+}
+
+#[test]
+fn classes_out_of_range() {
+    says!([(3, 2)], |x| x[0].softmax_cross_entropy_with_classes(&[0, 3]), ["class 3", "sample 1", "3 rows"]);
+    says!([(3, 2)], |x| x[0].softmax_cross_entropy_with_classes(&[0]), ["1 classes", "3 × 2"]);
+}
+
+#[test]
+fn a_failed_check_points_at_its_caller() {
+    let x: Matrix<f64> = Matrix::from([[1.0, 2.0]]);
+    let text = message(|| check(|x| x[0] * x[0].tape().constant(x[0].value()), &[x]));
+    assert!(text.contains("check: Fail") && text.contains("gradient, random direction 0"), "{text}");
+    let text = message(|| check(|x| x[0].sum_over(Axis::Rows).relu(), &[Matrix::from([[0.0]])]));
+    assert!(text.contains("check: Inconclusive") && text.contains("kink"), "{text}");
+}
