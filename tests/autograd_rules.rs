@@ -3,12 +3,14 @@
 
 #[path = "autograd_rules/graphs.rs"]
 mod graphs;
+#[path = "autograd_rules/large.rs"]
+mod large;
 #[path = "autograd_rules/panics.rs"]
 mod panics;
 #[path = "autograd_rules/published.rs"]
 mod published;
 
-use autograd::check::{Check, Function};
+use autograd::check::{Check, Function, Verdict};
 use autograd::{Axis, Binary, Matrix, Op, Real, Trans, Unary, Var, affine, function};
 use proptest::prelude::*;
 
@@ -28,6 +30,11 @@ impl Function for Rule {
             Op::Matmul(No, (), Yes, ()) => x[0].matmul_nt(x[1]),
             Op::Matmul(Yes, (), Yes, ()) => x[0].matmul_tt(x[1]),
             Op::Transpose(()) => x[0].t(),
+            Op::Columns(start, ()) => {
+                let (start, n) = (start.min(x[0].cols()), x[0].cols());
+                x[0].columns(start..n - (n - start) / 3)
+            }
+            Op::PadColumns(start, ()) => x[0].pad_columns(start, start + x[0].cols() + 2),
             Op::Unary(f, ()) => x[0].unary(f),
             Op::Binary(f, (), ()) => x[0].binary(f, x[1]),
             Op::Softmax(axis, ()) => x[0].softmax(axis),
@@ -48,7 +55,11 @@ fn versions(variant: Op<()>) -> (Vec<Op<()>>, Option<Op<()>>) {
             let all = [(No, No), (Yes, No), (No, Yes), (Yes, Yes)];
             (all.map(|(s, t)| Op::Matmul(s, (), t, ())).to_vec(), Some(Op::Transpose(())))
         }
-        Op::Transpose(()) => (vec![variant], Some(Op::Unary(Unary::Exp, ()))),
+        Op::Transpose(()) => (vec![variant], Some(Op::Columns(0, ()))),
+        Op::Columns(..) => ([0, 1, 2].map(|start| Op::Columns(start, ())).to_vec(), Some(Op::PadColumns(0, ()))),
+        Op::PadColumns(..) => {
+            ([0, 1, 2].map(|start| Op::PadColumns(start, ())).to_vec(), Some(Op::Unary(Unary::Exp, ())))
+        }
         Op::Unary(..) => {
             (Unary::all().into_iter().map(|f| Op::Unary(f, ())).collect(), Some(Op::Binary(Binary::Mul, (), ())))
         }
@@ -128,7 +139,7 @@ fn holds(what: &str, f: &impl Function, inputs: &[Matrix<f32>]) {
     let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
     let reports = [Check::new().run(|x| f.call(x), &wide), Check::new().run_f32(f, inputs)];
     for report in reports {
-        assert!(report.verdict == autograd::check::Verdict::Pass, "{what} of {inputs:?}\n{report}");
+        assert!(report.verdict == Verdict::Pass, "{what} of {inputs:?}\n{report}");
     }
 }
 
@@ -141,6 +152,18 @@ proptest! {
             for shapes in operands(op, shape, k) {
                 holds(&format!("{op:?}"), &Rule(op), &fill(&shapes, positive(op), &numbers));
             }
+        }
+    }
+
+    /// Where functions saturate and a careless formula loses all digits: from 4 to 32.
+    #[test]
+    fn large_values_hold_in_single_precision(shape in shape(), numbers in numbers()) {
+        let large: Vec<f32> = numbers.iter().map(|x| x * 16.0).collect();
+        for op in every_op() {
+            let shapes = &operands(op, shape, 2)[0];
+            let inputs = fill(shapes, positive(op), &large);
+            let report = Check::new().run_f32(&Rule(op), &inputs);
+            prop_assert!(report.verdict == Verdict::Pass, "{op:?} of {inputs:?}\n{report}");
         }
     }
 

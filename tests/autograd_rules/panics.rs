@@ -86,6 +86,8 @@ fn inner_lengths() {
 fn other_shapes() {
     says!([(2, 3)], |x| x[0].repeat(4, 3), ["repeat", "2 × 3", "4 × 3"]);
     says!([(2, 3)], |x| x[0].item(), ["item", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].columns(2..4), ["columns", "2..4", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].pad_columns(1, 3), ["pad_columns", "2 × 3", "3 columns"]);
 }
 
 #[test]

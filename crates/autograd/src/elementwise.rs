@@ -53,12 +53,16 @@ pub fn vectorised<R>(f: impl FnMut() -> R) -> R {
 
 /// `out[i] = f(i)` or `out[i] += f(i)`.
 #[inline(always)]
-pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T) {
+pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T + Copy) {
     vectorised(
         #[inline(always)]
-        || match accum {
-            Accum::Replace => out.iter_mut().enumerate().for_each(|(i, y)| *y = f(i)),
-            Accum::Add => out.iter_mut().enumerate().for_each(|(i, y)| *y += f(i)),
+        || {
+            // Local, lest every store be a possible change of what `f` reads.
+            let (out, f) = (&mut *out, f);
+            match accum {
+                Accum::Replace => out.iter_mut().enumerate().for_each(|(i, y)| *y = f(i)),
+                Accum::Add => out.iter_mut().enumerate().for_each(|(i, y)| *y += f(i)),
+            }
         },
     )
 }
@@ -112,13 +116,13 @@ macro_rules! unary {
                 #[inline]
                 fn unary(f: Unary, xs: &[$T], ys: &mut [$T], accum: Accum) {
                     let xs = &xs[..ys.len()];
-                    match f { $(unary!(@pat $Name $($n)?) => fill(ys, accum, |i| { let $x = xs[i]; $f }),)* }
+                    match f { $(unary!(@pat $Name $($n)?) => fill(ys, accum, move |i| { let $x = xs[i]; $f }),)* }
                 }
                 #[inline]
                 fn unary_slope(f: Unary, xs: &[$T], ys: &[$T], dys: &[$T], dxs: &mut [$T], accum: Accum) {
                     let n = dxs.len();
                     let (xs, ys, dys) = (&xs[..n], &ys[..n], &dys[..n]);
-                    match f { $(unary!(@pat $Name $($n)?) => fill(dxs, accum, |i| {
+                    match f { $(unary!(@pat $Name $($n)?) => fill(dxs, accum, move |i| {
                         let ($x, $y) = (xs[i], ys[i]);
                         let _ = ($x, $y);
                         ($df) * dys[i]
@@ -176,18 +180,18 @@ macro_rules! binary {
                 #[inline]
                 fn binary(f: Binary, a: &[$T], b: &[$T], y: &mut [$T], accum: Accum) {
                     let (p, q) = (&a[..y.len()], &b[..y.len()]);
-                    match f { $(Binary::$Name => fill(y, accum, |i| { let ($a, $b) = (p[i], q[i]); $f }),)* }
+                    match f { $(Binary::$Name => fill(y, accum, move |i| { let ($a, $b) = (p[i], q[i]); $f }),)* }
                 }
                 #[inline]
                 fn binary_slope(f: Binary, side: usize, at: [&[$T]; 4], dx: &mut [$T], accum: Accum) {
                     let [p, q, r, s] = at.map(|v| &v[..dx.len()]);
                     match (f, side) { $(
-                        (Binary::$Name, 0) => fill(dx, accum, |i| {
+                        (Binary::$Name, 0) => fill(dx, accum, move |i| {
                             let ($a, $b, $y) = (p[i], q[i], r[i]);
                             let _ = ($a, $b, $y);
                             ($da) * s[i]
                         }),
-                        (Binary::$Name, _) => fill(dx, accum, |i| {
+                        (Binary::$Name, _) => fill(dx, accum, move |i| {
                             let ($a, $b, $y) = (p[i], q[i], r[i]);
                             let _ = ($a, $b, $y);
                             ($db) * s[i]

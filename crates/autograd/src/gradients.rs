@@ -7,8 +7,6 @@ use crate::{MatrixRef, Param, Real, Var};
 /// intermediate variables alike. Owned: it outlives its tape.
 pub struct Gradients<T: Real> {
     pub(crate) tape: u64,
-    /// Values recorded after the one that was differentiated have no place.
-    pub(crate) len: usize,
     pub(crate) deltas: Pooled<T, Deltas<T>>,
 }
 
@@ -17,7 +15,6 @@ pub struct Gradients<T: Real> {
 pub(crate) struct Slot {
     pub id: u64,
     pub node: u32,
-    pub offset: usize,
     pub rows: usize,
     pub cols: usize,
 }
@@ -47,6 +44,11 @@ impl<T: Real> Gradients<T> {
     pub fn get(&self, x: impl Wrt<T>) -> Option<MatrixRef<'_, T>> {
         x.find(self).ok()
     }
+
+    fn at(&self, node: u32, (rows, cols): (usize, usize)) -> Option<MatrixRef<'_, T>> {
+        let place = *self.deltas.places.get(node as usize)?;
+        Some(MatrixRef::new(rows, cols, &self.deltas.values[place..][..rows * cols]))
+    }
 }
 
 impl<T: Real> Wrt<T> for Var<'_, T> {
@@ -55,26 +57,19 @@ impl<T: Real> Wrt<T> for Var<'_, T> {
             return Err("the variable is of another tape");
         }
         let node = self.tape().with(|inner| inner.node(self.id));
-        let Some(offset) = node.grad() else {
+        if node.grad().is_none() {
             return Err("the variable is constant, or depends on constants only");
-        };
-        if offset + node.len() > grads.len {
-            return Err("the variable was recorded after the value that was differentiated");
         }
-        Ok(MatrixRef::new(node.shape().0, node.shape().1, &grads.deltas.values[offset..][..node.len()]))
+        grads.at(self.id, node.shape()).ok_or("the variable was recorded after the value that was differentiated")
     }
 }
 
 impl<T: Real> Wrt<T> for &Param<T> {
     fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
         let slots = &grads.deltas.params;
-        match slots.binary_search_by_key(&self.id(), |slot| slot.id) {
-            Ok(k) => {
-                let Slot { offset, rows, cols, .. } = slots[k];
-                Ok(MatrixRef::new(rows, cols, &grads.deltas.values[offset..][..rows * cols]))
-            }
-            Err(_) => Err("the parameter was not recorded before the value that was differentiated"),
-        }
+        let slot = slots.binary_search_by_key(&self.id(), |slot| slot.id).map(|k| slots[k]);
+        let found = slot.ok().and_then(|slot| grads.at(slot.node, (slot.rows, slot.cols)));
+        found.ok_or("the parameter was not recorded before the value that was differentiated")
     }
 }
 

@@ -23,6 +23,10 @@ pub enum Op<R> {
     Matmul(Trans, R, Trans, R),
     /// y += xᵀ.
     Transpose(R),
+    /// y += the columns of x from this one on, as many as y has.
+    Columns(usize, R),
+    /// The columns of y from this one on += x: zeros around it.
+    PadColumns(usize, R),
     /// y += f(x), entry by entry.
     Unary(Unary, R),
     /// y += f(a, b), entry by entry.
@@ -99,6 +103,8 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
             add(1, D::Op(if t == No { Op::Matmul(s.flip(), a, No, dy) } else { Op::Matmul(Yes, dy, s, a) }));
         }
         Op::Transpose(_) => add(0, D::Op(Op::Transpose(dy))),
+        Op::Columns(start, _) => add(0, D::Op(Op::PadColumns(start, dy))),
+        Op::PadColumns(start, _) => add(0, D::Op(Op::Columns(start, dy))),
         Op::Unary(f, x) => add(0, D::Unary(f, x, y, dy)),
         Op::Binary(f, a, b) => {
             add(0, D::Binary(f, 0, [a, b, y, dy]));
@@ -122,6 +128,8 @@ impl<R> Op<R> {
             Op::Add(c, x) => Op::Add(c, f(x)),
             Op::Matmul(s, a, t, b) => Op::Matmul(s, f(a), t, f(b)),
             Op::Transpose(x) => Op::Transpose(f(x)),
+            Op::Columns(start, x) => Op::Columns(start, f(x)),
+            Op::PadColumns(start, x) => Op::PadColumns(start, f(x)),
             Op::Unary(g, x) => Op::Unary(g, f(x)),
             Op::Binary(g, a, b) => Op::Binary(g, f(a), f(b)),
             Op::Softmax(axis, x) => Op::Softmax(axis, f(x)),
@@ -133,10 +141,11 @@ impl<R> Op<R> {
 
     /// Whether the rule does without the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
-        matches!(
-            self,
-            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Binary(Binary::Mul, ..) | Op::CrossEntropy { .. }
-        )
+        match self {
+            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Columns(..) | Op::PadColumns(..) => true,
+            Op::Binary(Binary::Mul, ..) | Op::CrossEntropy { .. } => true,
+            Op::Unary(..) | Op::Binary(..) | Op::Softmax(..) | Op::LogSoftmax(..) | Op::LogSumExp(..) => false,
+        }
     }
 
     /// The name under which the op is recorded.
@@ -146,6 +155,8 @@ impl<R> Op<R> {
             Op::Add(..) => "add",
             Op::Matmul(..) => "matmul",
             Op::Transpose(_) => "transpose",
+            Op::Columns(..) => "columns",
+            Op::PadColumns(..) => "pad_columns",
             Op::Unary(f, _) => f.name(),
             Op::Binary(f, ..) => f.name(),
             Op::Softmax(..) => "softmax",

@@ -22,7 +22,8 @@ pub(crate) struct Records<T> {
 #[derive(Default)]
 pub(crate) struct Deltas<T> {
     pub values: Vec<T>,
-    pub touched: Vec<bool>,
+    /// Where in `values` the gradient of each node lies.
+    pub places: Vec<usize>,
     pub params: Vec<Slot>,
 }
 

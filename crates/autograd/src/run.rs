@@ -2,6 +2,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{MatMut, MatRef, Par};
+use faer::reborrow::ReborrowMut;
 
 use crate::elementwise::{Accum, fill, vectorised};
 use crate::op::{Adjoint, Axis, Op, Trans};
@@ -15,25 +16,68 @@ pub(crate) struct Out<'a, T> {
     pub data: &'a mut [T],
 }
 
+/// Runs the terms of a value.
+pub(crate) fn run_all<'a, T: Real>(terms: &[Op<MatrixRef<'a, T>>], y: Out<'_, T>) {
+    // a + c b, the skip connection, in one pass.
+    if let [Op::Add(c, a), Op::Add(d, b)] = *terms
+        && a.shape() == b.shape()
+    {
+        let (c, d, a, b) = (T::from_f64(c), T::from_f64(d), a.as_slice(), b.as_slice());
+        if a.len() == y.data.len() {
+            return fill(y.data, Accum::Replace, move |i| c * a[i] + d * b[i]);
+        }
+    }
+    let Out { rows, cols, data } = y;
+    let mut accum = Accum::Replace;
+    for &term in terms {
+        run(term, accum, Out { rows, cols, data });
+        accum = Accum::Add;
+    }
+}
+
 /// Runs a term of a value.
 pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, accum: Accum, y: Out<'_, T>) {
     match op {
         Op::Number(c) => {
             let c = T::from_f64(c);
-            fill(y.data, accum, |_| c);
+            fill(y.data, accum, move |_| c);
         }
         Op::Add(c, x) => add(T::from_f64(c), x, accum, y),
         Op::Matmul(s, a, t, b) => product(s, a, t, b, accum, y),
         Op::Transpose(x) => transpose(x, accum, y.data),
+        Op::Columns(start, x) => {
+            let x = &x.as_slice()[start * y.rows..][..y.data.len()];
+            fill(y.data, accum, move |i| x[i]);
+        }
+        Op::PadColumns(start, x) => {
+            let x = x.as_slice();
+            let (before, rest) = y.data.split_at_mut(start * y.rows);
+            let (columns, after) = rest.split_at_mut(x.len());
+            if accum == Accum::Replace {
+                before.fill(T::default());
+                after.fill(T::default());
+            }
+            fill(columns, accum, move |i| x[i]);
+        }
         Op::Unary(f, x) => T::unary(f, x.as_slice(), y.data, accum),
         Op::Binary(f, a, b) => T::binary(f, a.as_slice(), b.as_slice(), y.data, accum),
-        Op::Softmax(axis, x) => softmax(Groups::of(axis, x), x.as_slice(), y.data),
-        Op::LogSoftmax(axis, x) => log_softmax(Groups::of(axis, x), x.as_slice(), y.data),
+        Op::Softmax(axis, x) => softmax(Groups::of(axis, x.shape()), x.as_slice(), y.data),
+        Op::LogSoftmax(axis, x) => {
+            let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
+            groups.each(
+                #[inline(always)]
+                |g| {
+                    let lse = g.log_sum_exp(x);
+                    g.entries().for_each(|i| y.data[i] = x[i] - lse);
+                },
+            );
+        }
         Op::LogSumExp(axis, x) => {
-            let groups = Groups::of(axis, x);
-            for (g, y) in y.data.iter_mut().enumerate() {
-                *y = groups.log_sum_exp(g, x.as_slice());
-            }
+            let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
+            groups.each(
+                #[inline(always)]
+                |g| y.data[g.index] = g.log_sum_exp(x),
+            );
         }
         Op::CrossEntropy { x, t, p } => cross_entropy(x, t, p, accum, y.data),
     }
@@ -41,51 +85,61 @@ pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, accum: Accum, y: Out<'_, T>
 
 /// Runs a term of a gradient.
 pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Accum, dx: Out<'_, T>) {
+    let shape = (dx.rows, dx.cols);
     match adjoint {
         Adjoint::Op(op) => run(op, accum, dx),
         Adjoint::Unary(f, x, y, dy) => T::unary_slope(f, x.as_slice(), y.as_slice(), dy.as_slice(), dx.data, accum),
         Adjoint::Binary(f, side, at) => T::binary_slope(f, side, at.map(MatrixRef::as_slice), dx.data, accum),
         Adjoint::Softmax(axis, y, dy) => {
-            let groups = Groups::of(axis, y);
-            let (y, dy) = (y.as_slice(), dy.as_slice());
-            groups.each(|g| {
-                let dot: T = groups.entries(g).map(|i| y[i] * dy[i]).sum();
-                groups.entries(g).for_each(|i| put(&mut dx.data[i], accum, y[i] * (dy[i] - dot)));
-            });
+            let (y, dy, dx) = (y.as_slice(), dy.as_slice(), dx.data);
+            Groups::of(axis, shape).each(
+                #[inline(always)]
+                |g| {
+                    let dot: T = g.entries().map(|i| y[i] * dy[i]).sum();
+                    g.entries().for_each(|i| put(&mut dx[i], accum, y[i] * (dy[i] - dot)));
+                },
+            );
         }
         Adjoint::LogSoftmax(axis, y, dy) => {
-            let groups = Groups::of(axis, y);
-            let (y, dy) = (y.as_slice(), dy.as_slice());
-            groups.each(|g| {
-                let sum: T = groups.entries(g).map(|i| dy[i]).sum();
-                groups.entries(g).for_each(|i| put(&mut dx.data[i], accum, dy[i] - Real::exp(y[i]) * sum));
-            });
+            let (y, dy, dx) = (y.as_slice(), dy.as_slice(), dx.data);
+            Groups::of(axis, shape).each(
+                #[inline(always)]
+                |g| {
+                    let sum: T = g.entries().map(|i| dy[i]).sum();
+                    g.entries().for_each(|i| put(&mut dx[i], accum, dy[i] - Real::exp(y[i]) * sum));
+                },
+            );
         }
         Adjoint::LogSumExp(x, y, dy) => {
             let (m, one_row) = (x.rows(), y.rows() == 1);
             let (x, y, dy) = (x.as_slice(), y.as_slice(), dy.as_slice());
             // One result for each column, unless there is one for each row.
             let by_column = one_row && y.len() * m == x.len();
-            fill(dx.data, accum, |i| {
+            fill(dx.data, accum, move |i| {
                 let g = if by_column { i / m } else { i % m };
                 Real::exp(x[i] - y[g]) * dy[g]
             });
         }
         Adjoint::CrossEntropy(t, p, dy) => {
-            for j in 0..t.cols() {
-                let (t, p, dy) = (t.col(j), p.col(j), dy.as_slice()[j]);
-                let total: T = t.iter().copied().sum();
-                let column = &mut dx.data[j * t.len()..][..t.len()];
-                fill(column, accum, |i| (p[i] * total - t[i]) * dy);
-            }
+            let (t, p, dy, dx) = (t.as_slice(), p.as_slice(), dy.as_slice(), dx.data);
+            Groups::of(Axis::Rows, shape).each(
+                #[inline(always)]
+                |g| {
+                    let total: T = g.entries().map(|i| t[i]).sum();
+                    let dy = dy[g.index];
+                    g.entries().for_each(|i| put(&mut dx[i], accum, (p[i] * total - t[i]) * dy));
+                },
+            );
         }
         Adjoint::CrossEntropyTarget(x, dy) => {
-            let groups = Groups::of(Axis::Rows, x);
-            for j in 0..x.cols() {
-                let lse = groups.log_sum_exp(j, x.as_slice());
-                let (x, dy) = (x.col(j), dy.as_slice()[j]);
-                fill(&mut dx.data[j * x.len()..][..x.len()], accum, |i| (lse - x[i]) * dy);
-            }
+            let (x, dy, dx) = (x.as_slice(), dy.as_slice(), dx.data);
+            Groups::of(Axis::Rows, shape).each(
+                #[inline(always)]
+                |g| {
+                    let (lse, dy) = (g.log_sum_exp(x), dy[g.index]);
+                    g.entries().for_each(|i| put(&mut dx[i], accum, (lse - x[i]) * dy));
+                },
+            );
         }
     }
 }
@@ -98,38 +152,68 @@ fn put<T: Real>(y: &mut T, accum: Accum, value: T) {
 /// y += c x, summed or repeated to the shape of y.
 fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     let ((m, n), (p, q)) = (x.shape(), (y.rows, y.cols));
-    let x = x.as_slice();
-    // The plain copy, δx = δy, is the one that every sum of terms needs.
+    let (x, y) = (x.as_slice(), y.data);
     if (m, n) == (p, q) {
-        return if c == T::from_f64(1.0) { fill(y.data, accum, |i| x[i]) } else { fill(y.data, accum, |i| c * x[i]) };
+        // The plain copy is the one that every sum of terms needs.
+        return if c == T::from_f64(1.0) { fill(y, accum, move |i| x[i]) } else { fill(y, accum, move |i| c * x[i]) };
     }
-    if m == p && n == 1 {
-        for y in y.data.chunks_exact_mut(p.max(1)) {
-            fill(y, accum, |i| c * x[i]);
-        }
+    let sums = (p == 1 && m != 1) || (q == 1 && n != 1);
+    if sums && accum == Accum::Replace {
+        y.fill(T::default());
+    }
+    if y.is_empty() || (sums && x.is_empty()) {
         return;
     }
-    if y.data.is_empty() {
-        return;
-    }
-    if accum == Accum::Replace {
-        y.data.fill(T::default());
-    }
-    if (p, q) == (1, 1) {
-        return y.data[0] += c * sum(x);
-    }
-    if m == p && q == 1 {
-        return x.chunks_exact(m.max(1)).for_each(|x| fill(y.data, Accum::Add, |i| c * x[i]));
-    }
-    for j in 0..n.max(q) {
-        let y = &mut y.data[if q == 1 { 0 } else { j } * p..][..p];
-        let x = &x[if n == 1 { 0 } else { j } * m..][..m];
-        match (m, p) {
-            (_, 1) => y[0] += c * sum(x),
-            (1, _) => fill(y, Accum::Add, |_| c * x[0]),
-            _ => fill(y, Accum::Add, |i| c * x[i]),
+    let accum = if sums { Accum::Add } else { accum };
+    match (m == p, n, q) {
+        _ if (p, q) == (1, 1) => y[0] += c * sum(x),
+        (true, _, 1) => add_columns(c, x, y),
+        (true, 1, _) if c == T::from_f64(1.0) && accum == Accum::Replace => {
+            y.chunks_exact_mut(p.max(1)).for_each(|y| y.copy_from_slice(x));
         }
+        _ => vectorised(
+            #[inline(always)]
+            || {
+                let (c, y) = (c, &mut *y);
+                for j in 0..n.max(q) {
+                    let y = &mut y[if q == 1 { 0 } else { j } * p..][..p];
+                    let x = &x[if n == 1 { 0 } else { j } * m..][..m];
+                    match (m, p) {
+                        (1, 1) => put(&mut y[0], accum, c * x[0]),
+                        (_, 1) => put(&mut y[0], accum, c * sum(x)),
+                        (1, _) => y.iter_mut().for_each(|y| put(y, accum, c * x[0])),
+                        _ => y.iter_mut().zip(x).for_each(|(y, &x)| put(y, accum, c * x)),
+                    }
+                }
+            },
+        ),
     }
+}
+
+/// y += c Σⱼ x[:, j], 32 rows at a time: their sums stay in registers.
+fn add_columns<T: Real>(c: T, x: &[T], y: &mut [T]) {
+    const ROWS: usize = 32;
+    let m = y.len();
+    vectorised(
+        #[inline(always)]
+        || {
+            let (blocks, rest) = y.as_chunks_mut::<ROWS>();
+            for (b, y) in blocks.iter_mut().enumerate() {
+                let mut sums = [T::default(); ROWS];
+                for x in x.chunks_exact(m) {
+                    let x: &[T; ROWS] = x[b * ROWS..].first_chunk().expect("a block lies within its column");
+                    for (sum, &x) in sums.iter_mut().zip(x) {
+                        *sum += x;
+                    }
+                }
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y += c * sum);
+            }
+            for (i, y) in rest.iter_mut().enumerate() {
+                let row = x[m / ROWS * ROWS + i..].iter().step_by(m);
+                *y += c * row.copied().sum::<T>();
+            }
+        },
+    );
 }
 
 /// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
@@ -152,55 +236,78 @@ fn sum<T: Real>(x: &[T]) -> T {
     })
 }
 
-/// A product whose right factor is transposed and at least this large is made from a copy of that
-/// factor, transposed blockwise: faer is up to twice as fast on it.
-const COPY_TRANSPOSED: usize = 512 * 512;
+/// The right factor of a product with at least this many results is copied if it is transposed, for faer
+/// is up to twice as fast on the copy of a large one (and a little slower on that of a small one).
+const COPY_TRANSPOSED: usize = 1024 * 1024;
+
+/// Products of more multiplications than the cube of 512 are made block by block, of 960 × 960 results (960
+/// is ten times the height of faer's kernel) and 256 terms of the sum: the blocks stay in cache.
+const BLOCK: (usize, usize) = (960, 256);
 
 /// y += A B.
 fn product<T: Real>(s: Trans, a: MatrixRef<'_, T>, t: Trans, b: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
-    let accum = match accum {
-        Accum::Replace => faer::Accum::Replace,
-        Accum::Add => faer::Accum::Add,
-    };
-    let view = |x: MatrixRef<'_, T>| (x.rows(), x.cols());
-    let mut scratch = Pooled::<T, Vec<T>>::take();
-    let large = t == Trans::Yes && y.data.len() >= COPY_TRANSPOSED;
-    let b = if large {
-        let n = b.as_slice().len();
-        if scratch.len() < n {
-            scratch.resize(n, T::default());
+    fn view<T: Real>(trans: Trans, x: MatrixRef<'_, T>) -> MatRef<'_, T> {
+        let view = MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols());
+        if trans == Trans::Yes { view.transpose() } else { view }
+    }
+    let (m, n) = (y.rows, y.cols);
+    let y = MatMut::from_column_major_slice_mut(y.data, m, n);
+    if t == Trans::Yes && m * n >= COPY_TRANSPOSED {
+        let mut scratch = Pooled::<T, Vec<T>>::take();
+        let len = b.as_slice().len();
+        if scratch.len() < len {
+            scratch.resize(len, T::default());
         }
-        transpose(b, Accum::Replace, &mut scratch[..n]);
-        MatRef::from_column_major_slice(&scratch[..n], b.cols(), b.rows())
+        transpose(b, Accum::Replace, &mut scratch[..len]);
+        let b = MatRef::from_column_major_slice(&scratch[..len], b.cols(), b.rows());
+        blocks(view(s, a), b, accum, y);
     } else {
-        let (m, n) = view(b);
-        let b = MatRef::from_column_major_slice(b.as_slice(), m, n);
-        if t == Trans::Yes { b.transpose() } else { b }
-    };
-    let (m, n) = view(a);
-    let a = MatRef::from_column_major_slice(a.as_slice(), m, n);
-    let a = if s == Trans::Yes { a.transpose() } else { a };
-    let y = MatMut::from_column_major_slice_mut(y.data, y.rows, y.cols);
-    matmul(y, accum, a, b, T::from_f64(1.0), Par::Seq);
+        blocks(view(s, a), view(t, b), accum, y);
+    }
 }
 
-/// y += xᵀ, in blocks that fit the first-level cache.
+fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, mut y: MatMut<'_, T>) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let (side, depth) = if m * k * n > 512 * 512 * 512 { BLOCK } else { (m.max(n).max(1), k.max(1)) };
+    let first = if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace };
+    // A sum of no terms still replaces: one block of depth 0.
+    for p in (0..k.max(1)).step_by(depth) {
+        let accum = if p == 0 { first } else { faer::Accum::Add };
+        let terms = depth.min(k - p);
+        for j in (0..n).step_by(side) {
+            let cols = side.min(n - j);
+            for i in (0..m).step_by(side) {
+                let rows = side.min(m - i);
+                let (a, b) = (a.submatrix(i, p, rows, terms), b.submatrix(p, j, terms, cols));
+                matmul(y.rb_mut().submatrix_mut(i, j, rows, cols), accum, a, b, T::from_f64(1.0), Par::Seq);
+            }
+        }
+    }
+}
+
+/// y += xᵀ, through tiles that are read and written along their columns.
 fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
-    const BLOCK: usize = 16;
+    const TILE: usize = 16;
     let (m, n) = x.shape();
     let x = x.as_slice();
-    for j0 in (0..n).step_by(BLOCK) {
-        for i0 in (0..m).step_by(BLOCK) {
-            for i in i0..(i0 + BLOCK).min(m) {
-                for j in j0..(j0 + BLOCK).min(n) {
-                    put(&mut y[j + i * n], accum, x[i + j * m]);
-                }
+    let mut tile = [[T::default(); TILE]; TILE];
+    for j0 in (0..n).step_by(TILE) {
+        for i0 in (0..m).step_by(TILE) {
+            let (rows, cols) = (TILE.min(m - i0), TILE.min(n - j0));
+            for j in 0..cols {
+                let column = &x[i0 + (j0 + j) * m..][..rows];
+                column.iter().enumerate().for_each(|(i, &x)| tile[i][j] = x);
+            }
+            for i in 0..rows {
+                let column = &mut y[j0 + (i0 + i) * n..][..cols];
+                column.iter_mut().zip(&tile[i]).for_each(|(y, &x)| put(y, accum, x));
             }
         }
     }
 }
 
 /// The groups of entries that an axis runs through.
+#[derive(Clone, Copy)]
 struct Groups {
     groups: usize,
     len: usize,
@@ -208,43 +315,68 @@ struct Groups {
     strides: (usize, usize),
 }
 
+/// One of them.
+#[derive(Clone, Copy)]
+struct Group {
+    index: usize,
+    start: usize,
+    len: usize,
+    stride: usize,
+}
+
 impl Groups {
-    fn of<T: Copy>(axis: Axis, x: MatrixRef<'_, T>) -> Groups {
-        let (m, n) = x.shape();
+    fn of(axis: Axis, (m, n): (usize, usize)) -> Groups {
         match axis {
             Axis::Rows => Groups { groups: n, len: m, strides: (m, 1) },
             Axis::Cols => Groups { groups: m, len: n, strides: (1, m) },
         }
     }
 
+    /// Calls `f` with every group, in vector code. A contiguous group says so with a stride that the
+    /// compiler knows.
     #[inline(always)]
-    fn each(&self, mut f: impl FnMut(usize)) {
-        vectorised(#[inline(always)] || (0..self.groups).for_each(&mut f))
+    fn each(self, mut f: impl FnMut(Group)) {
+        let Groups { groups, len, strides: (across, along) } = self;
+        vectorised(
+            #[inline(always)]
+            || {
+                if along == 1 {
+                    (0..groups).for_each(|index| f(Group { index, start: index * across, len, stride: 1 }));
+                } else {
+                    (0..groups).for_each(|index| f(Group { index, start: index * across, len, stride: along }));
+                }
+            },
+        )
+    }
+}
+
+impl Group {
+    #[inline(always)]
+    fn entries(self) -> impl Iterator<Item = usize> {
+        let Group { start, len, stride, .. } = self;
+        (0..len).map(move |k| start + k * stride)
     }
 
-    fn entries(&self, g: usize) -> impl Iterator<Item = usize> + use<> {
-        let (across, along) = self.strides;
-        (0..self.len).map(move |k| g * across + k * along)
+    /// The largest entry; −∞ of none.
+    #[inline(always)]
+    fn max<T: Real>(self, x: &[T]) -> T {
+        self.entries().fold(T::from_f64(f64::NEG_INFINITY), |max, i| max.larger(x[i]))
     }
 
-    /// The largest entry of a group; −∞ for an empty one.
-    fn max<T: Real>(&self, g: usize, x: &[T]) -> T {
-        self.entries(g).fold(T::from_f64(f64::NEG_INFINITY), |max, i| max.larger(x[i]))
-    }
-
-    /// ln Σ eˣ = max + ln Σ e^(x − max) of a group.
-    fn log_sum_exp<T: Real>(&self, g: usize, x: &[T]) -> T {
-        let max = self.max(g, x);
+    /// ln Σ eˣ = max + ln Σ e^(x − max).
+    #[inline(always)]
+    fn log_sum_exp<T: Real>(self, x: &[T]) -> T {
+        let max = self.max(x);
         // Nothing but −∞, or a +∞: the differences would be NaN.
         if max.to_f64().is_infinite() {
             return max;
         }
         let mut sum = T::default();
         let mut block = [T::default(); 64];
-        for start in (0..self.len).step_by(block.len()) {
-            let block = &mut block[..64.min(self.len - start)];
-            let (across, along) = self.strides;
-            fill(block, Accum::Replace, |k| Real::exp(x[g * across + (start + k) * along] - max));
+        for k in (0..self.len).step_by(block.len()) {
+            let block = &mut block[..64.min(self.len - k)];
+            let start = self.start + k * self.stride;
+            block.iter_mut().enumerate().for_each(|(i, e)| *e = Real::exp(x[start + i * self.stride] - max));
             sum += block.iter().copied().sum::<T>();
         }
         max + Real::ln(sum)
@@ -253,23 +385,24 @@ impl Groups {
 
 /// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short groups cost no more.
 fn softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
-    groups.each(|g| {
-        let max = groups.max(g, x);
-        groups.entries(g).for_each(|i| y[i] = x[i] - max);
-    });
-    vectorised(#[inline(always)] || y.iter_mut().for_each(|y| *y = Real::exp(*y)));
-    groups.each(|g| {
-        let scale = T::from_f64(1.0) / groups.entries(g).map(|i| y[i]).sum::<T>();
-        groups.entries(g).for_each(|i| y[i] *= scale);
-    });
-}
-
-/// y = x − ln Σ eˣ.
-fn log_softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
-    for g in 0..groups.groups {
-        let lse = groups.log_sum_exp(g, x);
-        groups.entries(g).for_each(|i| y[i] = x[i] - lse);
-    }
+    groups.each(
+        #[inline(always)]
+        |g| {
+            let max = g.max(x);
+            g.entries().for_each(|i| y[i] = x[i] - max);
+        },
+    );
+    vectorised(
+        #[inline(always)]
+        || y.iter_mut().for_each(|y| *y = Real::exp(*y)),
+    );
+    groups.each(
+        #[inline(always)]
+        |g| {
+            let scale = T::from_f64(1.0) / g.entries().map(|i| y[i]).sum::<T>();
+            g.entries().for_each(|i| y[i] *= scale);
+        },
+    );
 }
 
 /// yⱼ += Σᵢ tᵢ (ln Σ eˣ − xᵢ), where ln Σ eˣ = x − ln p at the largest p, which is never small.

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::elementwise::Accum;
-use crate::gradients::{Gradients, Slot};
+use crate::gradients::Gradients;
 use crate::map::Binary;
 use crate::op::{Adjoint, Axis, Op, pullback};
 use crate::pool::{Deltas, Pooled};
@@ -39,57 +39,69 @@ impl<'t, T: Real> Var<'t, T> {
         assert!(self.needs_gradient(), "backward: the value depends on constants only");
         self.tape().with(|inner| {
             let mut deltas = Pooled::<T, Deltas<T>>::take();
-            let len = sweep(inner, self.id, seed, &mut deltas);
-            Gradients { tape: self.tape().id(), len, deltas }
+            sweep(inner, self.id, seed, &mut deltas);
+            Gradients { tape: self.tape().id(), deltas }
         })
     }
 }
 
-/// δ of every node up to `last`, from the last to the first; how long the gradient buffer is.
-fn sweep<T: Real>(inner: &Inner<'_, T>, last: u32, seed: &[T], deltas: &mut Deltas<T>) -> usize {
+/// The place of a gradient that has no term yet.
+const NOWHERE: usize = usize::MAX;
+
+/// δ of every node up to `last`, from the last to the first; `places` says where each came to lie.
+fn sweep<T: Real>(inner: &Inner<'_, T>, last: u32, seed: &[T], deltas: &mut Deltas<T>) {
     let end = inner.node(last);
     let len = end.grad().map_or(0, |start| start + end.len());
-    let Deltas { values, touched, params } = deltas;
+    let Deltas { values, places, params } = deltas;
     if values.len() < len {
         values.resize(len, T::default());
     }
     values[len - seed.len()..len].copy_from_slice(seed);
-    touched.clear();
-    touched.resize(last as usize + 1, false);
-    touched[last as usize] = true;
+    places.clear();
+    places.resize(last as usize + 1, NOWHERE);
+    places[last as usize] = len - seed.len();
 
     for id in (0..=last).rev() {
         let node = inner.node(id);
         let Some(start) = node.grad() else { continue };
-        if !touched[id as usize] {
+        let at = places[id as usize];
+        if at == NOWHERE {
             values[start..start + node.len()].fill(T::default());
+            places[id as usize] = start;
             continue;
         }
         // Operands precede results, in the gradient buffer too: read δy above, write δx below.
         let (below, above) = values.split_at_mut(start);
-        let dy = MatrixRef::new(node.shape().0, node.shape().1, &above[..node.len()]);
-        let y = inner.view(id);
+        let dy = &above[at - start..][..node.len()];
+        let (dy, y) = (MatrixRef::new(node.shape().0, node.shape().1, dy), inner.view(id));
         for &term in inner.terms(id) {
             let (operands, _) = term.operands();
             pullback(term.map(|x| inner.view(x)), y, dy, |k, adjoint| {
-                let x = operands[k];
-                let node = inner.node(x);
-                let Some(start) = node.grad() else { return };
-                let (rows, cols) = node.shape();
-                let accum = if touched[x as usize] { Accum::Add } else { Accum::Replace };
-                run_adjoint(adjoint, accum, Out { rows, cols, data: &mut below[start..start + node.len()] });
-                touched[x as usize] = true;
+                let x = inner.node(operands[k]);
+                let Some(own) = x.grad() else { return };
+                let ((rows, cols), place) = (x.shape(), &mut places[operands[k] as usize]);
+                // δx = δy, as at a skip connection, is not copied: it lies where δy does …
+                if let Adjoint::Op(Op::Add(1.0, dy)) = adjoint
+                    && *place == NOWHERE
+                    && dy.shape() == (rows, cols)
+                {
+                    return *place = at;
+                }
+                let data = &mut below[own..own + x.len()];
+                let accum = if *place == NOWHERE { Accum::Replace } else { Accum::Add };
+                if accum == Accum::Add && *place != own {
+                    // … until it gains another term, in a place of its own.
+                    data.copy_from_slice(&above[*place - start..][..x.len()]);
+                }
+                *place = own;
+                run_adjoint(adjoint, accum, Out { rows, cols, data });
             });
         }
     }
 
     params.clear();
-    params.extend(inner.records.params.iter().filter(|slot| slot.node <= last).map(|&slot| Slot {
-        offset: inner.node(slot.node).grad().unwrap_or(0),
-        ..slot
-    }));
+    params.extend(inner.records.params.iter().filter(|slot| slot.node <= last));
     params.sort_unstable_by_key(|slot| slot.id);
-    len
 }
 
 /// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that

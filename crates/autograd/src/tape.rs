@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::elementwise::Accum;
+use smallvec::SmallVec;
+
 use crate::gradients::Slot;
 use crate::op::Op;
 use crate::pool::{Pooled, Records};
-use crate::run::{Out, run};
+use crate::run::{Out, run_all};
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
 /// A record of a computation: every value, and how it came from earlier ones.
@@ -110,7 +111,7 @@ impl<'t, T: Real> Tape<'t, T> {
         }
         let var = self.variable(param.value());
         let (rows, cols) = param.value().shape();
-        let slot = Slot { id: param.id(), node: var.id, offset: 0, rows, cols };
+        let slot = Slot { id: param.id(), node: var.id, rows, cols };
         self.inner.borrow_mut().records.params.push(slot);
         var
     }
@@ -123,6 +124,15 @@ impl<'t, T: Real> Tape<'t, T> {
     /// Whether nothing has been recorded.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Records a constant that `write` fills in where it lies, from zeros.
+    pub(crate) fn constant_with(&'t self, shape: (usize, usize), write: impl FnOnce(&mut [T])) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        let place = inner.grow(shape.0 * shape.1);
+        place.fill(T::default());
+        write(place);
+        Var::new(self, inner.push(shape, NONE, false))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -163,16 +173,13 @@ impl<'t, T: Real> Tape<'t, T> {
         let mut active = false;
         let Records { values, nodes, terms: stored, .. } = &mut *inner.records;
         let (before, rest) = values.split_at_mut(start);
-        let mut accum = Accum::Replace;
-        for &term in terms {
-            let op = term.map(|id| {
-                let node = &nodes[id as usize];
-                active |= node.grad().is_some();
-                view(node, before, &inner.leaves)
-            });
-            run(op, accum, Out { rows: shape.0, cols: shape.1, data: &mut rest[..len] });
-            accum = Accum::Add;
-        }
+        let mut look = |id: u32| {
+            let node = &nodes[id as usize];
+            active |= node.grad().is_some();
+            view(node, before, &inner.leaves)
+        };
+        let out = Out { rows: shape.0, cols: shape.1, data: &mut rest[..len] };
+        run_all(&terms.iter().map(|term| term.map(&mut look)).collect::<SmallVec<[_; 4]>>(), out);
         stored.extend_from_slice(terms);
         Var::new(self, inner.push(shape, NONE, active))
     }

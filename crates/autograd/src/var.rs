@@ -1,7 +1,7 @@
 //! The handle of a value on a tape, and its operators.
 
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Range, Sub};
 
 use smallvec::SmallVec;
 
@@ -114,6 +114,30 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape.record((n, m), &[Op::Transpose(self.id)])
     }
 
+    /// The columns in a range: some of the samples.
+    ///
+    /// # Panics
+    /// If the range does not lie within the columns.
+    #[track_caller]
+    #[must_use]
+    pub fn columns(self, range: Range<usize>) -> Self {
+        let (m, n) = self.shape();
+        assert!(range.start <= range.end && range.end <= n, "columns: {range:?} of {m} × {n}");
+        self.tape.record((m, range.len()), &[Op::Columns(range.start, self.id)])
+    }
+
+    /// The columns of an m × `cols` matrix from `start` on, which is zero elsewhere.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn pad_columns(self, start: usize, cols: usize) -> Self {
+        let (m, n) = self.shape();
+        assert!(start + n <= cols, "pad_columns: {m} × {n} from column {start} on does not fit into {cols} columns");
+        self.tape.record((m, cols), &[Op::PadColumns(start, self.id)])
+    }
+
     // ---------------------------------------------------------------- sums
 
     /// The sum of all entries, 1 × 1.
@@ -143,8 +167,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     fn average(self, shape: (usize, usize), count: usize) -> Self {
-        let sum = self.tape.record(shape, &[Op::Add(1.0, self.id)]);
-        sum.scale(1.0 / count as f64)
+        self.tape.record(shape, &[Op::Add(1.0 / count as f64, self.id)])
     }
 
     /// A 1 × 1, m × 1 or 1 × n variable repeated to m × n.
@@ -232,15 +255,15 @@ impl<'t, T: Real> Var<'t, T> {
             "softmax_cross_entropy_with_classes: {} classes for logits {m} × {n}: one for each column",
             classes.len()
         );
-        let mut t = Matrix::zeros(m, n);
         for (j, &class) in classes.iter().enumerate() {
             assert!(
                 class < m,
                 "softmax_cross_entropy_with_classes: class {class} of sample {j} is not below the {m} rows of the logits"
             );
-            t[(class, j)] = T::from_f64(1.0);
         }
-        self.softmax_cross_entropy(self.tape.constant(t))
+        let one = T::from_f64(1.0);
+        let write = |t: &mut [T]| classes.iter().enumerate().for_each(|(j, &class)| t[class + j * m] = one);
+        self.softmax_cross_entropy(self.tape.constant_with((m, n), write))
     }
 
     // ---------------------------------------------------------------- how the tables record

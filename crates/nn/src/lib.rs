@@ -9,6 +9,7 @@ pub mod loss;
 pub mod metrics;
 mod module;
 mod optim;
+mod persist;
 
 pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Tape, Var, Wrt, affine, grad, gradient, value_and_gradient,
@@ -18,3 +19,4 @@ pub use layer::{Activation, Linear, Mlp, Residual};
 pub use loss::Reduction;
 pub use module::{Layer, Module, Path};
 pub use optim::{Adam, Momentum, Optimizer, RmsProp, Sgd, State};
+pub use persist::{LoadError, SaveError, load, save};

@@ -59,8 +59,10 @@
 //!
 //! - **Pass**: |a − n| ≤ tol S, and e + ρ ≤ tol S, so that this means something. Or a and n are both zero:
 //!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the size Σ |δᵢ| c mᵢ of E.
-//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), at the smallest step that decides.
-//! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large.
+//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), and with steps 16 times smaller again, with an n that
+//!   agrees with the first to their errors.
+//! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large. A
+//!   comparison that is neither passed nor failed is tried again with smaller steps first.
 //!
 //! The whole fails if one comparison fails. It is inconclusive if, at either order, more than a given
 //! share of the comparisons is, so that no check passes by never deciding.

@@ -22,6 +22,7 @@ const ERRORS: f64 = 5.0;
 
 const KINK: &str = "every step crosses a kink, or starts on one";
 const DOMAIN: &str = "the value is not finite near the point";
+const UNCONFIRMED: &str = "the differences disagree with the derivative, but also among themselves";
 const NOISE: &str = "the error of the differences is too large to decide";
 
 /// Ridders' extrapolation of central differences D(h) = D + c₂h² + c₄h⁴ + … to h = 0:
@@ -90,38 +91,46 @@ impl Check {
         let difference = |h: f64| Ok((at(h)? - at(-h)?) / (2.0 * h));
 
         let side = Side { analytic, length, rounding, size: base.rounding / DOUBLE.unit };
-        let mut reason = NOISE;
-        let mut best: Option<(Verdict, Estimate)> = None;
+        let none = Estimate { value: f64::NAN, error: f64::INFINITY };
+        let (mut verdict, mut best, mut reason) = (Verdict::Inconclusive, none, NOISE);
+        let mut failed: Option<Estimate> = None;
         for k in 0..=RETRIES {
             let h = self.step * 0.0625f64.powi(k);
             let enough = 1e-3 * self.tolerance * length;
-            match ridders(h, base.rounding, enough, difference) {
-                Err(why) => reason = why,
-                Ok(estimate) => {
-                    let verdict = side.decide(estimate, self.tolerance);
-                    let last = best.map(|(verdict, _)| verdict);
-                    // A smaller step replaces one that did not decide, and confirms or revokes a failure.
-                    if verdict != Verdict::Inconclusive || last.is_none() {
-                        best = Some((verdict, estimate));
-                    }
-                    if verdict == Verdict::Pass || (verdict, last) == (Verdict::Fail, Some(Verdict::Fail)) {
-                        break;
-                    }
+            let estimate = match ridders(h, base.rounding, enough, difference) {
+                Ok(estimate) => estimate,
+                Err(why) => {
+                    reason = if best.error.is_finite() { reason } else { why };
+                    continue;
+                }
+            };
+            reason = NOISE;
+            let decided = side.decide(estimate, self.tolerance);
+            if estimate.error < best.error || decided != Verdict::Inconclusive {
+                best = estimate;
+            }
+            // Where f oscillates within a step, its differences can be wrong by more than they know, but not
+            // by the same amount at a step 16 times smaller.
+            let confirmed = |before: Estimate| (before.value - estimate.value).abs() <= before.error + estimate.error;
+            match decided {
+                Verdict::Fail if !failed.is_some_and(confirmed) => failed = Some(estimate),
+                Verdict::Inconclusive => {}
+                Verdict::Pass | Verdict::Fail => {
+                    verdict = decided;
+                    break;
                 }
             }
         }
-        let none = Estimate { value: f64::NAN, error: f64::INFINITY };
-        let (verdict, estimate) = best.unwrap_or((Verdict::Inconclusive, none));
-        if best.is_some() {
-            reason = NOISE;
+        if verdict == Verdict::Inconclusive && failed.is_some() {
+            reason = UNCONFIRMED;
         }
         Comparison {
             property,
             along,
             analytic,
-            numeric: estimate.value,
-            error: estimate.error + rounding,
-            allowed: self.tolerance * side.scale(estimate),
+            numeric: best.value,
+            error: best.error + rounding,
+            allowed: self.tolerance * side.scale(best),
             verdict,
             reason: (verdict == Verdict::Inconclusive).then_some(reason),
         }

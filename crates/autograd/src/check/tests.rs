@@ -165,7 +165,8 @@ fn a_report_names_the_entry() {
 
 #[test]
 fn the_extrapolation_knows_its_error() {
-    let functions: [(fn(f64) -> f64, fn(f64) -> f64); 4] = [
+    type Real = fn(f64) -> f64;
+    let functions: [(Real, Real); 4] = [
         (f64::exp, f64::exp),
         (f64::ln, f64::recip),
         (f64::tan, |x| 1.0 + x.tan().powi(2)),

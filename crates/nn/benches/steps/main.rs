@@ -1,11 +1,12 @@
 //! Times the training steps of `peers/workloads.md`, on the tape and written by hand.
 //!
 //! ```text
-//! cargo bench -p tape-nn --bench steps -- [workload …] [--threads N] [--min-seconds S] [--f64]
+//! cargo bench -p tape-nn --bench steps -- [workload …] [--threads N] [--min-seconds S] [--f64] [--peer NAME]
 //! ```
 //!
 //! Two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`, measured in turns so that
-//! whatever else the machine does falls on both. Before timing, both must agree on the loss.
+//! whatever else the machine does falls on both; `--peer` leaves one of them out, for a profiler. Before timing,
+//! both must agree on the loss.
 
 mod handwritten;
 mod ours;
@@ -19,13 +20,14 @@ struct Options {
     threads: usize,
     min_seconds: f64,
     f64: bool,
+    peer: Option<String>,
 }
 
 fn main() {
     let options = match options() {
         Ok(options) => options,
         Err(why) => {
-            eprintln!("{why}\nusage: steps [workload …] [--threads N] [--min-seconds S] [--f64]");
+            eprintln!("{why}\nusage: steps [workload …] [--threads N] [--min-seconds S] [--f64] [--peer NAME]");
             std::process::exit(2);
         }
     };
@@ -38,13 +40,14 @@ fn main() {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { workloads: Vec::new(), threads: 1, min_seconds: 2.0, f64: false };
+    let mut options = Options { workloads: Vec::new(), threads: 1, min_seconds: 2.0, f64: false, peer: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let number = |text: Option<String>| text.ok_or(format!("{arg} needs a number"));
         match arg.as_str() {
             "--bench" => {} // cargo says so
             "--f64" => options.f64 = true,
+            "--peer" => options.peer = args.next(),
             "--threads" => options.threads = number(args.next())?.parse().map_err(|e| format!("--threads: {e}"))?,
             "--min-seconds" => {
                 options.min_seconds = number(args.next())?.parse().map_err(|e| format!("--min-seconds: {e}"))?;
@@ -61,10 +64,15 @@ fn options() -> Result<Options, String> {
 
 fn compare<T: autograd::Real>(name: &str, options: &Options) {
     const SEED: u64 = 1;
-    let mut peers = [("ours", ours::build::<T>(name, SEED)), ("handwritten", handwritten::build::<T>(name, SEED))];
-    let losses = peers.each_mut().map(|(_, step)| (0..3).map(|_| step.step()).collect::<Vec<_>>());
+    let mut peers = vec![("ours", ours::build::<T>(name, SEED)), ("handwritten", handwritten::build::<T>(name, SEED))];
+    let losses: Vec<Vec<f64>> = peers.iter_mut().map(|(_, step)| (0..3).map(|_| step.step()).collect()).collect();
     for (ours, by_hand) in losses[0].iter().zip(&losses[1]) {
         assert!((ours - by_hand).abs() <= 1e-3 * by_hand.abs(), "{name}: the losses {ours} and {by_hand} differ");
+    }
+
+    peers.retain(|(peer, _)| options.peer.as_deref().is_none_or(|only| only == *peer));
+    if peers.is_empty() {
+        return eprintln!("no such peer: ours or handwritten");
     }
 
     let mut times = [Vec::new(), Vec::new()];

@@ -81,12 +81,11 @@ impl<T: Real> Model<T> for Deep<T> {
 impl<T: Real> Model<T> for Recurrent<T> {
     fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T> {
         let (w, b) = (tape.param(&self.cell.weight), self.cell.bias.as_ref().map(|b| tape.param(b)));
-        let u = tape.param(&self.input);
-        let features = inputs.rows();
-        let mut steps = inputs.as_slice().chunks(features * batch).map(|x| MatrixRef::new(features, batch, x));
-        // The state starts at 0, so the first product with W is none.
-        let first = steps.next().map(|x| affine(&[(u, tape.constant(x))], b).tanh());
-        let h = steps.fold(first, |h, x| h.map(|h| affine(&[(w, h), (u, tape.constant(x))], b).tanh()));
+        // The inputs of all times in one product; the state starts at 0, so the first has no product with W.
+        let inputs = affine(&[(tape.param(&self.input), tape.constant(inputs))], b);
+        let mut at = (0..inputs.cols() / batch).map(|k| inputs.columns(k * batch..(k + 1) * batch));
+        let first = at.next().map(|a| a.tanh());
+        let h = at.fold(first, |h, a| h.map(|h| affine(&[(w, h)], Some(a)).tanh()));
         self.head.forward(h.expect("a sequence has a first element"))
     }
 }

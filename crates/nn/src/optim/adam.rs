@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, each};
+use super::{Optimizer, each2};
 use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
@@ -41,24 +41,20 @@ impl<T: Real> Optimizer<T> for Adam {
     fn moments(&self) -> usize {
         2
     }
-    fn update(&self, k: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
-        let correction = |beta: f64| if self.bias_correction { 1.0 - beta.powf(k as f64) } else { 1.0 };
-        let (c1, c2) = (correction(self.beta1), correction(self.beta2));
-        let [lr, b1, r1, b2, r2, c2, inside, outside] = [
-            self.lr / c1,
-            self.beta1,
-            1.0 - self.beta1,
-            self.beta2,
-            1.0 - self.beta2,
-            1.0 / c2,
-            self.eps_inside,
-            self.eps_outside,
-        ]
-        .map(T::from_f64);
-        each(w, g, moments, |w, g, [v, ms]| {
+    /// 1 − β₁ᵏ and 1 − β₂ᵏ.
+    fn shared(&self, k: u64) -> [f64; 2] {
+        let correction = |beta: f64| if self.bias_correction { -(k as f64 * beta.ln()).exp_m1() } else { 1.0 };
+        [self.beta1, self.beta2].map(correction)
+    }
+    fn update(&self, [c1, c2]: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
+        // v̂ / (√(M̂S + ε) + ε') with the corrections taken out: (√c₂ / c₁) v / (√(MS + c₂ ε) + √c₂ ε').
+        let rate = T::from_f64(self.lr * c2.sqrt() / c1);
+        let [inside, outside] = [c2 * self.eps_inside, c2.sqrt() * self.eps_outside].map(T::from_f64);
+        let [b1, r1, b2, r2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2].map(T::from_f64);
+        each2(w, g, moments, move |w, g, [v, ms]| {
             let v = b1 * v + r1 * g;
             let ms = b2 * ms + r2 * g * g;
-            (w - lr * v / (Real::sqrt(c2 * ms + inside) + outside), [v, ms])
+            (w - rate * v / (Real::sqrt(ms + inside) + outside), [v, ms])
         });
     }
 }

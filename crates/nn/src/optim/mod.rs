@@ -31,8 +31,14 @@ pub trait Optimizer<T: Real> {
     /// How many running averages each entry of a parameter has.
     fn moments(&self) -> usize;
 
-    /// The update of one parameter at step `k` = 1, 2, …: entries `w`, gradient `g`, and its moments.
-    fn update(&self, k: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]);
+    /// What all parameters share at step `k` = 1, 2, …, such as bias corrections.
+    fn shared(&self, k: u64) -> [f64; 2] {
+        let _ = k;
+        [1.0; 2]
+    }
+
+    /// The update of one parameter: entries `w`, gradient `g`, its moments, and what is shared at this step.
+    fn update(&self, shared: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]);
 
     /// The state before the first step: all moments 0.
     fn init(&self, model: &dyn Module<T>) -> State<T> {
@@ -52,7 +58,7 @@ pub trait Optimizer<T: Real> {
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &Gradients<T>, state: &mut State<T>) {
         state.steps += 1;
-        let k = state.steps;
+        let shared = self.shared(state.steps);
         let mut states = state.params.iter_mut();
         model.params_mut(&Path::Root, &mut |path, param| {
             let Some(state) = states.next() else { panic!("step: the state has no place for parameter `{path}`") };
@@ -62,7 +68,7 @@ pub trait Optimizer<T: Real> {
             let w = param.value_mut().as_mut_slice();
             let fits = state.moments.len() == self.moments() && state.moments.iter().all(|m| m.len() == w.len());
             assert!(fits, "step: the state of `{}` is not that of parameter `{path}` for this optimizer", state.name);
-            self.update(k, w, g.as_slice(), &mut state.moments);
+            self.update(shared, w, g.as_slice(), &mut state.moments);
         });
         assert!(states.next().is_none(), "step: the state is of a model with more parameters");
     }
@@ -84,46 +90,35 @@ struct ParamState<T> {
     moments: Vec<Vec<T>>,
 }
 
-/// Applies `rule(w, g, moments) = (w, moments)` to every entry, in vector code. A moment that has decayed to
-/// a subnormal number becomes 0: it changes no weight, and would slow every later step.
-#[inline(always)]
-fn each<T: Real, const N: usize>(
-    w: &mut [T],
-    g: &[T],
-    moments: &mut [Vec<T>],
-    rule: impl Fn(T, T, [T; N]) -> (T, [T; N]),
-) {
-    let n = w.len();
-    let g = &g[..n];
-    let mut moments = moments.iter_mut();
-    let mut moments: [&mut [T]; N] = std::array::from_fn(|_| &mut moments.next().expect("one for each")[..n]);
-    // Blocks of a fixed length leave no bounds to check, for any number of moments.
-    const BLOCK: usize = 64;
-    vectorised(
+/// `each(w, g, moments, rule)` applies `rule(w, g, moments) = (w, moments)` to every entry, in vector code. A moment
+/// that has decayed to a subnormal number becomes 0: it changes no weight, and would slow every later step.
+///
+/// A function for each number of moments, for the compiler to see that their slices are of one length.
+macro_rules! each {
+    ($each:ident: $N:literal moments $($m:ident)*) => {
         #[inline(always)]
-        || {
-            for start in (0..n).step_by(BLOCK) {
-                let range = start..(start + BLOCK).min(n);
-                let len = range.len();
-                let load = |from: &[T]| {
-                    let mut block = [T::default(); BLOCK];
-                    block[..len].copy_from_slice(from);
-                    block
-                };
-                let (mut ws, gs) = (load(&w[range.clone()]), load(&g[range.clone()]));
-                let mut ms: [[T; BLOCK]; N] = std::array::from_fn(|k| load(&moments[k][range.clone()]));
-                for i in 0..BLOCK {
-                    let (next, after) = rule(ws[i], gs[i], std::array::from_fn(|k| ms[k][i]));
-                    ws[i] = next;
-                    for k in 0..N {
-                        ms[k][i] = after[k].flush();
-                    }
+        fn $each<T: Real>(
+            w: &mut [T],
+            g: &[T],
+            moments: &mut [Vec<T>],
+            rule: impl Fn(T, T, [T; $N]) -> (T, [T; $N]) + Copy,
+        ) {
+            let n = w.len();
+            let g = &g[..n];
+            let [$($m),*] = moments else { panic!("an optimizer of {} moments has {}", $N, moments.len()) };
+            $(let $m = &mut $m[..n];)*
+            vectorised(#[inline(always)] || {
+                // Local, lest every store be a possible change of what the rule reads.
+                let (w, rule) = (&mut *w, rule);
+                $(let $m = &mut *$m;)*
+                for i in 0..n {
+                    (w[i], [$($m[i]),*]) = rule(w[i], g[i], [$($m[i]),*]);
+                    $($m[i] = $m[i].flush();)*
                 }
-                w[range.clone()].copy_from_slice(&ws[..len]);
-                for k in 0..N {
-                    moments[k][range.clone()].copy_from_slice(&ms[k][..len]);
-                }
-            }
-        },
-    );
+            });
+        }
+    };
 }
+each!(each0: 0 moments);
+each!(each1: 1 moments m);
+each!(each2: 2 moments m v);

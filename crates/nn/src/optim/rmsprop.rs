@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, each};
+use super::{Optimizer, each1};
 use crate::Real;
 
 /// MS ← ρ MS + (1 − ρ) g², w ← w − α g / √(MS + ε) (Tieleman & Hinton 2012, lecture 6.5).
@@ -37,10 +37,10 @@ impl<T: Real> Optimizer<T> for RmsProp {
     fn moments(&self) -> usize {
         1
     }
-    fn update(&self, _: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
+    fn update(&self, _: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
         let [lr, decay, rest, inside, outside] =
             [self.lr, self.decay, 1.0 - self.decay, self.eps_inside, self.eps_outside].map(T::from_f64);
-        each(w, g, moments, |w, g, [ms]| {
+        each1(w, g, moments, move |w, g, [ms]| {
             let ms = decay * ms + rest * g * g;
             (w - lr * g / (Real::sqrt(ms + inside) + outside), [ms])
         });

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, each};
+use super::{Optimizer, each0, each1};
 use crate::Real;
 
 /// w ← w − α g, with a fresh minibatch at each step (Robbins & Monro 1951).
@@ -16,9 +16,9 @@ impl<T: Real> Optimizer<T> for Sgd {
     fn moments(&self) -> usize {
         0
     }
-    fn update(&self, _: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
+    fn update(&self, _: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
         let lr = T::from_f64(self.lr);
-        each(w, g, moments, |w, g, []| (w - lr * g, []));
+        each0(w, g, moments, move |w, g, []| (w - lr * g, []));
     }
 }
 
@@ -35,9 +35,9 @@ impl<T: Real> Optimizer<T> for Momentum {
     fn moments(&self) -> usize {
         1
     }
-    fn update(&self, _: u64, w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
+    fn update(&self, _: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
         let [lr, mu] = [self.lr, self.momentum].map(T::from_f64);
-        each(w, g, moments, |w, g, [v]| {
+        each1(w, g, moments, move |w, g, [v]| {
             let v = mu * v + g;
             (w - lr * v, [v])
         });

@@ -1,0 +1,60 @@
+//! Matrices large enough for every loop to run in blocks, with rests that fill no block.
+
+use autograd::check::{Check, Verdict};
+use autograd::{Axis, Matrix, Tape, function};
+
+use super::{Function, Rule, every_op, fill, operands, positive};
+
+/// Numbers that look like none in particular.
+fn numbers(count: usize) -> Vec<f32> {
+    let number = |i: usize| {
+        let x = 0.25 + 1.75 * (i as f32 * 0.618_034).fract();
+        if (i * i + i / 3) % 7 < 3 { -x } else { x }
+    };
+    (0..count).map(number).collect()
+}
+
+#[test]
+fn every_rule_holds_in_blocks() {
+    let numbers = numbers(4001);
+    let check = Check::new().directions(2);
+    for op in every_op() {
+        for shapes in operands(op, (70, 37), 33) {
+            let inputs = fill(&shapes, positive(op), &numbers);
+            let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
+            let rule = Rule(op);
+            for report in [check.run(|x| rule.call(x), &wide), check.run_f32(&rule, &inputs)] {
+                assert!(report.verdict == Verdict::Pass, "{op:?} of {shapes:?}\n{report}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_hold_in_blocks() {
+    let sums = function!(|x| (x[0].sum_over(Axis::Rows) * x[0].sum() + x[0].sum_over(Axis::Cols) * x[0].mean()).sin());
+    for shape in [(1, 2500), (2500, 1), (50, 50), (33, 70)] {
+        let inputs = fill(&[shape], None, &numbers(2500)).remove(0).map(|x| f64::from(x) / 50.0);
+        Check::new().directions(2).run(|x| sums.call(x), &[inputs]).unwrap();
+    }
+}
+
+#[test]
+fn large_products_are_associative() {
+    // (A B) v = A (B v), to k roundings of the sum of absolute values, where k counts both sums.
+    let (m, k, n) = (1030, 150, 1025);
+    let numbers = numbers(m * k);
+    let shaped = |rows, cols| fill(&[(rows, cols)], None, &numbers).remove(0).map(f64::from);
+    let tape = Tape::new();
+    let v = tape.constant(shaped(n, 1));
+    let (a, at) = (tape.variable(shaped(m, k)), tape.variable(shaped(m, k).transpose()));
+    let (b, bt) = (tape.variable(shaped(k, n)), tape.variable(shaped(k, n).transpose()));
+    let right = a.matmul(b.matmul(v));
+    let bound = a.abs().matmul(b.abs().matmul(v.abs())).value();
+    for product in [a.matmul(b), at.matmul_tn(b), a.matmul_nt(bt), at.matmul_tt(bt)] {
+        let left = product.matmul(v).value();
+        for ((l, r), b) in left.as_slice().iter().zip(right.value().as_slice()).zip(bound.as_slice()) {
+            assert!((l - r).abs() <= (k + n) as f64 * f64::EPSILON * b, "{l} {r}");
+        }
+    }
+}

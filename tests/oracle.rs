@@ -1,0 +1,286 @@
+//! Values of PyTorch and Optax in double precision; `oracle/README.md` says how they were made.
+
+use autograd::Unary;
+use nn::loss::{bce_with_logits, mse, softmax_cross_entropy};
+use nn::{Adam, Axis, Layer, Linear, Matrix, Momentum, Optimizer, Param, Reduction, RmsProp, Sgd, Tape, Var, grad};
+use serde_json::Value;
+
+const TOLERANCE: f64 = 1e-12;
+
+fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+/// A number; NaN and infinity are strings.
+fn number(value: &Value) -> f64 {
+    value.as_str().map_or_else(|| value.as_f64(), |s| s.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(number).collect()
+}
+
+/// A row of the file is a sample: a column here.
+fn samples(value: &Value) -> Matrix<f64> {
+    let rows: Vec<_> = value.as_array().unwrap().iter().map(numbers).collect();
+    Matrix::from_vec(rows[0].len(), rows.len(), rows.concat())
+}
+
+#[track_caller]
+fn close(what: &str, found: f64, expected: f64, allowed: f64) {
+    let equal = found == expected || found.is_nan() && expected.is_nan();
+    assert!(equal || (found - expected).abs() <= allowed, "{what}: {found:e}, not {expected:e} ± {allowed:.1e}");
+}
+
+/// All entries, to the tolerance relative to the largest of them: a gradient such as y − t is a difference.
+#[track_caller]
+fn close_all(what: &str, found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0f64, |max, x| max.max(x.abs()));
+    found.iter().zip(expected).for_each(|(&a, &b)| close(what, a, b, TOLERANCE * largest));
+}
+
+// ---------------------------------------------------------------- elementwise functions
+
+/// f, f', f'' at x, the derivatives from recorded gradients.
+fn derivatives(f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>, x: f64) -> [f64; 3] {
+    let tape = Tape::new();
+    let x = tape.variable(x);
+    let y = f(x);
+    let dy = grad(y, &[x])[0];
+    [y, dy, grad(dy, &[x])[0]].map(Var::item)
+}
+
+/// A derivative without cancellation, and by how much its formula in y = f(x) may differ from it, in units of 2⁻⁵²,
+/// where PyTorch and the tape both use that formula and lose the same digits.
+///
+/// If y has a relative error of k units, then
+/// - s = y (1 − y) of the sigmoid is off by k y² units, as 1 − y is off by k y, beside roundings relative to s; its
+///   slope (1 − 2 y) s is off by as much again and by 2 (k y + 1) s, where s ≤ y;
+/// - 1 − y² of tanh is off by (2 k + 1) y² units, beside a relative rounding, and its slope −2 y (1 − y²) by
+///   2 |y| ≤ 2 times that;
+///
+/// and with k ≤ 2 (`Real` promises 2 ulp) all are below 16 y or 16 y² units. So they are as good as TOLERANCE where y
+/// is small, whatever x, and lose digits only where the slope vanishes for y near ±1.
+fn without_cancellation(name: &str, x: f64) -> [Option<(f64, f64)>; 2] {
+    let e = (-x.abs()).exp();
+    let sigmoid = if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+    let slope = e / (1.0 + e).powi(2);
+    let (tanh, sech2) = (x.tanh(), 4.0 * (-2.0 * x.abs()).exp() / (1.0 + (-2.0 * x.abs()).exp()).powi(2));
+    match name {
+        "sigmoid" => [Some((slope, 16.0 * sigmoid)), Some((-slope * (x / 2.0).tanh(), 16.0 * sigmoid))],
+        "softplus" => [None, Some((slope, 16.0 * sigmoid))],
+        "tanh" => [Some((sech2, 16.0 * tanh * tanh)), Some((-2.0 * tanh * sech2, 16.0 * tanh * tanh))],
+        _ => [None, None],
+    }
+}
+
+/// The function at every point of the grid, its derivatives as PyTorch has them or, better, without cancellation.
+fn check_function(name: &str, rows: &Value, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
+    for row in rows.as_array().unwrap() {
+        let row = numbers(row);
+        let (x, found, exact) = (row[0], derivatives(&f, row[0]), without_cancellation(name, row[0]));
+        close(&format!("{name} at {x}"), found[0], row[1], TOLERANCE * row[1].abs());
+        for order in [1, 2] {
+            let (expected, units) = exact[order - 1].unwrap_or((row[order + 1], 0.0));
+            let (what, allowed) =
+                (format!("{name} at {x}, order {order}"), TOLERANCE * expected.abs() + units * f64::EPSILON);
+            close(&what, found[order], expected, allowed);
+            // So the formulas of this file are tested too; at −700 PyTorch's second derivative of softplus underflows.
+            close(&(what + " in PyTorch"), row[order + 1], expected, allowed + 1e-300);
+        }
+    }
+}
+
+#[test]
+fn functions() {
+    let file = parse(include_str!("oracle/functions.json"));
+    let file = file["functions"].as_object().unwrap();
+    check_function("neg", &file["neg"], |x| -x);
+    let mut found = vec!["neg".to_string()];
+    for f in Unary::all() {
+        let name = match f {
+            Unary::Powi(n) if n < 0 => format!("powi_m{}", -n),
+            Unary::Powi(n) => format!("powi{n}"),
+            f => f.name().to_string(),
+        };
+        let Some(rows) = file.get(&name) else { continue };
+        check_function(&name, rows, |x| x.unary(f));
+        found.push(name);
+    }
+    let known = "neg exp ln softplus sigmoid tanh sqrt recip sin cos square powi3 powi_m2 abs relu";
+    known.split(' ').for_each(|name| assert!(found.iter().any(|f| f == name), "{name} was not compared: {found:?}"));
+}
+
+// ---------------------------------------------------------------- losses
+
+/// The loss of that name, if there is one.
+fn loss<'t>(name: &str, y: Var<'t, f64>, target: &Value, reduction: Reduction) -> Option<Var<'t, f64>> {
+    let t = || y.tape().constant(samples(target));
+    let classes = || numbers(target).into_iter().map(|class| class as usize).collect::<Vec<_>>();
+    Some(match name {
+        "mse" => mse(y, t(), reduction),
+        "bce_with_logits" => bce_with_logits(y, t(), reduction),
+        "softmax_cross_entropy" => softmax_cross_entropy(y, &classes(), reduction),
+        "softmax_cross_entropy_soft_targets" => softmax_cross_entropy(y, t(), reduction),
+        _ => return None,
+    })
+}
+
+#[test]
+fn losses() {
+    let mut compared = 0;
+    for case in parse(include_str!("oracle/losses.json")).as_array().unwrap() {
+        let (name, reduction) = (case["loss"].as_str().unwrap(), case["reduction"].as_str().unwrap());
+        let tape = Tape::new();
+        let y = tape.variable(samples(&case["prediction"]));
+        let reduce = if reduction == "sum" { Reduction::Sum } else { Reduction::Mean };
+        let Some(e) = loss(name, y, &case["target"], reduce) else { continue };
+        let what = format!("{name}, {reduction}");
+        close_all(&what, &[e.item()], &[number(&case["value"])]);
+        close_all(&what, e.backward().wrt(y).as_slice(), samples(&case["gradient"]).as_slice());
+        compared += 1;
+    }
+    assert_eq!(compared, 4 * 2);
+}
+
+/// Value and gradient of a loss of the logits in one column.
+#[track_caller]
+fn check_extreme<const N: usize>(
+    logits: [f64; N],
+    loss: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>,
+    value: f64,
+    gradient: [f64; N],
+) {
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::column(&logits));
+    let e = loss(x);
+    close("value", e.item(), value, TOLERANCE * value);
+    let grads = e.backward();
+    // An entry σ(x) − t is a difference of numbers up to 1.
+    (0..N).for_each(|i| {
+        close("gradient", grads.wrt(x)[(i, 0)], gradient[i], TOLERANCE * gradient[i].abs() + f64::EPSILON)
+    });
+}
+
+#[test]
+fn losses_of_extreme_logits() {
+    fn entropy(x: Var<'_, f64>, class: usize) -> Var<'_, f64> {
+        softmax_cross_entropy(x, &[class][..], Reduction::Sum)
+    }
+    check_extreme([1e3, -1e3], |x| entropy(x, 0), 0.0, [0.0, 0.0]);
+    check_extreme([1e3, -1e3], |x| entropy(x, 1), 2e3, [1.0, -1.0]);
+    check_extreme([1e3, 1e3], |x| entropy(x, 0), 2f64.ln(), [-0.5, 0.5]);
+    check_extreme([-1e3, -1e3], |x| entropy(x, 0), 2f64.ln(), [-0.5, 0.5]);
+
+    fn bce(x: Var<'_, f64>, t: [f64; 2]) -> Var<'_, f64> {
+        bce_with_logits(x, x.tape().constant(Matrix::column(&t)), Reduction::Sum)
+    }
+    check_extreme([1e3, -1e3], |x| bce(x, [1.0, 0.0]), 0.0, [0.0, 0.0]);
+    check_extreme([1e3, -1e3], |x| bce(x, [0.0, 1.0]), 2e3, [1.0, -1.0]);
+    // ln(1 + e⁻²⁰) + ln(1 + e⁻¹¹⁰), and 20 + 110 more for the other targets
+    let (small, slope) = ((-20f64).exp().ln_1p(), 1.0 / (1.0 + 20f64.exp()));
+    check_extreme([20.0, -110.0], |x| bce(x, [1.0, 0.0]), small, [-slope, 0.0]);
+    check_extreme([20.0, -110.0], |x| bce(x, [0.0, 1.0]), 130.0 + small, [1.0 - slope, -1.0]);
+}
+
+// ---------------------------------------------------------------- optimizers
+
+/// The optimizer of that name with the options of the file, if there is one.
+fn optimizer(name: &str, options: &Value) -> Option<Box<dyn Optimizer<f64>>> {
+    let option = |name: &str| number(&options[name]);
+    let lr = option("lr");
+    Some(match name {
+        "sgd" => Box::new(Sgd { lr }),
+        "momentum" => Box::new(Momentum { lr, momentum: option("momentum") }),
+        "rmsprop_torch" => {
+            Box::new(RmsProp { decay: option("alpha"), eps_outside: option("eps"), ..RmsProp::torch(lr) })
+        }
+        "rmsprop_lecture" => {
+            Box::new(RmsProp { decay: option("decay"), eps_inside: option("eps_root"), ..RmsProp::lecture(lr) })
+        }
+        "adam" => Box::new(Adam::new(lr)),
+        "adam_lecture" => Box::new(Adam {
+            beta1: option("b1"),
+            beta2: option("b2"),
+            eps_inside: option("eps_root"),
+            bias_correction: options["bias_correction"].as_bool().unwrap(),
+            ..Adam::lecture(lr)
+        }),
+        _ => return None,
+    })
+}
+
+/// wᵀ A w / 2 − bᵀ w or 100 (w₁ − w₀²)² + (1 − w₀)².
+fn problem<'t>(name: &str, file: &Value, w: Var<'t, f64>) -> Var<'t, f64> {
+    let constant = |m| w.tape().constant(m);
+    if name == "quadratic" {
+        let a = constant(samples(&file["quadratic"]["a"])); // symmetric
+        let b = constant(Matrix::column(&numbers(&file["quadratic"]["b"])));
+        return w.matmul_tn(a.matmul(w)) / 2.0 - b.matmul_tn(w);
+    }
+    let [w0, w1] = [[1.0, 0.0], [0.0, 1.0]].map(|pick| constant(Matrix::row(&pick)).matmul(w));
+    (w1 - w0.square()).square() * 100.0 + (1.0 - w0).square()
+}
+
+#[test]
+fn optimizers() {
+    let file = parse(include_str!("oracle/optimizers.json"));
+    let mut compared = 0;
+    for case in file["cases"].as_array().unwrap() {
+        let (name, on) = (case["optimizer"].as_str().unwrap(), case["problem"].as_str().unwrap());
+        let Some(optimizer) = optimizer(name, &case["options"]) else { continue };
+        let mut w = Param::new(Matrix::column(&numbers(&case["start"])));
+        let mut state = optimizer.init(&w);
+        let trajectory = case["trajectory"].as_array().unwrap();
+        assert_eq!(trajectory.len(), 25);
+        for (k, expected) in trajectory.iter().enumerate() {
+            let tape = Tape::new();
+            let grads = problem(on, &file, tape.param(&w)).backward();
+            optimizer.step(&mut w, &grads, &mut state);
+            for (&found, expected) in w.value().as_slice().iter().zip(numbers(expected)) {
+                close(&format!("{name} on {on}, step {}", k + 1), found, expected, TOLERANCE * expected.abs());
+            }
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 6 * 2);
+}
+
+// ---------------------------------------------------------------- layers
+
+/// The layer, or else the function of that name: value and all gradients.
+fn check_layer(case: &Value, layer: Option<&Linear<f64>>) {
+    let name = case["layer"].as_str().unwrap();
+    let tape = Tape::new();
+    let x = tape.variable(samples(&case["x"]));
+    let y = match (layer, name) {
+        (Some(layer), _) => layer.forward(x),
+        (None, "softmax") => x.softmax(Axis::Rows),
+        (None, _) => x.log_softmax(Axis::Rows),
+    };
+    let grads = y.backward_with(&samples(&case["upstream"]));
+    close_all(name, y.value().as_slice(), samples(&case["y"]).as_slice());
+    close_all(name, grads.wrt(x).as_slice(), samples(&case["grad_x"]).as_slice());
+    let Some(Linear { weight, bias }) = layer else { return };
+    let expected = &case["grad_params"];
+    close_all(name, grads.wrt(weight).as_slice(), samples(&expected["weight"]).transpose().as_slice());
+    if let Some(bias) = bias {
+        close_all(name, grads.wrt(bias).as_slice(), &numbers(&expected["bias"]));
+    }
+}
+
+#[test]
+fn layers() {
+    let file = parse(include_str!("oracle/layers.json"));
+    let case = |name: &str| file.as_array().unwrap().iter().find(|case| case["layer"] == name).unwrap();
+    for (name, bias) in [("linear", true), ("linear_no_bias", false)] {
+        let params = &case(name)["params"];
+        let weight = Param::new(samples(&params["weight"]).transpose());
+        let bias = bias.then(|| Param::new(Matrix::column(&numbers(&params["bias"]))));
+        check_layer(case(name), Some(&Linear { weight, bias }));
+    }
+    for name in ["softmax", "log_softmax"] {
+        check_layer(case(name), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! Every mistake gets a message that says what is wrong and where.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::path::PathBuf;
+use std::sync::Once;
+
+use nn::data::{CsvError, read_csv};
+use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd};
+use nn::{Tape, Var, loss};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+thread_local! {
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    /// The file to which the last panic pointed.
+    static FILE: RefCell<String> = RefCell::default();
+}
+
+/// The message of the panic of `f`, and the file to which it points.
+#[track_caller]
+fn panic_of<R>(f: impl FnOnce() -> R) -> (String, String) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |info| {
+            if CATCHING.get() {
+                FILE.set(info.location().map_or_else(String::new, |at| at.file().to_string()));
+            } else {
+                usual(info);
+            }
+        }));
+    });
+    CATCHING.set(true);
+    let payload = catch_unwind(AssertUnwindSafe(f)).err();
+    CATCHING.set(false);
+    let payload = payload.expect("no panic");
+    let literal = || payload.downcast_ref::<&str>().map(|text| text.to_string());
+    let message = payload.downcast_ref::<String>().cloned().or_else(literal).unwrap();
+    (message, FILE.take())
+}
+
+/// `f` panics with a message that has all these words, and points at its own place.
+#[track_caller]
+fn panics<R>(words: &[&str], f: impl FnOnce() -> R) {
+    let (message, file) = panic_of(f);
+    contains(&message, words);
+    assert_eq!(file, file!(), "{message}");
+}
+
+/// `f` panics with a message that has all these words: where a closure of the library lies between the mistake and
+/// the panic, the words alone say the place.
+#[track_caller]
+fn says<R>(words: &[&str], f: impl FnOnce() -> R) {
+    contains(&panic_of(f).0, words);
+}
+
+#[track_caller]
+fn contains(message: &str, words: &[&str]) {
+    words.iter().for_each(|word| assert!(message.contains(word), "no `{word}` in: {message}"));
+}
+
+fn zeros<'t>(tape: &'t Tape<'t, f64>, rows: usize, cols: usize) -> Var<'t, f64> {
+    tape.variable(Matrix::zeros(rows, cols))
+}
+
+fn linear(inputs: usize, outputs: usize) -> Linear<f64> {
+    Linear::new(inputs, outputs, Init::Xavier, &mut ChaCha8Rng::seed_from_u64(0))
+}
+
+fn mlp(sizes: &[usize]) -> Mlp<f64> {
+    Mlp::new(sizes, Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(0))
+}
+
+#[test]
+fn shapes_that_do_not_fit() {
+    let tape = Tape::new();
+    let (a, b) = (zeros(&tape, 2, 3), zeros(&tape, 4, 5));
+    panics(&["add", "2 × 3", "4 × 5"], || a + b);
+    panics(&["matmul", "2 × 3", "4 × 5"], || a.matmul(b));
+    panics(&["mse", "2 × 3", "4 × 5"], || loss::mse(a, b, Reduction::Sum));
+    panics(&["bce_with_logits", "2 × 3", "4 × 5"], || loss::bce_with_logits(a, b, Reduction::Mean));
+    panics(&["softmax_cross_entropy", "2 × 3", "4 × 5"], || loss::softmax_cross_entropy(a, b, Reduction::Mean));
+    panics(&["backward", "2 × 3", "sum it"], || a.backward());
+}
+
+#[test]
+fn variables_of_two_tapes() {
+    let (one, other) = (Tape::new(), Tape::new());
+    let (a, b) = (zeros(&one, 1, 1), zeros(&other, 1, 1));
+    panics(&["add", "different tapes"], || a + b);
+    panics(&["squared_error", "different tapes"], || loss::mse(a, b, Reduction::Sum));
+    let grads = a.square().backward();
+    panics(&["no gradient", "another tape"], || grads.wrt(b).to_owned());
+}
+
+#[test]
+fn a_class_out_of_range() {
+    let tape = Tape::new();
+    let logits = zeros(&tape, 3, 4);
+    let entropy = |classes: &[usize]| loss::softmax_cross_entropy(logits, classes, Reduction::Mean);
+    panics(&["class 3", "sample 2", "3 rows"], || entropy(&[0, 1, 3, 2]));
+    panics(&["2 classes", "3 × 4"], || entropy(&[0, 1]));
+}
+
+#[test]
+fn features_that_do_not_fit() {
+    let tape = Tape::new();
+    let x = zeros(&tape, 4, 2);
+    let layer = linear(3, 5);
+    panics(&["5 × 3", "4 × 2"], || layer.forward(x));
+    let net = mlp(&[3, 5, 2]);
+    says(&["5 × 3", "4 × 2"], || net.forward(x));
+    let skip = Residual(linear(4, 3));
+    panics(&["add", "4 × 2", "3 × 2"], || skip.forward(x));
+    panics(&["Mlp::new", "[3]"], || mlp(&[3]));
+}
+
+#[test]
+fn a_parameter_that_was_not_recorded() {
+    #[derive(Module)]
+    struct Net {
+        used: Linear<f64>,
+        forgotten: Vec<Linear<f64>>,
+    }
+    let mut net = Net { used: linear(2, 1), forgotten: vec![linear(2, 1)] };
+    let tape = Tape::new();
+    let grads = net.used.forward(zeros(&tape, 2, 3)).square().sum().backward();
+    panics(&["no gradient", "not recorded"], || grads.wrt(&net.forgotten[0].weight).to_owned());
+    let sgd = Sgd { lr: 0.1 };
+    let mut state = sgd.init(&net);
+    says(&["step", "`forgotten.0.weight`", "not recorded"], || sgd.step(&mut net, &grads, &mut state));
+}
+
+#[test]
+fn the_state_of_another_model() {
+    let adam = Adam::new(0.1);
+    let step = |state_of: &[usize], words: &[&str]| {
+        let mut net = mlp(&[2, 3, 1]);
+        let tape = Tape::new();
+        let grads = net.forward(zeros(&tape, 2, 4)).sum().backward();
+        let mut state = adam.init(&mlp(state_of));
+        says(words, || adam.step(&mut net, &grads, &mut state));
+    };
+    step(&[2, 5, 1], &["state", "`layers.0.weight`"]);
+    step(&[2, 1], &["state", "`layers.0.weight`"]);
+    step(&[2, 3], &["state", "no place", "`layers.1.weight`"]);
+    step(&[2, 3, 1, 1], &["state", "more parameters"]);
+    let (mut w, tape) = (Param::new(Matrix::full(1, 1, 1.0)), Tape::new());
+    let mut state = Sgd { lr: 0.1 }.init(&w);
+    let grads = tape.param(&w).square().backward();
+    says(&["state", "this optimizer"], || adam.step(&mut w, &grads, &mut state));
+}
+
+/// The file cannot be read as a table: the message has the file, the line, the column, and what was found there.
+#[track_caller]
+fn check_csv(name: &str, text: &str, words: &[&str]) {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    let error: CsvError = read_csv::<f64>(&path).unwrap_err();
+    contains(&error.to_string(), &[name]);
+    contains(&error.to_string(), words);
+}
+
+#[test]
+fn tables_with_a_wrong_cell() {
+    check_csv("missing.csv", "width,height,kind\n1,2,0\n3,,1\n", &["line 3, column 2 (height)", "empty cell"]);
+    check_csv("letters.csv", "width,height,kind\n1,2,0\n3,4,1\nfive,6,0\n", &["line 4, column 1 (width)", "\"five\""]);
+    check_csv("short.csv", "1,2,0\n3,1\n", &["line 2, column 3", "found 2, expected 3"]);
+    check_csv("long.csv", "1,2,0\n3,4,5,1\n", &["line 2, column 4", "found 4, expected 3"]);
+    contains(&read_csv::<f64>("no/such.csv").unwrap_err().to_string(), &["no/such.csv", "not found"]);
+}
