@@ -21,9 +21,10 @@ use nn::metrics::{Confusion, accuracy, argmax_cols};
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Momentum, Optimizer, Reduction, RmsProp, Sgd, Tape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-/// 1797 digits of 8 × 8 pixels, 43 people's handwriting: 64 numbers from 0 to 16 and the digit in each line.
+/// 1797 digits of 8 × 8 pixels: in each line 64 numbers, from 0 for paper to 16 for ink, and the digit.
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 
 /// A model is a plain struct: here a network, and the map that its inputs go through.
@@ -53,6 +54,7 @@ fn train(net: &mut Mlp<f32>, training: &Dataset<f32>, validation: &Dataset<f32>,
         let optimizer = options.optimizer(epoch);
         for batch in minibatches(training.len(), options.batch, rng) {
             let (x, t) = training.batch(&batch);
+            let x = noisy(&x, options.noise, rng);
             let tape = Tape::new();
             let loss = softmax_cross_entropy(net.forward(tape.constant(&x)), &t, Reduction::Mean);
             let grads = loss.backward();
@@ -64,13 +66,21 @@ fn train(net: &mut Mlp<f32>, training: &Dataset<f32>, validation: &Dataset<f32>,
             curves.loss.push(softmax_cross_entropy(y, &data.t, Reduction::Mean).item().into());
             curves.accuracy.push(accuracy(&argmax_cols(&y.value()), &data.t));
         }
-        let (loss, accuracy) = (curves[0].loss[epoch], 100.0 * curves[1].accuracy[epoch]);
+        let (loss, accuracy) = (curves[1].loss[epoch], 100.0 * curves[1].accuracy[epoch]);
         let speed = ((epoch + 1) * training.len()) as f64 / start.elapsed().as_secs_f64();
-        bar.set_message(format!("loss {loss:.4}   validation {accuracy:5.1} %   {speed:.0} samples/s"));
+        bar.set_message(format!("validation loss {loss:.3}   accuracy {accuracy:5.1} %   {speed:.0} samples/s"));
         bar.inc(1);
     }
     bar.finish();
     curves
+}
+
+/// The same pictures with grain, different every time: what is learned from few of them must not hang on details.
+fn noisy(x: &Matrix<f32>, deviation: f32, rng: &mut ChaCha8Rng) -> Matrix<f32> {
+    x.map(|x| {
+        let z: f32 = StandardNormal.sample(rng);
+        x + deviation * z
+    })
 }
 
 /// Values after every epoch.
@@ -100,11 +110,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut net = Mlp::new(&sizes, options.activation, &mut options.rng(WEIGHTS));
 
     let layers = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(" → ");
+    let Options { epochs, batch, noise, seed, threads, .. } = options;
     println!("Handwritten digits: {} pictures of 8 × 8 pixels, {} classes", data.len(), data.classes());
     println!("  samples    {} to train, {} to validate, {} to test", training.len(), validation.len(), test.len());
     println!("  network    {layers}, {}, {} parameters", options.activation, net.count_params());
     println!("  optimizer  {}, learning rate {} falling to 0", options.rule.name, options.learning_rate());
-    println!("  training   {} epochs, batches of {}, seed {}\n", options.epochs, options.batch, options.seed);
+    println!("  training   {epochs} epochs, batches of {batch}, noise {noise}, seed {seed}, threads {threads}\n");
 
     let start = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
@@ -112,13 +123,13 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("trained in {:.2} s\n", start.elapsed().as_secs_f64());
 
     let reader = Reader { standardize, net };
+    nn::save(out("model.json"), &reader)?;
+    let again: Reader = nn::load(out("model.json"))?;
     let scores = reader.scores(&test.x);
     let predicted = argmax_cols(&scores);
     let confusion = Confusion::new(&predicted, &test.t, data.classes());
     println!("{confusion}\n");
 
-    nn::save(out("model.json"), &reader)?;
-    let again: Reader = nn::load(out("model.json"))?;
     if again.scores(&test.x).map(f32::to_bits) != scores.map(f32::to_bits) {
         return Err("the model that was loaded again predicts something else".into());
     }
@@ -151,13 +162,14 @@ Trains a network to read handwritten digits.
 Usage: cargo run --release --example digits -- [OPTIONS]
 
   --seed N             the random numbers: same seed, same bits            [1]
-  --epochs N           how often every sample is seen                      [40]
+  --epochs N           how often every sample is seen                      [100]
   --hidden N,N,…       the sizes of the hidden layers                      [128]
   --activation NAME    identity, relu, tanh, sigmoid, softplus             [relu]
   --optimizer NAME     sgd, momentum, rmsprop, adam, and as in the lecture
                        rmsprop-lecture, adam-lecture                       [adam]
   --learning-rate X    at the start; it falls to 0 in a straight line      [by optimizer]
   --batch N            samples in a step                                   [32]
+  --noise X            deviation of the noise on inputs in training        [0.6]
   --threads N          threads of the pool it runs in; same bits for any   [1]
   --out FOLDER         where pictures and model are written                [out/digits]
   --help               this text
@@ -171,6 +183,7 @@ struct Options {
     rule: Rule,
     learning_rate: Option<f64>,
     batch: usize,
+    noise: f32,
     threads: usize,
     out: PathBuf,
 }
@@ -184,12 +197,12 @@ struct Rule {
 }
 
 const RULES: [Rule; 6] = [
-    Rule { name: "sgd", learning_rate: 0.2, with: |lr| Box::new(Sgd { lr }) },
-    Rule { name: "momentum", learning_rate: 0.02, with: |lr| Box::new(Momentum { lr, momentum: 0.9 }) },
-    Rule { name: "rmsprop", learning_rate: 0.001, with: |lr| Box::new(RmsProp::torch(lr)) },
-    Rule { name: "adam", learning_rate: 0.002, with: |lr| Box::new(Adam::new(lr)) },
-    Rule { name: "rmsprop-lecture", learning_rate: 0.001, with: |lr| Box::new(RmsProp::lecture(lr)) },
-    Rule { name: "adam-lecture", learning_rate: 0.001, with: |lr| Box::new(Adam::lecture(lr)) },
+    Rule { name: "sgd", learning_rate: 0.3, with: |lr| Box::new(Sgd { lr }) },
+    Rule { name: "momentum", learning_rate: 0.05, with: |lr| Box::new(Momentum { lr, momentum: 0.9 }) },
+    Rule { name: "rmsprop", learning_rate: 0.005, with: |lr| Box::new(RmsProp::torch(lr)) },
+    Rule { name: "adam", learning_rate: 0.005, with: |lr| Box::new(Adam::new(lr)) },
+    Rule { name: "rmsprop-lecture", learning_rate: 0.01, with: |lr| Box::new(RmsProp::lecture(lr)) },
+    Rule { name: "adam-lecture", learning_rate: 0.01, with: |lr| Box::new(Adam::lecture(lr)) },
 ];
 
 /// Streams of random numbers of one seed.
@@ -201,12 +214,13 @@ impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Option<String>> {
         let mut options = Options {
             seed: 1,
-            epochs: 40,
+            epochs: 100,
             hidden: vec![128],
             activation: Activation::Relu,
             rule: RULES[3],
             learning_rate: None,
             batch: 32,
+            noise: 0.6,
             threads: 1,
             out: "out/digits".into(),
         };
@@ -215,9 +229,8 @@ impl Options {
             if name == "--help" || name == "-h" {
                 return Err(None);
             }
-            let mut value = || {
-                given.map(str::to_owned).or_else(|| args.next()).ok_or_else(|| format!("{name} needs a value"))
-            };
+            let mut value =
+                || given.map(str::to_owned).or_else(|| args.next()).ok_or_else(|| format!("{name} needs a value"));
             let positive = |n: &usize| *n > 0;
             match name {
                 "--seed" => options.seed = number(name, &value()?, "an integer from 0", |_| true)?,
@@ -238,6 +251,10 @@ impl Options {
                     options.learning_rate = Some(number(name, &value()?, "a positive number, such as 0.001", usable)?);
                 }
                 "--batch" => options.batch = number(name, &value()?, "an integer from 1", positive)?,
+                "--noise" => {
+                    let usable = |x: &f32| *x >= 0.0 && x.is_finite();
+                    options.noise = number(name, &value()?, "a number from 0, such as 0.5", usable)?;
+                }
                 "--threads" => options.threads = number(name, &value()?, "an integer from 1", positive)?,
                 "--out" => options.out = value()?.into(),
                 _ => return Err(Some(format!("unknown option `{arg}`"))),

@@ -2,8 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::map::{Binary, Unary};
 use crate::Real;
+use crate::map::{Binary, Unary};
 
 /// Whether a result replaces what its place holds or is added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +84,7 @@ macro_rules! unary {
 
             /// Every function of the table, for the ranges of whole-number parameters that tests draw from.
             pub fn all() -> Vec<Unary> {
-                let mut all = Vec::new();
-                $(unary!(@each all $Name $($N)?);)*
-                all
+                [$(unary!(@each $Name $($N)?)),*].concat()
             }
 
             /// Whether the function is only defined, or only tested, for positive arguments.
@@ -133,9 +131,8 @@ macro_rules! unary {
     };
     (@pat $Name:ident) => { Unary::$Name };
     (@pat $Name:ident $n:ident) => { Unary::$Name($n) };
-    (@each $all:ident $Name:ident) => { $all.push(Unary::$Name) };
-    (@each $all:ident $Name:ident i32) => { $all.extend((-3..=4).map(Unary::$Name)) };
-    (@each $all:ident $Name:ident $N:ty) => { $all.extend((-3..=4).map(Unary::$Name)) };
+    (@each $Name:ident) => { vec![Unary::$Name] };
+    (@each $Name:ident $N:ty) => { (-3..=4).map(Unary::$Name).collect() };
     (@flag) => { false };
     (@flag $v:ident) => { true };
 }

@@ -22,10 +22,7 @@ pub fn gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &M
 /// # Panics
 /// As [`gradient`] does.
 #[track_caller]
-pub fn value_and_gradient<T: Real>(
-    f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>,
-    x: &Matrix<T>,
-) -> (T, Matrix<T>) {
+pub fn value_and_gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> (T, Matrix<T>) {
     let tape = Tape::new();
     let x = tape.variable(x);
     let y = f(x);

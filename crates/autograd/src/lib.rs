@@ -1,4 +1,52 @@
-//! Reverse-mode automatic differentiation on a tape.
+//! Reverse-mode automatic differentiation on a tape: gradients of any computation over matrices and
+//! scalars, to any order, and a checker that proves them against finite differences.
+//!
+//! # One idea
+//!
+//! Every value is a sum of connections, and every connection follows one rule:
+//!
+//! ```text
+//! y += w x   ⇒   δx += w δy,   ∇w += δy x
+//! ```
+//!
+//! It holds unchanged where a value skips ahead and where a weight is used twice, so a [`Tape`] needs nothing
+//! else: a node is a sum of terms, each an [`Op`] of earlier nodes; the rule of an op says which op of δy goes to
+//! which operand; and the sweep adds. A rule is data, so the same table runs over buffers
+//! ([`backward`](Var::backward)) and records itself again ([`grad`]), which gives derivatives of any order.
+//!
+//! ```
+//! use autograd::{Matrix, Tape, affine, grad};
+//!
+//! let (w, b) = (Matrix::from([[0.5, -0.3], [0.8, 0.2]]), Matrix::column(&[0.1, -0.1]));
+//! let x = Matrix::from([[1.0, -1.0, 2.0], [0.5, 0.0, -2.0]]); // columns are samples
+//!
+//! let tape = Tape::new();
+//! let (w, b) = (tape.variable(&w), tape.variable(&b));
+//! let x = tape.constant(&x);
+//! let h = affine(&[(w, x)], Some(b)).tanh(); // W x + b is one node
+//! let y = (affine(&[(w, h)], Some(b)) + x).square().mean(); // W shared, x skips ahead
+//!
+//! let grads = y.backward();
+//! assert_eq!(grads.wrt(w).shape(), (2, 2));
+//! assert_eq!(grads.wrt(h).shape(), (2, 3)); // of intermediate values too
+//!
+//! let dw = grad(y, &[w])[0]; // the same, recorded: differentiate it again
+//! let penalty = dw.square().sum().backward();
+//! assert_eq!(penalty.wrt(w).shape(), (2, 2));
+//! ```
+//!
+//! # Conventions
+//!
+//! - Columns are samples: X is features × batch, a layer is W X + b. Matrices lie column by column, without gaps.
+//! - `f32` or `f64`; a scalar is 1 × 1.
+//! - Binary operators accept equal shapes, or an operand that is 1 × 1, m × 1 or 1 × n. Nothing else repeats.
+//! - Shape mistakes panic at the caller's line with the op and all shapes.
+//! - At a kink: relu'(0) = 0, |·|'(0) = 0.
+//!
+//! # Reading order
+//!
+//! [`Tape`] and [`Var`] record; `op` holds every rule that is not elementwise and `map` the table of those that are;
+//! `run` computes one term; `sweep` goes backward; [`check`](mod@check) proves the result.
 
 mod matrix;
 mod param;
@@ -6,15 +54,15 @@ mod tape;
 mod var;
 #[macro_use]
 mod elementwise;
+pub mod check;
+mod functional;
+mod gradients;
 mod map;
 mod op;
-mod run;
-mod real;
-mod sweep;
-mod gradients;
-mod functional;
-pub mod check;
 mod pool;
+mod real;
+mod run;
+mod sweep;
 
 pub use check::check;
 pub use elementwise::vectorised;

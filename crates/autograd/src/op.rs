@@ -91,6 +91,7 @@ pub enum Axis {
 ///
 /// `op` is the term, `y` the value of its node, `dy` the gradient there; `add(k, term)` says that the
 /// gradient of operand `k` gains `term`.
+#[inline(always)]
 pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, Adjoint<R>)) {
     use Adjoint as D;
     use Trans::{No, Yes};
@@ -122,6 +123,7 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
 
 impl<R> Op<R> {
     /// The same op of other operands, which `f` is asked for in order.
+    #[inline(always)]
     pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> Op<S> {
         match self {
             Op::Number(c) => Op::Number(c),
@@ -142,7 +144,9 @@ impl<R> Op<R> {
     /// Whether the rule does without the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
         match self {
-            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Columns(..) | Op::PadColumns(..) => true,
+            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Columns(..) | Op::PadColumns(..) => {
+                true
+            }
             Op::Binary(Binary::Mul, ..) | Op::CrossEntropy { .. } => true,
             Op::Unary(..) | Op::Binary(..) | Op::Softmax(..) | Op::LogSoftmax(..) | Op::LogSumExp(..) => false,
         }
@@ -167,8 +171,26 @@ impl<R> Op<R> {
     }
 }
 
+impl<R> Adjoint<R> {
+    /// The same term of other operands.
+    #[inline(always)]
+    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Adjoint<S> {
+        match self {
+            Adjoint::Op(op) => Adjoint::Op(op.map(f)),
+            Adjoint::Unary(g, x, y, dy) => Adjoint::Unary(g, f(x), f(y), f(dy)),
+            Adjoint::Binary(g, side, at) => Adjoint::Binary(g, side, at.map(f)),
+            Adjoint::Softmax(axis, y, dy) => Adjoint::Softmax(axis, f(y), f(dy)),
+            Adjoint::LogSoftmax(axis, y, dy) => Adjoint::LogSoftmax(axis, f(y), f(dy)),
+            Adjoint::LogSumExp(x, y, dy) => Adjoint::LogSumExp(f(x), f(y), f(dy)),
+            Adjoint::CrossEntropy(t, p, dy) => Adjoint::CrossEntropy(f(t), f(p), f(dy)),
+            Adjoint::CrossEntropyTarget(x, dy) => Adjoint::CrossEntropyTarget(f(x), f(dy)),
+        }
+    }
+}
+
 impl<R: Copy + Default> Op<R> {
     /// The operands in order, then defaults, and how many there are.
+    #[inline(always)]
     pub(crate) fn operands(self) -> ([R; 3], usize) {
         let (mut all, mut n) = ([R::default(); 3], 0);
         self.map(|r| {

@@ -1,8 +1,8 @@
 //! One term into a buffer: `y = …` or `y += …`.
 
 use faer::linalg::matmul::matmul;
-use faer::{MatMut, MatRef, Par};
 use faer::reborrow::ReborrowMut;
+use faer::{MatMut, MatRef, Par};
 
 use crate::elementwise::{Accum, fill, vectorised};
 use crate::op::{Adjoint, Axis, Op, Trans};
@@ -16,23 +16,11 @@ pub(crate) struct Out<'a, T> {
     pub data: &'a mut [T],
 }
 
-/// Runs the terms of a value.
-pub(crate) fn run_all<'a, T: Real>(terms: &[Op<MatrixRef<'a, T>>], y: Out<'_, T>) {
-    // a + c b, the skip connection, in one pass.
-    if let [Op::Add(c, a), Op::Add(d, b)] = *terms
-        && a.shape() == b.shape()
-    {
-        let (c, d, a, b) = (T::from_f64(c), T::from_f64(d), a.as_slice(), b.as_slice());
-        if a.len() == y.data.len() {
-            return fill(y.data, Accum::Replace, move |i| c * a[i] + d * b[i]);
-        }
-    }
-    let Out { rows, cols, data } = y;
-    let mut accum = Accum::Replace;
-    for &term in terms {
-        run(term, accum, Out { rows, cols, data });
-        accum = Accum::Add;
-    }
+/// y = c a + d b for operands of the shape of y: a skip connection, in one pass.
+pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
+    let (c, d) = (T::from_f64(c), T::from_f64(d));
+    let (a, b) = (&a[..y.len()], &b[..y.len()]);
+    fill(y, Accum::Replace, move |i| c * a[i] + d * b[i]);
 }
 
 /// Runs a term of a value.
@@ -219,21 +207,24 @@ fn add_columns<T: Real>(c: T, x: &[T], y: &mut [T]) {
 /// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
 fn sum<T: Real>(x: &[T]) -> T {
     const LANES: usize = 16;
-    vectorised(#[inline(always)] || {
-        if x.len() > 1024 {
-            let (a, b) = x.split_at(x.len() / 2 / LANES * LANES);
-            return sum(a) + sum(b);
-        }
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        let mut lanes = [T::default(); LANES];
-        for chunk in chunks {
-            for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                *lane += x;
+    vectorised(
+        #[inline(always)]
+        || {
+            if x.len() > 1024 {
+                let (a, b) = x.split_at(x.len() / 2 / LANES * LANES);
+                return sum(a) + sum(b);
             }
-        }
-        let rest = rest.iter().copied().sum::<T>();
-        lanes.into_iter().sum::<T>() + rest
-    })
+            let (chunks, rest) = x.as_chunks::<LANES>();
+            let mut lanes = [T::default(); LANES];
+            for chunk in chunks {
+                for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                    *lane += x;
+                }
+            }
+            let rest = rest.iter().copied().sum::<T>();
+            lanes.into_iter().sum::<T>() + rest
+        },
+    )
 }
 
 /// The right factor of a product with at least this many results is copied if it is transposed, for faer
@@ -266,9 +257,54 @@ fn product<T: Real>(s: Trans, a: MatrixRef<'_, T>, t: Trans, b: MatrixRef<'_, T>
     }
 }
 
-fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, mut y: MatMut<'_, T>) {
+/// A product of at least this many multiplications is made in panels along its longer side, for as many
+/// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
+const PANELS: usize = 1 << 22;
+
+fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let (side, depth) = if m * k * n > 512 * 512 * 512 { BLOCK } else { (m.max(n).max(1), k.max(1)) };
+    let block = if m * k * n > 512 * 512 * 512 { BLOCK } else { (usize::MAX, usize::MAX) };
+    // Four panels at most, none narrower than 64.
+    let width = if m * k * n < PANELS { usize::MAX } else { (m.max(n).div_ceil(4)).next_multiple_of(32).max(64) };
+    panels(a, b, accum, y, width, block);
+}
+
+fn panels<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accum: Accum,
+    y: MatMut<'_, T>,
+    width: usize,
+    block: (usize, usize),
+) {
+    let (m, n) = (a.nrows(), b.ncols());
+    if m.max(n) <= width {
+        return panel(a, b, accum, y, block);
+    }
+    let middle = (m.max(n) / 2).next_multiple_of(width);
+    let ((a0, a1), (b0, b1), (y0, y1)) = if m > n {
+        (a.split_at_row(middle), (b, b), y.split_at_row_mut(middle))
+    } else {
+        ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
+    };
+    let first = || panels(a0, b0, accum, y0, width, block);
+    if rayon::current_num_threads() > 1 {
+        rayon::join(first, || panels(a1, b1, accum, y1, width, block));
+    } else {
+        first();
+        panels(a1, b1, accum, y1, width, block);
+    }
+}
+
+fn panel<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accum: Accum,
+    mut y: MatMut<'_, T>,
+    (side, depth): (usize, usize),
+) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let (side, depth) = (side.min(m.max(n)).max(1), depth.min(k).max(1));
     let first = if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace };
     // A sum of no terms still replaces: one block of depth 0.
     for p in (0..k.max(1)).step_by(depth) {
@@ -410,7 +446,7 @@ fn softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
 fn cross_entropy<T: Real>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     for (j, y) in y.iter_mut().enumerate() {
         let (x, t, p) = (x.col(j), t.col(j), p.col(j));
-        let best = (0..p.len()).fold(0, |best, i| if p[i] > p[best] || p[i] != p[i] { i } else { best });
+        let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
         let lse = if x.is_empty() { T::default() } else { x[best] - T::from_f64(p[best].to_f64().ln()) };
         let terms = x.iter().zip(t).filter(|(_, t)| **t != T::default());
         put(y, accum, terms.map(|(&x, &t)| t * (lse - x)).sum());

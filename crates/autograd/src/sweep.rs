@@ -45,6 +45,13 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
+/// What a term of a gradient reads: a value of the tape, or δy.
+#[derive(Clone, Copy, PartialEq)]
+enum Read {
+    Value(u32),
+    Delta,
+}
+
 /// The place of a gradient that has no term yet.
 const NOWHERE: usize = usize::MAX;
 
@@ -72,19 +79,15 @@ fn sweep<T: Real>(inner: &Inner<'_, T>, last: u32, seed: &[T], deltas: &mut Delt
         }
         // Operands precede results, in the gradient buffer too: read δy above, write δx below.
         let (below, above) = values.split_at_mut(start);
-        let dy = &above[at - start..][..node.len()];
-        let (dy, y) = (MatrixRef::new(node.shape().0, node.shape().1, dy), inner.view(id));
-        for &term in inner.terms(id) {
+        let dy = MatrixRef::new(node.shape().0, node.shape().1, &above[at - start..][..node.len()]);
+        for term in inner.terms(id) {
             let (operands, _) = term.operands();
-            pullback(term.map(|x| inner.view(x)), y, dy, |k, adjoint| {
+            pullback(term.map(Read::Value), Read::Value(id), Read::Delta, |k, adjoint| {
                 let x = inner.node(operands[k]);
                 let Some(own) = x.grad() else { return };
                 let ((rows, cols), place) = (x.shape(), &mut places[operands[k] as usize]);
                 // δx = δy, as at a skip connection, is not copied: it lies where δy does …
-                if let Adjoint::Op(Op::Add(1.0, dy)) = adjoint
-                    && *place == NOWHERE
-                    && dy.shape() == (rows, cols)
-                {
+                if adjoint == Adjoint::Op(Op::Add(1.0, Read::Delta)) && *place == NOWHERE && x.shape() == node.shape() {
                     return *place = at;
                 }
                 let data = &mut below[own..own + x.len()];
@@ -94,7 +97,11 @@ fn sweep<T: Real>(inner: &Inner<'_, T>, last: u32, seed: &[T], deltas: &mut Delt
                     data.copy_from_slice(&above[*place - start..][..x.len()]);
                 }
                 *place = own;
-                run_adjoint(adjoint, accum, Out { rows, cols, data });
+                let read = |from| match from {
+                    Read::Value(id) => inner.view(id),
+                    Read::Delta => dy,
+                };
+                run_adjoint(adjoint.map(read), accum, Out { rows, cols, data });
             });
         }
     }

@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use smallvec::SmallVec;
-
+use crate::elementwise::Accum;
 use crate::gradients::Slot;
 use crate::op::Op;
 use crate::pool::{Pooled, Records};
-use crate::run::{Out, run_all};
+use crate::run::{Out, add_two, run};
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
 /// A record of a computation: every value, and how it came from earlier ones.
@@ -82,7 +81,6 @@ impl Node {
 
 impl<'t, T: Real> Tape<'t, T> {
     /// An empty tape, on the buffers of an earlier one of this thread if there was one.
-    #[allow(clippy::new_without_default)] // a tape is made to be bound to a name, and ends with it
     pub fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut records = Pooled::<T, Records<T>>::take();
@@ -178,10 +176,28 @@ impl<'t, T: Real> Tape<'t, T> {
             active |= node.grad().is_some();
             view(node, before, &inner.leaves)
         };
-        let out = Out { rows: shape.0, cols: shape.1, data: &mut rest[..len] };
-        run_all(&terms.iter().map(|term| term.map(&mut look)).collect::<SmallVec<[_; 4]>>(), out);
+        let (rows, cols) = shape;
+        let data = &mut rest[..len];
+        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
+            && nodes[a as usize].shape() == shape
+            && nodes[b as usize].shape() == shape
+        {
+            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
+        } else {
+            let mut accum = Accum::Replace;
+            for term in terms {
+                run(term.map(&mut look), accum, Out { rows, cols, data });
+                accum = Accum::Add;
+            }
+        }
         stored.extend_from_slice(terms);
         Var::new(self, inner.push(shape, NONE, active))
+    }
+}
+
+impl<T: Real> Default for Tape<'_, T> {
+    fn default() -> Self {
+        Tape::new()
     }
 }
 

@@ -1,4 +1,28 @@
-//! Neural networks on a tape.
+//! Neural networks on the tape of [`autograd`].
+//!
+//! A model is plain data: a struct of layers that derives [`Module`]. A loss is recorded on a [`Tape`], its gradients
+//! are owned, an [`Optimizer`] is a struct of hyperparameters with a state of its own. A step reads as it is meant:
+//!
+//! ```
+//! use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, loss};
+//! use rand::SeedableRng;
+//!
+//! let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]); // columns are samples
+//! let t = Matrix::row(&[0.0f32, 1.0, 1.0, 0.0]);
+//!
+//! let mut model = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! let adam = Adam::new(0.05);
+//! let mut state = adam.init(&model);
+//! let mut error = 0.0;
+//! for _ in 0..200 {
+//!     let tape = Tape::new();
+//!     let loss = loss::mse(model.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean);
+//!     error = loss.item();
+//!     let grads = loss.backward();
+//!     adam.step(&mut model, &grads, &mut state);
+//! }
+//! assert!(error < 1e-2, "exclusive or is learnt");
+//! ```
 
 extern crate self as nn;
 

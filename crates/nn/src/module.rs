@@ -109,6 +109,25 @@ impl<'p> Path<'p> {
     pub fn item(&'p self, index: usize) -> Path<'p> {
         Path::Item(self, index)
     }
+
+    /// Whether it displays as `name`, without making a string.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        fn strip<'n>(path: &Path<'_>, name: &'n str) -> Option<&'n str> {
+            let last = |parent: &Path<'_>, rest: &'n str| match parent {
+                Path::Root => strip(parent, rest),
+                _ => strip(parent, rest.strip_suffix('.')?),
+            };
+            match path {
+                Path::Root => Some(name),
+                Path::Field(parent, field) => last(parent, name.strip_suffix(field)?),
+                Path::Item(parent, index) => {
+                    let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
+                    (name[rest.len()..].parse() == Ok(*index)).then_some(rest).and_then(|rest| last(parent, rest))
+                }
+            }
+        }
+        strip(self, name) == Some("")
+    }
 }
 
 impl fmt::Display for Path<'_> {
@@ -154,7 +173,12 @@ impl<T: Real, M: Module<T>> Module<T> for Option<M> {
 
 /// One layer after the other.
 impl<T: Real, L: Layer<T>> Layer<T> for Vec<L> {
+    #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
-        self.iter().fold(x, |x, layer| layer.forward(x))
+        let mut x = x;
+        for layer in self {
+            x = layer.forward(x);
+        }
+        x
     }
 }

@@ -423,7 +423,8 @@ mod tests {
         assert!(matches!(says(read(shape), &["line 1, column", "a 4 × 2 matrix cannot have 6"]), Model { .. }));
         let huge = good.replacen(r#""rows":3"#, r#""rows":18446744073709551615"#, 1);
         says(read(huge), &["matrix cannot have 6 entries"]);
-        let deep = r#"{"format":"tape-nn","version":1,"model":"#.to_owned() + &"[".repeat(1000) + &"]".repeat(1000) + "}";
+        let deep =
+            r#"{"format":"tape-nn","version":1,"model":"#.to_owned() + &"[".repeat(1000) + &"]".repeat(1000) + "}";
         says(read::<serde_json::Value>(deep).map(|_| net()), &["recursion limit"]);
         assert!(matches!(load::<Mlp<f32>>(std::env::temp_dir()), Err(Read { .. })));
     }

@@ -54,13 +54,14 @@
 //!
 //! # When it decides
 //!
-//! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the
-//! largest of |a|, |n| and the length of the vector ∇E ⊙ d whose entries a adds up.
+//! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the size of what a
+//! adds up: the largest of |a|, |n|, the length of the vector ∇E ⊙ d, and, for where large terms cancel in every
+//! entry of ∇E, an eighth of Σ |δᵢ| mᵢ, which counts every term once for each step that it goes through.
 //!
 //! - **Pass**: |a − n| ≤ tol S, and e + ρ ≤ tol S, so that this means something. Or a and n are both zero:
-//!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the size Σ |δᵢ| c mᵢ of E.
-//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), and with steps 16 times smaller again, with an n that
-//!   agrees with the first to their errors.
+//!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the same sum for E.
+//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), where e + ρ is at most a hundredth of |a| or |n|; and
+//!   with steps 16 times smaller again, with an n that agrees with the first to their errors.
 //! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large. A
 //!   comparison that is neither passed nor failed is tried again with smaller steps first.
 //!

@@ -2,7 +2,6 @@
 
 use super::Check;
 use super::report::{Along, Comparison, Property, Verdict};
-use super::rounding::DOUBLE;
 use super::scalar::{Base, Scalar, dot_of};
 use crate::{Matrix, Var};
 
@@ -22,6 +21,11 @@ const ERRORS: f64 = 5.0;
 
 const KINK: &str = "every step crosses a kink, or starts on one";
 const DOMAIN: &str = "the value is not finite near the point";
+/// What is smaller is zero: the range of numbers ends, and with it their precision.
+const VANISHING: f64 = 1e-280;
+/// In how many steps a derivative is typically added up.
+const STEPS: f64 = 8.0;
+
 const UNCONFIRMED: &str = "the differences disagree with the derivative, but also among themselves";
 const NOISE: &str = "the error of the differences is too large to decide";
 
@@ -65,15 +69,16 @@ pub(super) fn ridders(
 }
 
 impl Check {
-    /// Compares the gradient of a scalar, whose entries carry the error `rounding`, with differences of it.
+    /// Compares the gradient of a scalar along a direction with differences of it.
     pub(super) fn differences<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
         &self,
         property: Property,
-        (scalar, base, rounding): (&Scalar<'_, F>, &Base, f64),
+        (scalar, base): (&Scalar<'_, F>, &Base),
         inputs: &[Matrix<f64>],
         (along, direction): (Along, &[Matrix<f64>]),
     ) -> Comparison {
         let (analytic, length) = dot_of(&base.buffered, direction);
+        let rounding = scalar.rounding_along(direction, inputs);
         let at = |h: f64| -> Result<f64, &'static str> {
             let step = |(x, d): (&Matrix<f64>, &Matrix<f64>)| {
                 let mut x = x.clone();
@@ -90,14 +95,15 @@ impl Check {
         };
         let difference = |h: f64| Ok((at(h)? - at(-h)?) / (2.0 * h));
 
-        let side = Side { analytic, length, rounding, size: base.rounding / DOUBLE.unit };
+        let length = length.max(rounding.size / STEPS);
+        let side = Side { analytic, length, rounding: rounding.error, size: base.rounding.size };
         let none = Estimate { value: f64::NAN, error: f64::INFINITY };
         let (mut verdict, mut best, mut reason) = (Verdict::Inconclusive, none, NOISE);
         let mut failed: Option<Estimate> = None;
         for k in 0..=RETRIES {
             let h = self.step * 0.0625f64.powi(k);
             let enough = 1e-3 * self.tolerance * length;
-            let estimate = match ridders(h, base.rounding, enough, difference) {
+            let estimate = match ridders(h, base.rounding.error, enough, difference) {
                 Ok(estimate) => estimate,
                 Err(why) => {
                     reason = if best.error.is_finite() { reason } else { why };
@@ -129,7 +135,7 @@ impl Check {
             along,
             analytic,
             numeric: best.value,
-            error: best.error + rounding,
+            error: best.error + rounding.error,
             allowed: self.tolerance * side.scale(best),
             verdict,
             reason: (verdict == Verdict::Inconclusive).then_some(reason),
@@ -140,7 +146,7 @@ impl Check {
 /// What is known of the analytic derivative.
 struct Side {
     analytic: f64,
-    /// That of the vector whose entries it adds up.
+    /// The size of what it adds up.
     length: f64,
     /// A bound on its error.
     rounding: f64,
@@ -149,7 +155,7 @@ struct Side {
 }
 
 impl Side {
-    /// S = max(|a|, |n|, ‖∇E ⊙ d‖).
+    /// S.
     fn scale(&self, numeric: Estimate) -> f64 {
         self.analytic.abs().max(numeric.value.abs()).max(self.length)
     }
@@ -161,12 +167,12 @@ impl Side {
             return if error <= tolerance * value.abs() { Verdict::Fail } else { Verdict::Inconclusive };
         }
         let (apart, allowed) = ((self.analytic - value).abs(), tolerance * self.scale(numeric));
-        let uncertain = error + self.rounding;
+        let (uncertain, known) = (error + self.rounding, 0.01 * self.analytic.abs().max(value.abs()));
         let zero = self.analytic.abs() <= self.rounding && value.abs() <= ERRORS * error;
         match () {
             _ if apart <= allowed && uncertain <= allowed => Verdict::Pass,
-            _ if zero && error <= 1e-3 * tolerance * self.size => Verdict::Pass,
-            _ if apart > allowed && apart > ERRORS * uncertain => Verdict::Fail,
+            _ if zero && error <= 1e-3 * tolerance * self.size.max(VANISHING) => Verdict::Pass,
+            _ if apart > allowed.max(ERRORS * uncertain) && uncertain <= known => Verdict::Fail,
             _ => Verdict::Inconclusive,
         }
     }

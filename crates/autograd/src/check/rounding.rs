@@ -22,16 +22,24 @@ pub(super) const DOUBLE: Format = Format { unit: f64::EPSILON / 2.0, tiny: f64::
 /// Functions of the table are within 2 ulp, that is 4 units; a power or a fused formula takes a few more.
 const FUNCTION: f64 = 8.0;
 
-/// ρ = Σ |δ| (c u m + tiny) over every entry on the tape that the number `y` came from: to first order a
-/// bound on its error, that of leaves rounded to the format included.
+/// What rounding does to a number.
+#[derive(Clone, Copy)]
+pub(super) struct Rounded {
+    /// ρ = Σ |δ| (c u m + tiny): to first order a bound on its error, that of leaves rounded to the format included.
+    pub error: f64,
+    /// Σ |δ| m: how large the numbers are that it was added up from, in all steps together.
+    pub size: f64,
+}
+
+/// The sums over every entry on the tape that the number `y` came from.
 ///
 /// It has a sweep of its own, naive and through constants too: what a constant lost in
 /// rounding reaches `y` although no gradient is kept for it.
-pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> f64 {
+pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> Rounded {
     y.tape().with(|inner| {
         let mut deltas: Vec<Vec<f64>> = (0..=y.id).map(|id| vec![0.0; inner.node(id).len()]).collect();
         deltas[y.id as usize].fill(1.0);
-        let mut total = 0.0;
+        let mut total = Rounded { error: 0.0, size: 0.0 };
         for id in (0..=y.id).rev() {
             let (below, above) = deltas.split_at_mut(id as usize);
             let delta = &above[0];
@@ -40,7 +48,10 @@ pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> f64 {
             }
             let (value, (rows, cols)) = (inner.view(id), inner.node(id).shape());
             let (c, m) = magnitude(inner, id);
-            total += delta.iter().zip(m).map(|(d, m)| d.abs() * (c * format.unit * m + format.tiny)).sum::<f64>();
+            for (d, m) in delta.iter().zip(m) {
+                total.error += d.abs() * (c * format.unit * m + format.tiny);
+                total.size += d.abs() * m;
+            }
             for &term in inner.terms(id) {
                 let (operands, _) = term.operands();
                 pullback(term.map(|x| inner.view(x)), value, MatrixRef::new(rows, cols, delta), |k, adjoint| {

@@ -1,6 +1,6 @@
 //! The numbers that are differentiated: E = ⟨w, f(x)⟩, ⟨∇E, v⟩, ⟨∇⟨∇E, v⟩, u⟩, and so on.
 
-use super::rounding::{DOUBLE, branches, rounding, zeros};
+use super::rounding::{DOUBLE, Rounded, branches, rounding, zeros};
 use crate::{Matrix, Real, Tape, Var, grad};
 
 /// A number made from the function under test: E for no direction, and for each direction the
@@ -24,8 +24,8 @@ pub(super) struct Base {
     pub buffered: Vec<Matrix<f64>>,
     /// From `grad`.
     pub recorded: Vec<Matrix<f64>>,
-    /// A bound on the error of the value.
-    pub rounding: f64,
+    /// What rounding does to the value.
+    pub rounding: Rounded,
 }
 
 impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Scalar<'_, F> {
@@ -45,6 +45,15 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Scalar<'_, F> {
         let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
         let value = self.record(&tape, tape.constant(self.weights), &vars).item();
         Point { value, branches: branches(&tape) }
+    }
+
+    /// What rounding does to the derivative along `direction`.
+    pub fn rounding_along(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> Rounded {
+        let directions: Vec<_> = self.directions.iter().copied().chain([direction]).collect();
+        let derivative = Scalar { f: self.f, weights: self.weights, directions: &directions };
+        let tape = Tape::new();
+        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
+        rounding(derivative.record(&tape, tape.constant(self.weights), &vars), DOUBLE)
     }
 
     /// The number and both its gradients at `xs`.

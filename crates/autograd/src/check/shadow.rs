@@ -112,7 +112,7 @@ impl Shadow {
         let tape = Tape::new();
         let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
         let number = scalar.record(&tape, tape.constant(scalar.weights), &vars);
-        let allowed = 2.0 * rounding(number, SINGLE);
+        let allowed = 2.0 * rounding(number, SINGLE).error;
         Shadow { value: number.item(), allowed, branches: branches(&tape), largest: largest(&tape) }
     }
 

@@ -138,6 +138,17 @@ fn what_has_no_digits_is_inconclusive() {
 }
 
 #[test]
+fn oscillations_within_a_step_are_no_failure() {
+    for seed in 0..8 {
+        let check = Check::new().seed(seed);
+        let report = check.run(|x| (x[0] * 1000.0).sin().sum(), &inputs(&[(5, 5)], seed));
+        assert_eq!(report.verdict, Verdict::Pass, "{report}");
+        let report = check.run(|x| graft((x[0] * 1000.0).sin(), (x[0] * 999.0).sin()).sum(), &inputs(&[(5, 5)], seed));
+        assert_eq!(report.verdict, Verdict::Fail, "{report}");
+    }
+}
+
+#[test]
 fn a_zero_derivative_passes() {
     // Exactly, and up to rounding: the columns of a softmax sum to 1.
     passes(|x| x[0].sign(), &[(2, 2)]);

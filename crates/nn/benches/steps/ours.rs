@@ -31,7 +31,11 @@ pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
         }
         Network::Recurrent { .. } => {
             let cell = linear();
-            training(Recurrent { cell, input: param(), head: Linear { weight: param(), bias: Some(param()) } }, data, &workload)
+            training(
+                Recurrent { cell, input: param(), head: Linear { weight: param(), bias: Some(param()) } },
+                data,
+                &workload,
+            )
         }
     }
 }

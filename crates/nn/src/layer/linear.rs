@@ -44,7 +44,8 @@ impl<T: Real> Linear<T> {
 impl<T: Real> Layer<T> for Linear<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
-        let tape = x.tape();
+        let (tape, (features, n)) = (x.tape(), x.shape());
+        assert!(features == self.inputs(), "Linear: {} features expected, got {features} × {n}", self.inputs());
         affine(&[(tape.param(&self.weight), x)], self.bias.as_ref().map(|b| tape.param(b)))
     }
 }

@@ -47,7 +47,10 @@ impl<T: Real> Layer<T> for Mlp<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         let Some((last, hidden)) = self.layers.split_last() else { return x };
-        let z = hidden.iter().fold(x, |x, layer| self.activation.forward(layer.forward(x)));
+        let mut z = x;
+        for layer in hidden {
+            z = self.activation.forward(layer.forward(z));
+        }
         last.forward(z)
     }
 }

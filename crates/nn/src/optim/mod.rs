@@ -7,7 +7,7 @@ mod sgd;
 use autograd::vectorised;
 use serde::{Deserialize, Serialize};
 
-use crate::{Gradients, Module, Path, Real};
+use crate::{Gradients, Module, Param, Path, Real};
 
 pub use adam::Adam;
 pub use rmsprop::RmsProp;
@@ -54,24 +54,55 @@ pub trait Optimizer<T: Real> {
     ///
     /// # Panics
     /// If the state is of another model or optimizer, or a parameter was not recorded on the tape
-    /// whose gradients these are: it would silently never be trained.
+    /// whose gradients these are: it would silently never be trained. Nothing has changed then.
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &Gradients<T>, state: &mut State<T>) {
+        let (mut states, mut problem) = (state.params.iter(), None);
+        model.params(&Path::Root, &mut |path, param| {
+            if problem.is_none() {
+                problem = misfit(path, param, grads, states.next(), self.moments());
+            }
+        });
+        if let Some(problem) = problem {
+            panic!("step: {problem}");
+        }
+        assert!(states.next().is_none(), "step: the state is of a model with more parameters");
+
         state.steps += 1;
         let shared = self.shared(state.steps);
         let mut states = state.params.iter_mut();
-        model.params_mut(&Path::Root, &mut |path, param| {
-            let Some(state) = states.next() else { panic!("step: the state has no place for parameter `{path}`") };
-            let Some(g) = grads.get(&*param) else {
-                panic!("step: parameter `{path}` has no gradient: it was not recorded before the loss")
-            };
-            let w = param.value_mut().as_mut_slice();
-            let fits = state.moments.len() == self.moments() && state.moments.iter().all(|m| m.len() == w.len());
-            assert!(fits, "step: the state of `{}` is not that of parameter `{path}` for this optimizer", state.name);
-            self.update(shared, w, g.as_slice(), &mut state.moments);
+        model.params_mut(&Path::Root, &mut |_, param| {
+            if let (Some(g), Some(state)) = (grads.get(&*param), states.next()) {
+                self.update(shared, param.value_mut().as_mut_slice(), g.as_slice(), &mut state.moments);
+            }
         });
-        assert!(states.next().is_none(), "step: the state is of a model with more parameters");
     }
+}
+
+/// Why a parameter cannot be updated, if so.
+fn misfit<T: Real>(
+    path: &Path<'_>,
+    param: &Param<T>,
+    grads: &Gradients<T>,
+    state: Option<&ParamState<T>>,
+    moments: usize,
+) -> Option<String> {
+    let Some(state) = state else { return Some(format!("the state has no place for parameter `{path}`")) };
+    if !path.is(&state.name) {
+        return Some(format!(
+            "the state is of another model: it has `{}` in the place of parameter `{path}`",
+            state.name
+        ));
+    }
+    let len = param.value().as_slice().len();
+    if state.moments.len() != moments || state.moments.iter().any(|m| m.len() != len) {
+        let of = state.moments.iter().map(|m| m.len().to_string()).collect::<Vec<_>>().join(" and ");
+        return Some(format!("the state of `{path}` should be {moments} moments of {len} numbers, and has [{of}]"));
+    }
+    grads
+        .get(param)
+        .is_none()
+        .then(|| format!("parameter `{path}` has no gradient: it was not recorded before the loss"))
 }
 
 /// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped.
