@@ -147,7 +147,7 @@ impl Check {
         Check { seed, ..self }
     }
 
-    /// How many random directions are tried.
+    /// How many random directions are tried: at least one if the entries are too many to try each.
     #[must_use]
     pub fn directions(self, directions: usize) -> Self {
         Check { directions, ..self }
@@ -236,8 +236,12 @@ impl Check {
     /// The random directions, then the entries alone if they are not too many.
     fn along<T: Copy>(&self, draw: &mut Draw, inputs: &[Matrix<T>]) -> Vec<(Along, Vec<Matrix<f64>>)> {
         let count: usize = inputs.iter().map(|x| x.as_slice().len()).sum();
-        // Without an entry there is no direction.
-        let directions = if count == 0 { 0 } else { self.directions };
+        // Without an entry there is no direction; where the entries are too many, there is at least one.
+        let directions = match count {
+            0 => 0,
+            _ if count > self.entries => self.directions.max(1),
+            _ => self.directions,
+        };
         let mut all: Vec<_> = (0..directions).map(|k| (Along::Direction(k), draw.direction(inputs))).collect();
         if count <= self.entries {
             let zeros: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(|_| 0.0)).collect();
