@@ -61,3 +61,22 @@ fn large_products_are_associative() {
         }
     }
 }
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let numbers = numbers(700 * 300);
+    let shaped = |rows, cols| fill(&[(rows, cols)], None, &numbers).remove(0);
+    let (w, x) = (shaped(700, 300), shaped(300, 130));
+    let bits = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let tape = Tape::new();
+            let (w, x) = (tape.variable(&w), tape.variable(&x));
+            let y = w.matmul(x);
+            let grads = y.tanh().sum().backward();
+            [y.value(), grads.wrt(w).to_owned(), grads.wrt(x).to_owned()].map(|m| m.map(f32::to_bits))
+        })
+    };
+    assert_eq!(bits(1), bits(2));
+    assert_eq!(bits(1), bits(5));
+}

@@ -133,10 +133,15 @@ pub struct Check {
     undecided: f64,
 }
 
+impl Default for Check {
+    fn default() -> Self {
+        Check::new()
+    }
+}
+
 impl Check {
     /// Seed 0, 4 directions, every entry alone if there are at most 64, relative tolerance 10⁻⁶, first
     /// step 1/16, second order, at most a tenth undecided.
-    #[allow(clippy::new_without_default)] // the settings above are a choice, not an empty value
     pub fn new() -> Self {
         Check { seed: 0, directions: 4, entries: 64, tolerance: 1e-6, step: 1.0 / 16.0, order: 2, undecided: 0.1 }
     }
