@@ -60,6 +60,7 @@ mod gradients;
 mod map;
 mod op;
 mod pool;
+mod product;
 mod real;
 mod run;
 mod sweep;

@@ -1,0 +1,133 @@
+//! Products and transposes of matrices: what is large goes block by block.
+
+use faer::linalg::matmul::matmul;
+use faer::reborrow::ReborrowMut;
+use faer::{MatMut, MatRef, Par};
+
+use crate::elementwise::Accum;
+use crate::op::Trans;
+use crate::pool::Pooled;
+use crate::run::{Out, put};
+use crate::{MatrixRef, Real};
+
+/// The right factor of a product with at least this many results is copied if it is transposed, for faer
+/// is up to twice as fast on the copy of a large one (and a little slower on that of a small one).
+const COPY_TRANSPOSED: usize = 1024 * 1024;
+
+/// Products of more multiplications than the cube of 512 are made block by block, of 960 × 960 results (960
+/// is ten times the height of faer's kernel) and 256 terms of the sum: the blocks stay in cache.
+const BLOCK: (usize, usize) = (960, 256);
+
+/// y += A B.
+pub(crate) fn product<T: Real>(
+    s: Trans,
+    a: MatrixRef<'_, T>,
+    t: Trans,
+    b: MatrixRef<'_, T>,
+    accum: Accum,
+    y: Out<'_, T>,
+) {
+    fn view<T: Real>(trans: Trans, x: MatrixRef<'_, T>) -> MatRef<'_, T> {
+        let view = MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols());
+        if trans == Trans::Yes { view.transpose() } else { view }
+    }
+    let (m, n) = (y.rows, y.cols);
+    let y = MatMut::from_column_major_slice_mut(y.data, m, n);
+    if t == Trans::Yes && m * n >= COPY_TRANSPOSED {
+        let mut scratch = Pooled::<T, Vec<T>>::take();
+        let len = b.as_slice().len();
+        if scratch.len() < len {
+            scratch.resize(len, T::default());
+        }
+        transpose(b, Accum::Replace, &mut scratch[..len]);
+        let b = MatRef::from_column_major_slice(&scratch[..len], b.cols(), b.rows());
+        blocks(view(s, a), b, accum, y);
+    } else {
+        blocks(view(s, a), view(t, b), accum, y);
+    }
+}
+
+/// A product of at least this many multiplications is made in panels along its longer side, for as many
+/// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
+const PANELS: usize = 1 << 22;
+
+fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let block = if m * k * n > 512 * 512 * 512 { BLOCK } else { (usize::MAX, usize::MAX) };
+    // Four panels at most, none narrower than 64.
+    let width = if m * k * n < PANELS { usize::MAX } else { (m.max(n).div_ceil(4)).next_multiple_of(32).max(64) };
+    panels(a, b, accum, y, width, block);
+}
+
+fn panels<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accum: Accum,
+    y: MatMut<'_, T>,
+    width: usize,
+    block: (usize, usize),
+) {
+    let (m, n) = (a.nrows(), b.ncols());
+    if m.max(n) <= width {
+        return panel(a, b, accum, y, block);
+    }
+    let middle = (m.max(n) / 2).next_multiple_of(width);
+    let ((a0, a1), (b0, b1), (y0, y1)) = if m > n {
+        (a.split_at_row(middle), (b, b), y.split_at_row_mut(middle))
+    } else {
+        ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
+    };
+    let first = || panels(a0, b0, accum, y0, width, block);
+    if rayon::current_num_threads() > 1 {
+        rayon::join(first, || panels(a1, b1, accum, y1, width, block));
+    } else {
+        first();
+        panels(a1, b1, accum, y1, width, block);
+    }
+}
+
+fn panel<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accum: Accum,
+    mut y: MatMut<'_, T>,
+    (side, depth): (usize, usize),
+) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let (side, depth) = (side.min(m.max(n)).max(1), depth.min(k).max(1));
+    let first = if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace };
+    // A sum of no terms still replaces: one block of depth 0.
+    for p in (0..k.max(1)).step_by(depth) {
+        let accum = if p == 0 { first } else { faer::Accum::Add };
+        let terms = depth.min(k - p);
+        for j in (0..n).step_by(side) {
+            let cols = side.min(n - j);
+            for i in (0..m).step_by(side) {
+                let rows = side.min(m - i);
+                let (a, b) = (a.submatrix(i, p, rows, terms), b.submatrix(p, j, terms, cols));
+                matmul(y.rb_mut().submatrix_mut(i, j, rows, cols), accum, a, b, T::from_f64(1.0), Par::Seq);
+            }
+        }
+    }
+}
+
+/// y += xᵀ, through tiles that are read and written along their columns.
+pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
+    const TILE: usize = 16;
+    let (m, n) = x.shape();
+    let x = x.as_slice();
+    let mut tile = [[T::default(); TILE]; TILE];
+    for j0 in (0..n).step_by(TILE) {
+        for i0 in (0..m).step_by(TILE) {
+            let (rows, cols) = (TILE.min(m - i0), TILE.min(n - j0));
+            for j in 0..cols {
+                let column = &x[i0 + (j0 + j) * m..][..rows];
+                column.iter().enumerate().for_each(|(i, &x)| tile[i][j] = x);
+            }
+            for i in 0..rows {
+                let column = &mut y[j0 + (i0 + i) * n..][..cols];
+                column.iter_mut().zip(&tile[i]).for_each(|(y, &x)| put(y, accum, x));
+            }
+        }
+    }
+}
