@@ -3,7 +3,7 @@
 use autograd::check::{Check, Verdict};
 use autograd::{Axis, Matrix, Tape, function};
 
-use super::{Function, Rule, every_op, fill, operands, positive};
+use super::{ALL, Function, Rule, away, every_op, fill, operands};
 
 /// Numbers that look like none in particular.
 fn numbers(count: usize) -> Vec<f32> {
@@ -20,7 +20,7 @@ fn every_rule_holds_in_blocks() {
     let check = Check::new().directions(2);
     for op in every_op() {
         for shapes in operands(op, (70, 37), 33) {
-            let inputs = fill(&shapes, positive(op), &numbers);
+            let inputs = away(op, &shapes, &numbers);
             let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
             let rule = Rule(op);
             for report in [check.run(|x| rule.call(x), &wide), check.run_f32(&rule, &inputs)] {
@@ -37,7 +37,7 @@ fn sums_hold_in_blocks() {
         (down * x[0].sum()).sin().sum() + (along * x[0].mean()).sin().sum()
     });
     for shape in [(1, 2500), (2500, 1), (50, 50), (33, 70)] {
-        let inputs = fill(&[shape], None, &numbers(2500)).remove(0).map(|x| f64::from(x) / 50.0);
+        let inputs = fill(&[shape], ALL, &numbers(2500)).remove(0).map(|x| f64::from(x) / 50.0);
         Check::new().directions(2).run(|x| sums.call(x), &[inputs]).unwrap();
     }
 }
@@ -47,7 +47,7 @@ fn large_products_are_associative() {
     // (A B) v = A (B v), to k roundings of the sum of absolute values, where k counts both sums.
     let (m, k, n) = (1030, 600, 1025);
     let numbers = numbers(m * k);
-    let shaped = |rows, cols| fill(&[(rows, cols)], None, &numbers).remove(0).map(f64::from);
+    let shaped = |rows, cols| fill(&[(rows, cols)], ALL, &numbers).remove(0).map(f64::from);
     let tape = Tape::new();
     let v = tape.constant(shaped(n, 1));
     let (a, at) = (tape.variable(shaped(m, k)), tape.variable(shaped(m, k).transpose()));
@@ -65,7 +65,7 @@ fn large_products_are_associative() {
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
     let numbers = numbers(700 * 300);
-    let shaped = |rows, cols| fill(&[(rows, cols)], None, &numbers).remove(0);
+    let shaped = |rows, cols| fill(&[(rows, cols)], ALL, &numbers).remove(0);
     let (w, x) = (shaped(700, 300), shaped(300, 130));
     let bits = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -87,13 +87,22 @@ fn other_shapes() {
     says!([(2, 3)], |x| x[0].repeat(4, 3), ["repeat", "2 × 3", "4 × 3"]);
     says!([(2, 3)], |x| x[0].item(), ["item", "2 × 3"]);
     says!([(2, 3)], |x| x[0].columns(2..4), ["columns", "2..4", "2 × 3"]);
-    says!([(2, 3)], |x| x[0].pad_columns(1, 3), ["pad_columns", "2 × 3", "3 columns"]);
+    says!([(2, 3)], |x| x[0].rows_in(1..3), ["rows_in", "1..3", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].at(0, 3), ["at", "(0, 3)", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].pad((0, 1), (2, 3)), ["pad", "2 × 3", "(0, 1)"]);
+    says!([(2, 3)], |x| x[0].reshape(2, 2), ["reshape", "2 × 3", "2 × 2"]);
+    says!([(2, 3)], |x| x[0].gather((1, 1), |_, _| (2, 0)), ["gather", "(2, 0)", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].diag(), ["diag", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].outer(x[0]), ["outer", "2 × 3"]);
+    says!([(2, 3), (3, 2)], |x| autograd::vstack(&[x[0], x[1]]), ["vstack", "2 × 3", "3 × 2"]);
+    says!([(2, 3), (3, 2)], |x| x[0].dot(x[1]), ["dot", "2 × 3", "3 × 2"]);
+    says!([(2, 3), (3, 2)], |x| x[0].select(x[0], x[1]), ["select", "2 × 3", "3 × 2"]);
 }
 
 #[test]
 fn what_cannot_be_differentiated() {
     says!([(2, 3)], |x| x[0].tanh().backward(), ["backward", "2 × 3"]);
-    says!([(2, 3)], |x| x[0].backward_with(&Matrix::zeros(3, 2)), ["backward_with", "3 × 2", "2 × 3"]);
+    says!([(2, 3)], |x| x[0].backward_with(&Matrix::zeros(3, 2)), ["backward", "weights 3 × 2", "2 × 3"]);
     says!([(2, 3)], |x| grad(x[0], &x), ["grad", "2 × 3"]);
     says!([(1, 1)], |x| x[0].tape().constant(1.0).tanh().backward(), ["backward", "constants"]);
     says!([(1, 1)], |x| x[0].backward().wrt(x[0].tape().constant(1.0)), ["no gradient", "constant"]);

@@ -1,29 +1,16 @@
-//! What the two tables of `map.rs` expand to: the variants, the methods of `Var`, the vector loops.
+//! What the table of `map.rs` expands to: the variants, the methods of every [`Number`], the vector loops.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Real;
-use crate::map::{Binary, Unary};
 
 /// Whether a result replaces what its place holds or is added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accum {
+pub(crate) enum Accum {
     /// y = …
     Replace,
     /// y += …
     Add,
-}
-
-/// The loops over slices that the two tables expand to.
-pub trait Elementwise: Sized {
-    /// y = f(x) or y += f(x).
-    fn unary(f: Unary, x: &[Self], y: &mut [Self], accum: Accum);
-    /// δx = f'(x, y) δy or δx += f'(x, y) δy.
-    fn unary_slope(f: Unary, x: &[Self], y: &[Self], dy: &[Self], dx: &mut [Self], accum: Accum);
-    /// y = f(a, b) or y += f(a, b).
-    fn binary(f: Binary, a: &[Self], b: &[Self], y: &mut [Self], accum: Accum);
-    /// δa or δb (`side` 0 or 1) = or += the slope times δy; `at` is `[a, b, y, δy]`.
-    fn binary_slope(f: Binary, side: usize, at: [&[Self]; 4], dx: &mut [Self], accum: Accum);
 }
 
 /// A closure that is compiled for the widest vectors the processor has.
@@ -67,142 +54,239 @@ pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T 
     )
 }
 
-macro_rules! unary {
-    ($($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty)?) => $f:expr, $df:expr
-        $(, where $v:ident > 0)? $(, kink at $k:ident)?;)*) => {
+/// The sign of x − at: on which side of a kink x lies.
+pub(crate) fn side(x: f64, at: f64) -> i8 {
+    i8::from(x > at) - i8::from(x < at)
+}
+
+macro_rules! functions {
+    (
+        one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
+            => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
+        two {$($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
+            => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
+    ) => {
         /// An elementwise function of one operand.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Unary {
             $($(#[$doc])* $Name $(($N))?,)*
         }
 
-        impl Unary {
-            /// The name of the method that records it.
-            pub fn name(self) -> &'static str {
-                match self { $(unary!(@pat $Name $($n)?) => { $(let _ = $n;)? stringify!($method) })* }
-            }
-
-            /// Every function of the table, for the ranges of whole-number parameters that tests draw from.
-            pub fn all() -> Vec<Unary> {
-                [$(unary!(@each $Name $($N)?)),*].concat()
-            }
-
-            /// Whether the function is only defined, or only tested, for positive arguments.
-            pub fn needs_positive(self) -> bool {
-                match self { $(unary!(@pat $Name $($n)?) => { $(let _ = $n;)? unary!(@flag $($v)?) })* }
-            }
-
-            /// Whether the function or its slope jumps where its argument changes sign.
-            pub fn has_kink(self) -> bool {
-                match self { $(unary!(@pat $Name $($n)?) => { $(let _ = $n;)? unary!(@flag $($k)?) })* }
-            }
-
-            /// f'(x) recorded on the tape, where y = f(x).
-            pub(crate) fn slope<'t, T: Real>(self, x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
-                match self { $(unary!(@pat $Name $($n)?) => { let ($x, $y) = (x, y); let _ = ($x, $y); $df })* }
-            }
-        }
-
-        impl<'t, T: Real> Var<'t, T> {
-            $($(#[$doc])* #[track_caller] #[must_use] pub fn $method(self $(, $n: $N)?) -> Self {
-                self.unary(Unary::$Name $(($n))?)
-            })*
-        }
-
-        macro_rules! unary_loops {
-            ($T:ident) => {
-                #[inline]
-                fn unary(f: Unary, xs: &[$T], ys: &mut [$T], accum: Accum) {
-                    let xs = &xs[..ys.len()];
-                    match f { $(unary!(@pat $Name $($n)?) => fill(ys, accum, move |i| { let $x = xs[i]; $f }),)* }
-                }
-                #[inline]
-                fn unary_slope(f: Unary, xs: &[$T], ys: &[$T], dys: &[$T], dxs: &mut [$T], accum: Accum) {
-                    let n = dxs.len();
-                    let (xs, ys, dys) = (&xs[..n], &ys[..n], &dys[..n]);
-                    match f { $(unary!(@pat $Name $($n)?) => fill(dxs, accum, move |i| {
-                        let ($x, $y) = (xs[i], ys[i]);
-                        let _ = ($x, $y);
-                        ($df) * dys[i]
-                    }),)* }
-                }
-            };
-        }
-    };
-    (@pat $Name:ident) => { Unary::$Name };
-    (@pat $Name:ident $n:ident) => { Unary::$Name($n) };
-    (@each $Name:ident) => { vec![Unary::$Name] };
-    (@each $Name:ident $N:ty) => { (-3..=4).map(Unary::$Name).collect() };
-    (@flag) => { false };
-    (@flag $v:ident) => { true };
-}
-
-macro_rules! binary {
-    ($($(#[$doc:meta])* $Name:ident: $method:ident($a:ident, $b:ident, $y:ident) => $f:expr, $da:expr, $db:expr
-        $(, where $v:ident > 0)? $(, kink at $k:expr)?;)*) => {
         /// An elementwise function of two operands.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Binary {
-            $($(#[$doc])* $Name,)*
+            $($(#[$doc2])* $Name2,)*
+        }
+
+        impl Unary {
+            /// The name of the method that records it.
+            pub fn name(self) -> &'static str {
+                match self { $(functions!(@pat Unary::$Name $($n)?) => { $(let _ = $n;)? stringify!($method) })* }
+            }
+
+            /// Every function of the table, with some values of its parameter if it has one.
+            pub fn all() -> Vec<Unary> {
+                [$(functions!(@each Unary::$Name $($samples)?)),*].concat()
+            }
+
+            /// The open interval on which it is defined, or on which tests try it.
+            pub fn domain(self) -> (f64, f64) {
+                match self { $(functions!(@pat Unary::$Name $($n)?) => {
+                    $(let _ = $n;)? functions!(@or (f64::NEG_INFINITY, f64::INFINITY) $(, $domain)?)
+                })* }
+            }
+
+            /// Where the function or one of its first two derivatives jumps.
+            pub fn kinks(self) -> SmallVec<[f64; 2]> {
+                match self { $(functions!(@pat Unary::$Name $($n)?) => {
+                    $(let _ = $n;)? functions!(@or SmallVec::new() $(, SmallVec::from_slice(&$kinks))?)
+                })* }
+            }
+
+            /// f'(x), where y = f(x).
+            pub(crate) fn slope<N: Number>(self, x: N, y: N) -> N {
+                match self { $(functions!(@pat Unary::$Name $($n)?) => slopes::$method(x, y $(, $n)?),)* }
+            }
+
+            /// y = f(x) or y += f(x).
+            pub(crate) fn run<T: Real>(self, xs: &[T], ys: &mut [T], accum: Accum) {
+                let xs = &xs[..ys.len()];
+                match self { $(functions!(@pat Unary::$Name $($n)?) =>
+                    fill(ys, accum, move |i| <T as Values>::$method(xs[i] $(, $n)?)),
+                )* }
+            }
+
+            /// δx = f'(x, y) δy or δx += f'(x, y) δy.
+            pub(crate) fn run_slope<T: Real>(self, xs: &[T], ys: &[T], dys: &[T], dxs: &mut [T], accum: Accum) {
+                let (xs, ys, dys) = (&xs[..dxs.len()], &ys[..dxs.len()], &dys[..dxs.len()]);
+                match self { $(functions!(@pat Unary::$Name $($n)?) =>
+                    fill(dxs, accum, move |i| slopes::$method(Lane(xs[i]), Lane(ys[i]) $(, $n)?).0 * dys[i]),
+                )* }
+            }
         }
 
         impl Binary {
             /// Every function of the table.
-            pub const ALL: &[Binary] = &[$(Binary::$Name),*];
+            pub const ALL: &[Binary] = &[$(Binary::$Name2),*];
 
             /// The name of the method that records it.
             pub fn name(self) -> &'static str {
-                match self { $(Binary::$Name => stringify!($method),)* }
+                match self { $(Binary::$Name2 => stringify!($method2),)* }
             }
 
-            /// Whether the function is only defined, or only tested, for a positive second operand.
-            pub fn needs_positive(self) -> bool {
-                match self { $(Binary::$Name => unary!(@flag $($v)?),)* }
+            /// The open intervals on which it is defined, or on which tests try it.
+            pub fn domain(self) -> [(f64, f64); 2] {
+                match self { $(Binary::$Name2 => functions!(@or [(f64::NEG_INFINITY, f64::INFINITY); 2] $(, $domain2)?),)* }
             }
 
-            /// ∂f/∂a (`side` 0) or ∂f/∂b (`side` 1) recorded on the tape, where y = f(a, b).
-            pub(crate) fn slope<'t, T: Real>(self, side: usize, a: Var<'t, T>, b: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
-                match self { $(Binary::$Name => {
-                    let ($a, $b, $y) = (a, b, y);
-                    let _ = ($a, $b, $y);
-                    if side == 0 { $da } else { $db }
+            /// On which side of its kink (a, b) lies: −1, 0 or 1; `None` of a function without.
+            pub(crate) fn side(self, a: f64, b: f64) -> Option<i8> {
+                match self { $(Binary::$Name2 => {
+                    let ($a, $b) = (a, b);
+                    let _ = ($a, $b);
+                    functions!(@or None $(, Some(side($kink2, 0.0)))?)
                 })* }
             }
+
+            /// ∂f/∂a (`operand` 0) or ∂f/∂b (`operand` 1), where y = f(a, b).
+            pub(crate) fn slope<N: Number>(self, operand: usize, a: N, b: N, y: N) -> N {
+                match (self, operand) { $(
+                    (Binary::$Name2, 0) => slopes_a::$method2(a, b, y),
+                    (Binary::$Name2, _) => slopes_b::$method2(a, b, y),
+                )* }
+            }
+
+            /// y = f(a, b) or y += f(a, b).
+            pub(crate) fn run<T: Real>(self, a: &[T], b: &[T], y: &mut [T], accum: Accum) {
+                let (a, b) = (&a[..y.len()], &b[..y.len()]);
+                match self { $(Binary::$Name2 => fill(y, accum, move |i| <T as Values>::$method2(a[i], b[i])),)* }
+            }
+
+            /// δa or δb (`operand` 0 or 1) = or += the slope times δy; `at` is `[a, b, y, δy]`.
+            pub(crate) fn run_slope<T: Real>(self, operand: usize, at: [&[T]; 4], dx: &mut [T], accum: Accum) {
+                let [a, b, y, dy] = at.map(|v| &v[..dx.len()]);
+                match (self, operand) { $(
+                    (Binary::$Name2, 0) =>
+                        fill(dx, accum, move |i| slopes_a::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                    (Binary::$Name2, _) =>
+                        fill(dx, accum, move |i| slopes_b::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                )* }
+            }
         }
 
-        binary!(@methods $($(#[$doc])* $Name $method)*);
+        /// The slopes of functions of one operand.
+        mod slopes {
+            use super::*;
+            $(#[inline(always)] pub fn $method<N: Number>($x: N, $y: N $(, $n: $N)?) -> N {
+                let _ = ($x, $y);
+                $df
+            })*
+        }
+        /// ∂f/∂a.
+        mod slopes_a {
+            use super::*;
+            $(#[inline(always)] pub fn $method2<N: Number>($a: N, $b: N, $y2: N) -> N {
+                let _ = ($a, $b, $y2);
+                $da
+            })*
+        }
+        /// ∂f/∂b.
+        mod slopes_b {
+            use super::*;
+            $(#[inline(always)] pub fn $method2<N: Number>($a: N, $b: N, $y2: N) -> N {
+                let _ = ($a, $b, $y2);
+                $db
+            })*
+        }
 
-        macro_rules! binary_loops {
-            ($T:ident) => {
-                #[inline]
-                fn binary(f: Binary, a: &[$T], b: &[$T], y: &mut [$T], accum: Accum) {
-                    let (p, q) = (&a[..y.len()], &b[..y.len()]);
-                    match f { $(Binary::$Name => fill(y, accum, move |i| { let ($a, $b) = (p[i], q[i]); $f }),)* }
-                }
-                #[inline]
-                fn binary_slope(f: Binary, side: usize, at: [&[$T]; 4], dx: &mut [$T], accum: Accum) {
-                    let [p, q, r, s] = at.map(|v| &v[..dx.len()]);
-                    match (f, side) { $(
-                        (Binary::$Name, 0) => fill(dx, accum, move |i| {
-                            let ($a, $b, $y) = (p[i], q[i], r[i]);
-                            let _ = ($a, $b, $y);
-                            ($da) * s[i]
-                        }),
-                        (Binary::$Name, _) => fill(dx, accum, move |i| {
-                            let ($a, $b, $y) = (p[i], q[i], r[i]);
-                            let _ = ($a, $b, $y);
-                            ($db) * s[i]
-                        }),
-                    )* }
-                }
-            };
+        /// The formulas of the table, of plain numbers.
+        pub trait Values: Sized {
+            $(#[doc(hidden)] fn $method(x: Self $(, $n: $N)?) -> Self;)*
+            $(#[doc(hidden)] fn $method2(a: Self, b: Self) -> Self;)*
+        }
+        functions!(@values f32 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
+        functions!(@values f64 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
+
+        functions!(@number $($(#[$doc])* $Name $method ($($n: $N)?);)* | $($(#[$doc2])* $Name2 $method2)*);
+    };
+
+    (@pat $E:ident::$Name:ident) => { $E::$Name };
+    (@pat $E:ident::$Name:ident $n:ident) => { $E::$Name($n) };
+    (@each $E:ident::$Name:ident) => { vec![$E::$Name] };
+    (@each $E:ident::$Name:ident $samples:expr) => { $samples.map($E::$Name).to_vec() };
+    (@or $default:expr) => { $default };
+    (@or $default:expr, $value:expr) => { $value };
+
+    (@values $T:ident $(one $method:ident($x:ident $(, $n:ident: $N:ty)?) $f:expr;)*
+        $(two $method2:ident($a:ident, $b:ident) $f2:expr;)*) => {
+        impl Values for $T {
+            $(#[inline(always)] fn $method($x: $T $(, $n: $N)?) -> $T { $f })*
+            $(#[inline(always)] fn $method2($a: $T, $b: $T) -> $T { $f2 })*
         }
     };
+
     // `Mul` and `Div` are the operators; the others are methods.
-    (@methods $(#[$md:meta])* Mul mul $(#[$dd:meta])* Div div $($(#[$doc:meta])* $Name:ident $method:ident)*) => {
+    (@number $($(#[$doc:meta])* $Name:ident $method:ident ($($n:ident: $N:ty)?);)* |
+        $(#[$md:meta])* Mul $mul:ident $(#[$dd:meta])* Div $div:ident
+        $($(#[$doc2:meta])* $Name2:ident $method2:ident)*) => {
+        /// What a formula computes with: `f64`, a [`Var`], or a [`Dual`] of either.
+        ///
+        /// A function that is generic in it is written once and evaluated, differentiated in reverse or forward, or
+        /// both, unchanged. Plain numbers stand on the right: `x * 2.0 + 1.0`.
+        ///
+        /// ```
+        /// use autograd::{Dual, Number, Tape};
+        /// fn f<N: Number>(x: N, y: N) -> N {
+        ///     (x * y).sin() + x.powi(2) * 3.0
+        /// }
+        /// let tape = Tape::new();
+        /// let (x, y) = (tape.variable(0.5), tape.variable(2.0));
+        /// let reverse = f(x, y).backward().wrt(x)[(0, 0)];
+        /// let forward = f(Dual::variable(0.5), Dual::constant(2.0)).tangent;
+        /// assert_eq!(f(0.5, 2.0), f(x, y).item());
+        /// assert!((reverse - forward).abs() < 1e-15);
+        /// ```
+        pub trait Number: Arithmetic {
+            $($(#[$doc])* #[track_caller] #[must_use] fn $method(self $(, $n: $N)?) -> Self;)*
+            $($(#[$doc2])* #[track_caller] #[must_use] fn $method2(self, other: Self) -> Self;)*
+        }
+
+        impl Number for f64 {
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self { <f64 as Values>::$method(self $(, $n)?) })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self { <f64 as Values>::$method2(self, other) })*
+        }
+
+        impl<T: Real> Number for Lane<T> {
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self { Lane(<T as Values>::$method(self.0 $(, $n)?)) })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self { Lane(<T as Values>::$method2(self.0, other.0)) })*
+        }
+
+        impl<N: Number> Number for Dual<N> {
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
+                let y = self.value.$method($($n)?);
+                Dual { value: y, tangent: slopes::$method(self.value, y $(, $n)?) * self.tangent }
+            })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self {
+                let (a, b) = (self.value, other.value);
+                let y = a.$method2(b);
+                Dual {
+                    value: y,
+                    tangent: slopes_a::$method2(a, b, y) * self.tangent + slopes_b::$method2(a, b, y) * other.tangent,
+                }
+            })*
+        }
+
+        impl<T: Real> Number for Var<'_, T> {
+            $(fn $method(self $(, $n: $N)?) -> Self { Var::$method(self $(, $n)?) })*
+            $(fn $method2(self, other: Self) -> Self { Var::$method2(self, other) })*
+        }
+
         impl<'t, T: Real> Var<'t, T> {
-            $($(#[$doc])* #[track_caller] #[must_use] pub fn $method(self, other: Self) -> Self {
-                self.binary(Binary::$Name, other)
+            $($(#[$doc])* #[track_caller] #[must_use] pub fn $method(self $(, $n: $N)?) -> Self {
+                self.unary(functions!(@pat Unary::$Name $($n)?))
+            })*
+            $($(#[$doc2])* #[track_caller] #[must_use] pub fn $method2(self, other: Self) -> Self {
+                self.binary(Binary::$Name2, other)
             })*
         }
     };

@@ -1,6 +1,6 @@
-//! Derivatives of plain closures.
+//! Derivatives of plain closures: of one matrix here, of several in [`several`].
 
-use crate::{Matrix, Real, Tape, Var};
+use crate::{Matrix, Real, Var};
 
 /// The gradient of `f` at `x`, of the shape of `x`.
 ///
@@ -23,8 +23,263 @@ pub fn gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &M
 /// As [`gradient`] does.
 #[track_caller]
 pub fn value_and_gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> (T, Matrix<T>) {
-    let tape = Tape::new();
-    let x = tape.variable(x);
-    let y = f(x);
-    (y.item(), y.backward().wrt(x).to_owned())
+    let (value, mut gradient) = several::value_and_gradient(|x| f(x[0]), &[x]);
+    (value, gradient.remove(0))
+}
+
+/// The Jacobian of `f` at `x`: entry (i, j) is the derivative of the i-th entry of f(x) with respect to the j-th
+/// of x, both counted column by column. In as many sweeps as the shorter side has entries, reverse or forward.
+///
+/// ```
+/// use autograd::{Matrix, jacobian};
+/// let x = Matrix::column(&[1.0, 2.0]);
+/// let w = Matrix::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+/// assert_eq!(jacobian(|x| x.tape().constant(w.clone()).matmul(x), &x), w);
+/// ```
+#[track_caller]
+pub fn jacobian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> Matrix<T> {
+    several::jacobian(|x| f(x[0]), &[x]).remove(0)
+}
+
+/// The matrix of second derivatives of `f` at `x`, whose entries are counted column by column.
+///
+/// # Panics
+/// If `f` does not return a 1 × 1 variable.
+///
+/// ```
+/// use autograd::{Matrix, hessian};
+/// let x = Matrix::column(&[1.0, 2.0]);
+/// assert_eq!(hessian(|x| x.product(), &x), Matrix::from([[0.0, 1.0], [1.0, 0.0]]));
+/// ```
+#[track_caller]
+pub fn hessian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> Matrix<T> {
+    several::hessian(|x| f(x[0]), &[x])
+}
+
+/// H v, the Hessian of `f` at `x` times a direction, without the Hessian: forward over reverse, for about four times
+/// the cost of f (Pearlmutter, *Neural Computation* 6, 1994).
+///
+/// # Panics
+/// If `f` does not return a 1 × 1 variable, or `v` is not of the shape of `x`.
+///
+/// ```
+/// use autograd::{Matrix, hvp};
+/// let (x, v) = (Matrix::column(&[1.0, 2.0]), Matrix::column(&[1.0, 1.0]));
+/// assert_eq!(hvp(|x| x.powi(3).sum(), &x, &v).as_slice(), [6.0, 12.0]); // 6 x ⊙ v
+/// ```
+#[track_caller]
+pub fn hvp<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>, v: &Matrix<T>) -> Matrix<T> {
+    several::hvp(|x| f(x[0]), &[x], &[v]).remove(0)
+}
+
+/// Δf = Σᵢ ∂²f / ∂xᵢ² at `x`, forward over reverse.
+///
+/// # Panics
+/// If `f` does not return a 1 × 1 variable.
+///
+/// ```
+/// use autograd::{Matrix, laplacian};
+/// let x = Matrix::column(&[1.0, 2.0, 3.0]);
+/// assert_eq!(laplacian(|x| x.square().sum(), &x), 6.0);
+/// ```
+#[track_caller]
+pub fn laplacian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> T {
+    several::laplacian(|x| f(x[0]), &[x])
+}
+
+/// Derivatives of closures over several matrices.
+///
+/// ```
+/// use autograd::{Matrix, several};
+/// let (a, b) = (Matrix::full(1, 1, 2.0), Matrix::full(1, 1, 5.0));
+/// let gradient = several::gradient(|x| x[0] * x[0] * x[1], &[&a, &b]);
+/// assert_eq!((gradient[0][(0, 0)], gradient[1][(0, 0)]), (20.0, 4.0));
+/// let hessian = several::hessian(|x| x[0] * x[0] * x[1], &[a, b]);
+/// assert_eq!(hessian, Matrix::from([[10.0, 4.0], [4.0, 0.0]]));
+/// ```
+pub mod several {
+    use std::borrow::Borrow;
+
+    use super::unit;
+    use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
+
+    /// The gradient of `f` with respect to each matrix.
+    ///
+    /// # Panics
+    /// If `f` does not return a 1 × 1 variable that depends on an argument.
+    #[track_caller]
+    pub fn gradient<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> Vec<Matrix<T>> {
+        value_and_gradient(f, xs).1
+    }
+
+    /// The value of `f` and its gradient with respect to each matrix.
+    ///
+    /// # Panics
+    /// As [`gradient`] does.
+    #[track_caller]
+    pub fn value_and_gradient<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> (T, Vec<Matrix<T>>) {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let y = f(&xs);
+        let value = y.item();
+        let grads = y.backward();
+        (value, xs.iter().map(|&x| grads.get(x).map_or_else(|| zeros(x), MatrixRef::to_owned)).collect())
+    }
+
+    /// f(x), and for each matrix the gradient of Σ w ⊙ f(x): a vector-Jacobian product.
+    ///
+    /// # Panics
+    /// If `w` is not of the shape of f(x).
+    #[track_caller]
+    pub fn vjp<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+        w: &Matrix<T>,
+    ) -> (Matrix<T>, Vec<Matrix<T>>) {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let y = f(&xs);
+        let grads = y.needs_gradient().then(|| y.backward_with(w));
+        let gradient = |&x: &Var<'_, T>| grads.as_ref().and_then(|g| g.get(x)).map(MatrixRef::to_owned);
+        (y.value(), xs.iter().map(|x| gradient(x).unwrap_or_else(|| zeros(*x))).collect())
+    }
+
+    /// f(x), and its derivative when each matrix moves along its direction: a Jacobian-vector product.
+    ///
+    /// # Panics
+    /// If the directions are not as many as the matrices, or not of their shapes.
+    #[track_caller]
+    pub fn jvp<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+        vs: &[impl Borrow<Matrix<T>>],
+    ) -> (Matrix<T>, Matrix<T>) {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let y = f(&xs);
+        (y.value(), tape.tangents(&moves("jvp", &xs, vs)).of(y))
+    }
+
+    /// The Jacobian of `f` with respect to each matrix, as [`jacobian`](crate::jacobian) counts its entries.
+    #[track_caller]
+    pub fn jacobian<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> Vec<Matrix<T>> {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let y = f(&xs);
+        let len = |x: &Var<'_, T>| x.rows() * x.cols();
+        let (outputs, inputs) = (len(&y), xs.iter().map(len).sum::<usize>());
+        let mut all: Vec<Matrix<T>> = xs.iter().map(|x| Matrix::zeros(outputs, len(x))).collect();
+        if !y.needs_gradient() {
+            return all;
+        }
+        if inputs <= outputs {
+            for (x, jacobian) in xs.iter().zip(&mut all) {
+                for j in 0..len(x) {
+                    let column = tape.tangents(&[(*x, unit(x.shape(), j).view())]).of(y);
+                    jacobian.col_mut(j).copy_from_slice(column.as_slice());
+                }
+            }
+        } else {
+            for i in 0..outputs {
+                let grads = y.backward_with(&unit(y.shape(), i));
+                for (x, jacobian) in xs.iter().zip(&mut all) {
+                    let Some(row) = grads.get(*x) else { continue };
+                    row.as_slice().iter().enumerate().for_each(|(j, &entry)| jacobian[(i, j)] = entry);
+                }
+            }
+        }
+        all
+    }
+
+    /// The matrix of second derivatives of `f` with respect to all entries, those of the first matrix first.
+    ///
+    /// # Panics
+    /// If `f` does not return a 1 × 1 variable.
+    #[track_caller]
+    pub fn hessian<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> Matrix<T> {
+        let columns = second(f, xs);
+        let n = columns.len();
+        Matrix::from_vec(n, n, columns.into_iter().flatten().collect())
+    }
+
+    /// H v for each matrix, where v has a direction for each: forward over reverse.
+    ///
+    /// # Panics
+    /// If `f` does not return a 1 × 1 variable, or the directions are not as many as the matrices or not of their shapes.
+    #[track_caller]
+    pub fn hvp<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+        vs: &[impl Borrow<Matrix<T>>],
+    ) -> Vec<Matrix<T>> {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let gradient = grad(f(&xs), &xs);
+        let tangents = tape.tangents(&moves("hvp", &xs, vs));
+        gradient.into_iter().map(|g| tangents.of(g)).collect()
+    }
+
+    /// Σ ∂²f / ∂x² over all entries of all matrices.
+    ///
+    /// # Panics
+    /// If `f` does not return a 1 × 1 variable.
+    #[track_caller]
+    pub fn laplacian<T: Real>(f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>, xs: &[impl Borrow<Matrix<T>>]) -> T {
+        second(f, xs).iter().enumerate().map(|(k, column)| column[k]).sum()
+    }
+
+    /// The columns of the Hessian.
+    #[track_caller]
+    fn second<T: Real>(
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> Vec<Vec<T>> {
+        let tape = Tape::new();
+        let xs = variables(&tape, xs);
+        let gradient = grad(f(&xs), &xs);
+        let mut columns = Vec::new();
+        for &x in &xs {
+            for k in 0..x.rows() * x.cols() {
+                let tangents = tape.tangents(&[(x, unit(x.shape(), k).view())]);
+                columns.push(gradient.iter().flat_map(|&g| tangents.of(g).into_vec()).collect());
+            }
+        }
+        columns
+    }
+
+    #[track_caller]
+    fn variables<'t, T: Real>(tape: &'t Tape<'t, T>, xs: &'t [impl Borrow<Matrix<T>>]) -> Vec<Var<'t, T>> {
+        xs.iter().map(|x| tape.variable(x.borrow())).collect()
+    }
+
+    #[track_caller]
+    fn moves<'t, 'v, T: Real>(
+        name: &str,
+        xs: &[Var<'t, T>],
+        vs: &'v [impl Borrow<Matrix<T>>],
+    ) -> Vec<(Var<'t, T>, MatrixRef<'v, T>)> {
+        assert!(xs.len() == vs.len(), "{name}: {} directions for {} matrices", vs.len(), xs.len());
+        xs.iter().zip(vs).map(|(&x, v)| (x, v.borrow().view())).collect()
+    }
+
+    fn zeros<T: Real>(x: Var<'_, T>) -> Matrix<T> {
+        Matrix::zeros(x.rows(), x.cols())
+    }
+}
+
+/// 1 at the k-th entry, counted column by column.
+fn unit<T: Real>((rows, cols): (usize, usize), k: usize) -> Matrix<T> {
+    Matrix::from_fn(rows, cols, |i, j| T::from_f64(f64::from(u8::from(i + j * rows == k))))
 }

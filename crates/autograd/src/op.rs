@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The kind of operand is the only parameter: [`Op<u32>`] is what the tape stores, `Op<MatrixRef>`
-//! is what runs, and a sweep that is recorded again turns each [`Adjoint<Var>`] into ops of its own.
+//! is what runs, and a sweep that is recorded again turns each [`Linear<Var>`] into ops of its own.
 
 use crate::map::{Binary, Unary};
 
@@ -23,14 +23,26 @@ pub enum Op<R> {
     Matmul(Trans, R, Trans, R),
     /// y += xᵀ.
     Transpose(R),
-    /// y += the columns of x from this one on, as many as y has.
-    Columns(usize, R),
-    /// The columns of y from this one on += x: zeros around it.
-    PadColumns(usize, R),
+    /// y += the entries of x in column order, in another shape.
+    Reshape(R),
+    /// y += the block of x from this row and column on, as large as y.
+    Slice(u32, u32, R),
+    /// The block of y from this row and column on += x: zeros around it.
+    Pad(u32, u32, R),
+    /// yₖ += x at the k-th entry of an index.
+    Gather(Index, R),
+    /// y at the k-th entry of an index += xₖ.
+    Scatter(Index, R),
+    /// y += the sums of x up to each entry along an axis, or from each entry on.
+    CumSum(Axis, Order, R),
     /// y += f(x), entry by entry.
     Unary(Unary, R),
     /// y += f(a, b), entry by entry.
     Binary(Binary, R, R),
+    /// y += the largest entry of x along an axis; the first of several equal ones.
+    Max(Axis, R),
+    /// y += 1 at the first largest entry of x along an axis, 0 elsewhere. The slope is 0.
+    ArgMax(Axis, R),
     /// y += softmax(x) along an axis.
     Softmax(Axis, R),
     /// y += ln softmax(x) along an axis.
@@ -46,27 +58,58 @@ pub enum Op<R> {
         /// softmax(x) along the rows.
         p: R,
     },
+    /// y += a function with a rule of its own, which names its operands.
+    Custom(Custom),
 }
 
-/// A term of δx: an op, or the slope of one applied to δy.
+/// A linear term: of δx, an op of δy or the slope of one applied to it; or of the tangent of y, the same of that of x.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Adjoint<R> {
+pub enum Linear<R> {
     /// A linear op of δy.
     Op(Op<R>),
     /// δx += f'(x, y) ⊙ δy.
     Unary(Unary, R, R, R),
     /// δa (side 0) or δb (side 1) += the slope of f at (a, b), where it is y, ⊙ δy.
     Binary(Binary, usize, [R; 4]),
-    /// δx += y ⊙ (δy − Σ y δy).
+    /// δx += δy at the first largest entry of x along an axis.
+    Max(Axis, R, R),
+    /// The tangent of that: ẏ += ẋ there.
+    MaxTangent(Axis, R, R),
+    /// δx += y ⊙ (δy − Σ y δy), and so the tangent, for the Jacobian is symmetric.
     Softmax(Axis, R, R),
     /// δx += δy − eʸ Σ δy.
     LogSoftmax(Axis, R, R),
+    /// ẏ += ẋ − Σ eʸ ẋ.
+    LogSoftmaxTangent(Axis, R, R),
     /// δx += e^(x − y) ⊙ δy.
     LogSumExp(R, R, R),
+    /// ẏ += Σ e^(x − y) ẋ.
+    LogSumExpTangent(Axis, R, R, R),
     /// δx += (p Σ t − t) ⊙ δy: for targets that sum to 1 the lecture's δ = y − t.
     CrossEntropy(R, R, R),
+    /// ẏ += Σ (p Σ t − t) ẋ.
+    CrossEntropyTangent(R, R, R),
     /// δt += −ln p ⊙ δy = (ln Σ eˣ − x) ⊙ δy, from x and δy.
     CrossEntropyTarget(R, R),
+    /// ẏ += Σ (ln Σ eˣ − x) ṫ.
+    CrossEntropyTargetTangent(R, R),
+}
+
+/// An index list on a tape: for each entry of one matrix its place in another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Index(pub(crate) u32);
+
+/// A function with a rule of its own on a tape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Custom(pub(crate) u32);
+
+/// From where sums accumulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the first entry on.
+    Forward,
+    /// From the last entry back.
+    Backward,
 }
 
 /// Whether a factor of a product is transposed.
@@ -92,8 +135,8 @@ pub enum Axis {
 /// `op` is the term, `y` the value of its node, `dy` the gradient there; `add(k, term)` says that the
 /// gradient of operand `k` gains `term`.
 #[inline(always)]
-pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, Adjoint<R>)) {
-    use Adjoint as D;
+pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, Linear<R>)) {
+    use Linear as D;
     use Trans::{No, Yes};
     match op {
         Op::Number(_) => {}
@@ -104,13 +147,19 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
             add(1, D::Op(if t == No { Op::Matmul(s.flip(), a, No, dy) } else { Op::Matmul(Yes, dy, s, a) }));
         }
         Op::Transpose(_) => add(0, D::Op(Op::Transpose(dy))),
-        Op::Columns(start, _) => add(0, D::Op(Op::PadColumns(start, dy))),
-        Op::PadColumns(start, _) => add(0, D::Op(Op::Columns(start, dy))),
+        Op::Reshape(_) => add(0, D::Op(Op::Reshape(dy))),
+        Op::Slice(i, j, _) => add(0, D::Op(Op::Pad(i, j, dy))),
+        Op::Pad(i, j, _) => add(0, D::Op(Op::Slice(i, j, dy))),
+        Op::Gather(index, _) => add(0, D::Op(Op::Scatter(index, dy))),
+        Op::Scatter(index, _) => add(0, D::Op(Op::Gather(index, dy))),
+        Op::CumSum(axis, order, _) => add(0, D::Op(Op::CumSum(axis, order.flip(), dy))),
         Op::Unary(f, x) => add(0, D::Unary(f, x, y, dy)),
         Op::Binary(f, a, b) => {
             add(0, D::Binary(f, 0, [a, b, y, dy]));
             add(1, D::Binary(f, 1, [a, b, y, dy]));
         }
+        Op::Max(axis, x) => add(0, D::Max(axis, x, dy)),
+        Op::ArgMax(..) => {}
         Op::Softmax(axis, _) => add(0, D::Softmax(axis, y, dy)),
         Op::LogSoftmax(axis, _) => add(0, D::LogSoftmax(axis, y, dy)),
         Op::LogSumExp(_, x) => add(0, D::LogSumExp(x, y, dy)),
@@ -118,6 +167,61 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
             add(0, D::CrossEntropy(t, p, dy));
             add(1, D::CrossEntropyTarget(x, dy));
         }
+        Op::Custom(_) => unreachable!("its rule is its own"),
+    }
+}
+
+/// The same rule forward: which term of the tangent of y comes from the tangent of which operand.
+///
+/// `dx(k)` is the tangent of operand `k`, or `None` where it is zero.
+#[inline(always)]
+pub(crate) fn pushforward<R: Copy>(
+    op: Op<R>,
+    y: R,
+    mut dx: impl FnMut(usize) -> Option<R>,
+    mut add: impl FnMut(Linear<R>),
+) {
+    use Linear as D;
+    let first = dx(0);
+    let mut of_first = |term: &dyn Fn(R) -> Linear<R>| {
+        if let Some(dx) = first {
+            add(term(dx));
+        }
+    };
+    match op {
+        Op::Number(_) | Op::ArgMax(..) => {}
+        Op::Matmul(s, a, t, b) => {
+            of_first(&|da| D::Op(Op::Matmul(s, da, t, b)));
+            if let Some(db) = dx(1) {
+                add(D::Op(Op::Matmul(s, a, t, db)));
+            }
+        }
+        Op::Add(..)
+        | Op::Transpose(_)
+        | Op::Reshape(_)
+        | Op::Slice(..)
+        | Op::Pad(..)
+        | Op::Gather(..)
+        | Op::Scatter(..)
+        | Op::CumSum(..) => of_first(&|dx| D::Op(op.map(|_| dx))),
+        Op::Unary(f, x) => of_first(&|dx| D::Unary(f, x, y, dx)),
+        Op::Binary(f, a, b) => {
+            of_first(&|da| D::Binary(f, 0, [a, b, y, da]));
+            if let Some(db) = dx(1) {
+                add(D::Binary(f, 1, [a, b, y, db]));
+            }
+        }
+        Op::Max(axis, x) => of_first(&|dx| D::MaxTangent(axis, x, dx)),
+        Op::Softmax(axis, _) => of_first(&|dx| D::Softmax(axis, y, dx)),
+        Op::LogSoftmax(axis, _) => of_first(&|dx| D::LogSoftmaxTangent(axis, y, dx)),
+        Op::LogSumExp(axis, x) => of_first(&|dx| D::LogSumExpTangent(axis, x, y, dx)),
+        Op::CrossEntropy { x, t, p } => {
+            of_first(&|dx| D::CrossEntropyTangent(t, p, dx));
+            if let Some(dt) = dx(1) {
+                add(D::CrossEntropyTargetTangent(x, dt));
+            }
+        }
+        Op::Custom(_) => unreachable!("its rule is its own"),
     }
 }
 
@@ -130,25 +234,33 @@ impl<R> Op<R> {
             Op::Add(c, x) => Op::Add(c, f(x)),
             Op::Matmul(s, a, t, b) => Op::Matmul(s, f(a), t, f(b)),
             Op::Transpose(x) => Op::Transpose(f(x)),
-            Op::Columns(start, x) => Op::Columns(start, f(x)),
-            Op::PadColumns(start, x) => Op::PadColumns(start, f(x)),
+            Op::Reshape(x) => Op::Reshape(f(x)),
+            Op::Slice(i, j, x) => Op::Slice(i, j, f(x)),
+            Op::Pad(i, j, x) => Op::Pad(i, j, f(x)),
+            Op::Gather(index, x) => Op::Gather(index, f(x)),
+            Op::Scatter(index, x) => Op::Scatter(index, f(x)),
+            Op::CumSum(axis, order, x) => Op::CumSum(axis, order, f(x)),
             Op::Unary(g, x) => Op::Unary(g, f(x)),
             Op::Binary(g, a, b) => Op::Binary(g, f(a), f(b)),
+            Op::Max(axis, x) => Op::Max(axis, f(x)),
+            Op::ArgMax(axis, x) => Op::ArgMax(axis, f(x)),
             Op::Softmax(axis, x) => Op::Softmax(axis, f(x)),
             Op::LogSoftmax(axis, x) => Op::LogSoftmax(axis, f(x)),
             Op::LogSumExp(axis, x) => Op::LogSumExp(axis, f(x)),
             Op::CrossEntropy { x, t, p } => Op::CrossEntropy { x: f(x), t: f(t), p: f(p) },
+            Op::Custom(custom) => Op::Custom(custom),
         }
     }
 
     /// Whether the rule does without the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
         match self {
-            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Columns(..) | Op::PadColumns(..) => {
-                true
-            }
-            Op::Binary(Binary::Mul, ..) | Op::CrossEntropy { .. } => true,
+            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Reshape(_) => true,
+            Op::Slice(..) | Op::Pad(..) | Op::Gather(..) | Op::Scatter(..) | Op::CumSum(..) => true,
+            Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop, ..) => true,
+            Op::Max(..) | Op::ArgMax(..) | Op::CrossEntropy { .. } => true,
             Op::Unary(..) | Op::Binary(..) | Op::Softmax(..) | Op::LogSoftmax(..) | Op::LogSumExp(..) => false,
+            Op::Custom(_) => false,
         }
     }
 
@@ -159,32 +271,53 @@ impl<R> Op<R> {
             Op::Add(..) => "add",
             Op::Matmul(..) => "matmul",
             Op::Transpose(_) => "transpose",
-            Op::Columns(..) => "columns",
-            Op::PadColumns(..) => "pad_columns",
+            Op::Reshape(_) => "reshape",
+            Op::Slice(..) => "slice",
+            Op::Pad(..) => "pad",
+            Op::Gather(..) => "gather",
+            Op::Scatter(..) => "scatter",
+            Op::CumSum(..) => "cumsum",
             Op::Unary(f, _) => f.name(),
             Op::Binary(f, ..) => f.name(),
+            Op::Max(..) => "max_over",
+            Op::ArgMax(..) => "arg_max",
             Op::Softmax(..) => "softmax",
             Op::LogSoftmax(..) => "log_softmax",
             Op::LogSumExp(..) => "log_sum_exp",
             Op::CrossEntropy { .. } => "softmax_cross_entropy",
+            Op::Custom(_) => "custom",
         }
     }
 }
 
-impl<R> Adjoint<R> {
+impl<R> Linear<R> {
     /// The same term of other operands.
     #[inline(always)]
-    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Adjoint<S> {
+    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Linear<S> {
+        use Linear as D;
         match self {
-            Adjoint::Op(op) => Adjoint::Op(op.map(f)),
-            Adjoint::Unary(g, x, y, dy) => Adjoint::Unary(g, f(x), f(y), f(dy)),
-            Adjoint::Binary(g, side, at) => Adjoint::Binary(g, side, at.map(f)),
-            Adjoint::Softmax(axis, y, dy) => Adjoint::Softmax(axis, f(y), f(dy)),
-            Adjoint::LogSoftmax(axis, y, dy) => Adjoint::LogSoftmax(axis, f(y), f(dy)),
-            Adjoint::LogSumExp(x, y, dy) => Adjoint::LogSumExp(f(x), f(y), f(dy)),
-            Adjoint::CrossEntropy(t, p, dy) => Adjoint::CrossEntropy(f(t), f(p), f(dy)),
-            Adjoint::CrossEntropyTarget(x, dy) => Adjoint::CrossEntropyTarget(f(x), f(dy)),
+            D::Op(op) => D::Op(op.map(f)),
+            D::Unary(g, x, y, d) => D::Unary(g, f(x), f(y), f(d)),
+            D::Binary(g, side, at) => D::Binary(g, side, at.map(f)),
+            D::Max(axis, x, d) => D::Max(axis, f(x), f(d)),
+            D::MaxTangent(axis, x, d) => D::MaxTangent(axis, f(x), f(d)),
+            D::Softmax(axis, y, d) => D::Softmax(axis, f(y), f(d)),
+            D::LogSoftmax(axis, y, d) => D::LogSoftmax(axis, f(y), f(d)),
+            D::LogSoftmaxTangent(axis, y, d) => D::LogSoftmaxTangent(axis, f(y), f(d)),
+            D::LogSumExp(x, y, d) => D::LogSumExp(f(x), f(y), f(d)),
+            D::LogSumExpTangent(axis, x, y, d) => D::LogSumExpTangent(axis, f(x), f(y), f(d)),
+            D::CrossEntropy(t, p, d) => D::CrossEntropy(f(t), f(p), f(d)),
+            D::CrossEntropyTangent(t, p, d) => D::CrossEntropyTangent(f(t), f(p), f(d)),
+            D::CrossEntropyTarget(x, d) => D::CrossEntropyTarget(f(x), f(d)),
+            D::CrossEntropyTargetTangent(x, d) => D::CrossEntropyTargetTangent(f(x), f(d)),
         }
+    }
+}
+
+impl Order {
+    /// The other one.
+    pub fn flip(self) -> Order {
+        if self == Order::Forward { Order::Backward } else { Order::Forward }
     }
 }
 
@@ -217,5 +350,10 @@ impl Axis {
     /// The shape of the results, one for each group that the axis runs through.
     pub(crate) fn reduce(self, (m, n): (usize, usize)) -> (usize, usize) {
         if self == Axis::Rows { (1, n) } else { (m, 1) }
+    }
+
+    /// How many entries a group has.
+    pub(crate) fn len(self, (m, n): (usize, usize)) -> usize {
+        if self == Axis::Rows { m } else { n }
     }
 }

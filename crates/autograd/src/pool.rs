@@ -1,6 +1,7 @@
 //! Buffers that outlive the tape that used them, so that a step allocates nothing.
 
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 
 use crate::Real;
 use crate::gradients::Slot;
@@ -13,6 +14,8 @@ pub(crate) struct Records<T> {
     pub values: Vec<T>,
     pub nodes: Vec<Node>,
     pub terms: Vec<Op<u32>>,
+    /// Where in the program each node was recorded.
+    pub sources: Vec<&'static Location<'static>>,
     pub params: Vec<Slot>,
     /// How many leaves the last tape borrowed.
     pub leaves: usize,

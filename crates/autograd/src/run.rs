@@ -1,7 +1,9 @@
 //! One term into a buffer: `y = …` or `y += …`.
 
+use std::sync::Arc;
+
 use crate::elementwise::{Accum, fill, vectorised};
-use crate::op::{Adjoint, Axis, Op};
+use crate::op::{Axis, Index, Linear, Op, Order};
 use crate::product::{product, transpose};
 use crate::{MatrixRef, Real};
 
@@ -19,8 +21,18 @@ pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) 
     fill(y, Accum::Replace, move |i| c * a[i] + d * b[i]);
 }
 
+/// The index lists of a tape.
+#[derive(Clone, Default)]
+pub(crate) struct Indices(pub Vec<Arc<[u32]>>);
+
+impl Indices {
+    fn get(&self, Index(index): Index) -> &[u32] {
+        &self.0[index as usize]
+    }
+}
+
 /// Runs a term of a value.
-pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, accum: Accum, y: Out<'_, T>) {
+pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, indices: &Indices, accum: Accum, y: Out<'_, T>) {
     match op {
         Op::Number(c) => {
             let c = T::from_f64(c);
@@ -29,22 +41,49 @@ pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, accum: Accum, y: Out<'_, T>
         Op::Add(c, x) => add(T::from_f64(c), x, accum, y),
         Op::Matmul(s, a, t, b) => product(s, a, t, b, accum, y),
         Op::Transpose(x) => transpose(x, accum, y.data),
-        Op::Columns(start, x) => {
-            let x = &x.as_slice()[start * y.rows..][..y.data.len()];
+        Op::Reshape(x) => {
+            let x = x.as_slice();
             fill(y.data, accum, move |i| x[i]);
         }
-        Op::PadColumns(start, x) => {
-            let x = x.as_slice();
-            let (before, rest) = y.data.split_at_mut(start * y.rows);
-            let (columns, after) = rest.split_at_mut(x.len());
-            if accum == Accum::Replace {
-                before.fill(T::default());
-                after.fill(T::default());
-            }
-            fill(columns, accum, move |i| x[i]);
+        Op::Slice(i, j, x) => slice(i as usize, j as usize, x, accum, y),
+        Op::Pad(i, j, x) => pad(i as usize, j as usize, x, accum, y),
+        Op::Gather(index, x) => {
+            let (index, x) = (indices.get(index), x.as_slice());
+            y.data.iter_mut().zip(index).for_each(|(y, &k)| put(y, accum, x[k as usize]));
         }
-        Op::Unary(f, x) => T::unary(f, x.as_slice(), y.data, accum),
-        Op::Binary(f, a, b) => T::binary(f, a.as_slice(), b.as_slice(), y.data, accum),
+        Op::Scatter(index, x) => {
+            if accum == Accum::Replace {
+                y.data.fill(T::default());
+            }
+            indices.get(index).iter().zip(x.as_slice()).for_each(|(&k, &x)| y.data[k as usize] += x);
+        }
+        Op::CumSum(axis, order, x) => Groups::of(axis, x.shape()).each(
+            #[inline(always)]
+            |g| {
+                let mut sum = T::default();
+                for k in 0..g.len {
+                    let i = g.start + g.stride * if order == Order::Forward { k } else { g.len - 1 - k };
+                    sum += x.as_slice()[i];
+                    put(&mut y.data[i], accum, sum);
+                }
+            },
+        ),
+        Op::Unary(f, x) => f.run(x.as_slice(), y.data, accum),
+        Op::Binary(f, a, b) => f.run(a.as_slice(), b.as_slice(), y.data, accum),
+        Op::Max(axis, x) => Groups::of(axis, x.shape()).each(|g| {
+            put(
+                &mut y.data[g.index],
+                accum,
+                g.first_max(x.as_slice()).map_or(T::from_f64(f64::NEG_INFINITY), |i| x.as_slice()[i]),
+            );
+        }),
+        Op::ArgMax(axis, x) => {
+            if accum == Accum::Replace {
+                y.data.fill(T::default());
+            }
+            let one = T::from_f64(1.0);
+            Groups::of(axis, x.shape()).each(|g| g.first_max(x.as_slice()).into_iter().for_each(|i| y.data[i] += one));
+        }
         Op::Softmax(axis, x) => softmax(Groups::of(axis, x.shape()), x.as_slice(), y.data),
         Op::LogSoftmax(axis, x) => {
             let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
@@ -64,17 +103,29 @@ pub(crate) fn run<T: Real>(op: Op<MatrixRef<'_, T>>, accum: Accum, y: Out<'_, T>
             );
         }
         Op::CrossEntropy { x, t, p } => cross_entropy(x, t, p, accum, y.data),
+        Op::Custom(_) => unreachable!("its rule is its own"),
     }
 }
 
-/// Runs a term of a gradient.
-pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Accum, dx: Out<'_, T>) {
+/// Runs a term of a gradient or of a tangent.
+pub(crate) fn run_linear<T: Real>(term: Linear<MatrixRef<'_, T>>, indices: &Indices, accum: Accum, dx: Out<'_, T>) {
     let shape = (dx.rows, dx.cols);
-    match adjoint {
-        Adjoint::Op(op) => run(op, accum, dx),
-        Adjoint::Unary(f, x, y, dy) => T::unary_slope(f, x.as_slice(), y.as_slice(), dy.as_slice(), dx.data, accum),
-        Adjoint::Binary(f, side, at) => T::binary_slope(f, side, at.map(MatrixRef::as_slice), dx.data, accum),
-        Adjoint::Softmax(axis, y, dy) => {
+    match term {
+        Linear::Op(op) => run(op, indices, accum, dx),
+        Linear::Unary(f, x, y, dy) => f.run_slope(x.as_slice(), y.as_slice(), dy.as_slice(), dx.data, accum),
+        Linear::Binary(f, side, at) => f.run_slope(side, at.map(MatrixRef::as_slice), dx.data, accum),
+        Linear::Max(axis, x, dy) => {
+            if accum == Accum::Replace {
+                dx.data.fill(T::default());
+            }
+            let pick =
+                |g: Group| g.first_max(x.as_slice()).into_iter().for_each(|i| dx.data[i] += dy.as_slice()[g.index]);
+            Groups::of(axis, shape).each(pick);
+        }
+        Linear::MaxTangent(axis, x, d) => Groups::of(axis, x.shape()).each(|g| {
+            put(&mut dx.data[g.index], accum, g.first_max(x.as_slice()).map_or(T::default(), |i| d.as_slice()[i]));
+        }),
+        Linear::Softmax(axis, y, dy) => {
             let (y, dy, dx) = (y.as_slice(), dy.as_slice(), dx.data);
             Groups::of(axis, shape).each(
                 #[inline(always)]
@@ -84,7 +135,7 @@ pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Ac
                 },
             );
         }
-        Adjoint::LogSoftmax(axis, y, dy) => {
+        Linear::LogSoftmax(axis, y, dy) => {
             let (y, dy, dx) = (y.as_slice(), dy.as_slice(), dx.data);
             Groups::of(axis, shape).each(
                 #[inline(always)]
@@ -94,7 +145,17 @@ pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Ac
                 },
             );
         }
-        Adjoint::LogSumExp(x, y, dy) => {
+        Linear::LogSoftmaxTangent(axis, y, d) => {
+            let (y, d, dx) = (y.as_slice(), d.as_slice(), dx.data);
+            Groups::of(axis, shape).each(
+                #[inline(always)]
+                |g| {
+                    let mean: T = g.entries().map(|i| Real::exp(y[i]) * d[i]).sum();
+                    g.entries().for_each(|i| put(&mut dx[i], accum, d[i] - mean));
+                },
+            );
+        }
+        Linear::LogSumExp(x, y, dy) => {
             let (m, one_row) = (x.rows(), y.rows() == 1);
             let (x, y, dy) = (x.as_slice(), y.as_slice(), dy.as_slice());
             // One result for each column, unless there is one for each row.
@@ -104,7 +165,37 @@ pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Ac
                 Real::exp(x[i] - y[g]) * dy[g]
             });
         }
-        Adjoint::CrossEntropy(t, p, dy) => {
+        Linear::LogSumExpTangent(axis, x, y, d) => {
+            let (groups, x, y, d) = (Groups::of(axis, x.shape()), x.as_slice(), y.as_slice(), d.as_slice());
+            groups.each(
+                #[inline(always)]
+                |g| {
+                    let mean = g.entries().map(|i| Real::exp(x[i] - y[g.index]) * d[i]).sum();
+                    put(&mut dx.data[g.index], accum, mean);
+                },
+            );
+        }
+        Linear::CrossEntropyTangent(t, p, d) => {
+            let (groups, t, p, d) = (Groups::of(Axis::Rows, t.shape()), t.as_slice(), p.as_slice(), d.as_slice());
+            groups.each(
+                #[inline(always)]
+                |g| {
+                    let total: T = g.entries().map(|i| t[i]).sum();
+                    put(&mut dx.data[g.index], accum, g.entries().map(|i| (p[i] * total - t[i]) * d[i]).sum());
+                },
+            );
+        }
+        Linear::CrossEntropyTargetTangent(x, d) => {
+            let (groups, x, d) = (Groups::of(Axis::Rows, x.shape()), x.as_slice(), d.as_slice());
+            groups.each(
+                #[inline(always)]
+                |g| {
+                    let lse = g.log_sum_exp(x);
+                    put(&mut dx.data[g.index], accum, g.entries().map(|i| (lse - x[i]) * d[i]).sum());
+                },
+            );
+        }
+        Linear::CrossEntropy(t, p, dy) => {
             let (t, p, dy, dx) = (t.as_slice(), p.as_slice(), dy.as_slice(), dx.data);
             Groups::of(Axis::Rows, shape).each(
                 #[inline(always)]
@@ -115,7 +206,7 @@ pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Ac
                 },
             );
         }
-        Adjoint::CrossEntropyTarget(x, dy) => {
+        Linear::CrossEntropyTarget(x, dy) => {
             let (x, dy, dx) = (x.as_slice(), dy.as_slice(), dx.data);
             Groups::of(Axis::Rows, shape).each(
                 #[inline(always)]
@@ -131,6 +222,39 @@ pub(crate) fn run_adjoint<T: Real>(adjoint: Adjoint<MatrixRef<'_, T>>, accum: Ac
 #[inline(always)]
 pub(crate) fn put<T: Real>(y: &mut T, accum: Accum, value: T) {
     *y = if accum == Accum::Add { *y + value } else { value };
+}
+
+/// y += the block of x from row i and column j on.
+fn slice<T: Real>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    if y.rows == x.rows() {
+        let x = &x.as_slice()[j * y.rows..][..y.data.len()];
+        return fill(y.data, accum, move |k| x[k]);
+    }
+    for (k, y) in y.data.chunks_exact_mut(y.rows.max(1)).enumerate() {
+        y.iter_mut().zip(&x.col(j + k)[i..]).for_each(|(y, &x)| put(y, accum, x));
+    }
+}
+
+/// The block of y from row i and column j on += x.
+fn pad<T: Real>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    let (m, n) = x.shape();
+    let x = x.as_slice();
+    if y.rows == m {
+        let (before, rest) = y.data.split_at_mut(j * m);
+        let (block, after) = rest.split_at_mut(x.len());
+        if accum == Accum::Replace {
+            before.fill(T::default());
+            after.fill(T::default());
+        }
+        return fill(block, accum, move |k| x[k]);
+    }
+    if accum == Accum::Replace {
+        y.data.fill(T::default());
+    }
+    let columns = y.data.chunks_exact_mut(y.rows.max(1)).skip(j).take(n);
+    for (y, x) in columns.zip(x.chunks_exact(m.max(1))) {
+        y[i..].iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+    }
 }
 
 /// y += c x, summed or repeated to the shape of y.
@@ -225,7 +349,7 @@ fn sum<T: Real>(x: &[T]) -> T {
 
 /// The groups of entries that an axis runs through.
 #[derive(Clone, Copy)]
-struct Groups {
+pub(crate) struct Groups {
     groups: usize,
     len: usize,
     /// From one group to the next, and from one entry of a group to the next.
@@ -234,15 +358,15 @@ struct Groups {
 
 /// One of them.
 #[derive(Clone, Copy)]
-struct Group {
-    index: usize,
+pub(crate) struct Group {
+    pub index: usize,
     start: usize,
     len: usize,
     stride: usize,
 }
 
 impl Groups {
-    fn of(axis: Axis, (m, n): (usize, usize)) -> Groups {
+    pub fn of(axis: Axis, (m, n): (usize, usize)) -> Groups {
         match axis {
             Axis::Rows => Groups { groups: n, len: m, strides: (m, 1) },
             Axis::Cols => Groups { groups: m, len: n, strides: (1, m) },
@@ -252,7 +376,7 @@ impl Groups {
     /// Calls `f` with every group, in vector code. A contiguous group says so with a stride that the
     /// compiler knows.
     #[inline(always)]
-    fn each(self, mut f: impl FnMut(Group)) {
+    pub fn each(self, mut f: impl FnMut(Group)) {
         let Groups { groups, len, strides: (across, along) } = self;
         vectorised(
             #[inline(always)]
@@ -278,6 +402,12 @@ impl Group {
     #[inline(always)]
     fn max<T: Real>(self, x: &[T]) -> T {
         self.entries().fold(T::from_f64(f64::NEG_INFINITY), |max, i| max.larger(x[i]))
+    }
+
+    /// Where the first largest entry lies, or the first that is not a number; `None` of none.
+    pub fn first_max<T: Real>(self, x: &[T]) -> Option<usize> {
+        let larger = |a: T, b: T| a > b || (a.to_f64().is_nan() && !b.to_f64().is_nan());
+        self.entries().reduce(|best, i| if larger(x[i], x[best]) { i } else { best })
     }
 
     /// ln Σ eˣ = max + ln Σ e^(x − max).

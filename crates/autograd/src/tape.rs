@@ -1,13 +1,19 @@
 //! Recording: values in one buffer, a node for each, operands before results.
 
 use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use smallvec::SmallVec;
+
+use crate::branch::Branch;
+use crate::custom::{CustomNode, Rule};
 use crate::elementwise::Accum;
 use crate::gradients::Slot;
-use crate::op::Op;
+use crate::op::{Custom, Index, Op};
 use crate::pool::{Pooled, Records};
-use crate::run::{Out, add_two, run};
+use crate::run::{Indices, Out, add_two, run};
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
 /// A record of a computation: every value, and how it came from earlier ones.
@@ -45,6 +51,10 @@ pub enum Leaf<'t, T> {
 pub(crate) struct Inner<'t, T: Real> {
     pub records: Pooled<T, Records<T>>,
     pub leaves: Vec<MatrixRef<'t, T>>,
+    pub indices: Indices,
+    pub customs: Vec<CustomNode<T>>,
+    /// The comparisons that were made of values.
+    pub branches: Vec<Branch>,
     /// How much of the value buffer is in use, and how long the gradient buffer will be.
     used: usize,
     pub grads: usize,
@@ -86,23 +96,28 @@ impl<'t, T: Real> Tape<'t, T> {
         let mut records = Pooled::<T, Records<T>>::take();
         records.nodes.clear();
         records.terms.clear();
+        records.sources.clear();
         records.params.clear();
         let leaves = Vec::with_capacity(records.leaves);
-        let inner = Inner { records, leaves, used: 0, grads: 0 };
+        let (customs, branches) = (Vec::new(), Vec::new());
+        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, used: 0, grads: 0 };
         Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
     }
 
     /// Records a leaf that gets a gradient.
+    #[track_caller]
     pub fn variable(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
         self.leaf(value.into(), true)
     }
 
     /// Records a leaf that gets no gradient: data. Nothing is computed for it in the sweep.
+    #[track_caller]
     pub fn constant(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
         self.leaf(value.into(), false)
     }
 
     /// Records a parameter, or finds it where it was recorded before.
+    #[track_caller]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
         if let Some(slot) = self.inner.borrow().records.params.iter().find(|slot| slot.id == param.id()) {
             return Var::new(self, slot.node);
@@ -125,6 +140,7 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// Records a constant that `write` fills in where it lies, from zeros.
+    #[track_caller]
     pub(crate) fn constant_with(&'t self, shape: (usize, usize), write: impl FnOnce(&mut [T])) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
         let place = inner.grow(shape.0 * shape.1);
@@ -141,6 +157,19 @@ impl<'t, T: Real> Tape<'t, T> {
         f(&self.inner.borrow())
     }
 
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(&mut Inner<'t, T>) -> R) -> R {
+        f(&mut self.inner.borrow_mut())
+    }
+
+    /// Keeps an index list.
+    pub(crate) fn index(&self, index: impl IntoIterator<Item = usize>) -> Index {
+        let entry = |k: usize| u32::try_from(k).expect("an index is below 2³²");
+        let indices = &mut self.inner.borrow_mut().indices.0;
+        indices.push(index.into_iter().map(entry).collect());
+        Index(indices.len() as u32 - 1)
+    }
+
+    #[track_caller]
     fn leaf(&'t self, leaf: Leaf<'t, T>, active: bool) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
         let (leaf, (rows, cols)) = match &leaf {
@@ -162,35 +191,58 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// Records a node: the sum of the terms, of which those whose rule reads the value stand alone.
+    #[track_caller]
     pub(crate) fn record(&'t self, shape: (usize, usize), terms: &[Op<u32>]) -> Var<'t, T> {
         debug_assert!(terms.len() == 1 || terms.iter().all(Op::may_share_node));
         let inner = &mut *self.inner.borrow_mut();
-        let len = shape.0 * shape.1;
-        inner.grow(len);
-        let start = inner.used - len;
-        let mut active = false;
-        let Records { values, nodes, terms: stored, .. } = &mut *inner.records;
-        let (before, rest) = values.split_at_mut(start);
-        let mut look = |id: u32| {
-            let node = &nodes[id as usize];
-            active |= node.grad().is_some();
-            view(node, before, &inner.leaves)
-        };
-        let (rows, cols) = shape;
-        let data = &mut rest[..len];
-        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
-            && nodes[a as usize].shape() == shape
-            && nodes[b as usize].shape() == shape
-        {
-            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
-        } else {
-            let mut accum = Accum::Replace;
-            for term in terms {
-                run(term.map(&mut look), accum, Out { rows, cols, data });
-                accum = Accum::Add;
-            }
-        }
-        stored.extend_from_slice(terms);
+        inner.grow(shape.0 * shape.1);
+        let active = inner.compute(inner.used - shape.0 * shape.1, shape, terms);
+        inner.records.terms.extend_from_slice(terms);
+        Var::new(self, inner.push(shape, NONE, active))
+    }
+
+    /// The value of x as a node that passes no gradient on.
+    #[track_caller]
+    pub(crate) fn record_stopped(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let (shape, terms) = (x.shape(), [Op::Add(1.0, x.id)]);
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(shape.0 * shape.1);
+        inner.compute(inner.used - shape.0 * shape.1, shape, &terms);
+        inner.records.terms.extend_from_slice(&terms);
+        Var::new(self, inner.push(shape, NONE, false))
+    }
+
+    /// Records a function with a rule of its own, of a shape that is known.
+    #[track_caller]
+    pub(crate) fn record_rule(&'t self, shape: (usize, usize), rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(shape.0 * shape.1);
+        let start = inner.used - shape.0 * shape.1;
+        let operands: SmallVec<[_; 4]> = x.iter().map(|x| x.id).collect();
+        inner.apply(&*rule, &operands, start, shape.0 * shape.1);
+        self.push_custom(inner, shape, rule, x)
+    }
+
+    /// Records a function with a rule of its own, whose value has been computed.
+    #[track_caller]
+    pub(crate) fn record_value(&'t self, value: Matrix<T>, rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(value.as_slice().len()).copy_from_slice(value.as_slice());
+        self.push_custom(inner, value.shape(), rule, x)
+    }
+
+    #[track_caller]
+    fn push_custom(
+        &'t self,
+        inner: &mut Inner<'t, T>,
+        shape: (usize, usize),
+        rule: Arc<dyn Rule<T>>,
+        x: &[Var<'t, T>],
+    ) -> Var<'t, T> {
+        let operands: SmallVec<_> = x.iter().map(|x| x.id).collect();
+        let active = operands.iter().any(|&x| inner.node(x).grad().is_some());
+        inner.records.terms.push(Op::Custom(Custom(inner.customs.len() as u32)));
+        inner.customs.push(CustomNode { rule, operands });
         Var::new(self, inner.push(shape, NONE, active))
     }
 }
@@ -214,6 +266,43 @@ impl<'t, T: Real> Inner<'t, T> {
         &mut values[start..start + len]
     }
 
+    /// Computes the sum of terms from `start` on in the value buffer; whether one of their operands needs a gradient.
+    pub(crate) fn compute(&mut self, start: usize, shape: (usize, usize), terms: &[Op<u32>]) -> bool {
+        let mut active = false;
+        let Records { values, nodes, .. } = &mut *self.records;
+        let (before, rest) = values.split_at_mut(start);
+        let mut look = |id: u32| {
+            let node = &nodes[id as usize];
+            active |= node.grad().is_some();
+            view(node, before, &self.leaves)
+        };
+        let (rows, cols) = shape;
+        let data = &mut rest[..rows * cols];
+        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
+            && nodes[a as usize].shape() == shape
+            && nodes[b as usize].shape() == shape
+        {
+            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
+        } else {
+            let mut accum = Accum::Replace;
+            for term in terms {
+                run(term.map(&mut look), &self.indices, accum, Out { rows, cols, data });
+                accum = Accum::Add;
+            }
+        }
+        active
+    }
+
+    /// Computes a function with a rule of its own from `start` on in the value buffer.
+    pub(crate) fn apply(&mut self, rule: &dyn Rule<T>, operands: &[u32], start: usize, len: usize) {
+        let Records { values, nodes, .. } = &mut *self.records;
+        let (before, rest) = values.split_at_mut(start);
+        let look = |&id: &u32| view(&nodes[id as usize], before, &self.leaves);
+        let operands: SmallVec<[_; 4]> = operands.iter().map(look).collect();
+        rule.forward(&operands, &mut rest[..len]);
+    }
+
+    #[track_caller]
     fn push(&mut self, (rows, cols): (usize, usize), leaf: u32, active: bool) -> u32 {
         let len = rows * cols;
         let grad = if active { self.grads } else { usize::MAX };
@@ -223,7 +312,52 @@ impl<'t, T: Real> Inner<'t, T> {
         let terms = self.records.terms.len() as u32;
         let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
         self.records.nodes.push(Node { rows: side(rows), cols: side(cols), terms, leaf, value, grad });
+        self.records.sources.push(Location::caller());
         id
+    }
+
+    /// Everything up to a node, with the borrowed leaves copied.
+    pub fn detached(&self, last: u32) -> Inner<'static, T> {
+        let mut records = Pooled::<T, Records<T>>::take();
+        let (nodes, from) = (&self.records.nodes[..=last as usize], &self.records);
+        records.nodes.clear();
+        records.values.clear();
+        for (id, node) in nodes.iter().enumerate() {
+            let value = records.values.len();
+            records.values.extend_from_slice(self.view(id as u32).as_slice());
+            records.nodes.push(Node { leaf: NONE, value, ..*node });
+        }
+        let count = nodes.last().map_or(0, |node| node.terms as usize);
+        records.terms.clear();
+        records.terms.extend_from_slice(&from.terms[..count]);
+        records.sources.clear();
+        records.sources.extend_from_slice(&from.sources[..nodes.len()]);
+        records.params.clear();
+        let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
+        let (used, grads) = (records.values.len(), self.grads);
+        let (indices, customs) = (self.indices.clone(), self.customs.clone());
+        Inner { records, leaves: Vec::new(), indices, customs, branches, used, grads }
+    }
+
+    /// The value of a node that lies in the buffer, to change.
+    pub fn value_mut(&mut self, id: u32) -> &mut [T] {
+        let node = self.node(id);
+        &mut self.records.values[node.value..][..node.len()]
+    }
+
+    /// Computes the value of a node again, from those of its operands.
+    pub fn recompute(&mut self, id: u32) {
+        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from(self.terms(id)));
+        match terms[..] {
+            [] => {}
+            [Op::Custom(Custom(k))] => {
+                let CustomNode { rule, operands } = self.customs[k as usize].clone();
+                self.apply(&*rule, &operands, node.value, node.len());
+            }
+            _ => {
+                self.compute(node.value, node.shape(), &terms);
+            }
+        }
     }
 
     pub fn node(&self, id: u32) -> Node {
@@ -238,6 +372,32 @@ impl<'t, T: Real> Inner<'t, T> {
     pub fn terms(&self, id: u32) -> &[Op<u32>] {
         let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
         &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
+    }
+
+    /// The function of a node that has a rule of its own.
+    pub fn custom(&self, term: Op<u32>) -> Option<&CustomNode<T>> {
+        if let Op::Custom(Custom(k)) = term { Some(&self.customs[k as usize]) } else { None }
+    }
+
+    /// The operands of a term, in order.
+    pub fn operands(&self, term: Op<u32>) -> SmallVec<[u32; 3]> {
+        match self.custom(term) {
+            Some(custom) => custom.operands.clone(),
+            None => {
+                let (all, n) = term.operands();
+                SmallVec::from_slice(&all[..n])
+            }
+        }
+    }
+
+    /// What a term is called.
+    pub fn name(&self, term: Op<u32>) -> &str {
+        self.custom(term).map_or(term.name(), |custom| custom.rule.name())
+    }
+
+    /// The line that recorded a node.
+    pub fn source(&self, id: u32) -> &'static Location<'static> {
+        self.records.sources[id as usize]
     }
 }
 

@@ -1,12 +1,12 @@
 //! The handle of a value on a tape, and its operators.
 
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Range, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use smallvec::SmallVec;
 
 use crate::map::{Binary, Unary};
-use crate::op::{Axis, Op, Trans};
+use crate::op::{Op, Trans};
 use crate::tape::Tape;
 use crate::{Matrix, Real};
 
@@ -75,100 +75,39 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn matmul(self, b: Self) -> Self {
-        self.product("matmul", Trans::No, b, Trans::No)
+        self.times("matmul", Trans::No, b, Trans::No)
     }
 
     /// Aᵀ B, of k × m and k × n.
     #[track_caller]
     #[must_use]
     pub fn matmul_tn(self, b: Self) -> Self {
-        self.product("matmul_tn", Trans::Yes, b, Trans::No)
+        self.times("matmul_tn", Trans::Yes, b, Trans::No)
     }
 
     /// A Bᵀ, of m × k and n × k.
     #[track_caller]
     #[must_use]
     pub fn matmul_nt(self, b: Self) -> Self {
-        self.product("matmul_nt", Trans::No, b, Trans::Yes)
+        self.times("matmul_nt", Trans::No, b, Trans::Yes)
     }
 
     /// Aᵀ Bᵀ, of k × m and n × k.
     #[track_caller]
     #[must_use]
     pub fn matmul_tt(self, b: Self) -> Self {
-        self.product("matmul_tt", Trans::Yes, b, Trans::Yes)
+        self.times("matmul_tt", Trans::Yes, b, Trans::Yes)
     }
 
     #[track_caller]
-    fn product(self, name: &str, s: Trans, b: Self, t: Trans) -> Self {
+    fn times(self, name: &str, s: Trans, b: Self, t: Trans) -> Self {
         self.same_tape(name, b);
         let ((m, k), (l, n)) = (s.shape(self.shape()), t.shape(b.shape()));
         assert!(k == l, "{name}: the inner lengths of {} and {} differ", dims(self), dims(b));
         self.tape.record((m, n), &[Op::Matmul(s, self.id, t, b.id)])
     }
 
-    /// Aᵀ.
-    #[must_use]
-    pub fn t(self) -> Self {
-        let (m, n) = self.shape();
-        self.tape.record((n, m), &[Op::Transpose(self.id)])
-    }
-
-    /// The columns in a range: some of the samples.
-    ///
-    /// # Panics
-    /// If the range does not lie within the columns.
-    #[track_caller]
-    #[must_use]
-    pub fn columns(self, range: Range<usize>) -> Self {
-        let (m, n) = self.shape();
-        assert!(range.start <= range.end && range.end <= n, "columns: {range:?} of {m} × {n}");
-        self.tape.record((m, range.len()), &[Op::Columns(range.start, self.id)])
-    }
-
-    /// The columns of an m × `cols` matrix from `start` on, which is zero elsewhere.
-    ///
-    /// # Panics
-    /// If they do not fit.
-    #[track_caller]
-    #[must_use]
-    pub fn pad_columns(self, start: usize, cols: usize) -> Self {
-        let (m, n) = self.shape();
-        assert!(start + n <= cols, "pad_columns: {m} × {n} from column {start} on does not fit into {cols} columns");
-        self.tape.record((m, cols), &[Op::PadColumns(start, self.id)])
-    }
-
-    // ---------------------------------------------------------------- sums
-
-    /// The sum of all entries, 1 × 1.
-    #[must_use]
-    pub fn sum(self) -> Self {
-        self.tape.record((1, 1), &[Op::Add(1.0, self.id)])
-    }
-
-    /// The sum along an axis: 1 × n down the rows, m × 1 along the columns.
-    #[must_use]
-    pub fn sum_over(self, axis: Axis) -> Self {
-        self.tape.record(axis.reduce(self.shape()), &[Op::Add(1.0, self.id)])
-    }
-
-    /// The mean of all entries, 1 × 1; NaN of none.
-    #[must_use]
-    pub fn mean(self) -> Self {
-        let (m, n) = self.shape();
-        self.average((1, 1), m * n)
-    }
-
-    /// The mean along an axis: 1 × n down the rows, m × 1 along the columns; NaN of none.
-    #[must_use]
-    pub fn mean_over(self, axis: Axis) -> Self {
-        let (m, n) = self.shape();
-        self.average(axis.reduce((m, n)), if axis == Axis::Rows { m } else { n })
-    }
-
-    fn average(self, shape: (usize, usize), count: usize) -> Self {
-        self.tape.record(shape, &[Op::Add(1.0 / count as f64, self.id)])
-    }
+    // ---------------------------------------------------------------- repeats, multiples
 
     /// A 1 × 1, m × 1 or 1 × n variable repeated to m × n.
     ///
@@ -183,92 +122,77 @@ impl<'t, T: Real> Var<'t, T> {
         self.repeated((rows, cols))
     }
 
-    fn repeated(self, shape: (usize, usize)) -> Self {
+    #[track_caller]
+    pub(crate) fn repeated(self, shape: (usize, usize)) -> Self {
         if self.shape() == shape { self } else { self.tape.record(shape, &[Op::Add(1.0, self.id)]) }
     }
 
     /// c x.
+    #[track_caller]
     #[must_use]
     pub fn scale(self, c: f64) -> Self {
         self.tape.record(self.shape(), &[Op::Add(c, self.id)])
     }
 
     /// Zeros of the same shape.
+    #[track_caller]
     pub(crate) fn zero(self) -> Self {
         self.tape.record(self.shape(), &[Op::Number(0.0)])
     }
 
     /// c x + d.
+    #[track_caller]
     fn line(self, c: f64, d: f64) -> Self {
         self.tape.record(self.shape(), &[Op::Add(c, self.id), Op::Number(d)])
     }
 
-    // ---------------------------------------------------------------- softmax and its relatives
+    // ---------------------------------------------------------------- of several operands
 
-    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`.
-    #[must_use]
-    pub fn softmax(self, axis: Axis) -> Self {
-        self.tape.record(self.shape(), &[Op::Softmax(axis, self.id)])
-    }
-
-    /// xᵢ − ln Σₖ e^xₖ along an axis, accurate where softmax underflows.
-    #[must_use]
-    pub fn log_softmax(self, axis: Axis) -> Self {
-        self.tape.record(self.shape(), &[Op::LogSoftmax(axis, self.id)])
-    }
-
-    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ of none.
-    #[must_use]
-    pub fn log_sum_exp(self, axis: Axis) -> Self {
-        self.tape.record(axis.reduce(self.shape()), &[Op::LogSumExp(axis, self.id)])
-    }
-
-    /// The cross-entropy −Σᵢ tᵢ ln softmax(x)ᵢ of each column, 1 × n, where `t` holds probabilities.
-    /// With targets that sum to 1, δx = (softmax(x) − t) δy, the lecture's δ = y − t.
+    /// x held between two numbers; the slope is 1 where it lies between or on them.
     ///
     /// # Panics
-    /// If the shapes differ.
+    /// If `low` is larger than `high`.
     #[track_caller]
     #[must_use]
-    pub fn softmax_cross_entropy(self, t: Self) -> Self {
-        self.same_tape("softmax_cross_entropy", t);
-        assert!(
-            self.shape() == t.shape(),
-            "softmax_cross_entropy: logits {} and targets {} differ in shape",
-            dims(self),
-            dims(t)
-        );
-        let p = self.softmax(Axis::Rows);
-        self.tape.record((1, self.cols()), &[Op::CrossEntropy { x: self.id, t: t.id, p: p.id }])
+    pub fn clamp(self, low: f64, high: f64) -> Self {
+        assert!(low <= high, "clamp: {low} is larger than {high}");
+        self.at_least(low).at_most(high)
     }
 
-    /// The cross-entropy with one right class for each column: −ln softmax(x) at that class, 1 × n.
+    /// a + w (b − a): a where w = 0, b where w = 1.
     ///
     /// # Panics
-    /// If there are not as many classes as columns, or one is not below the number of rows.
+    /// If the shapes do not fit.
     #[track_caller]
     #[must_use]
-    pub fn softmax_cross_entropy_with_classes(self, classes: &[usize]) -> Self {
-        let (m, n) = self.shape();
-        assert!(
-            classes.len() == n,
-            "softmax_cross_entropy_with_classes: {} classes for logits {m} × {n}: one for each column",
-            classes.len()
-        );
-        for (j, &class) in classes.iter().enumerate() {
-            assert!(
-                class < m,
-                "softmax_cross_entropy_with_classes: class {class} of sample {j} is not below the {m} rows of the logits"
-            );
-        }
-        let one = T::from_f64(1.0);
-        let write = |t: &mut [T]| classes.iter().enumerate().for_each(|(j, &class)| t[class + j * m] = one);
-        self.softmax_cross_entropy(self.tape.constant_with((m, n), write))
+    pub fn lerp(self, b: Self, w: Self) -> Self {
+        self + w * (b - self)
+    }
+
+    /// a where this mask is not 0, b where it is. What is not chosen counts nothing, were it infinite.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn select(self, a: Self, b: Self) -> Self {
+        let shape = Self::fitting("select", self.common_shape("select", a), b.shape());
+        self.same_tape("select", b);
+        let [m, a, b] = [self, a, b].map(|x| x.repeated(shape).id);
+        self.tape.record(shape, &[Op::Binary(Binary::Keep, m, a), Op::Binary(Binary::Drop, m, b)])
+    }
+
+    /// The same value without its history: a constant to every derivative.
+    #[track_caller]
+    #[must_use]
+    pub fn stop_gradient(self) -> Self {
+        self.tape.record_stopped(self)
     }
 
     // ---------------------------------------------------------------- how the tables record
 
     /// A function of the table by its value: `x.unary(Unary::Tanh)` is `x.tanh()`.
+    #[track_caller]
     #[must_use]
     pub fn unary(self, f: Unary) -> Self {
         self.tape.record(self.shape(), &[Op::Unary(f, self.id)])
@@ -293,11 +217,15 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape.record(shape, &[Op::Add(1.0, self.id), Op::Add(c, other.id)])
     }
 
-    /// The one shape rule of all binary operators: equal, or 1 on one side.
     #[track_caller]
     fn common_shape(self, name: &str, other: Self) -> (usize, usize) {
         self.same_tape(name, other);
-        let ((m, n), (p, q)) = (self.shape(), other.shape());
+        Self::fitting(name, self.shape(), other.shape())
+    }
+
+    /// The one shape rule of all elementwise operators: equal, or 1 on one side.
+    #[track_caller]
+    pub(crate) fn fitting(name: &str, (m, n): (usize, usize), (p, q): (usize, usize)) -> (usize, usize) {
         let common = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
         // One operand has the common shape; a column and a row together do not make a matrix.
         match (common(m, p), common(n, q)) {
@@ -352,7 +280,7 @@ pub fn affine<'t, T: Real>(products: &[(Var<'t, T>, Var<'t, T>)], b: Option<Var<
     w0.tape.record((m, n), &terms)
 }
 
-fn dims<T: Real>(x: Var<'_, T>) -> String {
+pub(crate) fn dims<T: Real>(x: Var<'_, T>) -> String {
     let (m, n) = x.shape();
     format!("{m} × {n}")
 }
@@ -365,6 +293,7 @@ impl<T: Real> fmt::Debug for Var<'_, T> {
 
 impl<'t, T: Real> Neg for Var<'t, T> {
     type Output = Var<'t, T>;
+    #[track_caller]
     fn neg(self) -> Self {
         self.scale(-1.0)
     }
@@ -383,6 +312,7 @@ macro_rules! operator {
         }
         impl<'t, T: Real> $Op<f64> for Var<'t, T> {
             type Output = Var<'t, T>;
+            #[track_caller]
             fn $op(self, number: f64) -> Self {
                 let ($x, $c) = (self, number);
                 $right
@@ -390,6 +320,7 @@ macro_rules! operator {
         }
         impl<'t, T: Real> $Op<Var<'t, T>> for f64 {
             type Output = Var<'t, T>;
+            #[track_caller]
             fn $op(self, var: Var<'t, T>) -> Var<'t, T> {
                 let ($x, $c) = (var, self);
                 $left

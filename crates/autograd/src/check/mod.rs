@@ -28,11 +28,12 @@
 //! | gradient | ⟨∇E, d⟩ from `backward` | differences of E along d |
 //! | second order | ⟨∇⟨∇E, v⟩, d⟩ from `backward` over `grad` | differences of ⟨∇E, v⟩ along d |
 //! | recorded gradient | each entry of `grad` | the same of `backward`, at both orders |
+//! | forward mode | the tangent of E, over buffers and by `jvp`, at both orders | ⟨∇E, d⟩ from `backward` |
 //! | adjoint | ⟨w, J v⟩, with J v = ∂⟨Jᵀw, v⟩ / ∂w | ⟨Jᵀw, v⟩ |
 //! | symmetry | uᵀ H v | vᵀ H u |
 //!
 //! The first two are numerical, along several random directions and, for inputs that are not too many,
-//! along every entry alone. The last three hold without any step, to rounding.
+//! along every entry alone. The last four hold without any step, to rounding.
 //!
 //! # Why the numbers can be trusted
 //!
@@ -49,7 +50,7 @@
 //! least error is taken.
 //!
 //! **Kinks are seen, not smoothed over.** An evaluation notes the signs of all arguments of functions with a kink
-//! ([`Unary::has_kink`](crate::Unary::has_kink)). Differences between points with other signs than the base
+//! ([`Unary::kinks`](crate::Unary::kinks)), which entry was the largest, and every comparison of variables. Differences between points with other signs than the base
 //! point mean nothing; so do values that are not finite. The step is then made smaller, down to h / 16⁵.
 //!
 //! # When it decides

@@ -2,7 +2,7 @@
 
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{DOUBLE, rounding};
-use super::scalar::{Base, Scalar, dot};
+use super::scalar::{Base, Scalar, dot, dot_of};
 use super::{Check, Draw, entries};
 use crate::{Matrix, Tape, Var, grad};
 
@@ -30,6 +30,9 @@ pub(super) fn run<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
             found.push(check.differences(property, (scalar, base), inputs, (*along, direction)));
         }
         found.extend(recorded(order + 1, base, error));
+        if inputs.iter().any(|x| !x.as_slice().is_empty()) {
+            found.extend(forward(order + 1, scalar, base, [v, u][order], inputs));
+        }
     }
     // Without an entry nothing moves.
     let moves = inputs.iter().any(|x| !x.as_slice().is_empty());
@@ -58,6 +61,20 @@ fn recorded(order: usize, base: &Base, rounding: f64) -> Vec<Comparison> {
         }
     }
     all
+}
+
+/// Forward mode, over buffers and recorded, against ⟨∇E, d⟩.
+fn forward<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
+    order: usize,
+    scalar: &Scalar<'_, F>,
+    base: &Base,
+    direction: &[Matrix<f64>],
+    inputs: &[Matrix<f64>],
+) -> [Comparison; 2] {
+    let (tangents, rounding) = scalar.forward(direction, inputs);
+    let reverse = dot_of(&base.buffered, direction).0;
+    let error = 2.0 * (rounding.error + scalar.rounding_along(direction, inputs).error);
+    tangents.map(|tangent| equal(Property::Forward(order), Along::Direction(0), tangent, reverse, error))
 }
 
 /// ⟨w, J v⟩ = ⟨Jᵀw, v⟩, in which J v is the derivative of the right side with respect to w.

@@ -22,6 +22,8 @@ pub enum Property {
     SecondOrder,
     /// `grad` against `backward`, of the value (1) or of its recorded gradient (2).
     Recorded(usize),
+    /// Forward mode, over buffers and recorded, against `backward`, of the value (1) or of its gradient (2).
+    Forward(usize),
     /// ⟨w, J v⟩ against ⟨Jᵀw, v⟩.
     Adjoint,
     /// uᵀ H v against vᵀ H u.
@@ -136,6 +138,7 @@ impl fmt::Display for Comparison {
         let names = match self.property {
             Property::Gradient | Property::SecondOrder => ("analytic", "numeric"),
             Property::Recorded(_) => ("recorded", "buffered"),
+            Property::Forward(_) => ("forward", "reverse"),
             Property::Adjoint => ("⟨w, J v⟩ =", "⟨Jᵀw, v⟩ ="),
             Property::Symmetry => ("uᵀ H v =", "vᵀ H u ="),
             Property::SingleValue | Property::SingleGradient => ("f32", "f64"),
@@ -154,6 +157,8 @@ impl fmt::Display for Property {
             Property::SecondOrder => "second order",
             Property::Recorded(1) => "recorded gradient",
             Property::Recorded(_) => "recorded second order",
+            Property::Forward(1) => "forward mode",
+            Property::Forward(_) => "forward mode, second order",
             Property::Adjoint => "adjoint",
             Property::Symmetry => "symmetry",
             Property::SingleValue => "single precision value",

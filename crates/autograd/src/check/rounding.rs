@@ -1,9 +1,10 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, side};
 use crate::map::{Binary, Unary};
 use crate::op::{Op, pullback};
-use crate::run::{Out, run, run_adjoint};
+use crate::run::{Groups, Out, run, run_linear};
+use crate::sweep::pull_custom;
 use crate::tape::Inner;
 use crate::{Matrix, MatrixRef, Tape, Var};
 
@@ -53,10 +54,16 @@ pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> Rounded {
                 total.size += d.abs() * m;
             }
             for &term in inner.terms(id) {
+                if let Some(custom) = inner.custom(term) {
+                    let dy = MatrixRef::new(rows, cols, delta);
+                    pull_custom(inner, custom, id, dy, &mut |x, write| write(&mut below[x as usize], Accum::Add));
+                    continue;
+                }
                 let (operands, _) = term.operands();
                 pullback(term.map(|x| inner.view(x)), value, MatrixRef::new(rows, cols, delta), |k, adjoint| {
                     let (rows, cols) = inner.node(operands[k]).shape();
-                    run_adjoint(adjoint, Accum::Add, Out { rows, cols, data: &mut below[operands[k] as usize] });
+                    let data = &mut below[operands[k] as usize];
+                    run_linear(adjoint, &inner.indices, Accum::Add, Out { rows, cols, data });
                 });
             }
         }
@@ -74,7 +81,7 @@ fn magnitude(inner: &Inner<'_, f64>, id: u32) -> (f64, Vec<f64>) {
     }
     let mut count = FUNCTION;
     for &term in terms {
-        let (c, m) = sizes(term.map(|x| inner.view(x)), y);
+        let (c, m) = sizes(inner, term, y);
         count += 1.0 + c;
         sum.iter_mut().zip(m).for_each(|(sum, m)| *sum += m.abs());
     }
@@ -82,11 +89,17 @@ fn magnitude(inner: &Inner<'_, f64>, id: u32) -> (f64, Vec<f64>) {
 }
 
 /// The same of one term: how many absolute values are added up, and their sum.
-fn sizes(term: Op<MatrixRef<'_, f64>>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>) {
+fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>) {
     let (rows, cols) = y.shape();
+    if let Some(custom) = inner.custom(term) {
+        // Taken to be as accurate as its operands allow: what they lost in rounding is counted there.
+        let entries = custom.operands.iter().map(|&x| inner.node(x).len() as f64).sum();
+        return (entries, y.as_slice().to_vec());
+    }
+    let term = term.map(|x| inner.view(x));
     let value = |term| {
         let mut data = vec![0.0; rows * cols];
-        run(term, Accum::Replace, Out { rows, cols, data: &mut data });
+        run(term, &inner.indices, Accum::Replace, Out { rows, cols, data: &mut data });
         data
     };
     let abs = |x: MatrixRef<'_, f64>| x.to_owned().map(f64::abs);
@@ -104,6 +117,18 @@ fn sizes(term: Op<MatrixRef<'_, f64>>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>)
         Op::Binary(Binary::BceWithLogits, x, t) => {
             let size = |(&x, &t): (&f64, &f64)| x.abs() * (1.0 + t.abs()) + 1.0;
             (1.0, x.as_slice().iter().zip(t.as_slice()).map(size).collect())
+        }
+        // Of a sum of sums, each loses at most as much as its absolute values would.
+        Op::CumSum(axis, order, x) => (axis.len(x.shape()) as f64, value(Op::CumSum(axis, order, abs(x).view()))),
+        Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
+        // Formulas that round their argument before a function of it: an error of x counts with the slope.
+        Op::Unary(f, x) if composed(f) => {
+            let slope = |(&x, &y): (&f64, &f64)| y.abs() + x.abs() * f.slope(x, y).abs() + lost(f, x);
+            (0.0, x.as_slice().iter().zip(y.as_slice()).map(slope).collect())
+        }
+        Op::Binary(Binary::Pow, a, b) => {
+            let size = |((&a, &b), &y): ((&f64, &f64), &f64)| y.abs() * (1.0 + (b * a.ln()).abs());
+            (1.0, a.as_slice().iter().zip(b.as_slice()).zip(y.as_slice()).map(size).collect())
         }
         Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
         // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
@@ -126,31 +151,55 @@ fn sizes(term: Op<MatrixRef<'_, f64>>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>)
 }
 
 /// The signs of all arguments of functions with a kink: points with the same signs lie on one smooth piece.
-pub(super) fn branches(tape: &Tape<'_, f64>) -> Vec<i8> {
+pub(super) fn branches(tape: &Tape<'_, f64>) -> Vec<i32> {
     tape.with(|inner| signs(inner, |x| x))
 }
 
 /// The same of a tape in single precision.
-pub(super) fn branches_f32(tape: &Tape<'_, f32>) -> Vec<i8> {
+pub(super) fn branches_f32(tape: &Tape<'_, f32>) -> Vec<i32> {
     tape.with(|inner| signs(inner, f64::from))
 }
 
-fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec<i8> {
+fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec<i32> {
     let mut signs = Vec::new();
+    let entries = |x: u32| inner.view(x).as_slice().iter().map(|&x| number(x));
     for id in 0..inner.records.nodes.len() as u32 {
         for &term in inner.terms(id) {
-            if let Op::Unary(f, x) = term
-                && f.has_kink()
-            {
-                signs.extend(inner.view(x).as_slice().iter().map(|&x| match number(x) {
-                    x if x > 0.0 => 1,
-                    x if x < 0.0 => -1,
-                    _ => 0,
-                }));
+            match term {
+                Op::Unary(f, x) => {
+                    let kinks = f.kinks();
+                    signs.extend(kinks.iter().flat_map(|&at| entries(x).map(move |x| i32::from(side(x, at)))));
+                }
+                Op::Binary(f, a, b) => {
+                    signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
+                }
+                Op::Max(axis, x) | Op::ArgMax(axis, x) => {
+                    Groups::of(axis, inner.view(x).shape()).each(|g| {
+                        signs.push(g.first_max(inner.view(x).as_slice()).map_or(-1, |i| i as i32));
+                    });
+                }
+                _ => {}
             }
         }
     }
+    signs.extend(inner.branches.iter().map(|branch| branch.found.map_or(2, |found| found as i32)));
     signs
+}
+
+/// Whether a function of the table is a formula of several functions.
+fn composed(f: Unary) -> bool {
+    use Unary as F;
+    matches!(f, F::Powf(_) | F::Gelu | F::GeluTanh | F::Mish | F::Silu | F::Tanhshrink | F::HardSwish | F::HardSigmoid)
+        || matches!(f, F::Elu(_) | F::Selu | F::Celu(_) | F::Tan | F::Acosh | F::Atanh | F::Asinh | F::Acos)
+}
+
+/// What cancels in a formula beside its value: tanh x of x − tanh x, ½ of x/6 + ½.
+fn lost(f: Unary, x: f64) -> f64 {
+    match f {
+        Unary::Tanhshrink => x.abs(),
+        Unary::HardSigmoid | Unary::HardSwish => 1.0 + x.abs(),
+        _ => 0.0,
+    }
 }
 
 /// The largest absolute value on the tape.

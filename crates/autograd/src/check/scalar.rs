@@ -1,7 +1,7 @@
 //! The numbers that are differentiated: E = ⟨w, f(x)⟩, ⟨∇E, v⟩, ⟨∇⟨∇E, v⟩, u⟩, and so on.
 
 use super::rounding::{DOUBLE, Rounded, branches, rounding, zeros};
-use crate::{Matrix, Real, Tape, Var, grad};
+use crate::{Matrix, Real, Tape, Var, grad, jvp};
 
 /// A number made from the function under test: E for no direction, and for each direction the
 /// derivative along it of the number before.
@@ -14,7 +14,7 @@ pub(super) struct Scalar<'a, F> {
 /// The number at one point, and which smooth piece it lies on.
 pub(super) struct Point {
     pub value: f64,
-    pub branches: Vec<i8>,
+    pub branches: Vec<i32>,
 }
 
 /// The number and its gradient at the base point.
@@ -54,6 +54,18 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Scalar<'_, F> {
         let tape = Tape::new();
         let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
         rounding(derivative.record(&tape, tape.constant(self.weights), &vars), DOUBLE)
+    }
+
+    /// The derivative along `direction` by forward mode, over buffers and recorded, each with what rounding does to it.
+    pub fn forward(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> ([f64; 2], Rounded) {
+        let tape = Tape::new();
+        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
+        let number = self.record(&tape, tape.constant(self.weights), &vars);
+        let moves: Vec<_> = vars.iter().zip(direction).map(|(&x, d)| (x, d.view())).collect();
+        let buffered = tape.tangents(&moves).of(number)[(0, 0)];
+        let recorded: Vec<_> = moves.iter().map(|&(x, d)| (x, tape.constant(d.to_owned()))).collect();
+        let recorded = jvp(number, &recorded);
+        ([buffered, recorded.item()], rounding(recorded, DOUBLE))
     }
 
     /// The number and both its gradients at `xs`.

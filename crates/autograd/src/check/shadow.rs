@@ -103,7 +103,7 @@ fn evaluate<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: &F, inputs: &[Mat
 struct Shadow {
     value: f64,
     allowed: f64,
-    branches: Vec<i8>,
+    branches: Vec<i32>,
     largest: f64,
 }
 
@@ -116,7 +116,7 @@ impl Shadow {
         Shadow { value: number.item(), allowed, branches: branches(&tape), largest: largest(&tape) }
     }
 
-    fn compare(&self, property: Property, along: Along, single: f64, signs: &[i8]) -> Comparison {
+    fn compare(&self, property: Property, along: Along, single: f64, signs: &[i32]) -> Comparison {
         let comparison = equal(property, along, single, self.value, self.allowed);
         let reason = match () {
             _ if single.is_nan() && self.value.is_nan() => {

@@ -1,5 +1,8 @@
 //! The numbers a tape computes with, and their vectorised functions.
 
+mod erf;
+#[cfg(test)]
+mod erf_tests;
 mod f32;
 mod f64;
 #[cfg(test)]
@@ -11,7 +14,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 use std::thread::LocalKey;
 
-use crate::elementwise::Elementwise;
+use crate::map::Values;
 use crate::pool::Pool;
 
 /// `f32` or `f64`.
@@ -26,7 +29,7 @@ use crate::pool::Pool;
 /// assert_eq!(Real::sigmoid(0.0f64), 0.5);
 /// ```
 pub trait Real:
-    Elementwise
+    Values
     + faer::traits::RealField
     + Copy
     + Default
@@ -65,6 +68,10 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     /// ln(1 + eˣ), without overflow.
     fn softplus(self) -> Self;
+    /// The error function 2/√π ∫₀ˣ e^(−t²) dt, within 2 ulp.
+    fn erf(self) -> Self;
+    /// 1 − erf x, within 6 ulp.
+    fn erfc(self) -> Self;
     /// √x, correctly rounded.
     fn sqrt(self) -> Self;
     /// |x|.
@@ -128,6 +135,14 @@ macro_rules! real {
             #[inline(always)]
             fn softplus(self) -> $T {
                 $T::softplus(self)
+            }
+            #[inline(always)]
+            fn erf(self) -> $T {
+                erf::$T::erf(self)
+            }
+            #[inline(always)]
+            fn erfc(self) -> $T {
+                erf::$T::erfc(self)
             }
             #[inline(always)]
             fn sqrt(self) -> $T {

@@ -1,0 +1,135 @@
+//! The forward sweep over buffers: tangents of a recorded tape.
+
+use smallvec::SmallVec;
+
+use crate::elementwise::Accum;
+use crate::op::pushforward;
+use crate::pool::{Deltas, Pooled};
+use crate::run::{Out, run_linear};
+use crate::sweep::NOWHERE;
+use crate::tape::Inner;
+use crate::{Matrix, MatrixRef, Real, Tape, Var};
+
+/// The derivatives of everything on a tape along one direction: Jacobian-vector products.
+pub struct Tangents<T: Real> {
+    tape: u64,
+    deltas: Pooled<T, Deltas<T>>,
+}
+
+impl<'t, T: Real> Tape<'t, T> {
+    /// The derivatives of everything recorded so far when each variable x moves along its ẋ: forward mode, one pass
+    /// over the tape. A variable in the middle of a computation moves as it is told, whatever its operands do.
+    ///
+    /// # Panics
+    /// If ẋ is not of the shape of x, or x is constant or of another tape.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::column(&[1.0, 2.0]));
+    /// let y = x.square();
+    /// let dx = Matrix::column(&[1.0, -1.0]);
+    /// assert_eq!(tape.tangents(&[(x, dx.view())]).of(y).as_slice(), [2.0, -4.0]);
+    /// ```
+    #[track_caller]
+    pub fn tangents(&self, moves: &[(Var<'t, T>, MatrixRef<'_, T>)]) -> Tangents<T> {
+        for (x, dx) in moves {
+            let ((m, n), (p, q)) = (x.shape(), dx.shape());
+            assert!(x.tape().id() == self.id(), "tangents: a variable is of another tape");
+            assert!((m, n) == (p, q), "tangents: a direction {p} × {q} for a variable {m} × {n}");
+            assert!(x.needs_gradient(), "tangents: a constant does not move");
+        }
+        let seeds: SmallVec<[_; 4]> = moves.iter().map(|(x, dx)| (x.id, *dx)).collect();
+        let mut deltas = Pooled::<T, Deltas<T>>::take();
+        self.with(|inner| push(inner, &seeds, &mut deltas));
+        Tangents { tape: self.id(), deltas }
+    }
+}
+
+impl<T: Real> Tangents<T> {
+    /// The derivative of a variable along the direction: zero of one that does not move.
+    ///
+    /// # Panics
+    /// If the variable is of another tape, or recorded later than the tangents were computed.
+    #[track_caller]
+    pub fn of(&self, y: Var<'_, T>) -> Matrix<T> {
+        assert!(y.tape().id() == self.tape, "Tangents::of: the variable is of another tape");
+        let Some(&place) = self.deltas.places.get(y.id as usize) else {
+            panic!("Tangents::of: the variable was recorded later than the tangents were computed")
+        };
+        y.tape().with(|inner| tangent(inner, &self.deltas, y.id, place))
+    }
+}
+
+fn tangent<T: Real>(inner: &Inner<'_, T>, deltas: &Deltas<T>, id: u32, place: usize) -> Matrix<T> {
+    let node = inner.node(id);
+    let (rows, cols) = node.shape();
+    match place {
+        NOWHERE => Matrix::zeros(rows, cols),
+        _ => Matrix::from_vec(rows, cols, deltas.values[place..][..node.len()].to_vec()),
+    }
+}
+
+/// What a term of a tangent reads: a value of the tape, or its tangent.
+#[derive(Clone, Copy)]
+enum Read {
+    Value(u32),
+    Tangent(u32),
+}
+
+/// Tangents of every node that moves when the seeds' nodes do: forward mode.
+pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T>)], deltas: &mut Deltas<T>) {
+    let Deltas { values, places, params } = deltas;
+    if values.len() < inner.grads {
+        values.resize(inner.grads, T::default());
+    }
+    let count = inner.records.nodes.len();
+    params.clear();
+    places.clear();
+    places.resize(count, NOWHERE);
+    for &(id, seed) in seeds {
+        let Some(start) = inner.node(id).grad() else { continue };
+        values[start..start + seed.as_slice().len()].copy_from_slice(seed.as_slice());
+        places[id as usize] = start;
+    }
+    for id in 0..count as u32 {
+        let node = inner.node(id);
+        let Some(start) = node.grad() else { continue };
+        if places[id as usize] != NOWHERE {
+            continue;
+        }
+        let (below, above) = values.split_at_mut(start);
+        let ((rows, cols), data) = (node.shape(), &mut above[..node.len()]);
+        let tangent = |x: u32| {
+            let (node, place) = (inner.node(x), places[x as usize]);
+            (place != NOWHERE).then(|| MatrixRef::new(node.shape().0, node.shape().1, &below[place..][..node.len()]))
+        };
+        let mut accum = Accum::Replace;
+        for &term in inner.terms(id) {
+            if let Some(custom) = inner.custom(term) {
+                let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
+                let dx: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| tangent(x)).collect();
+                if dx.iter().any(Option::is_some) {
+                    custom.rule.push(&x, inner.view(id), &dx, &mut |_, write| {
+                        write(data, accum);
+                        accum = Accum::Add;
+                    });
+                }
+                continue;
+            }
+            let (operands, _) = term.operands();
+            let moving = |k: usize| tangent(operands[k]).map(|_| Read::Tangent(operands[k]));
+            pushforward(term.map(Read::Value), Read::Value(id), moving, |linear| {
+                let read = |from| match from {
+                    Read::Value(id) => inner.view(id),
+                    Read::Tangent(id) => tangent(id).expect("it moves"),
+                };
+                run_linear(linear.map(read), &inner.indices, accum, Out { rows, cols, data });
+                accum = Accum::Add;
+            });
+        }
+        if accum == Accum::Add {
+            places[id as usize] = start;
+        }
+    }
+}

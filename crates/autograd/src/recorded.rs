@@ -1,0 +1,202 @@
+//! Derivatives that are recorded on the tape again, so that they can be differentiated: reverse and forward.
+
+use smallvec::SmallVec;
+
+use crate::custom::Recorded;
+use crate::map::Binary;
+use crate::op::{Axis, Linear, Op, pullback, pushforward};
+use crate::{Real, Var};
+
+/// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
+/// can be differentiated again, to any order.
+///
+/// # Panics
+/// If `y` is not 1 × 1, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Tape, grad};
+/// let tape = Tape::new();
+/// let x = tape.variable(2.0);
+/// let y = x.powi(3);
+/// let dy = grad(y, &[x])[0]; // 3 x²
+/// let d2y = grad(dy, &[x])[0]; // 6 x
+/// assert_eq!((dy.item(), d2y.item()), (12.0, 12.0));
+/// ```
+#[track_caller]
+pub fn grad<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let (m, n) = y.shape();
+    assert!((m, n) == (1, 1), "grad: {m} × {n} is not a single number: sum it first, or use vjp");
+    check_tape("grad", y, xs);
+    reverse(&[(y, Op::Number(1.0))], xs)
+}
+
+/// The gradients of Σₖ Σ wₖ ⊙ yₖ with respect to each of `xs`, recorded on the tape: vector-Jacobian products.
+///
+/// # Panics
+/// If there is no output, a weight is not of the shape of its output, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Matrix, Tape, vjp};
+/// let tape = Tape::new();
+/// let x = tape.variable(Matrix::column(&[1.0, 3.0]));
+/// let w = tape.constant(Matrix::column(&[1.0, -1.0]));
+/// assert_eq!(vjp(&[(x.square(), w)], &[x])[0].value().as_slice(), [2.0, -6.0]);
+/// ```
+#[track_caller]
+pub fn vjp<'t, T: Real>(outputs: &[(Var<'t, T>, Var<'t, T>)], xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let Some(&(first, _)) = outputs.first() else { panic!("vjp: no output") };
+    check_tape("vjp", first, xs);
+    for &(y, w) in outputs {
+        check_tape("vjp", first, &[y, w]);
+        let ((m, n), (p, q)) = (y.shape(), w.shape());
+        assert!((m, n) == (p, q), "vjp: weights {p} × {q} for an output {m} × {n}");
+    }
+    let seeds: SmallVec<[_; 2]> = outputs.iter().map(|(y, w)| (*y, Op::Add(1.0, w.id))).collect();
+    reverse(&seeds, xs)
+}
+
+/// The tangent of `y` when each x of `moves` moves along its direction, recorded on the tape: a Jacobian-vector
+/// product, in forward mode. A variable that does not move has the tangent 0.
+///
+/// # Panics
+/// If a direction is not of the shape of its variable, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Tape, grad, jvp};
+/// let tape = Tape::new();
+/// let (x, dx) = (tape.variable(2.0), tape.constant(1.0));
+/// let slope = jvp(x.powi(3), &[(x, dx)]);
+/// assert_eq!((slope.item(), grad(slope, &[x])[0].item()), (12.0, 12.0));
+/// ```
+#[track_caller]
+pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Var<'t, T> {
+    for &(x, dx) in moves {
+        check_tape("jvp", y, &[x, dx]);
+        let ((m, n), (p, q)) = (x.shape(), dx.shape());
+        assert!((m, n) == (p, q), "jvp: a direction {p} × {q} for a variable {m} × {n}");
+    }
+    let tape = y.tape();
+    let var = |id| Var::new(tape, id);
+    let mut tangents: Vec<Option<Var<'t, T>>> = vec![None; y.id as usize + 1];
+    for &(x, dx) in moves.iter().filter(|(x, _)| x.id <= y.id) {
+        tangents[x.id as usize] = Some(tangents[x.id as usize].map_or(dx, |sum| sum + dx));
+    }
+    let first = moves.iter().map(|(x, _)| x.id).min().unwrap_or(0);
+    for id in first..=y.id {
+        if tangents[id as usize].is_some() || !var(id).needs_gradient() {
+            continue;
+        }
+        let mut gathered = SmallVec::<[Op<u32>; 4]>::new();
+        for term in terms(var(id)) {
+            if let Some((rule, x)) = custom(var(id), term) {
+                let dx: SmallVec<[_; 4]> = x.iter().map(|x| tangents[x.id as usize]).collect();
+                if dx.iter().any(Option::is_some) {
+                    gathered.extend(rule.record_push(&x, var(id), &dx).map(|dy| Op::Add(1.0, dy.id)));
+                }
+                continue;
+            }
+            let (operands, _) = term.operands();
+            let mut found = SmallVec::<[Linear<Var<'t, T>>; 2]>::new();
+            pushforward(term.map(var), var(id), |k| tangents[operands[k] as usize], |linear| found.push(linear));
+            gathered.extend(found.into_iter().map(define));
+        }
+        if !gathered.is_empty() {
+            tangents[id as usize] = Some(tape.record(var(id).shape(), &gathered));
+        }
+    }
+    tangents[y.id as usize].unwrap_or_else(|| y.zero())
+}
+
+#[track_caller]
+fn check_tape<'t, T: Real>(name: &str, y: Var<'t, T>, xs: &[Var<'t, T>]) {
+    // Not `for_each`: a panic in a closure would point here, not at the caller.
+    for &x in xs {
+        y.same_tape(name, x);
+    }
+}
+
+fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
+    y.tape().with(|inner| inner.terms(y.id).into())
+}
+
+/// The rule and the operands of a term that has its own.
+#[allow(clippy::type_complexity)]
+fn custom<'t, T: Real>(
+    y: Var<'t, T>,
+    term: Op<u32>,
+) -> Option<(std::sync::Arc<dyn crate::custom::Rule<T>>, SmallVec<[Var<'t, T>; 4]>)> {
+    let node = y.tape().with(|inner| inner.custom(term).cloned())?;
+    Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
+}
+
+/// The sweep: the terms of each δ, gathered until its node is reached and its sum recorded as one node.
+#[track_caller]
+fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let tape = seeds[0].0.tape();
+    let var = |id| Var::new(tape, id);
+    let last = seeds.iter().map(|(y, _)| y.id).max().unwrap_or(0);
+    let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); last as usize + 1];
+    for (y, seed) in seeds {
+        deltas[y.id as usize].push(*seed);
+    }
+    let mut found: Vec<Option<Var<'t, T>>> = vec![None; xs.len()];
+    for id in (0..=last).rev() {
+        let gathered = std::mem::take(&mut deltas[id as usize]);
+        if gathered.is_empty() {
+            continue;
+        }
+        let dy = tape.record(var(id).shape(), &gathered);
+        for (x, found) in xs.iter().zip(&mut found).filter(|(x, _)| x.id == id) {
+            debug_assert_eq!(x.shape(), dy.shape());
+            *found = Some(dy);
+        }
+        if !var(id).needs_gradient() {
+            continue;
+        }
+        for term in terms(var(id)) {
+            if let Some((rule, x)) = custom(var(id), term) {
+                let needs: SmallVec<[_; 4]> = x.iter().map(|x| x.needs_gradient()).collect();
+                let dx = rule.record(Recorded { x: &x, y: var(id), dy }, &needs);
+                let added = x.iter().zip(dx).filter_map(|(x, dx)| Some((x.id, dx?)));
+                added.for_each(|(x, dx)| deltas[x as usize].push(Op::Add(1.0, dx.id)));
+                continue;
+            }
+            let (operands, _) = term.operands();
+            let mut adjoints = SmallVec::<[(u32, Linear<Var<'t, T>>); 3]>::new();
+            pullback(term.map(var), var(id), dy, |k, adjoint| adjoints.push((operands[k], adjoint)));
+            for (x, adjoint) in adjoints {
+                if var(x).needs_gradient() {
+                    deltas[x as usize].push(define(adjoint));
+                }
+            }
+        }
+    }
+    let zero = |x: &Var<'t, T>| x.zero();
+    xs.iter().zip(found).map(|(x, found)| found.unwrap_or_else(|| zero(x))).collect()
+}
+
+/// A linear term by its definition: as ops of variables, the last of which is returned to be one term of a sum.
+fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
+    let product = |w: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Mul, w.id, d.id);
+    let over = |x: Var<'t, T>, axis| x.sum_over(axis);
+    let sum = |axis, x: Var<'t, T>| Op::Add(1.0, over(x, axis).id);
+    match term {
+        Linear::Op(op) => op.map(|x| x.id),
+        Linear::Unary(f, x, y, d) => product(f.slope(x, y), d),
+        Linear::Binary(f, side, [a, b, y, d]) => product(f.slope(side, a, b, y), d),
+        Linear::Max(axis, x, d) => {
+            let (m, n) = x.shape();
+            product(x.arg_max(axis), d.repeat(m, n))
+        }
+        Linear::MaxTangent(axis, x, d) => sum(axis, x.arg_max(axis).keep(d)),
+        Linear::Softmax(axis, y, d) => product(y, d - over(y * d, axis)),
+        Linear::LogSoftmax(axis, y, d) => Op::Add(1.0, (d - y.exp() * over(d, axis)).id),
+        Linear::LogSoftmaxTangent(axis, y, d) => Op::Add(1.0, (d - over(y.exp() * d, axis)).id),
+        Linear::LogSumExp(x, y, d) => Op::Add(1.0, ((x - y).exp() * d).id),
+        Linear::LogSumExpTangent(axis, x, y, d) => sum(axis, (x - y).exp() * d),
+        Linear::CrossEntropy(t, p, d) => Op::Add(1.0, ((p * over(t, Axis::Rows) - t) * d).id),
+        Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p * over(t, Axis::Rows) - t) * d),
+        Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, (x.log_softmax(Axis::Rows) * d).id),
+        Linear::CrossEntropyTargetTangent(x, d) => Op::Add(-1.0, over(x.log_softmax(Axis::Rows) * d, Axis::Rows).id),
+    }
+}
