@@ -1,6 +1,7 @@
 //! Functions that are written outside the table: elementwise ones as a formula, any other as forward and pullback.
 
 use std::array::from_fn;
+use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -128,6 +129,11 @@ pub trait CustomOp<T: Real>: Send + Sync + 'static {
 pub(crate) trait Rule<T: Real>: Send + Sync {
     fn name(&self) -> &str;
 
+    /// Whether every entry of the value depends on the same entry of the operands alone.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// The value, into its place.
     fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]);
 
@@ -149,6 +155,8 @@ pub(crate) struct At<'a, T> {
     pub x: &'a [MatrixRef<'a, T>],
     pub y: MatrixRef<'a, T>,
     pub dy: MatrixRef<'a, T>,
+    /// The line that recorded it.
+    pub source: &'static Location<'static>,
 }
 
 /// The same as variables.
@@ -157,6 +165,7 @@ pub(crate) struct Recorded<'a, 't, T: Real> {
     pub x: &'a [Var<'t, T>],
     pub y: Var<'t, T>,
     pub dy: Var<'t, T>,
+    pub source: &'static Location<'static>,
 }
 
 /// Takes a term for operand k (0 for the tangent of y): what writes it to a place.
@@ -204,6 +213,10 @@ impl<const K: usize, F: Formula<K>> Elementwise<K, F> {
 impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
@@ -258,7 +271,7 @@ where
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
         let tape = Tape::new();
         let x = leaves(&tape, at.x, needs);
-        let at = Recorded { x: &x, y: tape.constant(at.y), dy: tape.constant(at.dy) };
+        let at = Recorded { x: &x, y: tape.constant(at.y), dy: tape.constant(at.dy), source: at.source };
         for (k, dx) in self.record(at, needs).into_iter().enumerate() {
             let Some(dx) = dx else { continue };
             tape.with(|inner| {
@@ -281,7 +294,7 @@ where
     }
 
     fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
-        let name = self.0.name();
+        let name = format!("{} ({})", self.0.name(), at.source);
         let mut found = self.0.pullback(at.x, at.y, at.dy);
         assert!(found.len() == at.x.len(), "{name}: {} gradients for {} operands", found.len(), at.x.len());
         for (k, (dx, x)) in found.iter_mut().zip(at.x).enumerate() {
@@ -301,14 +314,18 @@ where
         let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
         let (rows, cols) = y.shape();
         let w = y.tape().variable(Matrix::zeros(rows, cols));
-        let pulled = self.record(Recorded { x, y, dy: w }, &needs);
+        let pulled = self.record(Recorded { x, y, dy: w, source: Location::caller() }, &needs);
         let terms = pulled.iter().zip(dx).filter_map(|(g, dx)| Some(((*g)? * (*dx)?).sum()));
         terms.reduce(|sum, term| sum + term).map(|number| grad(number, &[w])[0])
     }
 }
 
 /// Leaves of a tape, variable where a gradient is needed.
-fn leaves<'t, T: Real>(tape: &'t Tape<'t, T>, x: &[MatrixRef<'t, T>], needs: &[bool]) -> SmallVec<[Var<'t, T>; 4]> {
+pub(crate) fn leaves<'t, T: Real>(
+    tape: &'t Tape<'t, T>,
+    x: &[MatrixRef<'t, T>],
+    needs: &[bool],
+) -> SmallVec<[Var<'t, T>; 4]> {
     x.iter().zip(needs).map(|(&x, &needs)| if needs { tape.variable(x) } else { tape.constant(x) }).collect()
 }
 

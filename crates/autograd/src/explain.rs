@@ -90,7 +90,7 @@ fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> 
         _ if moved[y as usize] => None,
         _ if !reached[y as usize] => Some(NoGradient::NotAnAncestor(source)),
         _ => {
-            let leads = leading_to(inner, y);
+            let leads = inner.ancestors(y);
             cuts.retain(|cut| leads[cut.node]);
             Some(NoGradient::Cut(cuts))
         }
@@ -104,19 +104,6 @@ fn flat(term: Op<u32>, k: usize) -> bool {
         Op::Binary(Binary::Keep | Binary::Drop, ..) => k == 0,
         _ => false,
     }
-}
-
-/// The nodes that `y` was computed from.
-fn leading_to<T: Real>(inner: &Inner<'_, T>, y: u32) -> Vec<bool> {
-    let mut leads = vec![false; y as usize + 1];
-    leads[y as usize] = true;
-    for id in (0..=y).rev() {
-        if leads[id as usize] {
-            let operands = inner.terms(id).iter().flat_map(|&term| inner.operands(term));
-            operands.for_each(|x| leads[x as usize] = true);
-        }
-    }
-    leads
 }
 
 impl fmt::Display for NoGradient {

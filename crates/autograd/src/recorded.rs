@@ -82,8 +82,9 @@ pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Va
         tangents[x.id as usize] = Some(tangents[x.id as usize].map_or(dx, |sum| sum + dx));
     }
     let first = moves.iter().map(|(x, _)| x.id).min().unwrap_or(0);
+    let leads = tape.with(|inner| inner.ancestors(y.id));
     for id in first..=y.id {
-        if tangents[id as usize].is_some() || !var(id).needs_gradient() {
+        if tangents[id as usize].is_some() || !leads[id as usize] || !var(id).needs_gradient() {
             continue;
         }
         let mut gathered = SmallVec::<[Op<u32>; 4]>::new();
@@ -135,6 +136,8 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
     let tape = seeds[0].0.tape();
     let var = |id| Var::new(tape, id);
     let last = seeds.iter().map(|(y, _)| y.id).max().unwrap_or(0);
+    // Only what was computed from `xs` leads to them.
+    let leads = tape.with(|inner| inner.descendants(xs.iter().map(|x| x.id), last));
     let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); last as usize + 1];
     for (y, seed) in seeds {
         deltas[y.id as usize].push(*seed);
@@ -155,8 +158,9 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
         }
         for term in terms(var(id)) {
             if let Some((rule, x)) = custom(var(id), term) {
-                let needs: SmallVec<[_; 4]> = x.iter().map(|x| x.needs_gradient()).collect();
-                let dx = rule.record(Recorded { x: &x, y: var(id), dy }, &needs);
+                let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
+                let dx = rule
+                    .record(Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) }, &needs);
                 let added = x.iter().zip(dx).filter_map(|(x, dx)| Some((x.id, dx?)));
                 added.for_each(|(x, dx)| deltas[x as usize].push(Op::Add(1.0, dx.id)));
                 continue;
@@ -165,7 +169,7 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
             let mut adjoints = SmallVec::<[(u32, Linear<Var<'t, T>>); 3]>::new();
             pullback(term.map(var), var(id), dy, |k, adjoint| adjoints.push((operands[k], adjoint)));
             for (x, adjoint) in adjoints {
-                if var(x).needs_gradient() {
+                if leads[x as usize] && var(x).needs_gradient() {
                     deltas[x as usize].push(define(adjoint));
                 }
             }

@@ -178,6 +178,6 @@ pub(crate) fn pull_custom<T: Real>(
 ) {
     let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
     let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).grad().is_some()).collect();
-    let at = At { x: &x, y: inner.view(id), dy };
+    let at = At { x: &x, y: inner.view(id), dy, source: inner.source(id) };
     custom.rule.pull(&at, &needs, &mut |k, write| add(custom.operands[k], write));
 }

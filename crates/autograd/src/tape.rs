@@ -390,6 +390,34 @@ impl<'t, T: Real> Inner<'t, T> {
         }
     }
 
+    /// Which nodes up to `y` it was computed from, itself included.
+    pub fn ancestors(&self, y: u32) -> Vec<bool> {
+        let mut leads = vec![false; y as usize + 1];
+        leads[y as usize] = true;
+        for id in (0..=y).rev() {
+            if leads[id as usize] {
+                let operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
+                operands.for_each(|x| leads[x as usize] = true);
+            }
+        }
+        leads
+    }
+
+    /// Which nodes up to `last` were computed from one of `xs`, these included.
+    pub fn descendants(&self, xs: impl IntoIterator<Item = u32>, last: u32) -> Vec<bool> {
+        let mut reached = vec![false; last as usize + 1];
+        let mut first = last + 1;
+        for x in xs.into_iter().filter(|&x| x <= last) {
+            reached[x as usize] = true;
+            first = first.min(x);
+        }
+        for id in first..=last {
+            let mut operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
+            reached[id as usize] |= operands.any(|x| reached[x as usize]);
+        }
+        reached
+    }
+
     /// What a term is called.
     pub fn name(&self, term: Op<u32>) -> &str {
         self.custom(term).map_or(term.name(), |custom| custom.rule.name())
