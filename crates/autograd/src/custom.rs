@@ -377,6 +377,12 @@ impl<'t, T: Real> Tape<'t, T> {
             let x: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();
             op.forward(&x)
         });
+        self.custom_value(op, value, x)
+    }
+
+    /// The same, where the value is known.
+    #[track_caller]
+    pub(crate) fn custom_value(&'t self, op: impl CustomOp<T>, value: Matrix<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
         self.record_value(value, Arc::new(General(op)), x)
     }
 }

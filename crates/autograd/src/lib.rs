@@ -62,6 +62,7 @@ mod explain;
 mod forward;
 mod functional;
 mod gradients;
+mod linalg;
 mod map;
 mod number;
 mod op;
@@ -73,6 +74,8 @@ mod real;
 mod recorded;
 mod reduce;
 mod run;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 mod structure;
 mod sweep;
 
@@ -84,6 +87,7 @@ pub use explain::{Cut, NoGradient, explain_no_gradient};
 pub use forward::Tangents;
 pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value_and_gradient};
 pub use gradients::{Gradients, Wrt};
+pub use linalg::{LinalgError, Triangle};
 pub use map::{Binary, Number, Unary};
 pub use matrix::{Matrix, MatrixRef};
 pub use number::{Arithmetic, Dual};

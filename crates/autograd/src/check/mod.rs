@@ -33,7 +33,7 @@
 //! | symmetry | uᵀ H v | vᵀ H u |
 //!
 //! The first two are numerical, along several random directions and, for inputs that are not too many,
-//! along every entry alone. The last four hold without any step, to rounding.
+//! along every entry alone; for inputs that are many, also along directions in which few entries move. The last four hold without any step, to rounding.
 //!
 //! # Why the numbers can be trusted
 //!
@@ -62,7 +62,7 @@
 //! - **Pass**: |a − n| ≤ tol S, and e + ρ ≤ tol S, so that this means something. Or a and n are both zero:
 //!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the same sum for E.
 //! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), where e + ρ is at most a hundredth of |a| or |n|; and
-//!   with steps 16 times smaller again, with an n that agrees with the first to their errors.
+//!   with steps 16 times smaller an n that agrees with the first to their errors, and still |a − n| > 2 (e + ρ).
 //! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large. A
 //!   comparison that is neither passed nor failed is tried again with smaller steps first.
 //!
@@ -232,11 +232,21 @@ impl Draw {
         Matrix::from_fn(rows, cols, |_, _| self.sign() * weight(self.next()))
     }
 
+    /// ±1 in about `count` entries of all, 0 in the others: it crosses few kinks.
+    fn sparse_direction<T: Copy>(&mut self, like: &[Matrix<T>], count: usize) -> Vec<Matrix<f64>> {
+        let all: usize = like.iter().map(|x| x.as_slice().len()).sum();
+        let mut entry = || if self.next() as usize % all < count { self.sign() } else { 0.0 };
+        like.iter().map(|x| x.map(|_| entry())).collect()
+    }
+
     /// ±1 in every entry.
     fn direction<T: Copy>(&mut self, like: &[Matrix<T>]) -> Vec<Matrix<f64>> {
         like.iter().map(|x| x.map(|_| self.sign())).collect()
     }
 }
+
+/// Beyond this many entries there are also directions in which an eighth of this number moves.
+const SPARSE: usize = 1024;
 
 impl Check {
     /// The random directions, then the entries alone if they are not too many.
@@ -249,6 +259,10 @@ impl Check {
             _ => self.directions,
         };
         let mut all: Vec<_> = (0..directions).map(|k| (Along::Direction(k), draw.direction(inputs))).collect();
+        if count > SPARSE {
+            let sparse = |k| (Along::Direction(directions + k), draw.sparse_direction(inputs, SPARSE / 8));
+            all.extend((0..directions).map(sparse));
+        }
         if count <= self.entries {
             let zeros: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(|_| 0.0)).collect();
             for (input, x) in inputs.iter().enumerate() {

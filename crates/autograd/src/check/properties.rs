@@ -27,7 +27,12 @@ pub(super) fn run<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
         let (scalar, base, error) = (&scalars[order], &pair[0], pair[1].rounding.error);
         let property = [Property::Gradient, Property::SecondOrder][order];
         for (along, direction) in &along {
-            found.push(check.differences(property, (scalar, base), inputs, (*along, direction)));
+            let comparison = check.differences(property, (scalar, base), inputs, (*along, direction));
+            // A direction in which few entries move is one more chance to see a mistake, no more.
+            let extra = direction.iter().any(|d| d.as_slice().contains(&0.0)) && matches!(along, Along::Direction(_));
+            if !(extra && comparison.verdict == Verdict::Inconclusive) {
+                found.push(comparison);
+            }
         }
         found.extend(recorded(order + 1, base, error));
         if inputs.iter().any(|x| !x.as_slice().is_empty()) {

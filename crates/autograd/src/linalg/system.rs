@@ -1,0 +1,281 @@
+//! Systems of equations, inverses, determinants.
+
+use faer::linalg::solvers::{DenseSolveCore, PartialPivLu, Solve as _};
+
+use super::{LinalgError, Triangle, owned, pivots, view};
+use crate::var::dims;
+use crate::{CustomOp, Matrix, MatrixRef, Real, Trans, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// A⁻¹ B, of n × n and n × k: the solution X of A X = B, by elimination with row exchanges.
+    ///
+    /// δB = A⁻ᵀ δX, δA = −δB Xᵀ.
+    ///
+    /// # Errors
+    /// If A is singular to working precision.
+    ///
+    /// # Panics
+    /// If A is not square or B has not as many rows.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let (a, b) = (Matrix::from([[2.0, 0.0], [0.0, 4.0]]), Matrix::column(&[2.0, 2.0]));
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.variable(&a), tape.variable(&b));
+    /// let x = a.solve(b)?;
+    /// assert_eq!(x.value().as_slice(), [1.0, 0.5]);
+    /// assert_eq!(x.sum().backward().wrt(b).as_slice(), [0.5, 0.25]);
+    /// # Ok::<(), autograd::LinalgError>(())
+    /// ```
+    #[track_caller]
+    pub fn solve(self, b: Self) -> Result<Self, LinalgError> {
+        let n = self.side_of_square("solve");
+        self.same_tape("solve", b);
+        assert!(b.rows() == n, "solve: A {} and B {} differ in the number of rows", dims(self), dims(b));
+        self.lu("solve")?;
+        Ok(solve(self, b, Trans::No))
+    }
+
+    /// L⁻¹ B or, transposed, L⁻ᵀ B for a triangular L, of which the other triangle is not read.
+    ///
+    /// δB = L⁻ᵀ δX, δL = −δB Xᵀ in that triangle.
+    ///
+    /// # Errors
+    /// If an entry of the diagonal is zero.
+    ///
+    /// # Panics
+    /// If L is not square or B has not as many rows.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape, Trans, Triangle};
+    /// let tape = Tape::new();
+    /// let l = tape.variable(Matrix::from([[2.0, 0.0], [1.0, 4.0]]));
+    /// let b = tape.constant(Matrix::column(&[2.0, 9.0]));
+    /// assert_eq!(l.solve_triangular(b, Triangle::Lower, Trans::No)?.value().as_slice(), [1.0, 2.0]);
+    /// # Ok::<(), autograd::LinalgError>(())
+    /// ```
+    #[track_caller]
+    pub fn solve_triangular(self, b: Self, triangle: Triangle, trans: Trans) -> Result<Self, LinalgError> {
+        let n = self.side_of_square("solve_triangular");
+        self.same_tape("solve_triangular", b);
+        assert!(b.rows() == n, "solve_triangular: {} and B {} differ in the number of rows", dims(self), dims(b));
+        let diagonal = self.value();
+        let zero = (0..n).find(|&i| diagonal[(i, i)] == T::default());
+        if let Some(pivot) = zero {
+            return Err(LinalgError::Singular { op: "solve_triangular", pivot, value: 0.0 });
+        }
+        Ok(solve_triangular(self, b, triangle, trans))
+    }
+
+    /// A⁻¹. For A⁻¹ B, [`solve`](Var::solve) is faster and more accurate.
+    ///
+    /// δA = −Yᵀ δY Yᵀ for Y = A⁻¹.
+    ///
+    /// # Errors
+    /// If A is singular to working precision.
+    ///
+    /// # Panics
+    /// If A is not square.
+    #[track_caller]
+    pub fn inverse(self) -> Result<Self, LinalgError> {
+        self.side_of_square("inverse");
+        let value = owned(self.lu("inverse")?.inverse().as_ref());
+        Ok(self.tape().custom_value(Inverse, value, &[self]))
+    }
+
+    /// det A, 1 × 1.
+    ///
+    /// δA = δy y A⁻ᵀ.
+    ///
+    /// # Errors
+    /// If A is singular to working precision and needs a gradient, which this formula does not give there.
+    ///
+    /// # Panics
+    /// If A is not square.
+    #[track_caller]
+    pub fn determinant(self) -> Result<Self, LinalgError> {
+        self.side_of_square("determinant");
+        if self.needs_gradient() {
+            self.lu("determinant")?;
+        }
+        Ok(self.tape().custom(Determinant, &[self]))
+    }
+
+    /// ln |det A|, 1 × 1, which does not overflow, and the sign of det A.
+    ///
+    /// δA = δy A⁻ᵀ.
+    ///
+    /// # Errors
+    /// If A is singular to working precision.
+    ///
+    /// # Panics
+    /// If A is not square.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let a = tape.variable(Matrix::from([[0.0, 2.0], [4.0, 0.0]]));
+    /// let (ln, sign) = a.log_abs_determinant()?;
+    /// assert_eq!((ln.item(), sign), (8f64.ln(), -1.0));
+    /// assert_eq!(ln.backward().wrt(a).to_owned(), Matrix::from([[0.0, 0.5], [0.25, 0.0]]));
+    /// # Ok::<(), autograd::LinalgError>(())
+    /// ```
+    #[track_caller]
+    pub fn log_abs_determinant(self) -> Result<(Self, f64), LinalgError> {
+        self.side_of_square("log_abs_determinant");
+        self.lu("log_abs_determinant")?;
+        let (_, sign) = self.tape().with(|inner| log_determinant(inner.view(self.id)));
+        Ok((self.tape().custom(LogDeterminant, &[self]), sign))
+    }
+
+    /// Checks that a matrix is square, and returns its side.
+    #[track_caller]
+    pub(super) fn side_of_square(self, op: &str) -> usize {
+        let (m, n) = self.shape();
+        assert!(m == n, "{op}: {m} × {n} is not square");
+        n
+    }
+
+    /// The factors of the matrix, if it is regular.
+    fn lu(self, op: &'static str) -> Result<PartialPivLu<T>, LinalgError> {
+        self.tape().with(|inner| {
+            let lu = view(inner.view(self.id)).partial_piv_lu();
+            pivots(op, (0..lu.U().ncols()).map(|i| lu.U()[(i, i)]))?;
+            Ok(lu)
+        })
+    }
+}
+
+#[track_caller]
+fn solve<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>, trans: Trans) -> Var<'t, T> {
+    a.tape().custom(Solve(trans), &[a, b])
+}
+
+/// The solution without a look at the diagonal.
+#[track_caller]
+pub(super) fn solve_triangular<'t, T: Real>(
+    l: Var<'t, T>,
+    b: Var<'t, T>,
+    triangle: Triangle,
+    trans: Trans,
+) -> Var<'t, T> {
+    l.tape().custom(SolveTriangular(triangle, trans), &[l, b])
+}
+
+/// A⁻¹ B or A⁻ᵀ B.
+struct Solve(Trans);
+
+impl<T: Real> CustomOp<T> for Solve {
+    fn name(&self) -> &str {
+        "solve"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let (lu, b) = (view(x[0]).partial_piv_lu(), view(x[1]));
+        owned(if self.0 == Trans::No { lu.solve(b) } else { lu.solve_transpose(b) }.as_ref())
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let db = solve(x[0], dy, self.0.flip());
+        let da = if self.0 == Trans::No { db.matmul_nt(y) } else { y.matmul_nt(db) };
+        vec![Some(-da), Some(db)]
+    }
+}
+
+struct SolveTriangular(Triangle, Trans);
+
+impl<T: Real> CustomOp<T> for SolveTriangular {
+    fn name(&self) -> &str {
+        "solve_triangular"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let (l, mut y) = (view(x[0]), view(x[1]).to_owned());
+        match (self.0, self.1) {
+            (Triangle::Lower, Trans::No) => l.solve_lower_triangular_in_place(y.as_mut()),
+            (Triangle::Upper, Trans::No) => l.solve_upper_triangular_in_place(y.as_mut()),
+            (Triangle::Lower, Trans::Yes) => l.transpose().solve_upper_triangular_in_place(y.as_mut()),
+            (Triangle::Upper, Trans::Yes) => l.transpose().solve_lower_triangular_in_place(y.as_mut()),
+        }
+        owned(y.as_ref())
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let db = solve_triangular(x[0], dy, self.0, self.1.flip());
+        let dl = if self.1 == Trans::No { db.matmul_nt(y) } else { y.matmul_nt(db) };
+        let dl = if self.0 == Triangle::Lower { dl.lower() } else { dl.upper() };
+        vec![Some(-dl), Some(db)]
+    }
+}
+
+struct Inverse;
+
+impl<T: Real> CustomOp<T> for Inverse {
+    fn name(&self) -> &str {
+        "inverse"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        owned(view(x[0]).partial_piv_lu().inverse().as_ref())
+    }
+
+    fn pullback<'t>(&self, _: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        vec![Some(-y.matmul_tn(dy).matmul_nt(y))]
+    }
+}
+
+struct Determinant;
+
+impl<T: Real> CustomOp<T> for Determinant {
+    fn name(&self) -> &str {
+        "determinant"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        Matrix::full(1, 1, view(x[0]).determinant())
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let inverse = x[0].tape().custom(Inverse, x);
+        vec![Some(inverse.t() * (y * dy))]
+    }
+}
+
+struct LogDeterminant;
+
+impl<T: Real> CustomOp<T> for LogDeterminant {
+    fn name(&self) -> &str {
+        "log_abs_determinant"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        Matrix::full(1, 1, T::from_f64(log_determinant(x[0]).0))
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let inverse = x[0].tape().custom(Inverse, x);
+        vec![Some(inverse.t() * dy)]
+    }
+}
+
+/// ln |det A| and the sign: the product of the pivots, and of the row exchanges.
+fn log_determinant<T: Real>(a: MatrixRef<'_, T>) -> (f64, f64) {
+    let lu = view(a).partial_piv_lu();
+    let pivots = (0..a.cols()).map(|i| lu.U()[(i, i)].to_f64());
+    let negative = pivots.clone().filter(|x| *x < 0.0).count() + exchanges(lu.P().arrays().0);
+    (pivots.map(|x| x.abs().ln()).sum(), if negative % 2 == 0 { 1.0 } else { -1.0 })
+}
+
+/// How many exchanges make a permutation: its length less the number of its cycles.
+fn exchanges(permutation: &[usize]) -> usize {
+    let (mut seen, mut cycles) = (vec![false; permutation.len()], 0);
+    for start in 0..permutation.len() {
+        let mut k = start;
+        cycles += usize::from(!seen[start]);
+        while !seen[k] {
+            seen[k] = true;
+            k = permutation[k];
+        }
+    }
+    permutation.len() - cycles
+}

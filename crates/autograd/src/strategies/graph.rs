@@ -1,0 +1,349 @@
+//! A whole graph as data: it can be drawn at random, recorded in either precision, and printed as a program.
+
+use std::fmt::{self, Write};
+
+use crate::check::Function;
+use crate::{Axis, Binary, Matrix, Real, Tape, Unary, Var, hstack, vstack};
+
+/// A graph of inputs and steps. Whatever the steps say, it can be recorded: operands are taken from what there is, and
+/// arguments are brought into the domain of the function that gets them.
+///
+/// `Display` prints a program that checks it. Two graphs of the same inputs and steps are the same graph.
+///
+/// ```
+/// use autograd::strategies::{Graph, Step};
+/// use autograd::{Matrix, check};
+/// let graph = Graph::new(vec![Matrix::from([[0.5, -1.0]])], &[Step([3, 0, 1, 2]), Step([40, 1, 0, 0])]);
+/// check(|x| graph.record(x), graph.inputs());
+/// assert!(graph.to_string().starts_with("use autograd::*;"));
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Graph {
+    inputs: Vec<Matrix<f64>>,
+    nodes: Vec<Node>,
+}
+
+/// What to do next, in four numbers that are taken modulo what there is: the op, two operands, a detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step(pub [u8; 4]);
+
+/// A value of the graph: an op of earlier values, times a number that keeps it in range.
+#[derive(Clone, Debug, PartialEq)]
+struct Node {
+    call: Call,
+    operands: Vec<usize>,
+    scale: f64,
+}
+
+/// An op of values whose shapes fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Call {
+    Unary(Unary),
+    Binary(Binary),
+    Add,
+    Sub,
+    Affine,
+    Matmul(bool, bool),
+    Over(&'static str, Axis),
+    All(&'static str),
+    Rows(usize, usize),
+    Columns(usize, usize),
+    Pad(usize, usize),
+    Reshape(usize, usize),
+    Select(usize),
+    Stack(Axis),
+    Shift(f64),
+}
+
+/// What is reduced or normalised along an axis.
+const OVER: [&str; 13] = [
+    "sum_over",
+    "mean_over",
+    "max_over",
+    "min_over",
+    "variance_over",
+    "norm_over",
+    "product_over",
+    "cumsum",
+    "softmax",
+    "log_softmax",
+    "log_sum_exp",
+    "t",
+    "lower",
+];
+
+/// What is reduced at once.
+const ALL: [&str; 8] = ["sum", "mean", "max_entry", "variance", "norm", "product", "diagonal", "cross_entropy"];
+
+impl Graph {
+    /// The graph of these inputs and steps. Numbers are brought to at most 4, so that no step leaves their range.
+    ///
+    /// # Panics
+    /// If there is no input.
+    #[track_caller]
+    pub fn new(inputs: Vec<Matrix<f64>>, steps: &[Step]) -> Self {
+        assert!(!inputs.is_empty(), "Graph: no input");
+        let mut graph = Graph { inputs, nodes: Vec::new() };
+        let tape = Tape::new();
+        let mut values: Vec<Var<'_, f64>> = graph.inputs.iter().map(|x| tape.constant(x)).collect();
+        for &step in steps {
+            for node in plan(step, &values) {
+                let mut node = node;
+                let value = node.record(&values);
+                let largest = value.value().as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+                // What was shifted into a domain stays there.
+                if largest > 4.0 && !matches!(node.call, Call::Shift(_)) {
+                    node.scale = 2f64.powi(-(largest / 4.0).log2().ceil() as i32);
+                }
+                values.push(value.scale(node.scale));
+                graph.nodes.push(node);
+            }
+        }
+        graph
+    }
+
+    /// The graph that a byte string spells: shapes and numbers of three inputs, then steps.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let at = |k: usize| bytes.get(k).copied().unwrap_or(0);
+        let (m, n) = (1 + usize::from(at(0) % 4), 1 + usize::from(at(1) % 4));
+        let number = |k: usize| f64::from(at(2 + k % 14)) / 64.0 - 1.97 + 0.015 * k as f64;
+        let input = |k: usize, m: usize, n: usize| Matrix::from_fn(m, n, |i, j| number(5 * k + i + m * j));
+        let inputs = vec![input(0, m, n), input(1, m, 1), input(2, n, n)];
+        let steps = bytes.get(16..).unwrap_or(&[]).chunks_exact(4).map(|b| Step([b[0], b[1], b[2], b[3]]));
+        Graph::new(inputs, &steps.collect::<Vec<_>>())
+    }
+
+    /// Its inputs.
+    pub fn inputs(&self) -> &[Matrix<f64>] {
+        &self.inputs
+    }
+
+    /// How many values are computed from them.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether nothing is computed.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Records the graph: the last value, and the sum of every other one that nothing reads.
+    pub fn record<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+        self.record_with(x, |_, y, _| y)
+    }
+
+    /// The same, where `change` may put something in the place of each value: it gets the number of the node, its value
+    /// and its operands.
+    pub fn record_with<'t, T: Real>(
+        &self,
+        x: &[Var<'t, T>],
+        mut change: impl FnMut(usize, Var<'t, T>, &[Var<'t, T>]) -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        let mut values = x.to_vec();
+        for (k, node) in self.nodes.iter().enumerate() {
+            let operands: Vec<_> = node.operands.iter().map(|&k| values[k]).collect();
+            let value = node.record(&values);
+            values.push(change(k, if node.scale == 1.0 { value } else { value.scale(node.scale) }, &operands));
+        }
+        let last = values[values.len() - 1];
+        self.loose().into_iter().fold(last, |sum, k| sum + values[k].sum())
+    }
+
+    /// The values that nothing reads, but for the last.
+    fn loose(&self) -> Vec<usize> {
+        let last = self.inputs.len() + self.nodes.len() - 1;
+        (0..last).filter(|k| !self.nodes.iter().any(|node| node.operands.contains(k))).collect()
+    }
+}
+
+impl Function for Graph {
+    fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+        self.record(x)
+    }
+}
+
+/// The nodes of a step: its op, and before it what brings the operands into their domain and shape.
+fn plan(Step([op, a, b, detail]): Step, values: &[Var<'_, f64>]) -> Vec<Node> {
+    let (op, detail) = (usize::from(op), usize::from(detail));
+    // Recent values first, so that most graphs are deep; index 0 is the last value.
+    let pick = |k: u8| values.len() - 1 - usize::from(k) % values.len();
+    let (a, b) = (pick(a), pick(b));
+    let ((m, n), (p, q)) = (values[a].shape(), values[b].shape());
+    let node = |call, operands: &[usize]| Node { call, operands: operands.to_vec(), scale: 1.0 };
+    let axis = if detail % 2 == 0 { Axis::Rows } else { Axis::Cols };
+    let (unary, binary) = (Unary::all(), Binary::ALL);
+    let repeats =
+        (m, n) == (p, q) || (p == m || p == 1) && (q == n || q == 1) || (m == p || m == 1) && (n == q || n == 1);
+    match op % (unary.len() + 48) {
+        k if k < unary.len() => within(unary[k].domain(), a, values.len(), |x| node(Call::Unary(unary[k]), &[x])),
+        k => match (k - unary.len()) % 48 {
+            k if k < 12 && repeats => {
+                let f = binary[(k + 12 * (detail % 2)) % binary.len()];
+                let mut nodes = within(f.domain()[0], a, values.len(), |x| node(Call::Shift(0.0), &[x]));
+                let first = values.len() + nodes.len() - 1;
+                nodes.extend(within(f.domain()[1], b, first + 1, |x| node(Call::Binary(f), &[first, x])));
+                nodes
+            }
+            12..=15 if repeats => vec![node(Call::Add, &[a, b])],
+            16 if repeats => vec![node(Call::Sub, &[a, b])],
+            17..=22 if n == p => vec![node(Call::Matmul(false, false), &[a, b])],
+            17..=22 if m == p => vec![node(Call::Matmul(true, false), &[a, b])],
+            17..=22 if n == q => vec![node(Call::Matmul(false, true), &[a, b])],
+            17..=22 if m == q => vec![node(Call::Matmul(true, true), &[a, b])],
+            23..=24 if n == p && q == n => vec![node(Call::Affine, &[a, b, a])],
+            k @ 25..=37 => vec![node(Call::Over(OVER[k - 25], axis), &[a])],
+            38 => vec![node(Call::Rows(detail % m, m - (m - detail % m) / 3), &[a])],
+            39 => vec![node(Call::Columns(detail % n, n - (n - detail % n) / 3), &[a])],
+            40 if m * n <= 64 => vec![node(Call::Pad(detail % 2, detail % 3), &[a])],
+            41 => vec![node(Call::Reshape(n, m), &[a])],
+            42 if m * n <= 4096 => vec![node(Call::Select(detail), &[a])],
+            43 if m == p && m * (n + q) <= 1 << 20 => vec![node(Call::Stack(Axis::Cols), &[a, b])],
+            43 if n == q && n * (m + p) <= 1 << 20 => vec![node(Call::Stack(Axis::Rows), &[a, b])],
+            44 => vec![node(Call::Shift(detail as f64 / 128.0 - 1.0), &[a])],
+            _ => vec![node(Call::All(ALL[detail % ALL.len()]), &[a])],
+        },
+    }
+}
+
+/// The argument of a function, brought into its domain where it has one, and then the function: `count` values are
+/// there before.
+fn within((low, high): (f64, f64), x: usize, count: usize, f: impl FnOnce(usize) -> Node) -> Vec<Node> {
+    let node = |call, x, scale| Node { call, operands: vec![x], scale };
+    let mut nodes = match (low.is_finite(), high.is_finite()) {
+        (false, _) => vec![],
+        // low + ½ + x² / 4
+        (true, false) => {
+            vec![node(Call::Unary(Unary::Square), x, 0.25), node(Call::Shift(low + 0.5), count, 1.0)]
+        }
+        // Within 0.9 of the interval, which is symmetric in the table.
+        (true, true) => {
+            vec![
+                node(Call::Unary(Unary::Tanh), x, 0.45 * (high - low)),
+                node(Call::Shift((low + high) / 2.0), count, 1.0),
+            ]
+        }
+    };
+    let argument = if nodes.is_empty() { x } else { count + nodes.len() - 1 };
+    nodes.push(f(argument));
+    nodes
+}
+
+impl Node {
+    /// The op, of values that there are.
+    fn record<'t, T: Real>(&self, values: &[Var<'t, T>]) -> Var<'t, T> {
+        let x = values[self.operands[0]];
+        let y = self.operands.get(1).map_or(x, |&k| values[k]);
+        match self.call {
+            Call::Unary(f) => x.unary(f),
+            Call::Binary(f) => x.binary(f, y),
+            Call::Add => x + y,
+            Call::Sub => x - y,
+            Call::Affine => crate::affine(&[(x, y)], Some(values[self.operands[2]])),
+            Call::Matmul(false, false) => x.matmul(y),
+            Call::Matmul(true, false) => x.matmul_tn(y),
+            Call::Matmul(false, true) => x.matmul_nt(y),
+            Call::Matmul(true, true) => x.matmul_tt(y),
+            Call::Over(name, axis) => match name {
+                "sum_over" => x.sum_over(axis),
+                "mean_over" => x.mean_over(axis),
+                "max_over" => x.max_over(axis),
+                "min_over" => x.min_over(axis),
+                "variance_over" => x.variance_over(axis),
+                "norm_over" => x.norm_over(axis),
+                "product_over" => x.product_over(axis),
+                "cumsum" => x.cumsum(axis),
+                "softmax" => x.softmax(axis),
+                "log_softmax" => x.log_softmax(axis),
+                "log_sum_exp" => x.log_sum_exp(axis),
+                "t" => x.t(),
+                _ => x.lower(),
+            },
+            Call::All(name) => match name {
+                "sum" => x.sum(),
+                "mean" => x.mean(),
+                "max_entry" => x.max_entry(),
+                "variance" => x.variance(),
+                "norm" => x.norm(),
+                "product" => x.product(),
+                "diagonal" => x.diagonal(),
+                _ => x.softmax_cross_entropy(x.softmax(Axis::Rows)),
+            },
+            Call::Rows(from, to) => x.rows_in(from..to),
+            Call::Columns(from, to) => x.columns(from..to),
+            Call::Pad(i, j) => x.pad((i, j), (x.rows() + i + 1, x.cols() + j)),
+            Call::Reshape(rows, cols) => x.reshape(rows, cols),
+            Call::Select(k) => {
+                let n = x.cols();
+                x.select_columns(&[k % n, 0, (k / 3) % n])
+            }
+            Call::Stack(Axis::Rows) => vstack(&[x, y]),
+            Call::Stack(Axis::Cols) => hstack(&[x, y]),
+            Call::Shift(c) => x + c,
+        }
+    }
+
+    /// The op as Rust writes it.
+    fn code(&self, name: impl Fn(usize) -> String) -> String {
+        let operand = |k: usize| self.operands.get(k).map_or_else(String::new, |&k| name(k));
+        let (x, y) = (operand(0), operand(1));
+        let code = match self.call {
+            Call::Unary(f) => {
+                let text = format!("{f:?}");
+                let parameter = text.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+                format!("{x}.{}({parameter})", f.name())
+            }
+            Call::Binary(Binary::Mul) => format!("{x} * {y}"),
+            Call::Binary(Binary::Div) => format!("{x} / {y}"),
+            Call::Binary(f) => format!("{x}.{}({y})", f.name()),
+            Call::Add => format!("{x} + {y}"),
+            Call::Sub => format!("{x} - {y}"),
+            Call::Affine => format!("affine(&[({x}, {y})], Some({}))", operand(2)),
+            Call::Matmul(s, t) => {
+                let suffix = [["", "_nt"], ["_tn", "_tt"]][usize::from(s)][usize::from(t)];
+                format!("{x}.matmul{suffix}({y})")
+            }
+            Call::Over(name @ ("t" | "lower"), _) => format!("{x}.{name}()"),
+            Call::Over(name, axis) => format!("{x}.{name}(Axis::{axis:?})"),
+            Call::All("cross_entropy") => format!("{x}.softmax_cross_entropy({x}.softmax(Axis::Rows))"),
+            Call::All(name) => format!("{x}.{name}()"),
+            Call::Rows(from, to) => format!("{x}.rows_in({from}..{to})"),
+            Call::Columns(from, to) => format!("{x}.columns({from}..{to})"),
+            Call::Pad(i, j) => format!("{x}.pad(({i}, {j}), ({x}.rows() + {}, {x}.cols() + {j}))", i + 1),
+            Call::Reshape(rows, cols) => format!("{x}.reshape({rows}, {cols})"),
+            Call::Select(k) => {
+                format!("{x}.select_columns(&[{k} % {x}.cols(), 0, {} % {x}.cols()])", k / 3)
+            }
+            Call::Stack(Axis::Rows) => format!("vstack(&[{x}, {y}])"),
+            Call::Stack(Axis::Cols) => format!("hstack(&[{x}, {y}])"),
+            Call::Shift(c) => format!("{x} + {c:?}"),
+        };
+        if self.scale == 1.0 { code } else { format!("({code}) * {:?}", self.scale) }
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |k: usize| if k < self.inputs.len() { format!("x[{k}]") } else { format!("v{k}") };
+        writeln!(f, "use autograd::*;\n\ncheck(\n    |x| {{")?;
+        let count = self.inputs.len();
+        for (k, node) in self.nodes.iter().enumerate() {
+            writeln!(f, "        let v{} = {};", count + k, node.code(name))?;
+        }
+        let mut value = name(count + self.nodes.len() - 1);
+        self.loose().into_iter().try_for_each(|k| write!(value, " + {}.sum()", name(k)))?;
+        writeln!(f, "        {value}\n    }},\n    &[")?;
+        for x in &self.inputs {
+            let row = |i: usize| (0..x.cols()).map(|j| format!("{:?}", x[(i, j)])).collect::<Vec<_>>().join(", ");
+            let rows: Vec<_> = (0..x.rows()).map(|i| format!("[{}]", row(i))).collect();
+            writeln!(f, "        Matrix::from([{}]),", rows.join(", "))?;
+        }
+        f.write_str("    ],\n);")
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{self}\n")
+    }
+}
