@@ -54,8 +54,8 @@ fn derivatives_to_second_order() {
 fn single_precision() {
     let (a, b) = (numbers(3, 3, 1).map(|x| x as f32), numbers(3, 2, 2).map(|x| x as f32));
     check_f32(&function!(|x| definite(x[0]).solve(x[1]).unwrap()), &[a.clone(), b]);
-    check_f32(&function!(|x| definite(x[0]).cholesky().unwrap()), &[a.clone()]);
-    check_f32(&function!(|x| definite(x[0]).log_abs_determinant().unwrap().0), &[a.clone()]);
+    check_f32(&function!(|x| definite(x[0]).cholesky().unwrap()), std::slice::from_ref(&a));
+    check_f32(&function!(|x| definite(x[0]).log_abs_determinant().unwrap().0), std::slice::from_ref(&a));
     check_f32(&function!(|x| definite(x[0]).inverse().unwrap()), &[a]);
 }
 

@@ -1,6 +1,9 @@
 //! What a backward sweep gives.
 
+use std::fmt;
+
 use crate::pool::{Deltas, Pooled};
+use crate::tape::Node;
 use crate::{MatrixRef, Param, Real, Var};
 
 /// The gradient of a value with respect to everything it was computed from, parameters and
@@ -45,9 +48,20 @@ impl<T: Real> Gradients<T> {
         x.find(self).ok()
     }
 
+    /// The gradient of a node; `None` of a constant, or of one that came later.
+    pub(crate) fn of_node(&self, id: u32, node: Node) -> Option<MatrixRef<'_, T>> {
+        node.grad().and_then(|_| self.at(id, node.shape()))
+    }
+
     fn at(&self, node: u32, (rows, cols): (usize, usize)) -> Option<MatrixRef<'_, T>> {
         let place = *self.deltas.places.get(node as usize)?;
         Some(MatrixRef::new(rows, cols, &self.deltas.values[place..][..rows * cols]))
+    }
+}
+
+impl<T: Real> fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gradients of {} nodes", self.deltas.places.len())
     }
 }
 

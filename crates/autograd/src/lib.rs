@@ -41,12 +41,13 @@
 //! - `f32` or `f64`; a scalar is 1 × 1.
 //! - Binary operators accept equal shapes, or an operand that is 1 × 1, m × 1 or 1 × n. Nothing else repeats.
 //! - Shape mistakes panic at the caller's line with the op and all shapes.
-//! - At a kink: relu'(0) = 0, |·|'(0) = 0.
+//! - At a kink: relu'(0) = 0, |·|'(0) = 0, a tie of a maximum sends all to the first.
 //!
-//! # Reading order
+//! # Reading on
 //!
-//! [`Tape`] and [`Var`] record; `op` holds every rule that is not elementwise and `map` the table of those that are;
-//! `run` computes one term; `sweep` goes backward; [`check`](mod@check) proves the result.
+//! [The book](mod@book) goes from here through recording, differentiating, checking and extending to performance.
+//! Of the code, `op` holds every rule that is not elementwise and `map` the table of those that are; `run` computes
+//! one term; `sweep`, `forward` and `recorded` apply the rules; [`check`](mod@check) proves the result.
 
 mod matrix;
 mod param;
@@ -54,6 +55,8 @@ mod tape;
 mod var;
 #[macro_use]
 mod elementwise;
+mod anomaly;
+pub mod book;
 mod branch;
 pub mod check;
 mod checkpoint;
@@ -62,6 +65,7 @@ mod explain;
 mod forward;
 mod functional;
 mod gradients;
+mod graph;
 mod linalg;
 mod map;
 mod number;
@@ -79,6 +83,7 @@ pub mod strategies;
 mod structure;
 mod sweep;
 
+pub use anomaly::{Anomaly, Range};
 pub use check::check;
 pub use checkpoint::checkpoint;
 pub use custom::{CustomOp, Formula, map};
@@ -87,6 +92,7 @@ pub use explain::{Cut, NoGradient, explain_no_gradient};
 pub use forward::Tangents;
 pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value_and_gradient};
 pub use gradients::{Gradients, Wrt};
+pub use graph::Picture;
 pub use linalg::{LinalgError, Triangle};
 pub use map::{Binary, Number, Unary};
 pub use matrix::{Matrix, MatrixRef};

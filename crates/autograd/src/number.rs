@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::map::Number;
+use crate::map::{Binary, Number};
+use crate::op::Op;
+use crate::var::dims;
 use crate::{Real, Var};
 
 /// The operators of a [`Number`].
@@ -25,6 +27,28 @@ pub trait Arithmetic:
     /// 0, of the same kind and shape.
     #[must_use]
     fn zero(self) -> Self;
+
+    /// Σ xᵢ. Of variables it is one node of the tape.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    #[must_use]
+    fn sum(x: &[Self]) -> Self {
+        assert!(!x.is_empty(), "sum: no number");
+        x[1..].iter().fold(x[0], |sum, &x| sum + x)
+    }
+
+    /// Σ aᵢ bᵢ. Of variables it is one node of the tape.
+    ///
+    /// # Panics
+    /// If there is none, or the lengths differ.
+    #[track_caller]
+    #[must_use]
+    fn dot(a: &[Self], b: &[Self]) -> Self {
+        assert!(a.len() == b.len() && !a.is_empty(), "dot: {} and {} numbers", a.len(), b.len());
+        a[1..].iter().zip(&b[1..]).fold(a[0] * b[0], |sum, (&a, &b)| sum + a * b)
+    }
 }
 
 impl Arithmetic for f64 {
@@ -38,6 +62,31 @@ impl<T: Real> Arithmetic for Var<'_, T> {
     #[track_caller]
     fn zero(self) -> Self {
         Var::zero(self)
+    }
+
+    #[track_caller]
+    fn sum(x: &[Self]) -> Self {
+        let Some(first) = x.first() else { panic!("sum: no number") };
+        same_shapes("sum", *first, x);
+        let terms: Vec<Op<u32>> = x.iter().map(|x| Op::Add(1.0, x.id)).collect();
+        first.tape().record(first.shape(), &terms)
+    }
+
+    #[track_caller]
+    fn dot(a: &[Self], b: &[Self]) -> Self {
+        assert!(a.len() == b.len() && !a.is_empty(), "dot: {} and {} numbers", a.len(), b.len());
+        same_shapes("dot", a[0], a);
+        same_shapes("dot", a[0], b);
+        let terms: Vec<Op<u32>> = a.iter().zip(b).map(|(a, b)| Op::Binary(Binary::Mul, a.id, b.id)).collect();
+        a[0].tape().record(a[0].shape(), &terms)
+    }
+}
+
+#[track_caller]
+fn same_shapes<'t, T: Real>(name: &str, first: Var<'t, T>, x: &[Var<'t, T>]) {
+    for &x in x {
+        first.same_tape(name, x);
+        assert!(x.shape() == first.shape(), "{name}: {} and {} differ in shape", dims(first), dims(x));
     }
 }
 

@@ -69,6 +69,21 @@ pub trait Module<T: Real> {
         all
     }
 
+    /// The names of the parameters at which a value or gradient stopped being finite: the layer that did it.
+    ///
+    /// ```
+    /// use nn::{Layer, Linear, Matrix, Module, Param, Tape};
+    /// let layer = Linear { weight: Param::new(Matrix::full(1, 2, 1e200)), bias: None };
+    /// let tape = Tape::new();
+    /// let loss = layer.forward(tape.constant(Matrix::full(2, 3, 1e200))).sum();
+    /// let anomaly = loss.backward_checked().err().unwrap();
+    /// assert_eq!(layer.involved(&anomaly), ["weight"]);
+    /// ```
+    fn involved(&self, anomaly: &autograd::Anomaly) -> Vec<String> {
+        let named = self.named_params().into_iter();
+        named.filter(|(_, param)| anomaly.involves(param)).map(|(name, _)| name).collect()
+    }
+
     /// How many numbers are trained.
     fn count_params(&self) -> usize {
         let mut count = 0;

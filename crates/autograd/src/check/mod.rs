@@ -89,6 +89,7 @@ mod scalar;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::borrow::Borrow;
 
@@ -96,6 +97,7 @@ use crate::{Matrix, Var};
 
 pub use report::{Along, Comparison, Property, Report, Verdict};
 pub use shadow::Function;
+pub use verify::{Local, Verified};
 
 /// Checks the derivatives of `f` at `inputs`, to second order and with the settings of [`Check::new`].
 ///

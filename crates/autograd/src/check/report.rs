@@ -85,6 +85,8 @@ pub struct Report {
     pub failed: Vec<Comparison>,
     /// Those that could not decide.
     pub undecided: Vec<Comparison>,
+    /// Of those with differences that passed, the one that is farthest off for what was allowed.
+    pub worst: Option<Comparison>,
 }
 
 impl Report {
@@ -112,7 +114,11 @@ impl Report {
             _ if undecided.iter().any(too_many) => Verdict::Inconclusive,
             _ => Verdict::Pass,
         };
-        Report { verdict, passed: all.len() - failed.len() - undecided.len(), failed, undecided }
+        let off = |c: &&Comparison| if c.allowed > 0.0 { (c.analytic - c.numeric).abs() / c.allowed } else { 0.0 };
+        let numeric = |c: &&Comparison| matches!(c.property, Property::Gradient | Property::SecondOrder);
+        let passed = all.iter().filter(|c| c.verdict == Verdict::Pass).filter(numeric);
+        let worst = passed.max_by(|a, b| off(a).total_cmp(&off(b))).cloned();
+        Report { verdict, worst, passed: all.len() - failed.len() - undecided.len(), failed, undecided }
     }
 }
 

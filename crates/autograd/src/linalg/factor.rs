@@ -98,7 +98,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// ```
     /// use autograd::{Matrix, Tape};
     /// let tape = Tape::new();
-    /// let a = tape.variable(Matrix::from([[3.0, 1.0], [4.0, 1.0]]));
+    /// let a = tape.variable(Matrix::from([[3.0f64, 1.0], [4.0, 1.0]]));
     /// let (q, r) = a.qr()?;
     /// assert!((r.value()[(0, 0)] - 5.0).abs() < 1e-14);
     /// assert!((q.matmul(r).value()[(1, 1)] - 1.0).abs() < 1e-14);

@@ -263,7 +263,7 @@ fn log_determinant<T: Real>(a: MatrixRef<'_, T>) -> (f64, f64) {
     let lu = view(a).partial_piv_lu();
     let pivots = (0..a.cols()).map(|i| lu.U()[(i, i)].to_f64());
     let negative = pivots.clone().filter(|x| *x < 0.0).count() + exchanges(lu.P().arrays().0);
-    (pivots.map(|x| x.abs().ln()).sum(), if negative % 2 == 0 { 1.0 } else { -1.0 })
+    (pivots.map(|x| x.abs().ln()).sum(), if negative.is_multiple_of(2) { 1.0 } else { -1.0 })
 }
 
 /// How many exchanges make a permutation: its length less the number of its cycles.

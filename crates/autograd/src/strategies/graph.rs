@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::check::Function;
+use crate::graph::parameter;
 use crate::{Axis, Binary, Matrix, Real, Tape, Unary, Var, hstack, vstack};
 
 /// A graph of inputs and steps. Whatever the steps say, it can be recorded: operands are taken from what there is, and
@@ -289,9 +290,7 @@ impl Node {
         let (x, y) = (operand(0), operand(1));
         let code = match self.call {
             Call::Unary(f) => {
-                let text = format!("{f:?}");
-                let parameter = text.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
-                format!("{x}.{}({parameter})", f.name())
+                format!("{x}.{}({})", f.name(), parameter(f).unwrap_or_default())
             }
             Call::Binary(Binary::Mul) => format!("{x} * {y}"),
             Call::Binary(Binary::Div) => format!("{x} / {y}"),

@@ -1,0 +1,51 @@
+//! Extending: functions and ops of yours, with the rights of those that are built in.
+//!
+//! # An elementwise function: one line
+//!
+//! [`formula!`](crate::formula!) takes an expression in the methods of [`Number`](crate::Number). Dual numbers compute its slope,
+//! in the same vector loop; or give the slopes, which may read the value. Either way it differentiates to any order.
+//!
+//! ```
+//! use autograd::{Matrix, check, formula, map};
+//! let x = Matrix::from([[0.5, -1.0, 2.0]]);
+//! check(|v| v[0].map(formula!(|x| x * (x * 1.702).sigmoid())), &[&x]);
+//! check(|v| map(formula!(|a, b| a * b / (a + b), |y| [(b / (a + b)).square(), (a / (a + b)).square()]), [v[0].exp(), v[1].exp()]), &[&x, &x]);
+//! ```
+//!
+//! One with parameters is a struct that implements [`Formula`](crate::Formula). Do not branch on values inside:
+//! a formula is evaluated for whole vectors. `max`, `step`, `keep` choose.
+//!
+//! # An op of any kind
+//!
+//! [`CustomOp`](crate::CustomOp) is a forward in matrices and a pullback in variables. Because the pullback is recorded like
+//! anything else, the op has derivatives of any order, and because it is linear in δy, forward mode follows. An operand
+//! whose derivative is missing is an error with the name of the op, never zero.
+//!
+//! ```
+//! use autograd::{CustomOp, Matrix, MatrixRef, Var, check};
+//! /// The running maximum of a column: no table has it, and its rule is a selection.
+//! struct RunningMax;
+//! impl CustomOp<f64> for RunningMax {
+//!     fn name(&self) -> &str {
+//!         "running_max"
+//!     }
+//!     fn forward(&self, x: &[MatrixRef<'_, f64>]) -> Matrix<f64> {
+//!         let mut max = f64::NEG_INFINITY;
+//!         x[0].to_owned().map(|x| {
+//!             max = max.max(x);
+//!             max
+//!         })
+//!     }
+//!     fn pullback<'t>(&self, x: &[Var<'t, f64>], y: Var<'t, f64>, dy: Var<'t, f64>) -> Vec<Option<Var<'t, f64>>> {
+//!         let (x, y) = (x[0].value(), y.value());
+//!         let from = |i: usize| (0..=i).find(|&k| x[(k, 0)] == y[(i, 0)]).unwrap();
+//!         vec![Some(dy.scatter_add(dy.shape(), |i, _| (from(i), 0)))]
+//!     }
+//! }
+//! check(|v| v[0].tape().custom(RunningMax, v).sin(), &[Matrix::column(&[0.1, -0.5, 0.8, 0.2])]);
+//! ```
+//!
+//! # An op in the table
+//!
+//! Inside the crate an elementwise function is one line of `map.rs`; a linear op is a variant of [`Op`](crate::Op) and its line in
+//! the pullback. ARCHITECTURE.md says where each goes.

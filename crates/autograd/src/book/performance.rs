@@ -1,0 +1,18 @@
+//! Performance: what costs what, and how to spend less.
+//!
+//! - **A new tape for each step costs no allocation.** Its buffers come from a pool of the thread and go back to it.
+//! - **Recording costs a few nanoseconds a node**, and a node may be a whole sum: [`affine`](crate::affine) for W X + b,
+//!   [`Arithmetic::dot`](crate::Arithmetic::dot) for Σ aᵢ bᵢ of scalars. Fewer, larger nodes are faster.
+//! - **Constants cost nothing backward.** Record data with [`Tape::constant`](crate::Tape::constant).
+//! - **A skip connection is not copied**: its gradient lies where that of the sum does.
+//! - **Columns are samples**, one after the other in memory: a minibatch is a range of columns, and a product W X reads
+//!   both along their columns.
+//! - **Elementwise loops are compiled for the widest vectors** of the processor and chosen when they run; functions with
+//!   kernels of their own here are exp, ln, tanh, the logistic function, softplus and erf. The others are those of std,
+//!   one number at a time.
+//! - **Large products use the threads of rayon's current pool**; the bits do not depend on how many there are. For one
+//!   thread: `rayon::ThreadPoolBuilder::new().num_threads(1)`.
+//! - **Memory is values + gradients.** [`checkpoint`](crate::checkpoint) brings a chain of n steps down to 2 √n.
+//! - **Replaying is cheaper than recording** for small nodes: [`Compiled`](crate::Compiled).
+//!
+//! `cargo bench -p tape-nn --bench steps` measures whole training steps against the same steps written by hand.

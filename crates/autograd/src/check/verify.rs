@@ -1,0 +1,178 @@
+//! Every node of a recorded tape by itself.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::{Check, Comparison, Property, Verdict};
+use crate::custom::Rule;
+use crate::graph::formula;
+use crate::op::{Axis, Op};
+use crate::tape::Inner;
+use crate::{Matrix, Real, Tape, Var};
+
+/// What [`Var::verify`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified {
+    /// How many nodes were checked and pass.
+    pub passed: usize,
+    /// The nodes whose rule is wrong.
+    pub failed: Vec<Local>,
+    /// The nodes that could not be decided: at a kink, outside of a domain, or of a kind that cannot be checked.
+    pub undecided: Vec<Local>,
+    /// The comparison that is farthest off for what was allowed, right or wrong.
+    pub worst: Option<Local>,
+}
+
+/// A node and one comparison of its rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Local {
+    /// Its number.
+    pub node: usize,
+    /// The node as it is written: `%3 = tanh(%2)`.
+    pub formula: String,
+    /// The name of its op.
+    pub op: String,
+    /// The line that recorded it.
+    pub source: &'static Location<'static>,
+    /// Where, and both values with their error; an input is an operand of the node. `None` if nothing was compared.
+    pub comparison: Option<Comparison>,
+}
+
+impl<T: Real> Var<'_, T> {
+    /// Checks the rule of every node that this variable was computed from, against differences of that node alone.
+    ///
+    /// A check of the whole says that a gradient is wrong; this says where. It needs nothing but the tape, of any
+    /// program, at the values it was recorded with.
+    ///
+    /// ```
+    /// use autograd::{Tape, formula};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(0.5);
+    /// let y = x.map(formula!(|x| x.sin(), |_y| [x.sin()])).exp(); // the slope of sin is cos
+    /// let found = y.verify();
+    /// assert_eq!((found.passed, found.failed.len(), found.failed[0].node), (1, 1, 1));
+    /// assert!(found.to_string().contains("%1 = (x.sin())(%0)"));
+    /// ```
+    pub fn verify(self) -> Verified {
+        let mut found = Verified { passed: 0, failed: Vec::new(), undecided: Vec::new(), worst: None };
+        self.tape().with(|inner| {
+            let leads = inner.ancestors(self.id);
+            let wanted = |&id: &u32| leads[id as usize] && inner.node(id).grad().is_some();
+            for id in (0..=self.id).filter(wanted).filter(|&id| !inner.terms(id).is_empty()) {
+                found.add(inner, id);
+            }
+        });
+        found
+    }
+}
+
+impl Verified {
+    /// Nothing if no node is wrong.
+    ///
+    /// # Panics
+    /// With the report otherwise.
+    #[track_caller]
+    pub fn unwrap(&self) {
+        assert!(self.failed.is_empty(), "{self}");
+    }
+
+    fn add<T: Real>(&mut self, inner: &Inner<'_, T>, id: u32) {
+        let local = |comparison: Option<Comparison>| Local {
+            node: id as usize,
+            formula: format!("%{id} = {}", formula(inner, id)),
+            op: inner.terms(id).iter().map(|&term| inner.name(term)).collect::<Vec<_>>().join(" + "),
+            source: inner.source(id),
+            comparison,
+        };
+        let Some(alone) = Alone::of(inner, id) else { return self.undecided.push(local(None)) };
+        let report = Check::new().order(1).run(|x| alone.record(x), &alone.operands);
+        let numerical = |c: &&Comparison| matches!(c.property, Property::Gradient);
+        let first = |list: &[Comparison]| list.iter().find(numerical).or(list.first()).cloned();
+        match report.verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail => self.failed.push(local(first(&report.failed))),
+            Verdict::Inconclusive => self.undecided.push(local(first(&report.undecided))),
+        }
+        let worst = first(&report.failed).or(report.worst);
+        let off = |c: &Option<Comparison>| c.as_ref().map_or(0.0, |c| (c.analytic - c.numeric).abs() / c.allowed);
+        if self.worst.as_ref().is_none_or(|before| off(&worst) > off(&before.comparison)) {
+            self.worst = Some(local(worst));
+        }
+    }
+}
+
+/// A node with operands of its own.
+struct Alone<'a> {
+    shape: (usize, usize),
+    terms: Vec<Op<u32>>,
+    /// What the numbers in `terms` stand for.
+    ids: Vec<u32>,
+    operands: Vec<Matrix<f64>>,
+    rule: Option<&'a Arc<dyn Rule<f64>>>,
+    indices: crate::run::Indices,
+}
+
+impl<'a> Alone<'a> {
+    /// `None` of a function with a rule of its own in single precision: differences need double.
+    fn of<T: Real>(inner: &'a Inner<'_, T>, id: u32) -> Option<Self> {
+        let terms = inner.terms(id).to_vec();
+        let mut rule = None;
+        if let Some(custom) = inner.custom(terms[0]) {
+            rule = Some((&custom.rule as &dyn Any).downcast_ref::<Arc<dyn Rule<f64>>>()?);
+        }
+        let mut ids: Vec<u32> = terms.iter().flat_map(|&term| inner.operands(term)).collect();
+        // A rule of its own gets an operand for each place, others one for each number.
+        if rule.is_none() {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        // softmax(x), which a cross-entropy reads, moves with x.
+        let softmax = terms.iter().find_map(|term| if let Op::CrossEntropy { p, .. } = term { Some(*p) } else { None });
+        ids.retain(|&x| Some(x) != softmax);
+        let operands = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
+        let indices = inner.indices.clone();
+        Some(Alone { shape: inner.node(id).shape(), terms, ids, operands, rule, indices })
+    }
+
+    fn record<'t>(&self, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        let Some(first) = x.first() else { unreachable!("a node that needs a gradient has an operand") };
+        let tape: &'t Tape<'t, f64> = first.tape();
+        if let Some(rule) = self.rule {
+            return tape.record_rule(self.shape, Arc::clone(rule), x);
+        }
+        tape.with_mut(|inner| inner.indices = self.indices.clone());
+        let own = |id: u32| self.ids.iter().position(|&x| x == id).map(|k| x[k].id);
+        let terms = self.terms.iter().map(|&term| match term {
+            Op::CrossEntropy { x, t, .. } => {
+                let (x, t) = (own(x).unwrap_or(0), own(t).unwrap_or(0));
+                Op::CrossEntropy { x, t, p: Var::new(tape, x).softmax(Axis::Rows).id }
+            }
+            term => term.map(|id| own(id).unwrap_or(0)),
+        });
+        tape.record(self.shape, &terms.collect::<Vec<_>>())
+    }
+}
+
+impl fmt::Display for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (passed, failed, undecided) = (self.passed, self.failed.len(), self.undecided.len());
+        write!(f, "verify: {passed} nodes pass, {failed} fail, {undecided} undecided")?;
+        let lists = [("failed", &self.failed), ("undecided", &self.undecided)];
+        for (what, local) in lists.into_iter().flat_map(|(what, list)| list.iter().map(move |local| (what, local))) {
+            write!(f, "\n  {what}: {local}")?;
+        }
+        self.worst.as_ref().map_or(Ok(()), |local| write!(f, "\n  worst: {local}"))
+    }
+}
+
+impl fmt::Display for Local {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  # {}", self.formula, self.source)?;
+        match &self.comparison {
+            Some(comparison) => write!(f, "\n    {comparison}"),
+            None => write!(f, "\n    a rule of its own in single precision: check it in double"),
+        }
+    }
+}

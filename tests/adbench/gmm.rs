@@ -1,0 +1,128 @@
+//! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars and in matrices.
+//!
+//! L = −(N D / 2) ln 2π + Σᵢ lseₖ(αₖ + Sₖ − ½ ‖Qₖ (xᵢ − μₖ)‖²) − N lse(α)
+//!   + Σₖ [½ γ² (Σ e^(2 q) + Σ l²) − m Sₖ] − K C
+//!
+//! Qₖ is lower triangular with diagonal e^q and l below it, column by column; Sₖ = Σ q.
+
+use autograd::{Axis, Matrix, Number, Var, vstack};
+
+/// An instance: its sizes, its data D × N, its parameters as one row of numbers, the prior.
+pub struct Gmm {
+    pub dim: usize,
+    pub components: usize,
+    pub x: Matrix<f64>,
+    pub params: Vec<f64>,
+    pub gamma: f64,
+    pub m: i32,
+}
+
+impl Gmm {
+    /// From the text of a file.
+    pub fn parse(text: &str) -> Result<Gmm, String> {
+        let mut words = text.split_whitespace();
+        let mut next = |what: &str| words.next().ok_or(format!("the file ends before {what}"));
+        let mut size = |what: &str| next(what)?.parse::<usize>().map_err(|e| format!("{what}: {e}"));
+        let (dim, components, n) = (size("D")?, size("K")?, size("N")?);
+        let mut number = |what: &str| next(what)?.parse::<f64>().map_err(|e| format!("{what}: {e}"));
+        let count = components * (1 + dim + dim * (dim + 1) / 2);
+        let params = (0..count).map(|_| number("a parameter")).collect::<Result<Vec<_>, _>>()?;
+        let data = (0..n * dim).map(|_| number("the data")).collect::<Result<Vec<_>, _>>()?;
+        let (gamma, m) = (number("γ")?, number("m")? as i32);
+        Ok(Gmm { dim, components, x: Matrix::from_vec(dim, n, data), params, gamma, m })
+    }
+
+    /// Numbers of a component beside α and μ.
+    fn block(&self) -> usize {
+        self.dim * (self.dim + 1) / 2
+    }
+
+    /// What does not depend on parameters. The benchmark has π to 12 digits.
+    fn constant(&self) -> f64 {
+        let pi = 314_159_265_359.0 / 1e11;
+        let (d, k, n) = (self.dim as f64, self.components as f64, self.x.cols() as f64);
+        let degrees = d + f64::from(self.m) + 1.0;
+        let gammas: f64 = (1..=self.dim).map(|j| ln_gamma_of_half(self.dim + self.m as usize + 2 - j)).sum();
+        let multivariate = 0.25 * d * (d - 1.0) * pi.ln() + gammas;
+        let prior = degrees * d * (self.gamma.ln() - 0.5 * 2f64.ln()) - multivariate;
+        -0.5 * n * d * (2.0 * pi).ln() - k * prior
+    }
+
+    /// In scalars.
+    pub fn scalars<N: Number>(&self, params: &[N]) -> N {
+        let (dim, k) = (self.dim, self.components);
+        let (alpha, rest) = params.split_at(k);
+        let (means, blocks) = rest.split_at(k * dim);
+        let (means, blocks): (Vec<_>, Vec<_>) = (means.chunks(dim).collect(), blocks.chunks(self.block()).collect());
+        let diagonals: Vec<Vec<N>> =
+            blocks.iter().map(|block| block[..dim].iter().map(|q| q.exp()).collect()).collect();
+        let sums: Vec<N> = blocks.iter().map(|block| N::sum(&block[..dim])).collect();
+        let likelihoods = (0..self.x.cols()).map(|i| {
+            let x = self.x.col(i);
+            let of_component = |k: usize| {
+                let apart: Vec<N> = (0..dim).map(|d| -means[k][d] + x[d]).collect();
+                let mut y: Vec<N> = (0..dim).map(|d| diagonals[k][d] * apart[d]).collect();
+                let mut below = blocks[k][dim..].iter();
+                for (column, &apart) in apart.iter().enumerate() {
+                    for (y, &l) in y[column + 1..].iter_mut().zip(&mut below) {
+                        *y = *y + l * apart;
+                    }
+                }
+                alpha[k] + sums[k] - N::dot(&y, &y) * 0.5
+            };
+            log_sum_exp(&(0..k).map(of_component).collect::<Vec<_>>())
+        });
+        let likelihood = N::sum(&likelihoods.collect::<Vec<_>>());
+        let prior = (0..k).map(|k| {
+            let below = &blocks[k][dim..];
+            let squares = N::dot(&diagonals[k], &diagonals[k]) + N::dot(below, below);
+            squares * (0.5 * self.gamma * self.gamma) - sums[k] * f64::from(self.m)
+        });
+        let prior = N::sum(&prior.collect::<Vec<_>>());
+        likelihood - log_sum_exp(alpha) * self.x.cols() as f64 + prior + self.constant()
+    }
+
+    /// α as K × 1, μ as D × K, the blocks as D (D + 1) / 2 × K.
+    pub fn matrices_of(&self) -> [Matrix<f64>; 3] {
+        let (k, dim) = (self.components, self.dim);
+        let part =
+            |from: usize, rows: usize, cols| Matrix::from_vec(rows, cols, self.params[from..][..rows * cols].to_vec());
+        [part(0, k, 1), part(k, dim, k), part(k + k * dim, self.block(), k)]
+    }
+
+    /// In matrices.
+    pub fn matrices<'t>(&self, params: &[Var<'t, f64>]) -> Var<'t, f64> {
+        let (dim, n) = (self.dim, self.x.cols() as f64);
+        let (alpha, means, blocks) = (params[0], params[1], params[2]);
+        let x = alpha.tape().constant(self.x.clone());
+        // Where the entries below the diagonal go, column by column.
+        let below: Vec<_> = (0..dim).flat_map(|j| (j + 1..dim).map(move |i| (i, j))).collect();
+        let (q, l) = (blocks.rows_in(0..dim), blocks.rows_in(dim..blocks.rows()));
+        let (diagonals, sums) = (q.exp(), q.sum_over(Axis::Rows));
+        let of_component = |k: usize| {
+            let one = k..k + 1;
+            let lower = l.columns(one.clone()).scatter_add((dim, dim), |i, _| below[i]);
+            let y = (diagonals.columns(one.clone()).diag() + lower).matmul(x - means.columns(one.clone()));
+            alpha.rows_in(one.clone()) + sums.columns(one) - y.square().sum_over(Axis::Rows) * 0.5
+        };
+        let rows: Vec<_> = (0..self.components).map(of_component).collect();
+        let likelihood = vstack(&rows).log_sum_exp(Axis::Rows).sum();
+        let squares = (diagonals.square().sum() + l.square().sum()) * (0.5 * self.gamma * self.gamma);
+        let prior = squares - sums.sum() * f64::from(self.m);
+        likelihood - alpha.log_sum_exp(Axis::Rows) * n + prior + self.constant()
+    }
+}
+
+/// max + ln Σ e^(x − max).
+fn log_sum_exp<N: Number>(x: &[N]) -> N {
+    let max = x[1..].iter().fold(x[0], |max, &x| if x > max { x } else { max });
+    let terms: Vec<N> = x.iter().map(|&x| (x - max).exp()).collect();
+    N::sum(&terms).ln() + max
+}
+
+/// ln Γ(n / 2), from Γ(½) = √π and Γ(1) = 1 by Γ(a + 1) = a Γ(a).
+fn ln_gamma_of_half(n: usize) -> f64 {
+    let start = if n % 2 == 1 { 0.5 * std::f64::consts::PI.ln() } else { 0.0 };
+    let first = if n % 2 == 1 { 1 } else { 2 };
+    start + (first..n).step_by(2).map(|k| (k as f64 / 2.0).ln()).sum::<f64>()
+}

@@ -1,0 +1,92 @@
+//! The cross-entropy of an elementwise LSTM on a sequence of bits, in scalars and in vectors: the cell is one function
+//! of numbers, which are 1 × 1 or all entries at once.
+
+use autograd::{Matrix, Number, Var};
+
+/// An instance: layers, entries b, parameters (main, then extra), the state before, the bits of each step.
+pub struct Lstm {
+    pub layers: usize,
+    pub width: usize,
+    pub params: Vec<f64>,
+    pub state: Vec<f64>,
+    pub bits: Vec<Vec<f64>>,
+}
+
+impl Lstm {
+    /// From the text of a file.
+    pub fn parse(text: &str) -> Result<Lstm, String> {
+        let mut words = text.split_whitespace();
+        let mut next = |what: &str| words.next().ok_or(format!("the file ends before {what}"));
+        let mut size = |what: &str| next(what)?.parse::<usize>().map_err(|e| format!("{what}: {e}"));
+        let (layers, steps, width) = (size("l")?, size("c")?, size("b")?);
+        let mut numbers = |what: &str, count: usize| -> Result<Vec<f64>, String> {
+            (0..count).map(|_| next(what)?.parse::<f64>().map_err(|e| format!("{what}: {e}"))).collect()
+        };
+        let params = numbers("a parameter", (8 * layers + 3) * width)?;
+        let state = numbers("the state", 2 * layers * width)?;
+        let bits = (0..steps).map(|_| numbers("the bits", width)).collect::<Result<_, _>>()?;
+        Ok(Lstm { layers, width, params, state, bits })
+    }
+
+    /// In scalars.
+    pub fn scalars<N: Number>(&self, params: &[N]) -> N {
+        let b = self.width;
+        let zero = params[0].zero();
+        let mut state: Vec<Vec<N>> = self.state.chunks(b).map(|s| s.iter().map(|&s| zero + s).collect()).collect();
+        let extra = &params[8 * self.layers * b..];
+        let mut losses = Vec::new();
+        for t in 0..self.bits.len() - 1 {
+            let mut u: Vec<N> = (0..b).map(|i| extra[i] * self.bits[t][i]).collect();
+            for layer in 0..self.layers {
+                let p = &params[8 * layer * b..][..8 * b];
+                for i in 0..b {
+                    let [w, bias] = [0, 4 * b].map(|from| [0, 1, 2, 3].map(|gate| p[from + gate * b + i]));
+                    let (h, c) = cell(u[i], (state[2 * layer][i], state[2 * layer + 1][i]), w, bias);
+                    (state[2 * layer][i], state[2 * layer + 1][i]) = (h, c);
+                    u[i] = h;
+                }
+            }
+            let y: Vec<N> = (0..b).map(|i| u[i] * extra[b + i] + extra[2 * b + i]).collect();
+            let normal = (N::sum(&y.iter().map(|y| y.exp()).collect::<Vec<_>>()) + 2.0).ln();
+            losses.extend((0..b).map(|i| (y[i] - normal) * self.bits[t + 1][i]));
+        }
+        N::sum(&losses) * (-1.0 / ((self.bits.len() - 1) * b) as f64)
+    }
+
+    /// Of vectors b × 1: for each layer four weights and four biases, then the extra three.
+    pub fn vectors_of(&self) -> Vec<Matrix<f64>> {
+        self.params.chunks(self.width).map(Matrix::column).collect()
+    }
+
+    /// In vectors.
+    pub fn vectors<'t>(&self, p: &[Var<'t, f64>]) -> Var<'t, f64> {
+        let tape = p[0].tape();
+        let mut state: Vec<_> = self.state.chunks(self.width).map(|s| tape.constant(Matrix::column(s))).collect();
+        let extra = &p[8 * self.layers..];
+        let mut losses = Vec::new();
+        for t in 0..self.bits.len() - 1 {
+            let mut u = extra[0] * tape.constant(Matrix::column(&self.bits[t]));
+            for layer in 0..self.layers {
+                let [w, bias] = [0, 4].map(|from| [0, 1, 2, 3].map(|gate| p[8 * layer + from + gate]));
+                let (h, c) = cell(u, (state[2 * layer], state[2 * layer + 1]), w, bias);
+                (state[2 * layer], state[2 * layer + 1]) = (h, c);
+                u = h;
+            }
+            let y = u * extra[1] + extra[2];
+            let normal = (y.exp().sum() + 2.0).ln();
+            losses.push((y - normal).dot(tape.constant(Matrix::column(&self.bits[t + 1]))));
+        }
+        <Var<'t, f64> as autograd::Arithmetic>::sum(&losses) * (-1.0 / ((self.bits.len() - 1) * self.width) as f64)
+    }
+}
+
+/// f = σ(u w_f + b_f), o = σ(u w_o + b_o), g = σ(h w_i + b_i), a = tanh(h w_c + b_c); c ← c f + g a, h ← o tanh c.
+/// Gates are in the order forget, in, out, change.
+fn cell<N: Number>(u: N, (h, c): (N, N), w: [N; 4], b: [N; 4]) -> (N, N) {
+    let forget = (u * w[0] + b[0]).sigmoid();
+    let gate = (h * w[1] + b[1]).sigmoid();
+    let out = (u * w[2] + b[2]).sigmoid();
+    let change = (h * w[3] + b[3]).tanh();
+    let c = c * forget + gate * change;
+    (out * c.tanh(), c)
+}
