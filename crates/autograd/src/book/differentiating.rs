@@ -19,7 +19,7 @@
 //! ```
 //! use autograd::{Tape, grad, jvp};
 //! let tape = Tape::new();
-//! let (x, y) = (tape.variable(2.0), tape.variable(3.0));
+//! let (x, y) = (tape.variable(2.0f64), tape.variable(3.0));
 //! let h = x * y;
 //! let z = h.sin() + x;
 //! let grads = z.backward(); // owned: the tape may go
