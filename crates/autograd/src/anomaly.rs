@@ -5,9 +5,9 @@ use std::panic::Location;
 
 use crate::gradients::Gradients;
 use crate::graph::formula;
+use crate::inner::Inner;
 use crate::pool::{Deltas, Pooled};
 use crate::sweep::sweep;
-use crate::tape::Inner;
 use crate::{Param, Real, Tape, Var};
 
 /// The first value or gradient that is NaN or infinite: which op made it, on which line, of what.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::custom::{Add, At, Recorded, Rule, leaves};
 use crate::elementwise::{Accum, fill};
+use crate::rule::{Add, At, Recorded, Rule, leaves};
 use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
 
 /// f(x), of which the tape keeps the value alone: what f records is recorded again when a sweep comes by, and forgotten

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::panic::Location;
 
+use crate::inner::Inner;
 use crate::map::{Binary, Unary};
 use crate::op::Op;
-use crate::tape::Inner;
 use crate::{Real, Var};
 
 /// Why a variable gets no gradient of another, or one that is zero everywhere.

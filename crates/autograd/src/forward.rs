@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use crate::elementwise::Accum;
+use crate::inner::Inner;
 use crate::op::pushforward;
 use crate::pool::{Deltas, Pooled};
 use crate::run::{Out, run_linear};
 use crate::sweep::NOWHERE;
-use crate::tape::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// The derivatives of everything on a tape along one direction: Jacobian-vector products.

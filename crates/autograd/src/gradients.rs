@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::inner::Node;
 use crate::pool::{Deltas, Pooled};
-use crate::tape::Node;
 use crate::{MatrixRef, Param, Real, Var};
 
 /// The gradient of a value with respect to everything it was computed from, parameters and

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write};
 
 use crate::gradients::Gradients;
+use crate::inner::Inner;
 use crate::map::{Binary, Unary};
 use crate::op::{Axis, Op, Order, Trans};
-use crate::tape::Inner;
 use crate::{Real, Tape};
 
 /// One line for each value: what it is computed from, its shape, the line of the program that recorded it.

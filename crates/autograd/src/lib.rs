@@ -66,6 +66,8 @@ mod forward;
 mod functional;
 mod gradients;
 mod graph;
+mod groups;
+mod inner;
 mod linalg;
 mod map;
 mod number;
@@ -77,10 +79,12 @@ mod program;
 mod real;
 mod recorded;
 mod reduce;
+mod rule;
 mod run;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod structure;
+mod sums;
 mod sweep;
 
 pub use anomaly::{Anomaly, Range};

@@ -1,11 +1,11 @@
 //! The gradient of each sample's loss, in one sweep over the batch.
 
-use crate::custom::Write;
 use crate::elementwise::Accum;
+use crate::inner::Inner;
 use crate::op::{Axis, Linear, Op, Trans, pullback};
+use crate::rule::Write;
 use crate::run::{Out, run_linear};
 use crate::sweep::pull_custom;
-use crate::tape::Inner;
 use crate::{Matrix, MatrixRef, Real, Var};
 
 /// The gradients of the losses of a batch, sample by sample.

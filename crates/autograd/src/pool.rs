@@ -5,8 +5,8 @@ use std::panic::Location;
 
 use crate::Real;
 use crate::gradients::Slot;
+use crate::inner::Node;
 use crate::op::Op;
-use crate::tape::Node;
 
 /// Everything of a tape but what it borrows: its values, nodes and terms.
 #[derive(Default)]

@@ -8,9 +8,9 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use crate::forward::push;
+use crate::inner::Inner;
 use crate::pool::{Deltas, Pooled};
 use crate::sweep::{NOWHERE, sweep};
-use crate::tape::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// A computation that was recorded once and runs again on new values of its inputs, forward and backward.

@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use crate::custom::Recorded;
 use crate::map::Binary;
 use crate::op::{Axis, Linear, Op, pullback, pushforward};
+use crate::rule::Recorded;
 use crate::{Real, Var};
 
 /// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
@@ -125,7 +125,7 @@ fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
 fn custom<'t, T: Real>(
     y: Var<'t, T>,
     term: Op<u32>,
-) -> Option<(std::sync::Arc<dyn crate::custom::Rule<T>>, SmallVec<[Var<'t, T>; 4]>)> {
+) -> Option<(std::sync::Arc<dyn crate::rule::Rule<T>>, SmallVec<[Var<'t, T>; 4]>)> {
     let node = y.tape().with(|inner| inner.custom(term).cloned())?;
     Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
 }

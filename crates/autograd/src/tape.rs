@@ -1,19 +1,17 @@
 //! Recording: values in one buffer, a node for each, operands before results.
 
 use std::cell::RefCell;
-use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::branch::Branch;
-use crate::custom::{CustomNode, Rule};
-use crate::elementwise::Accum;
 use crate::gradients::Slot;
+use crate::inner::{Inner, NONE};
 use crate::op::{Custom, Index, Op};
 use crate::pool::{Pooled, Records};
-use crate::run::{Indices, Out, add_two, run};
+use crate::rule::{CustomNode, Rule};
+use crate::run::Indices;
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
 /// A record of a computation: every value, and how it came from earlier ones.
@@ -46,47 +44,6 @@ pub enum Leaf<'t, T> {
     Owned(Matrix<T>),
     /// A 1 × 1 matrix.
     Number(T),
-}
-
-pub(crate) struct Inner<'t, T: Real> {
-    pub records: Pooled<T, Records<T>>,
-    pub leaves: Vec<MatrixRef<'t, T>>,
-    pub indices: Indices,
-    pub customs: Vec<CustomNode<T>>,
-    /// The comparisons that were made of values.
-    pub branches: Vec<Branch>,
-    /// How much of the value buffer is in use, and how long the gradient buffer will be.
-    used: usize,
-    pub grads: usize,
-}
-
-/// A value on the tape: its shape, where it lies, where its gradient will lie, where its terms begin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Node {
-    rows: u32,
-    cols: u32,
-    terms: u32,
-    /// The number of the borrowed leaf, or `NONE` for a value in the buffer.
-    leaf: u32,
-    value: usize,
-    grad: usize,
-}
-
-const NONE: u32 = u32::MAX;
-
-impl Node {
-    pub fn shape(&self) -> (usize, usize) {
-        (self.rows as usize, self.cols as usize)
-    }
-
-    pub fn len(&self) -> usize {
-        self.rows as usize * self.cols as usize
-    }
-
-    /// Where its gradient lies; `None` for a constant.
-    pub fn grad(&self) -> Option<usize> {
-        (self.grad != usize::MAX).then_some(self.grad)
-    }
 }
 
 impl<'t, T: Real> Tape<'t, T> {
@@ -251,190 +208,6 @@ impl<T: Real> Default for Tape<'_, T> {
     fn default() -> Self {
         Tape::new()
     }
-}
-
-impl<'t, T: Real> Inner<'t, T> {
-    /// The next `len` places of the value buffer.
-    fn grow(&mut self, len: usize) -> &mut [T] {
-        let start = self.used;
-        self.used += len;
-        let values = &mut self.records.values;
-        if values.len() < self.used {
-            let room = self.used.max(values.len() + values.len() / 2);
-            values.resize(room, T::default());
-        }
-        &mut values[start..start + len]
-    }
-
-    /// Computes the sum of terms from `start` on in the value buffer; whether one of their operands needs a gradient.
-    pub(crate) fn compute(&mut self, start: usize, shape: (usize, usize), terms: &[Op<u32>]) -> bool {
-        let mut active = false;
-        let Records { values, nodes, .. } = &mut *self.records;
-        let (before, rest) = values.split_at_mut(start);
-        let mut look = |id: u32| {
-            let node = &nodes[id as usize];
-            active |= node.grad().is_some();
-            view(node, before, &self.leaves)
-        };
-        let (rows, cols) = shape;
-        let data = &mut rest[..rows * cols];
-        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
-            && nodes[a as usize].shape() == shape
-            && nodes[b as usize].shape() == shape
-        {
-            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
-        } else {
-            let mut accum = Accum::Replace;
-            for term in terms {
-                run(term.map(&mut look), &self.indices, accum, Out { rows, cols, data });
-                accum = Accum::Add;
-            }
-        }
-        active
-    }
-
-    /// Computes a function with a rule of its own from `start` on in the value buffer.
-    pub(crate) fn apply(&mut self, rule: &dyn Rule<T>, operands: &[u32], start: usize, len: usize) {
-        let Records { values, nodes, .. } = &mut *self.records;
-        let (before, rest) = values.split_at_mut(start);
-        let look = |&id: &u32| view(&nodes[id as usize], before, &self.leaves);
-        let operands: SmallVec<[_; 4]> = operands.iter().map(look).collect();
-        rule.forward(&operands, &mut rest[..len]);
-    }
-
-    #[track_caller]
-    fn push(&mut self, (rows, cols): (usize, usize), leaf: u32, active: bool) -> u32 {
-        let len = rows * cols;
-        let grad = if active { self.grads } else { usize::MAX };
-        self.grads += if active { len } else { 0 };
-        let value = if leaf == NONE { self.used - len } else { 0 };
-        let id = u32::try_from(self.records.nodes.len()).expect("a tape holds fewer than 2³² values");
-        let terms = self.records.terms.len() as u32;
-        let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
-        self.records.nodes.push(Node { rows: side(rows), cols: side(cols), terms, leaf, value, grad });
-        self.records.sources.push(Location::caller());
-        id
-    }
-
-    /// Everything up to a node, with the borrowed leaves copied.
-    pub fn detached(&self, last: u32) -> Inner<'static, T> {
-        let mut records = Pooled::<T, Records<T>>::take();
-        let (nodes, from) = (&self.records.nodes[..=last as usize], &self.records);
-        records.nodes.clear();
-        records.values.clear();
-        for (id, node) in nodes.iter().enumerate() {
-            let value = records.values.len();
-            records.values.extend_from_slice(self.view(id as u32).as_slice());
-            records.nodes.push(Node { leaf: NONE, value, ..*node });
-        }
-        let count = nodes.last().map_or(0, |node| node.terms as usize);
-        records.terms.clear();
-        records.terms.extend_from_slice(&from.terms[..count]);
-        records.sources.clear();
-        records.sources.extend_from_slice(&from.sources[..nodes.len()]);
-        records.params.clear();
-        let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
-        let (used, grads) = (records.values.len(), self.grads);
-        let (indices, customs) = (self.indices.clone(), self.customs.clone());
-        Inner { records, leaves: Vec::new(), indices, customs, branches, used, grads }
-    }
-
-    /// The value of a node that lies in the buffer, to change.
-    pub fn value_mut(&mut self, id: u32) -> &mut [T] {
-        let node = self.node(id);
-        &mut self.records.values[node.value..][..node.len()]
-    }
-
-    /// Computes the value of a node again, from those of its operands.
-    pub fn recompute(&mut self, id: u32) {
-        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from(self.terms(id)));
-        match terms[..] {
-            [] => {}
-            [Op::Custom(Custom(k))] => {
-                let CustomNode { rule, operands } = self.customs[k as usize].clone();
-                self.apply(&*rule, &operands, node.value, node.len());
-            }
-            _ => {
-                self.compute(node.value, node.shape(), &terms);
-            }
-        }
-    }
-
-    pub fn node(&self, id: u32) -> Node {
-        self.records.nodes[id as usize]
-    }
-
-    pub fn view(&self, id: u32) -> MatrixRef<'_, T> {
-        view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
-    }
-
-    /// The terms of a node: none for a leaf.
-    pub fn terms(&self, id: u32) -> &[Op<u32>] {
-        let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
-        &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
-    }
-
-    /// The function of a node that has a rule of its own.
-    pub fn custom(&self, term: Op<u32>) -> Option<&CustomNode<T>> {
-        if let Op::Custom(Custom(k)) = term { Some(&self.customs[k as usize]) } else { None }
-    }
-
-    /// The operands of a term, in order.
-    pub fn operands(&self, term: Op<u32>) -> SmallVec<[u32; 3]> {
-        match self.custom(term) {
-            Some(custom) => custom.operands.clone(),
-            None => {
-                let (all, n) = term.operands();
-                SmallVec::from_slice(&all[..n])
-            }
-        }
-    }
-
-    /// Which nodes up to `y` it was computed from, itself included.
-    pub fn ancestors(&self, y: u32) -> Vec<bool> {
-        let mut leads = vec![false; y as usize + 1];
-        leads[y as usize] = true;
-        for id in (0..=y).rev() {
-            if leads[id as usize] {
-                let operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
-                operands.for_each(|x| leads[x as usize] = true);
-            }
-        }
-        leads
-    }
-
-    /// Which nodes up to `last` were computed from one of `xs`, these included.
-    pub fn descendants(&self, xs: impl IntoIterator<Item = u32>, last: u32) -> Vec<bool> {
-        let mut reached = vec![false; last as usize + 1];
-        let mut first = last + 1;
-        for x in xs.into_iter().filter(|&x| x <= last) {
-            reached[x as usize] = true;
-            first = first.min(x);
-        }
-        for id in first..=last {
-            let mut operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
-            reached[id as usize] |= operands.any(|x| reached[x as usize]);
-        }
-        reached
-    }
-
-    /// What a term is called.
-    pub fn name(&self, term: Op<u32>) -> &str {
-        self.custom(term).map_or(term.name(), |custom| custom.rule.name())
-    }
-
-    /// The line that recorded a node.
-    pub fn source(&self, id: u32) -> &'static Location<'static> {
-        self.records.sources[id as usize]
-    }
-}
-
-fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &[MatrixRef<'a, T>]) -> MatrixRef<'a, T> {
-    if node.leaf != NONE {
-        return leaves[node.leaf as usize];
-    }
-    let (rows, cols) = node.shape();
-    MatrixRef::new(rows, cols, &values[node.value..node.value + node.len()])
 }
 
 impl<'t, T> From<&'t Matrix<T>> for Leaf<'t, T>

@@ -1,11 +1,12 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
 use crate::elementwise::{Accum, side};
+use crate::groups::Groups;
+use crate::inner::Inner;
 use crate::map::{Binary, Unary};
 use crate::op::{Op, pullback};
-use crate::run::{Groups, Out, run, run_linear};
+use crate::run::{Out, run, run_linear};
 use crate::sweep::pull_custom;
-use crate::tape::Inner;
 use crate::{Matrix, MatrixRef, Tape, Var};
 
 /// The precision that an error is bounded for.

@@ -6,10 +6,10 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::{Check, Comparison, Property, Verdict};
-use crate::custom::Rule;
 use crate::graph::formula;
+use crate::inner::Inner;
 use crate::op::{Axis, Op};
-use crate::tape::Inner;
+use crate::rule::Rule;
 use crate::{Matrix, Real, Tape, Var};
 
 /// What [`Var::verify`] found.
