@@ -104,13 +104,23 @@ fn add_columns<T: Real>(c: T, x: &[T], y: &mut [T]) {
     );
 }
 
+/// How many numbers are summed one after the other in each lane, before the sums are added pairwise.
+const LEAF: usize = 1024;
+const LANES: usize = 16;
+
+/// Through how many roundings a number goes in a sum of `len`, at most: those of its lane, of the lanes and the rest,
+/// and of the pairs above.
+pub(crate) fn roundings(len: usize) -> usize {
+    let leaf = len.min(LEAF).div_ceil(LANES) + 2 * LANES;
+    leaf.min(len) + (len / LEAF + 1).ilog2() as usize + 1
+}
+
 /// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
 fn sum<T: Real>(x: &[T]) -> T {
-    const LANES: usize = 16;
     vectorised(
         #[inline(always)]
         || {
-            if x.len() > 1024 {
+            if x.len() > LEAF {
                 let (a, b) = x.split_at(x.len() / 2 / LANES * LANES);
                 return sum(a) + sum(b);
             }

@@ -6,6 +6,7 @@ use crate::inner::Inner;
 use crate::map::{Binary, Unary};
 use crate::op::{Op, pullback};
 use crate::run::{Out, run, run_linear};
+use crate::sums::roundings;
 use crate::sweep::pull_custom;
 use crate::{Matrix, MatrixRef, Tape, Var};
 
@@ -107,8 +108,10 @@ fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, 
     let largest = |x: MatrixRef<'_, f64>| x.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(c, x) => {
+            // Along the rows by lanes and pairs, along the columns one after the other.
             let summed = x.as_slice().len() / y.as_slice().len().max(1);
-            (summed as f64, value(Op::Add(c, abs(x).view())))
+            let count = if rows == 1 { roundings(summed) } else { summed };
+            (count as f64, value(Op::Add(c, abs(x).view())))
         }
         Op::Matmul(s, a, t, b) => {
             let inner = s.shape(a.shape()).1;
