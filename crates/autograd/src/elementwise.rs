@@ -13,6 +13,19 @@ pub(crate) enum Accum {
     Add,
 }
 
+/// Where a term is written: a `rows × cols` part of a buffer.
+pub(crate) struct Out<'a, T> {
+    pub rows: usize,
+    pub cols: usize,
+    pub data: &'a mut [T],
+}
+
+/// y = value or y += value.
+#[inline(always)]
+pub(crate) fn put<T: Real>(y: &mut T, accum: Accum, value: T) {
+    *y = if accum == Accum::Add { *y + value } else { value };
+}
+
 /// A closure that is compiled for the widest vectors the processor has.
 ///
 /// Both halves matter: without the attribute here the closure is called through a shim outside the

@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, Out};
 use crate::inner::Inner;
 use crate::op::pushforward;
 use crate::pool::{Deltas, Pooled};
-use crate::run::{Out, run_linear};
+use crate::run::run_linear;
 use crate::sweep::NOWHERE;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 

@@ -13,15 +13,6 @@ pub struct Gradients<T: Real> {
     pub(crate) deltas: Pooled<T, Deltas<T>>,
 }
 
-/// Where a parameter and its gradient lie.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    pub id: u64,
-    pub node: u32,
-    pub rows: usize,
-    pub cols: usize,
-}
-
 /// What a gradient can be asked for: a variable of the same tape, or a parameter.
 pub trait Wrt<T: Real> {
     #[doc(hidden)]

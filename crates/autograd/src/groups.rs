@@ -1,8 +1,7 @@
 //! What an axis runs through: the entries of a column, or those of a row.
 
-use crate::elementwise::{Accum, vectorised};
+use crate::elementwise::{Accum, put, vectorised};
 use crate::op::Axis;
-use crate::run::put;
 use crate::{MatrixRef, Real};
 
 /// The groups of entries that an axis runs through.

@@ -5,11 +5,11 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use crate::branch::Branch;
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, Out};
 use crate::op::{Custom, Op};
 use crate::pool::{Pooled, Records};
 use crate::rule::{CustomNode, Rule};
-use crate::run::{Indices, Out, add_two, run};
+use crate::run::{Indices, add_two, run};
 use crate::{MatrixRef, Real};
 
 pub(crate) struct Inner<'t, T: Real> {

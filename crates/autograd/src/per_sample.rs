@@ -1,10 +1,10 @@
 //! The gradient of each sample's loss, in one sweep over the batch.
 
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, Out};
 use crate::inner::Inner;
 use crate::op::{Axis, Linear, Op, Trans, pullback};
 use crate::rule::Write;
-use crate::run::{Out, run_linear};
+use crate::run::run_linear;
 use crate::sweep::pull_custom;
 use crate::{Matrix, MatrixRef, Real, Var};
 

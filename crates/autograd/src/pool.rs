@@ -4,7 +4,6 @@ use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
 use crate::Real;
-use crate::gradients::Slot;
 use crate::inner::Node;
 use crate::op::Op;
 
@@ -28,6 +27,15 @@ pub(crate) struct Deltas<T> {
     /// Where in `values` the gradient of each node lies.
     pub places: Vec<usize>,
     pub params: Vec<Slot>,
+}
+
+/// Where a parameter and its gradient lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub id: u64,
+    pub node: u32,
+    pub rows: usize,
+    pub cols: usize,
 }
 
 /// The buffers of this thread that are free to use.

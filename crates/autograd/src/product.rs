@@ -4,10 +4,9 @@ use faer::linalg::matmul::matmul;
 use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef, Par};
 
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, Out, put};
 use crate::op::Trans;
 use crate::pool::Pooled;
-use crate::run::{Out, put};
 use crate::{MatrixRef, Real};
 
 /// The right factor of a product with at least this many results is copied if it is transposed, for faer

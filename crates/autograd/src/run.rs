@@ -2,19 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::elementwise::{Accum, fill};
+use crate::elementwise::{Accum, Out, fill, put};
 use crate::groups::{Group, Groups, cross_entropy, softmax};
 use crate::op::{Axis, Index, Linear, Op, Order};
 use crate::product::{product, transpose};
 use crate::sums::{add, pad, slice};
 use crate::{MatrixRef, Real};
-
-/// Where a term is written: a `rows × cols` part of a buffer.
-pub(crate) struct Out<'a, T> {
-    pub rows: usize,
-    pub cols: usize,
-    pub data: &'a mut [T],
-}
 
 /// y = c a + d b for operands of the shape of y: a skip connection, in one pass.
 pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
@@ -219,9 +212,4 @@ pub(crate) fn run_linear<T: Real>(term: Linear<MatrixRef<'_, T>>, indices: &Indi
             );
         }
     }
-}
-
-#[inline(always)]
-pub(crate) fn put<T: Real>(y: &mut T, accum: Accum, value: T) {
-    *y = if accum == Accum::Add { *y + value } else { value };
 }

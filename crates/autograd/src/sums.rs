@@ -1,7 +1,6 @@
 //! Blocks, repeats and sums into a buffer.
 
-use crate::elementwise::{Accum, fill, vectorised};
-use crate::run::{Out, put};
+use crate::elementwise::{Accum, Out, fill, put, vectorised};
 use crate::{MatrixRef, Real};
 
 /// y += the block of x from row i and column j on.

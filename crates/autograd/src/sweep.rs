@@ -2,13 +2,13 @@
 
 use smallvec::SmallVec;
 
-use crate::elementwise::Accum;
+use crate::elementwise::{Accum, Out};
 use crate::gradients::Gradients;
 use crate::inner::Inner;
 use crate::op::{Linear, Op, pullback};
 use crate::pool::{Deltas, Pooled};
 use crate::rule::{At, CustomNode, Write};
-use crate::run::{Out, run_linear};
+use crate::run::run_linear;
 use crate::{MatrixRef, Real, Tape, Var};
 
 impl<'t, T: Real> Var<'t, T> {

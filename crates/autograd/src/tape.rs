@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::gradients::Slot;
 use crate::inner::{Inner, NONE};
 use crate::op::{Custom, Index, Op};
-use crate::pool::{Pooled, Records};
+use crate::pool::{Pooled, Records, Slot};
 use crate::rule::{CustomNode, Rule};
 use crate::run::Indices;
 use crate::{Matrix, MatrixRef, Param, Real, Var};

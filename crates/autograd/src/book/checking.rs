@@ -69,4 +69,14 @@
 //! kinks included. This is what `cargo run --release --example checker_mutations -- 250` counts: of the graphs with
 //! a wrong rule, those that fail; of the right ones, those that fail + those it cannot decide.
 //!
-//! TABLE
+//! | wrong rule | 1 | 10 | 100 | 1000 | 10000 | 100000 | caught |
+//! |---|--:|--:|--:|--:|--:|--:|--:|
+//! | sign | 250/250 | 250/250 | 250/250 | 249/250 | 63/63 | 13/13 | 99.91 % |
+//! | factor 2 | 250/250 | 250/250 | 250/250 | 250/250 | 62/63 | 13/13 | 99.91 % |
+//! | dropped second use | 250/250 | 250/250 | 249/250 | 250/250 | 63/63 | 12/13 | 99.81 % |
+//! | zeroed entry | 250/250 | 250/250 | 248/250 | 247/250 | 60/63 | 8/13 | 98.79 % |
+//! | wrong axis | 11/11 | 250/250 | 250/250 | 250/250 | 63/63 | 12/13 | 99.88 % |
+//! | missing transpose | 19/19 | 250/250 | 250/250 | 250/250 | 63/63 | 13/13 | 100.00 % |
+//! | none: blamed + undecided | 0+0/1000 | 0+0/1000 | 0+1/1000 | 0+2/1000 | 0+4/252 | 0+7/52 | 0.00 % |
+//!
+//! All in all: caught 5968 of 5986: 99.70 %; blamed 0 of 4304 right graphs.

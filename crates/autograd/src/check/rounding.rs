@@ -1,11 +1,11 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
-use crate::elementwise::{Accum, side};
+use crate::elementwise::{Accum, Out, side};
 use crate::groups::Groups;
 use crate::inner::Inner;
 use crate::map::{Binary, Unary};
 use crate::op::{Op, pullback};
-use crate::run::{Out, run, run_linear};
+use crate::run::{run, run_linear};
 use crate::sums::roundings;
 use crate::sweep::pull_custom;
 use crate::{Matrix, MatrixRef, Tape, Var};
