@@ -12,7 +12,8 @@ mod published;
 
 use autograd::check::{Check, Function, Verdict};
 use autograd::{
-    Axis, Binary, Custom, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, formula, function, map, vjp,
+    Axis, Binary, Custom, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, formula, function, map,
+    strategies, vjp,
 };
 use proptest::prelude::*;
 
@@ -158,20 +159,9 @@ fn within((low, high): Domain, x: f32) -> f32 {
     }
 }
 
-/// 1 × 1, 1 × n, n × 1, empty in either direction, and odd sizes.
-fn shape() -> impl Strategy<Value = Shape> {
-    let side = || prop_oneof![1 => Just(0usize), 2 => Just(1), 3 => 2usize..=3, 2 => Just(5)];
-    (side(), side())
-}
-
-/// Numbers that single precision holds, of either sign, away from kinks and poles at 0.
-fn number() -> impl Strategy<Value = f32> {
-    (0.25f32..2.0, any::<bool>()).prop_map(|(x, negative)| if negative { -x } else { x })
-}
-
 /// Enough numbers for the largest operands.
 fn numbers() -> impl Strategy<Value = Vec<f32>> {
-    prop::collection::vec(number(), 80)
+    prop::collection::vec(strategies::numbers().prop_map(|x| x as f32), 80)
 }
 
 fn fill(shapes: &[Shape], domains: [Domain; 2], numbers: &[f32]) -> Vec<Matrix<f32>> {
@@ -213,7 +203,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_rule_holds(shape in shape(), k in 0usize..4, numbers in numbers()) {
+    fn every_rule_holds(shape in strategies::shapes(), k in 0usize..4, numbers in numbers()) {
         for op in every_op() {
             for shapes in operands(op, shape, k) {
                 holds(&format!("{op:?}"), &Rule(op), &away(op, &shapes, &numbers));
@@ -223,7 +213,7 @@ proptest! {
 
     /// Where functions saturate and a careless formula loses all digits: from 4 to 32.
     #[test]
-    fn large_values_hold_in_single_precision(shape in shape(), numbers in numbers()) {
+    fn large_values_hold_in_single_precision(shape in strategies::shapes(), numbers in numbers()) {
         let large: Vec<f32> = numbers.iter().map(|x| x * 16.0).collect();
         for op in every_op() {
             let shapes = &operands(op, shape, 2)[0];
@@ -234,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn sums_means_and_repeats_hold((m, n) in shape(), numbers in numbers()) {
+    fn sums_means_and_repeats_hold((m, n) in strategies::shapes(), numbers in numbers()) {
         let full = fill(&[(m, n)], ALL, &numbers);
         holds("sum", &function!(|x| x[0].sum()), &full);
         holds("sum_over rows", &function!(|x| x[0].sum_over(Axis::Rows)), &full);
@@ -256,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn affine_holds((m, n) in shape(), k in 0usize..4, l in 1usize..4, numbers in numbers()) {
+    fn affine_holds((m, n) in strategies::shapes(), k in 0usize..4, l in 1usize..4, numbers in numbers()) {
         let products = [(m, k), (k, n), (m, l), (l, n)];
         holds("affine, no bias", &function!(|x| affine(&[(x[0], x[1])], None)), &fill(&products[..2], ALL, &numbers));
         for bias in [(m, n), (m, 1), (1, n), (1, 1)] {

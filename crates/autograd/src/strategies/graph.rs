@@ -88,8 +88,7 @@ impl Graph {
         let tape = Tape::new();
         let mut values: Vec<Var<'_, f64>> = graph.inputs.iter().map(|x| tape.constant(x)).collect();
         for &step in steps {
-            for node in plan(step, &values) {
-                let mut node = node;
+            for mut node in plan(step, &values) {
                 let value = node.record(&values);
                 let largest = value.value().as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
                 // What was shifted into a domain stays there.
