@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::elementwise::{Accum, fill};
+use crate::pass::Pass;
 use crate::rule::{Add, At, Recorded, Rule, leaves};
 use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
 
@@ -41,16 +42,32 @@ pub fn checkpoint<'t, T: Real>(
     for &x in x {
         first.same_tape("checkpoint", x);
     }
-    let value = first.tape().with(|inner| {
-        let tape = Tape::new();
+    let seed = first.tape().draw();
+    let (value, updates) = first.tape().with(|inner| {
+        let tape = Tape::for_pass(Pass::new(seed));
         let views: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();
-        f(&leaves(&tape, &views, &vec![false; x.len()])).value()
+        let value = f(&leaves(&tape, &views, &vec![false; x.len()])).value();
+        (value, tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)))
     });
-    first.tape().record_value(value, Arc::new(Checkpoint(f)), x)
+    first.tape().with_mut(|inner| inner.pass.updates.extend(updates));
+    first.tape().record_value(value, Arc::new(Checkpoint { f, seed }), x)
 }
 
-/// A function that is run again when its derivative is asked for.
-struct Checkpoint<F>(F);
+/// A function that is run again when its derivative is asked for, in the same kind of pass with the same draws.
+struct Checkpoint<F> {
+    f: F,
+    seed: Option<u64>,
+}
+
+impl<F> Checkpoint<F> {
+    fn pass<T: Real>(&self) -> Pass<T> {
+        Pass::new(self.seed)
+    }
+
+    fn tape<'a, T: Real>(&self) -> Tape<'a, T> {
+        Tape::for_pass(self.pass())
+    }
+}
 
 impl<T: Real, F: for<'a> Fn(&[Var<'a, T>]) -> Var<'a, T> + Send + Sync> Rule<T> for Checkpoint<F> {
     fn name(&self) -> &str {
@@ -58,15 +75,15 @@ impl<T: Real, F: for<'a> Fn(&[Var<'a, T>]) -> Var<'a, T> + Send + Sync> Rule<T> 
     }
 
     fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
-        let tape = Tape::new();
-        let value = (self.0)(&leaves(&tape, x, &vec![false; x.len()]));
+        let tape = self.tape();
+        let value = (self.f)(&leaves(&tape, x, &vec![false; x.len()]));
         tape.with(|inner| y.copy_from_slice(inner.view(value.id).as_slice()));
     }
 
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
-        let tape = Tape::new();
+        let tape = self.tape();
         let x = leaves(&tape, at.x, needs);
-        let y = (self.0)(&x);
+        let y = (self.f)(&x);
         if !y.needs_gradient() {
             return;
         }
@@ -79,10 +96,10 @@ impl<T: Real, F: for<'a> Fn(&[Var<'a, T>]) -> Var<'a, T> + Send + Sync> Rule<T> 
     }
 
     fn push(&self, x: &[MatrixRef<'_, T>], _: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>) {
-        let tape = Tape::new();
+        let tape = self.tape();
         let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
         let x = leaves(&tape, x, &needs);
-        let y = (self.0)(&x);
+        let y = (self.f)(&x);
         let moves: SmallVec<[_; 4]> = x.iter().zip(dx).filter_map(|(&x, dx)| Some((x, (*dx)?))).collect();
         let dy = tape.tangents(&moves).of(y);
         add(0, &mut |data, accum: Accum| fill(data, accum, |i| dy.as_slice()[i]));
@@ -90,13 +107,14 @@ impl<T: Real, F: for<'a> Fn(&[Var<'a, T>]) -> Var<'a, T> + Send + Sync> Rule<T> 
 
     fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
         let x = copies(at.x);
-        let dx = vjp(&[((self.0)(&x), at.dy)], &x);
+        let y = at.y.tape().during(self.pass(), || (self.f)(&x));
+        let dx = vjp(&[(y, at.dy)], &x);
         dx.into_iter().zip(needs).map(|(dx, &needs)| needs.then_some(dx)).collect()
     }
 
     fn record_push<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>> {
         let x = copies(x);
-        let y = (self.0)(&x);
+        let y = x[0].tape().during(self.pass(), || (self.f)(&x));
         let moves: SmallVec<[_; 4]> = x.iter().zip(dx).filter_map(|(&x, dx)| Some((x, (*dx)?))).collect();
         (!moves.is_empty()).then(|| jvp(y, &moves))
     }

@@ -79,7 +79,7 @@ enum Read {
 
 /// Tangents of every node that moves when the seeds' nodes do: forward mode.
 pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T>)], deltas: &mut Deltas<T>) {
-    let Deltas { values, places, params } = deltas;
+    let Deltas { values, places, params, .. } = deltas;
     if values.len() < inner.grads {
         values.resize(inner.grads, T::default());
     }

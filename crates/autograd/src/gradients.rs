@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::inner::Node;
 use crate::pool::{Deltas, Pooled};
-use crate::{MatrixRef, Param, Real, Var};
+use crate::{Matrix, MatrixRef, Param, Real, Var};
 
 /// The gradient of a value with respect to everything it was computed from, parameters and
 /// intermediate variables alike. Owned: it outlives its tape.
@@ -25,7 +25,7 @@ impl<T: Real> Gradients<T> {
     ///
     /// # Panics
     /// If there is none: the variable is constant, of another tape, or recorded later than the value
-    /// that was differentiated, or the parameter was not recorded. [`get`](Gradients::get) asks first.
+    /// that was differentiated, or the parameter is not trained or was not recorded. [`get`](Gradients::get) asks first.
     #[track_caller]
     pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
         match x.find(self) {
@@ -37,6 +37,11 @@ impl<T: Real> Gradients<T> {
     /// The gradient with respect to a variable or parameter, or `None` where [`wrt`](Gradients::wrt) panics.
     pub fn get(&self, x: impl Wrt<T>) -> Option<MatrixRef<'_, T>> {
         x.find(self).ok()
+    }
+
+    /// The new value of a buffer that a layer asked for with [`Tape::update`](crate::Tape::update), if one did.
+    pub fn updated(&self, buffer: &Param<T>) -> Option<&Matrix<T>> {
+        self.deltas.updates.iter().find(|(id, _)| *id == buffer.id()).map(|(_, value)| value)
     }
 
     /// The gradient of a node; `None` of a constant, or of one that came later.
@@ -74,7 +79,7 @@ impl<T: Real> Wrt<T> for &Param<T> {
         let slots = &grads.deltas.params;
         let slot = slots.binary_search_by_key(&self.id(), |slot| slot.id).map(|k| slots[k]);
         let found = slot.ok().and_then(|slot| grads.at(slot.node, (slot.rows, slot.cols)));
-        found.ok_or("the parameter was not recorded before the value that was differentiated")
+        found.ok_or("the parameter is not trained, or was not recorded before the value that was differentiated")
     }
 }
 

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::branch::Branch;
 use crate::elementwise::{Accum, Out};
 use crate::op::{Custom, Op};
+use crate::pass::Pass;
 use crate::pool::{Pooled, Records};
 use crate::rule::{CustomNode, Rule};
 use crate::run::{Indices, add_two, run};
@@ -19,6 +20,8 @@ pub(crate) struct Inner<'t, T: Real> {
     pub customs: Vec<CustomNode<T>>,
     /// The comparisons that were made of values.
     pub branches: Vec<Branch>,
+    /// What the tape is for.
+    pub pass: Pass<T>,
     /// How much of the value buffer is in use, and how long the gradient buffer will be.
     pub used: usize,
     pub grads: usize,
@@ -136,7 +139,7 @@ impl<'t, T: Real> Inner<'t, T> {
         let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
         let (used, grads) = (records.values.len(), self.grads);
         let (indices, customs) = (self.indices.clone(), self.customs.clone());
-        Inner { records, leaves: Vec::new(), indices, customs, branches, used, grads }
+        Inner { records, leaves: Vec::new(), indices, customs, branches, pass: Pass::new(None), used, grads }
     }
 
     /// The value of a node that lies in the buffer, to change.

@@ -44,6 +44,18 @@ struct Raw<T> {
 impl<T> TryFrom<Raw<T>> for Matrix<T> {
     type Error = String;
     fn try_from(Raw { rows, cols, data }: Raw<T>) -> Result<Self, String> {
+        Matrix::from_parts(rows, cols, data)
+    }
+}
+
+impl<T> Matrix<T> {
+    /// Rows, columns, and all entries.
+    pub(crate) fn parts(&self) -> (usize, usize, &Vec<T>) {
+        (self.rows, self.cols, &self.data)
+    }
+
+    /// A matrix of what comes from outside.
+    pub(crate) fn from_parts(rows: usize, cols: usize, data: Vec<T>) -> Result<Self, String> {
         if rows.checked_mul(cols) == Some(data.len()) {
             Ok(Matrix { rows, cols, data })
         } else {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Matrix;
@@ -11,7 +12,7 @@ use crate::Matrix;
 ///
 /// Recorded twice on a tape it is one leaf, so shared weights need nothing special, and its
 /// gradient is found after the tape has let go of it. A clone is a parameter of its own.
-/// Serialised as its value.
+/// Serialised as its value, with its [`Role`] where that is not the usual one.
 ///
 /// ```
 /// use autograd::{Matrix, Param, Tape};
@@ -22,14 +23,37 @@ use crate::Matrix;
 /// ```
 pub struct Param<T> {
     id: u64,
+    role: Role,
     value: Matrix<T>,
+}
+
+/// What becomes of a parameter in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It moves along its gradient.
+    #[default]
+    Trained,
+    /// It stays as it is, a constant to the tape, until it is [unfrozen](Param::unfreeze).
+    Frozen,
+    /// It is no weight but kept with them, such as a running mean: it changes by [`Tape::update`](crate::Tape::update).
+    Buffer,
 }
 
 impl<T> Param<T> {
     /// A new parameter with this value.
     pub fn new(value: Matrix<T>) -> Self {
+        Param::with_role(value, Role::Trained)
+    }
+
+    /// A matrix that is kept with the parameters and has no gradient.
+    pub fn buffer(value: Matrix<T>) -> Self {
+        Param::with_role(value, Role::Buffer)
+    }
+
+    fn with_role(value: Matrix<T>, role: Role) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Param { id: NEXT.fetch_add(1, Ordering::Relaxed), value }
+        Param { id: NEXT.fetch_add(1, Ordering::Relaxed), role, value }
     }
 
     /// Its value.
@@ -42,8 +66,44 @@ impl<T> Param<T> {
         &mut self.value
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// Its identity: no other parameter of this process has it.
+    pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What becomes of it in training.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether it is trained: it has a gradient then.
+    pub fn is_trained(&self) -> bool {
+        self.role == Role::Trained
+    }
+
+    /// Keeps it as it is from now on: no gradient is computed for it. A buffer stays one.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let (mut w, b) = (Param::new(Matrix::from([[3.0]])), Param::new(Matrix::from([[1.0]])));
+    /// w.freeze();
+    /// let tape = Tape::new();
+    /// let grads = (tape.param(&w) * 2.0 + tape.param(&b)).backward();
+    /// assert!(grads.get(&w).is_none() && grads.get(&b).is_some());
+    /// ```
+    pub fn freeze(&mut self) {
+        self.turn(Role::Trained, Role::Frozen);
+    }
+
+    /// Lets it be trained again. A buffer stays one.
+    pub fn unfreeze(&mut self) {
+        self.turn(Role::Frozen, Role::Trained);
+    }
+
+    fn turn(&mut self, from: Role, to: Role) {
+        if self.role == from {
+            self.role = to;
+        }
     }
 }
 
@@ -55,24 +115,45 @@ impl<T: fmt::Debug> fmt::Debug for Param<T> {
 
 impl<T: Clone> Clone for Param<T> {
     fn clone(&self) -> Self {
-        Param::new(self.value.clone())
+        Param::with_role(self.value.clone(), self.role)
     }
 }
 
 impl<T: PartialEq> PartialEq for Param<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.value == other.value && self.role == other.role
     }
 }
 
 impl<T: Serialize> Serialize for Param<T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(s)
+        let (role, (rows, cols, data)) = (self.role, self.value.parts());
+        let mut raw = s.serialize_struct("Param", 3 + usize::from(role != Role::Trained))?;
+        raw.serialize_field("rows", &rows)?;
+        raw.serialize_field("cols", &cols)?;
+        raw.serialize_field("data", data)?;
+        if role != Role::Trained {
+            raw.serialize_field("role", &role)?;
+        }
+        raw.end()
     }
+}
+
+/// What a file may claim to be a parameter.
+#[derive(Deserialize)]
+#[serde(rename = "Param")]
+struct Raw<T> {
+    rows: usize,
+    cols: usize,
+    data: Vec<T>,
+    #[serde(default)]
+    role: Role,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Param<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Matrix::deserialize(d).map(Param::new)
+        let Raw { rows, cols, data, role } = Raw::deserialize(d)?;
+        let value = Matrix::from_parts(rows, cols, data).map_err(serde::de::Error::custom)?;
+        Ok(Param::with_role(value, role))
     }
 }

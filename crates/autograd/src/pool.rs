@@ -3,9 +3,9 @@
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 
-use crate::Real;
 use crate::inner::Node;
 use crate::op::Op;
+use crate::{Matrix, Real};
 
 /// Everything of a tape but what it borrows: its values, nodes and terms.
 #[derive(Default)]
@@ -27,6 +27,8 @@ pub(crate) struct Deltas<T> {
     /// Where in `values` the gradient of each node lies.
     pub places: Vec<usize>,
     pub params: Vec<Slot>,
+    /// The new values of buffers, by identity.
+    pub updates: Vec<(u64, Matrix<T>)>,
 }
 
 /// Where a parameter and its gradient lie.

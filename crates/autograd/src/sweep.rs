@@ -88,7 +88,7 @@ pub(crate) fn sweep<T: Real>(
     let last = seeds.iter().map(|seed| seed.0).max().unwrap_or(0);
     let end = inner.node(last);
     let len = end.grad().map_or(0, |start| start + end.len());
-    let Deltas { values, places, params } = deltas;
+    let Deltas { values, places, params, updates } = deltas;
     if values.len() < len {
         values.resize(len, T::default());
     }
@@ -164,8 +164,10 @@ pub(crate) fn sweep<T: Real>(
     }
 
     params.clear();
-    params.extend(inner.records.params.iter().filter(|slot| slot.node <= last));
+    params
+        .extend(inner.records.params.iter().filter(|slot| slot.node <= last && inner.node(slot.node).grad().is_some()));
     params.sort_unstable_by_key(|slot| slot.id);
+    updates.clone_from(&inner.pass.updates);
 }
 
 /// The gradients of the operands of a node with a rule of its own.

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::inner::{Inner, NONE};
 use crate::op::{Custom, Index, Op};
+use crate::pass::Pass;
 use crate::pool::{Pooled, Records, Slot};
 use crate::rule::{CustomNode, Rule};
 use crate::run::Indices;
@@ -46,8 +47,13 @@ pub enum Leaf<'t, T> {
 }
 
 impl<'t, T: Real> Tape<'t, T> {
-    /// An empty tape, on the buffers of an earlier one of this thread if there was one.
+    /// An empty tape, on the buffers of an earlier one of this thread if there was one. Layers on it behave as they do in
+    /// use; [`training`](Tape::training) makes one where they behave as they do in training.
     pub fn new() -> Self {
+        Tape::for_pass(Pass::new(None))
+    }
+
+    pub(crate) fn for_pass(pass: Pass<T>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let mut records = Pooled::<T, Records<T>>::take();
         records.nodes.clear();
@@ -56,7 +62,7 @@ impl<'t, T: Real> Tape<'t, T> {
         records.params.clear();
         let leaves = Vec::with_capacity(records.leaves);
         let (customs, branches) = (Vec::new(), Vec::new());
-        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, used: 0, grads: 0 };
+        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0, grads: 0 };
         Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
     }
 
@@ -72,13 +78,13 @@ impl<'t, T: Real> Tape<'t, T> {
         self.leaf(value.into(), false)
     }
 
-    /// Records a parameter, or finds it where it was recorded before.
+    /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
     #[track_caller]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
         if let Some(slot) = self.inner.borrow().records.params.iter().find(|slot| slot.id == param.id()) {
             return Var::new(self, slot.node);
         }
-        let var = self.variable(param.value());
+        let var = self.leaf(param.value().into(), param.is_trained());
         let (rows, cols) = param.value().shape();
         let slot = Slot { id: param.id(), node: var.id, rows, cols };
         self.inner.borrow_mut().records.params.push(slot);

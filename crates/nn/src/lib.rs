@@ -27,6 +27,7 @@
 extern crate self as nn;
 
 pub mod data;
+mod gradients;
 mod init;
 mod layer;
 pub mod loss;
@@ -36,8 +37,10 @@ mod optim;
 mod persist;
 
 pub use autograd::{
-    Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Tape, Var, Wrt, affine, grad, gradient, value_and_gradient,
+    Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
+    value_and_gradient,
 };
+pub use gradients::{GradientSum, ParamGradients};
 pub use init::Init;
 pub use layer::{Activation, Linear, Mlp, Residual};
 pub use loss::Reduction;

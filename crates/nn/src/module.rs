@@ -87,14 +87,51 @@ pub trait Module<T: Real> {
     /// How many numbers are trained.
     fn count_params(&self) -> usize {
         let mut count = 0;
-        self.params(&Path::Root, &mut |_, param| count += param.value().as_slice().len());
+        self.params(&Path::Root, &mut |_, param| {
+            count += if param.is_trained() { param.value().as_slice().len() } else { 0 }
+        });
         count
     }
+
+    /// Keeps the parameters whose name fits as they are from now on; returns how many. [`Param::freeze`] is for one.
+    ///
+    /// ```
+    /// use nn::{Activation, Mlp, Module};
+    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// let mut net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
+    /// assert_eq!(net.freeze(&|name| name.starts_with("layers.0.")), 2); // fine-tune the last layer only
+    /// assert_eq!(net.count_params(), 16 * 3 + 3);
+    /// ```
+    fn freeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
+        turn(self, fits, Param::freeze)
+    }
+
+    /// Lets the parameters whose name fits be trained again; returns how many.
+    fn unfreeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
+        turn(self, fits, Param::unfreeze)
+    }
+}
+
+fn turn<T: Real>(
+    module: &mut (impl Module<T> + ?Sized),
+    fits: &dyn Fn(&str) -> bool,
+    turn: fn(&mut Param<T>),
+) -> usize {
+    let mut count = 0;
+    module.params_mut(&Path::Root, &mut |path, param| {
+        let before = param.role();
+        if fits(&path.to_string()) {
+            turn(param);
+        }
+        count += usize::from(param.role() != before);
+    });
+    count
 }
 
 /// A module that maps a matrix of samples to another: features × batch in, outputs × batch out.
 pub trait Layer<T: Real>: Module<T> {
-    /// Records the layer on the tape of `x`.
+    /// Records the layer on the tape of `x`: as it is used, or as it is trained where that is a
+    /// [training tape](crate::Tape::training).
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T>;
 }
 

@@ -38,6 +38,12 @@ impl Adam {
 }
 
 impl<T: Real> Optimizer<T> for Adam {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
     fn moments(&self) -> usize {
         2
     }

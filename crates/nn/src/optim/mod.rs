@@ -7,7 +7,7 @@ mod sgd;
 use autograd::vectorised;
 use serde::{Deserialize, Serialize};
 
-use crate::{Gradients, Module, Param, Path, Real};
+use crate::{Module, Param, ParamGradients, Path, Real, Role};
 
 pub use adam::Adam;
 pub use rmsprop::RmsProp;
@@ -28,6 +28,12 @@ pub use sgd::{Momentum, Sgd};
 /// assert!((w.value()[(0, 0)] - 3.0f64).abs() < 1e-2);
 /// ```
 pub trait Optimizer<T: Real> {
+    /// The learning rate α.
+    fn lr(&self) -> f64;
+
+    /// Sets the learning rate α, as a schedule does.
+    fn set_lr(&mut self, lr: f64);
+
     /// How many running averages each entry of a parameter has.
     fn moments(&self) -> usize;
 
@@ -44,22 +50,26 @@ pub trait Optimizer<T: Real> {
     fn init(&self, model: &dyn Module<T>) -> State<T> {
         let mut params = Vec::new();
         model.params(&Path::Root, &mut |path, param| {
+            if param.role() == Role::Buffer {
+                return;
+            }
             let zeros = vec![T::default(); param.value().as_slice().len()];
             params.push(ParamState { name: path.to_string(), moments: vec![zeros; self.moments()] });
         });
         State { steps: 0, params }
     }
 
-    /// One step: updates every parameter of the model by its gradient.
+    /// One step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
+    /// [asked for](crate::Tape::update).
     ///
     /// # Panics
     /// If the state is of another model or optimizer, or a parameter was not recorded on the tape
     /// whose gradients these are: it would silently never be trained. Nothing has changed then.
     #[track_caller]
-    fn step(&self, model: &mut dyn Module<T>, grads: &Gradients<T>, state: &mut State<T>) {
+    fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
         let (mut states, mut problem) = (state.params.iter(), None);
         model.params(&Path::Root, &mut |path, param| {
-            if problem.is_none() {
+            if problem.is_none() && param.role() != Role::Buffer {
                 problem = misfit(path, param, grads, states.next(), self.moments());
             }
         });
@@ -71,9 +81,17 @@ pub trait Optimizer<T: Real> {
         state.steps += 1;
         let shared = self.shared(state.steps);
         let mut states = state.params.iter_mut();
-        model.params_mut(&Path::Root, &mut |_, param| {
-            if let (Some(g), Some(state)) = (grads.get(&*param), states.next()) {
-                self.update(shared, param.value_mut().as_mut_slice(), g.as_slice(), &mut state.moments);
+        model.params_mut(&Path::Root, &mut |_, param| match param.role() {
+            Role::Buffer => {
+                if let Some(value) = grads.updated(param) {
+                    param.value_mut().as_mut_slice().copy_from_slice(value.as_slice());
+                }
+            }
+            Role::Frozen => drop(states.next()),
+            Role::Trained => {
+                if let (Some(g), Some(state)) = (grads.gradient(param), states.next()) {
+                    self.update(shared, param.value_mut().as_mut_slice(), g.as_slice(), &mut state.moments);
+                }
             }
         });
     }
@@ -83,7 +101,7 @@ pub trait Optimizer<T: Real> {
 fn misfit<T: Real>(
     path: &Path<'_>,
     param: &Param<T>,
-    grads: &Gradients<T>,
+    grads: &dyn ParamGradients<T>,
     state: Option<&ParamState<T>>,
     moments: usize,
 ) -> Option<String> {
@@ -99,10 +117,8 @@ fn misfit<T: Real>(
         let of = state.moments.iter().map(|m| m.len().to_string()).collect::<Vec<_>>().join(" and ");
         return Some(format!("the state of `{path}` should be {moments} moments of {len} numbers, and has [{of}]"));
     }
-    grads
-        .get(param)
-        .is_none()
-        .then(|| format!("parameter `{path}` has no gradient: it was not recorded before the loss"))
+    let missing = param.is_trained() && grads.gradient(param).is_none();
+    missing.then(|| format!("parameter `{path}` has no gradient: it was not recorded before the loss"))
 }
 
 /// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped.

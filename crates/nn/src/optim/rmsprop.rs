@@ -34,6 +34,12 @@ impl RmsProp {
 }
 
 impl<T: Real> Optimizer<T> for RmsProp {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
     fn moments(&self) -> usize {
         1
     }

@@ -13,6 +13,12 @@ pub struct Sgd {
 }
 
 impl<T: Real> Optimizer<T> for Sgd {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
     fn moments(&self) -> usize {
         0
     }
@@ -32,6 +38,12 @@ pub struct Momentum {
 }
 
 impl<T: Real> Optimizer<T> for Momentum {
+    fn lr(&self) -> f64 {
+        self.lr
+    }
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
     fn moments(&self) -> usize {
         1
     }

@@ -1,0 +1,115 @@
+//! The gradients that a step is made from: of one tape, or summed over several.
+
+use crate::{Gradients, Matrix, MatrixRef, Module, Param, Path, Real};
+
+/// Where a step finds the gradient of each parameter and the new value of each buffer.
+pub trait ParamGradients<T: Real> {
+    /// The gradient of a parameter, of its shape; `None` if it was not recorded or is not trained.
+    fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>>;
+
+    /// The new value of a buffer, such as a running mean; `None` if it keeps its value.
+    fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>>;
+}
+
+impl<T: Real> ParamGradients<T> for Gradients<T> {
+    fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        self.get(param)
+    }
+    fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        Gradients::updated(self, buffer).map(Matrix::view)
+    }
+}
+
+/// Σ wₖ gₖ over several tapes: gradients of micro-batches that are accumulated, or of shards that ran in parallel.
+///
+/// Buffers take the mean of their new values with the same weights: one step moves a running average once. The sums
+/// are made in the order of the calls, so the same calls give the same bits.
+///
+/// ```
+/// use nn::{GradientSum, Matrix, Param, ParamGradients, Tape};
+/// let w = Param::new(Matrix::from([[2.0]]));
+/// let mut sum = GradientSum::new();
+/// for x in [1.0, 3.0] {
+///     let tape = Tape::new();
+///     sum.add(0.5, &w, &(tape.param(&w) * x).backward());
+/// }
+/// assert_eq!(sum.gradient(&w).unwrap()[(0, 0)], 2.0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct GradientSum<T> {
+    /// By identity of the parameter.
+    gradients: Vec<(u64, Matrix<T>)>,
+    /// By identity of the buffer: the mean of its values, and the sum of their weights.
+    updates: Vec<(u64, Matrix<T>, f64)>,
+}
+
+impl<T: Real> GradientSum<T> {
+    /// A sum of nothing.
+    pub fn new() -> Self {
+        GradientSum { gradients: Vec::new(), updates: Vec::new() }
+    }
+
+    /// Forgets all that was added.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Adds `weight` times the gradients of a model.
+    pub fn add(&mut self, weight: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
+        model.params(&Path::Root, &mut |_, param| {
+            let id = param.id();
+            if let Some(g) = grads.gradient(param) {
+                match self.gradients.binary_search_by_key(&id, |slot| slot.0) {
+                    Ok(k) => add(self.gradients[k].1.as_mut_slice(), weight, g.as_slice()),
+                    Err(k) => self.gradients.insert(k, (id, scaled(weight, g))),
+                }
+            }
+            if let Some(value) = grads.updated(param) {
+                match self.updates.iter_mut().find(|slot| slot.0 == id) {
+                    Some((_, mean, weights)) => {
+                        let before = *weights;
+                        *weights += weight;
+                        // mean ← mean + (w / Σ w) (value − mean)
+                        let (old, new) = (T::from_f64(before / *weights), T::from_f64(weight / *weights));
+                        let mean = mean.as_mut_slice().iter_mut().zip(value.as_slice());
+                        mean.for_each(|(mean, &value)| *mean = old * *mean + new * value);
+                    }
+                    None => self.updates.push((id, value.to_owned(), weight)),
+                }
+            }
+        });
+    }
+
+    /// Multiplies every gradient by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        let factor = T::from_f64(factor);
+        let all = self.gradients.iter_mut().flat_map(|(_, g)| g.as_mut_slice());
+        all.for_each(|g| *g = *g * factor);
+    }
+}
+
+impl<T: Real> Default for GradientSum<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Real> ParamGradients<T> for GradientSum<T> {
+    fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        let k = self.gradients.binary_search_by_key(&param.id(), |slot| slot.0).ok()?;
+        Some(self.gradients[k].1.view())
+    }
+    fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        self.updates.iter().find(|slot| slot.0 == buffer.id()).map(|slot| slot.1.view())
+    }
+}
+
+fn scaled<T: Real>(weight: f64, g: MatrixRef<'_, T>) -> Matrix<T> {
+    let weight = T::from_f64(weight);
+    Matrix::from_vec(g.rows(), g.cols(), g.as_slice().iter().map(|&g| weight * g).collect())
+}
+
+fn add<T: Real>(sum: &mut [T], weight: f64, g: &[T]) {
+    let weight = T::from_f64(weight);
+    sum.iter_mut().zip(g).for_each(|(sum, &g)| *sum = *sum + weight * g);
+}
