@@ -15,9 +15,21 @@ pub(crate) struct Records<T> {
     pub terms: Vec<Op<u32>>,
     /// Where in the program each node was recorded.
     pub sources: Vec<&'static Location<'static>>,
+    /// By identity.
     pub params: Vec<Slot>,
     /// How many leaves the last tape borrowed.
     pub leaves: usize,
+}
+
+impl<T> Records<T> {
+    /// The place of a parameter among those that were recorded, or where it would go. Parameters are mostly recorded in
+    /// the order in which they were made: at the end.
+    pub fn param(&self, id: u64) -> Result<usize, usize> {
+        match self.params.last() {
+            Some(last) if last.id < id => Err(self.params.len()),
+            _ => self.params.binary_search_by_key(&id, |slot| slot.id),
+        }
+    }
 }
 
 /// The buffers of one backward sweep.
@@ -26,6 +38,7 @@ pub(crate) struct Deltas<T> {
     pub values: Vec<T>,
     /// Where in `values` the gradient of each node lies.
     pub places: Vec<usize>,
+    /// By identity.
     pub params: Vec<Slot>,
     /// The new values of buffers, by identity.
     pub updates: Vec<(u64, Matrix<T>)>,

@@ -166,7 +166,6 @@ pub(crate) fn sweep<T: Real>(
     params.clear();
     params
         .extend(inner.records.params.iter().filter(|slot| slot.node <= last && inner.node(slot.node).grad().is_some()));
-    params.sort_unstable_by_key(|slot| slot.id);
     updates.clone_from(&inner.pass.updates);
 }
 

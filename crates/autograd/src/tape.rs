@@ -81,13 +81,15 @@ impl<'t, T: Real> Tape<'t, T> {
     /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
     #[track_caller]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
-        if let Some(slot) = self.inner.borrow().records.params.iter().find(|slot| slot.id == param.id()) {
-            return Var::new(self, slot.node);
-        }
+        let found = self.with(|inner| inner.records.param(param.id()).map(|k| inner.records.params[k].node));
+        let place = match found {
+            Ok(node) => return Var::new(self, node),
+            Err(place) => place,
+        };
         let var = self.leaf(param.value().into(), param.is_trained());
         let (rows, cols) = param.value().shape();
         let slot = Slot { id: param.id(), node: var.id, rows, cols };
-        self.inner.borrow_mut().records.params.push(slot);
+        self.inner.borrow_mut().records.params.insert(place, slot);
         var
     }
 
