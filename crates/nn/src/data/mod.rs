@@ -28,11 +28,13 @@ mod csv;
 mod dataset;
 mod error;
 mod labels;
+mod sampler;
 mod split;
 mod standardize;
 
 pub use self::csv::{Csv, Header, read_csv};
 pub use self::dataset::{Dataset, Targets};
 pub use self::error::{CsvError, Place};
+pub use self::sampler::Sampler;
 pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
 pub use self::standardize::Standardize;

@@ -30,12 +30,8 @@ use rand::seq::SliceRandom;
 #[track_caller]
 pub fn stratified_split(classes: &[usize], fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (Vec<usize>, Vec<usize>) {
     assert!((0.0..=1.0).contains(&fraction), "a split takes a fraction between 0 and 1, not {fraction}");
-    let mut members = BTreeMap::<usize, Vec<usize>>::new();
-    for (i, &class) in classes.iter().enumerate() {
-        members.entry(class).or_default().push(i);
-    }
     let (mut train, mut test) = (Vec::new(), Vec::new());
-    for members in members.values_mut() {
+    for mut members in members(classes) {
         members.shuffle(rng);
         let (first, second) = members.split_at((fraction * members.len() as f64).round() as usize);
         train.extend_from_slice(first);
@@ -77,14 +73,29 @@ pub fn minibatches(n: usize, size: usize, rng: &mut (impl Rng + ?Sized)) -> Mini
     assert!(size > 0, "a minibatch has at least one sample");
     let mut order: Vec<usize> = (0..n).collect();
     order.shuffle(rng);
-    Minibatches { order: order.into_iter(), size }
+    Minibatches::new(order, size)
 }
 
-/// The minibatches of one epoch: see [`minibatches`].
+/// The samples of every class that has some, in the order of the classes.
+pub(super) fn members(classes: &[usize]) -> Vec<Vec<usize>> {
+    let mut members = BTreeMap::<usize, Vec<usize>>::new();
+    for (i, &class) in classes.iter().enumerate() {
+        members.entry(class).or_default().push(i);
+    }
+    members.into_values().collect()
+}
+
+/// The minibatches of one epoch: see [`minibatches`] and [`Sampler`](super::Sampler).
 #[derive(Clone, Debug)]
 pub struct Minibatches {
     order: std::vec::IntoIter<usize>,
     size: usize,
+}
+
+impl Minibatches {
+    pub(super) fn new(order: Vec<usize>, size: usize) -> Self {
+        Minibatches { order: order.into_iter(), size }
+    }
 }
 
 impl Iterator for Minibatches {
