@@ -1,7 +1,7 @@
 //! Values of PyTorch and Optax in double precision; `oracle/README.md` says how they were made.
 
-use autograd::Unary;
-use nn::loss::{bce_with_logits, mse, softmax_cross_entropy};
+use autograd::{Unary, vstack};
+use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, bce_with_logits, softmax_cross_entropy};
 use nn::{Adam, Axis, Layer, Linear, Matrix, Momentum, Optimizer, Param, Reduction, RmsProp, Sgd, Tape, Var, grad};
 use serde_json::Value;
 
@@ -140,34 +140,63 @@ fn functions() {
 
 // ---------------------------------------------------------------- losses
 
-/// The loss of that name, if there is one.
-fn loss<'t>(name: &str, y: Var<'t, f64>, target: &Value, reduction: Reduction) -> Option<Var<'t, f64>> {
-    let t = || y.tape().constant(samples(target));
-    let classes = || numbers(target).into_iter().map(|class| class as usize).collect::<Vec<_>>();
-    Some(match name {
-        "mse" => mse(y, t(), reduction),
-        "bce_with_logits" => bce_with_logits(y, t(), reduction),
-        "softmax_cross_entropy" => softmax_cross_entropy(y, &classes(), reduction),
-        "softmax_cross_entropy_soft_targets" => softmax_cross_entropy(y, t(), reduction),
-        _ => return None,
-    })
+/// The losses of that name, and the weights of the samples where it has some.
+fn loss(name: &str, weights: &Value) -> (Loss, bool) {
+    let class_weights = Some(weights).filter(|w| !w.is_null()).map(numbers);
+    let entropy = |label_smoothing, class_weights| CrossEntropy { class_weights, label_smoothing };
+    let plain = |loss: Loss| (loss, false);
+    match name {
+        "mse" => plain(Loss::Mse),
+        "mse_samples" => (Loss::Mse, true),
+        "l1" => plain(Loss::L1),
+        "huber_delta0.7" => plain(Loss::Huber { delta: 0.7 }),
+        "smooth_l1_beta0.5" => plain(Loss::SmoothL1 { beta: 0.5 }),
+        "bce_with_logits" => plain(BinaryCrossEntropy::default().into()),
+        "bce_pos_weight" | "bce_pos_weight_share" => {
+            plain(BinaryCrossEntropy { pos_weight: class_weights, label_smoothing: 0.0 }.into())
+        }
+        "softmax_cross_entropy" | "softmax_cross_entropy_soft_targets" => plain(entropy(0.0, None).into()),
+        "softmax_cross_entropy_smoothed0.1" => plain(entropy(0.1, None).into()),
+        "softmax_cross_entropy_weighted" | "cross_entropy_soft_weights" => plain(entropy(0.0, class_weights).into()),
+        "cross_entropy_soft_smoothing" => plain(entropy(0.2, None).into()),
+        "cross_entropy_weights_smoothing" => plain(entropy(0.2, class_weights).into()),
+        "cross_entropy_weights_smoothing_samples" => (entropy(0.2, class_weights).into(), true),
+        "kl_div_log_softmax" => plain(Loss::KlDivergence),
+        "poisson_nll_log_input" => plain(Loss::PoissonNll),
+        "gaussian_nll" | "gaussian_nll_unit_var" => plain(Loss::GaussianNll),
+        "hinge_multi_margin" => plain(Loss::MultiMargin { margin: 1.0 }),
+        "multi_margin_half" => plain(Loss::MultiMargin { margin: 0.5 }),
+        _ => panic!("no loss {name}"),
+    }
+}
+
+fn check_losses(cases: &Value, weights: &Value, samples_weights: &Value) {
+    for case in cases.as_array().unwrap() {
+        let (name, reduction) = (case["loss"].as_str().unwrap(), case["reduction"].as_str().unwrap());
+        let weights = if case["class_weight"].is_null() { weights } else { &case["class_weight"] };
+        let (loss, of_samples) = loss(name, weights);
+        let tape = Tape::new();
+        let y = tape.variable(samples(&case["prediction"]));
+        // A variance of 1 has the logarithm 0.
+        let input = if name.ends_with("unit_var") { vstack(&[y, y.scale(0.0)]) } else { y };
+        let losses = match &case["target"][0] {
+            Value::Array(_) => loss.each(input, tape.constant(samples(&case["target"]))),
+            _ => loss.each(input, &numbers(&case["target"]).into_iter().map(|c| c as usize).collect::<Vec<_>>()),
+        };
+        let weighted = || losses.weighted(tape.constant(Matrix::row(&numbers(samples_weights))));
+        let losses = if of_samples { weighted() } else { losses };
+        let e = losses.reduce(serde_json::from_value(case["reduction"].clone()).unwrap());
+        let what = format!("{name}, {reduction}");
+        close_all(&what, &[e.item()], &[number(&case["value"])]);
+        close_all(&what, e.backward().wrt(y).as_slice(), samples(&case["gradient"]).as_slice());
+    }
 }
 
 #[test]
 fn losses() {
-    let mut compared = 0;
-    for case in parse(include_str!("oracle/losses.json")).as_array().unwrap() {
-        let (name, reduction) = (case["loss"].as_str().unwrap(), case["reduction"].as_str().unwrap());
-        let tape = Tape::new();
-        let y = tape.variable(samples(&case["prediction"]));
-        let reduce = if reduction == "sum" { Reduction::Sum } else { Reduction::Mean };
-        let Some(e) = loss(name, y, &case["target"], reduce) else { continue };
-        let what = format!("{name}, {reduction}");
-        close_all(&what, &[e.item()], &[number(&case["value"])]);
-        close_all(&what, e.backward().wrt(y).as_slice(), samples(&case["gradient"]).as_slice());
-        compared += 1;
-    }
-    assert_eq!(compared, 4 * 2);
+    check_losses(&parse(include_str!("oracle/losses.json")), &Value::Null, &Value::Null);
+    let options = parse(include_str!("oracle/losses_options.json"));
+    check_losses(&options["cases"], &options["weights"], &options["samples"]);
 }
 
 /// Value and gradient of a loss of the logits in one column.

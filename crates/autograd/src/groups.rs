@@ -121,8 +121,9 @@ pub(crate) fn cross_entropy<T: Real>(
     for (j, y) in y.iter_mut().enumerate() {
         let (x, t, p) = (x.col(j), t.col(j), p.col(j));
         let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
-        let lse = if x.is_empty() { T::default() } else { x[best] - T::from_f64(p[best].to_f64().ln()) };
+        // The largest logit is subtracted first: what is left is as exact as the difference of logits, were they large.
+        let ln = |p: T| T::from_f64(p.to_f64().ln());
         let terms = x.iter().zip(t).filter(|(_, t)| **t != T::default());
-        put(y, accum, terms.map(|(&x, &t)| t * (lse - x)).sum());
+        put(y, accum, terms.map(|(&xi, &t)| t * ((x[best] - xi) - ln(p[best]))).sum());
     }
 }

@@ -1,0 +1,94 @@
+//! From the losses of a batch to one number.
+
+use autograd::{Real, Var};
+use serde::{Deserialize, Serialize};
+
+/// How the losses of a batch become one number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// The lecture's E = Σ Eₙ.
+    Sum,
+    /// The mean: over all entries of a matrix of losses, over the samples of a row of them.
+    #[default]
+    Mean,
+}
+
+impl Reduction {
+    /// The sum or the mean of all entries.
+    #[track_caller]
+    pub fn of<'t, T: Real>(self, losses: Var<'t, T>) -> Var<'t, T> {
+        Losses::from(losses).reduce(self)
+    }
+}
+
+/// The losses of a batch with their weights: wₙ Eₙ, whose sum is Σ wₙ Eₙ and whose mean is Σ wₙ Eₙ / Σ wₙ.
+///
+/// ```
+/// use autograd::{Matrix, Tape};
+/// use nn::loss::Losses;
+/// let tape = Tape::<f64>::new();
+/// let errors = tape.variable(Matrix::row(&[1.0, 2.0, 6.0])).square(); // any formula
+/// let weights = tape.constant(Matrix::row(&[1.0, 3.0, 0.0]));
+/// assert_eq!(Losses::from(errors).weighted(weights).sum().item(), 13.0);
+/// assert_eq!(Losses::from(errors).weighted(weights).mean().item(), 13.0 / 4.0);
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Losses<'t, T: Real> {
+    /// wₙ Eₙ.
+    pub(super) values: Var<'t, T>,
+    /// wₙ, where they are not all 1.
+    pub(super) weights: Option<Var<'t, T>>,
+}
+
+impl<'t, T: Real> Losses<'t, T> {
+    /// The same with other weights on top: of samples, 1 × n, of outputs, m × 1, or of entries, m × n.
+    ///
+    /// # Panics
+    /// If they cannot be repeated to the shape of the losses.
+    #[track_caller]
+    pub fn weighted(self, weights: Var<'t, T>) -> Self {
+        let ((m, n), (p, q)) = (self.values.shape(), weights.shape());
+        let fits = (p == m || p == 1) && (q == n || q == 1);
+        assert!(fits, "weighted: {p} × {q} weights do not fit to {m} × {n} losses");
+        let weights = weights.repeat(m, n);
+        Losses { values: self.values * weights, weights: Some(self.weights.map_or(weights, |w| w * weights)) }
+    }
+
+    /// wₙ Eₙ, of each entry or sample.
+    pub fn values(self) -> Var<'t, T> {
+        self.values
+    }
+
+    /// Σ wₙ Eₙ.
+    #[track_caller]
+    pub fn sum(self) -> Var<'t, T> {
+        self.values.sum()
+    }
+
+    /// Σ wₙ Eₙ / Σ wₙ; NaN if all weights are 0.
+    #[track_caller]
+    pub fn mean(self) -> Var<'t, T> {
+        match self.weights {
+            Some(weights) => self.values.sum() / weights.sum(),
+            None => self.values.mean(),
+        }
+    }
+
+    /// The sum or the mean.
+    #[track_caller]
+    pub fn reduce(self, reduction: Reduction) -> Var<'t, T> {
+        match reduction {
+            Reduction::Sum => self.sum(),
+            Reduction::Mean => self.mean(),
+        }
+    }
+}
+
+/// Losses of a formula of yours, all with weight 1.
+impl<'t, T: Real> From<Var<'t, T>> for Losses<'t, T> {
+    fn from(values: Var<'t, T>) -> Self {
+        Losses { values, weights: None }
+    }
+}
