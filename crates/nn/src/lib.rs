@@ -35,6 +35,8 @@ pub mod metrics;
 mod module;
 mod optim;
 mod persist;
+#[cfg(feature = "plot")]
+pub mod plot;
 
 pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,

@@ -142,7 +142,7 @@ fn message(error: &serde_json::Error) -> String {
 }
 
 /// Replaces the file as a whole.
-fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     if path.file_name().is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     }
