@@ -198,7 +198,7 @@ struct Rule {
 
 const RULES: [Rule; 6] = [
     Rule { name: "sgd", learning_rate: 0.3, with: |lr| Box::new(Sgd { lr }) },
-    Rule { name: "momentum", learning_rate: 0.05, with: |lr| Box::new(Momentum { lr, momentum: 0.9 }) },
+    Rule { name: "momentum", learning_rate: 0.05, with: |lr| Box::new(Momentum::new(lr, 0.9)) },
     Rule { name: "rmsprop", learning_rate: 0.005, with: |lr| Box::new(RmsProp::torch(lr)) },
     Rule { name: "adam", learning_rate: 0.005, with: |lr| Box::new(Adam::new(lr)) },
     Rule { name: "rmsprop-lecture", learning_rate: 0.01, with: |lr| Box::new(RmsProp::lecture(lr)) },

@@ -144,6 +144,8 @@ fn the_state_of_another_model() {
     let (mut w, tape) = (Param::new(Matrix::full(1, 1, 1.0)), Tape::new());
     let mut state = Sgd { lr: 0.1 }.init(&w);
     let grads = tape.param(&w).square().backward();
+    panics(&["state", "optimizer sgd, not of adam"], || adam.step(&mut w, &grads, &mut state));
+    let mut state = Adam::amsgrad(0.1).init(&w);
     panics(&["state", "should be 2 moments"], || adam.step(&mut w, &grads, &mut state));
 
     #[derive(Module)]

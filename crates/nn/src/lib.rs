@@ -47,5 +47,8 @@ pub use init::Init;
 pub use layer::{Activation, Linear, Mlp, Residual};
 pub use loss::Reduction;
 pub use module::{Layer, Module, Path};
-pub use optim::{Adam, Momentum, Optimizer, RmsProp, Sgd, State};
+pub use optim::{
+    Adadelta, Adagrad, Adam, Adamax, Group, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rules, Sgd, State,
+    Step, With, gradient_norm,
+};
 pub use persist::{LoadError, SaveError, load, save};

@@ -1,14 +1,20 @@
-//! Adam.
+//! Adam, AMSGrad, AdamW.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, each2};
+use super::{Optimizer, Step, With, bias_correction, called};
 use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
 /// (Kingma & Ba 2015, algorithm 1).
 ///
-/// With bias correction v̂ = v / (1 − β₁ᵏ) and M̂S = MS / (1 − β₂ᵏ) at step k; without, as they are.
+/// With bias correction v̂ = v / (1 − β₁ᵏ) and M̂S = MS / (1 − β₂ᵏ) at step k; without, as they are. AMSGrad takes the
+/// largest MS so far in the place of MS (Reddi, Kale, Kumar 2018, algorithm 2, with PyTorch's bias correction).
+///
+/// | | β₁ | β₂ | ε inside the root | ε' outside | bias correction |
+/// |---|---|---|---|---|---|
+/// | [`Adam::new`], as the paper and PyTorch | 0.9 | 0.999 | 0 | 10⁻⁸ | yes |
+/// | [`Adam::lecture`] | 0.9 | 0.9 | 10⁻⁸ | 0 | no |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
     /// α, in practice 0.0001 – 0.05, slowly decreased.
@@ -23,44 +29,63 @@ pub struct Adam {
     pub eps_outside: f64,
     /// Whether the averages are corrected for starting at 0.
     pub bias_correction: bool,
+    /// Whether the largest MS so far is taken.
+    pub amsgrad: bool,
 }
 
 impl Adam {
-    /// The paper's defaults: β₁ = 0.9, β₂ = 0.999, ε = 10⁻⁸ added to the root, bias corrected.
+    /// The paper's defaults: β₁ = 0.9, β₂ = 0.999, ε' = 10⁻⁸ added to the root, bias corrected.
     pub fn new(lr: f64) -> Self {
-        Adam { lr, beta1: 0.9, beta2: 0.999, eps_inside: 0.0, eps_outside: 1e-8, bias_correction: true }
+        Adam { lr, beta1: 0.9, beta2: 0.999, eps_inside: 0.0, eps_outside: 1e-8, bias_correction: true, amsgrad: false }
     }
 
     /// The lecture's formula: both decays 0.9, ε = 10⁻⁸ inside the root, no bias correction.
     pub fn lecture(lr: f64) -> Self {
-        Adam { lr, beta1: 0.9, beta2: 0.9, eps_inside: 1e-8, eps_outside: 0.0, bias_correction: false }
+        Adam { beta2: 0.9, eps_inside: 1e-8, eps_outside: 0.0, bias_correction: false, ..Adam::new(lr) }
+    }
+
+    /// AMSGrad: steps that do not become longer when gradients become smaller.
+    pub fn amsgrad(lr: f64) -> Self {
+        Adam { amsgrad: true, ..Adam::new(lr) }
+    }
+
+    /// AdamW: Adam with decoupled decay, w ← (1 − α λ) w before each update (Loshchilov & Hutter 2019, algorithm 2).
+    /// PyTorch's default of λ is 0.01.
+    pub fn adamw(lr: f64, decay: f64) -> With<Adam> {
+        Adam::new(lr).with().decoupled_decay(decay)
     }
 }
 
 impl<T: Real> Optimizer<T> for Adam {
-    fn lr(&self) -> f64 {
-        self.lr
-    }
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
+    called!("adam");
     fn moments(&self) -> usize {
-        2
+        if self.amsgrad { 3 } else { 2 }
     }
-    /// 1 − β₁ᵏ and 1 − β₂ᵏ.
-    fn shared(&self, k: u64) -> [f64; 2] {
-        let correction = |beta: f64| if self.bias_correction { -(k as f64 * beta.ln()).exp_m1() } else { 1.0 };
-        [self.beta1, self.beta2].map(correction)
-    }
-    fn update(&self, [c1, c2]: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]) {
+    fn update(&self, step: Step<'_, T>) {
+        let correction = |beta| if self.bias_correction { bias_correction(beta, step.k()) } else { 1.0 };
+        let [c1, c2] = [self.beta1, self.beta2].map(correction);
         // v̂ / (√(M̂S + ε) + ε') with the corrections taken out: (√c₂ / c₁) v / (√(MS + c₂ ε) + √c₂ ε').
-        let rate = T::from_f64(self.lr * c2.sqrt() / c1);
         let [inside, outside] = [c2 * self.eps_inside, c2.sqrt() * self.eps_outside].map(T::from_f64);
         let [b1, r1, b2, r2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2].map(T::from_f64);
-        each2(w, g, moments, move |w, g, [v, ms]| {
-            let v = b1 * v + r1 * g;
-            let ms = b2 * ms + r2 * g * g;
-            (w - rate * v / (Real::sqrt(ms + inside) + outside), [v, ms])
+        let rate = |lr: f64| T::from_f64(lr * c2.sqrt() / c1);
+        if self.amsgrad {
+            return step.each(|lr| {
+                let rate = rate(lr);
+                move |w, g, [v, ms, largest]| {
+                    let v = b1 * v + r1 * g;
+                    let ms = b2 * ms + r2 * g * g;
+                    let largest = largest.larger(ms);
+                    (w - rate * v / (Real::sqrt(largest + inside) + outside), [v, ms, largest])
+                }
+            });
+        }
+        step.each(|lr| {
+            let rate = rate(lr);
+            move |w, g, [v, ms]| {
+                let v = b1 * v + r1 * g;
+                let ms = b2 * ms + r2 * g * g;
+                (w - rate * v / (Real::sqrt(ms + inside) + outside), [v, ms])
+            }
         });
     }
 }

@@ -1,17 +1,32 @@
 //! Optimizers: a struct of hyperparameters and one formula; the state is a value of its own.
 
+mod adagrad;
 mod adam;
+mod adamax;
+mod nadam;
+mod norm;
+mod radam;
 mod rmsprop;
+mod rules;
 mod sgd;
+mod sign;
+mod state;
+mod step;
 
-use autograd::vectorised;
-use serde::{Deserialize, Serialize};
+use crate::{Module, ParamGradients, Real};
 
-use crate::{Module, Param, ParamGradients, Path, Real, Role};
-
+pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
+pub use adamax::Adamax;
+pub use nadam::NAdam;
+pub use norm::gradient_norm;
+pub use radam::RAdam;
 pub use rmsprop::RmsProp;
+pub use rules::{Group, Rules, With};
 pub use sgd::{Momentum, Sgd};
+pub use sign::{Lion, Rprop};
+pub use state::State;
+pub use step::Step;
 
 /// A rule that moves parameters along their gradients.
 ///
@@ -27,36 +42,75 @@ pub use sgd::{Momentum, Sgd};
 /// }
 /// assert!((w.value()[(0, 0)] - 3.0f64).abs() < 1e-2);
 /// ```
+///
+/// Decay, clipping and groups of parameters are around an optimizer, not in it: see [`With`].
+///
+/// # An optimizer of your own
+/// A struct and its formula. The formula runs on every entry of every trained parameter, in vector code:
+///
+/// ```
+/// use nn::{Matrix, Optimizer, Param, Real, Step, Tape};
+///
+/// /// w ← w − α g / (1 + |g|).
+/// struct Soft {
+///     lr: f64,
+/// }
+///
+/// impl<T: Real> Optimizer<T> for Soft {
+///     fn name(&self) -> &'static str {
+///         "soft"
+///     }
+///     fn lr(&self) -> f64 {
+///         self.lr
+///     }
+///     fn set_lr(&mut self, lr: f64) {
+///         self.lr = lr;
+///     }
+///     fn moments(&self) -> usize {
+///         0
+///     }
+///     fn update(&self, step: Step<'_, T>) {
+///         let one = T::from_f64(1.0);
+///         step.each(|lr| {
+///             let lr = T::from_f64(lr);
+///             move |w, g, []| (w - lr * g / (one + Real::abs(g)), [])
+///         });
+///     }
+/// }
+///
+/// let mut w = Param::new(Matrix::from([[1.0]]));
+/// let (soft, tape) = (Soft { lr: 0.5 }, Tape::new());
+/// let grads = (tape.param(&w) * 3.0).backward();
+/// let mut state = soft.init(&w);
+/// soft.step(&mut w, &grads, &mut state);
+/// assert_eq!(w.value()[(0, 0)], 1.0 - 0.5 * 3.0 / 4.0);
+/// ```
 pub trait Optimizer<T: Real> {
+    /// What it is called. A [`State`] of another optimizer is refused by it.
+    fn name(&self) -> &'static str;
+
     /// The learning rate α.
     fn lr(&self) -> f64;
 
     /// Sets the learning rate α, as a schedule does.
     fn set_lr(&mut self, lr: f64);
 
-    /// How many running averages each entry of a parameter has.
+    /// How many numbers it remembers for each entry of a parameter, such as running averages.
     fn moments(&self) -> usize;
 
-    /// What all parameters share at step `k` = 1, 2, …, such as bias corrections.
-    fn shared(&self, k: u64) -> [f64; 2] {
-        let _ = k;
-        [1.0; 2]
+    /// With what a moment starts.
+    fn start(&self, moment: usize) -> f64 {
+        let _ = moment;
+        0.0
     }
 
-    /// The update of one parameter: entries `w`, gradient `g`, its moments, and what is shared at this step.
-    fn update(&self, shared: [f64; 2], w: &mut [T], g: &[T], moments: &mut [Vec<T>]);
+    /// The formula: whatever all parameters share at this step, then [`Step::each`].
+    fn update(&self, step: Step<'_, T>);
 
-    /// The state before the first step: all moments 0.
+    /// The state before the first step.
     fn init(&self, model: &dyn Module<T>) -> State<T> {
-        let mut params = Vec::new();
-        model.params(&Path::Root, &mut |path, param| {
-            if param.role() == Role::Buffer {
-                return;
-            }
-            let zeros = vec![T::default(); param.value().as_slice().len()];
-            params.push(ParamState { name: path.to_string(), moments: vec![zeros; self.moments()] });
-        });
-        State { steps: 0, params }
+        let starts = (0..self.moments()).map(|m| T::from_f64(self.start(m))).collect::<Vec<_>>();
+        State::new(self.name(), model, &starts)
     }
 
     /// One step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
@@ -67,105 +121,52 @@ pub trait Optimizer<T: Real> {
     /// whose gradients these are: it would silently never be trained. Nothing has changed then.
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
-        let (mut states, mut problem) = (state.params.iter(), None);
-        model.params(&Path::Root, &mut |path, param| {
-            if problem.is_none() && param.role() != Role::Buffer {
-                problem = misfit(path, param, grads, states.next(), self.moments());
-            }
-        });
-        if let Some(problem) = problem {
+        if let Some(problem) = state.misfit(self.name(), self.moments(), model, grads) {
             panic!("step: {problem}");
         }
-        assert!(states.next().is_none(), "step: the state is of a model with more parameters");
-
-        state.steps += 1;
-        let shared = self.shared(state.steps);
-        let mut states = state.params.iter_mut();
-        model.params_mut(&Path::Root, &mut |_, param| match param.role() {
-            Role::Buffer => {
-                if let Some(value) = grads.updated(param) {
-                    param.value_mut().as_mut_slice().copy_from_slice(value.as_slice());
-                }
-            }
-            Role::Frozen => drop(states.next()),
-            Role::Trained => {
-                if let (Some(g), Some(state)) = (grads.gradient(param), states.next()) {
-                    self.update(shared, param.value_mut().as_mut_slice(), g.as_slice(), &mut state.moments);
-                }
-            }
-        });
+        self.update(Step::new(self.lr(), model, grads, state));
     }
 }
 
-/// Why a parameter cannot be updated, if so.
-fn misfit<T: Real>(
-    path: &Path<'_>,
-    param: &Param<T>,
-    grads: &dyn ParamGradients<T>,
-    state: Option<&ParamState<T>>,
-    moments: usize,
-) -> Option<String> {
-    let Some(state) = state else { return Some(format!("the state has no place for parameter `{path}`")) };
-    if !path.is(&state.name) {
-        return Some(format!(
-            "the state is of another model: it has `{}` in the place of parameter `{path}`",
-            state.name
-        ));
+/// An optimizer that was chosen when the program ran.
+impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
+    fn name(&self) -> &'static str {
+        (**self).name()
     }
-    let len = param.value().as_slice().len();
-    if state.moments.len() != moments || state.moments.iter().any(|m| m.len() != len) {
-        let of = state.moments.iter().map(|m| m.len().to_string()).collect::<Vec<_>>().join(" and ");
-        return Some(format!("the state of `{path}` should be {moments} moments of {len} numbers, and has [{of}]"));
+    fn lr(&self) -> f64 {
+        (**self).lr()
     }
-    let missing = param.is_trained() && grads.gradient(param).is_none();
-    missing.then(|| format!("parameter `{path}` has no gradient: it was not recorded before the loss"))
+    fn set_lr(&mut self, lr: f64) {
+        (**self).set_lr(lr);
+    }
+    fn moments(&self) -> usize {
+        (**self).moments()
+    }
+    fn start(&self, moment: usize) -> f64 {
+        (**self).start(moment)
+    }
+    fn update(&self, step: Step<'_, T>) {
+        (**self).update(step);
+    }
 }
 
-/// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "T: Real")]
-pub struct State<T> {
-    /// How many steps were made.
-    pub steps: u64,
-    params: Vec<ParamState<T>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "T: Real")]
-struct ParamState<T> {
-    name: String,
-    moments: Vec<Vec<T>>,
-}
-
-/// `each(w, g, moments, rule)` applies `rule(w, g, moments) = (w, moments)` to every entry, in vector code. A moment
-/// that has decayed to a subnormal number becomes 0: it changes no weight, and would slow every later step.
-///
-/// A function for each number of moments, for the compiler to see that their slices are of one length.
-macro_rules! each {
-    ($each:ident: $N:literal moments $($m:ident)*) => {
-        #[inline(always)]
-        fn $each<T: Real>(
-            w: &mut [T],
-            g: &[T],
-            moments: &mut [Vec<T>],
-            rule: impl Fn(T, T, [T; $N]) -> (T, [T; $N]) + Copy,
-        ) {
-            let n = w.len();
-            let g = &g[..n];
-            let [$($m),*] = moments else { panic!("an optimizer of {} moments has {}", $N, moments.len()) };
-            $(let $m = &mut $m[..n];)*
-            vectorised(#[inline(always)] || {
-                // Local, lest every store be a possible change of what the rule reads.
-                let (w, rule) = (&mut *w, rule);
-                $(let $m = &mut *$m;)*
-                for i in 0..n {
-                    (w[i], [$($m[i]),*]) = rule(w[i], g[i], [$($m[i]),*]);
-                    $($m[i] = $m[i].flush();)*
-                }
-            });
+/// The methods of [`Optimizer`] that read the same in every optimizer with a field `lr`.
+macro_rules! called {
+    ($name:literal) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
+        fn lr(&self) -> f64 {
+            self.lr
+        }
+        fn set_lr(&mut self, lr: f64) {
+            self.lr = lr;
         }
     };
 }
-each!(each0: 0 moments);
-each!(each1: 1 moments m);
-each!(each2: 2 moments m v);
+use called;
+
+/// 1 − βᵏ without cancellation: what the average of k steps that started at 0 lacks.
+fn bias_correction(beta: f64, k: u64) -> f64 {
+    -(k as f64 * beta.ln()).exp_m1()
+}

@@ -1,0 +1,221 @@
+//! What holds around any optimizer: decay, clipping, groups of parameters.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Adadelta, Adagrad, Adam, Adamax, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Step};
+use crate::Real;
+
+/// An optimizer under [`Rules`]: decay of weights, clipped gradients, groups of parameters.
+///
+/// ```
+/// use nn::{Adam, Group, Matrix, Optimizer, Param, Tape};
+/// let adam = Adam::new(1e-3)
+///     .with()
+///     .decoupled_decay(1e-2)
+///     .clip_norm(1.0)
+///     .group("*.bias|*norm*", Group { lr_factor: 2.0, decay_factor: 0.0 });
+///
+/// let mut w = Param::new(Matrix::from([[1.0]]));
+/// let mut state = adam.init(&w);
+/// let tape = Tape::new();
+/// let grads = (tape.param(&w) * 5.0).backward();
+/// adam.step(&mut w, &grads, &mut state);
+/// assert_eq!(state.norm, Some(5.0));
+/// ```
+///
+/// At each step, in this order:
+///
+/// 1. ‖g‖ over all parameters is measured, if [`clip_norm`](With::clip_norm) or
+///    [`skip_not_finite`](With::skip_not_finite) asks for it, and left in [`State::norm`](super::State::norm);
+/// 2. g ← g · min(1, c / ‖g‖);
+/// 3. every entry of g is clipped to ±c' ([`clip_value`](With::clip_value));
+/// 4. g ← g + λ w ([`l2`](With::l2)) and w ← (1 − α λ') w ([`decoupled_decay`](With::decoupled_decay));
+/// 5. the optimizer's formula.
+///
+/// Steps 2 to 5 are one pass over the weights. It is a serde value if the optimizer is; groups are named by patterns for
+/// that reason. Where rules are around rules, decays add, factors multiply, and the tightest clip holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct With<O> {
+    /// The optimizer.
+    pub optimizer: O,
+    /// What holds around it.
+    pub rules: Rules,
+}
+
+/// What holds around an optimizer. By default nothing: no decay, no clipping, one group.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    /// λ of g ← g + λ w.
+    pub l2: f64,
+    /// λ' of w ← (1 − α λ') w.
+    pub decoupled_decay: f64,
+    /// The largest |g| of an entry.
+    pub clip_value: Option<f64>,
+    /// The largest ‖g‖ of all entries.
+    pub clip_norm: Option<f64>,
+    /// Whether a step is left out if a gradient is not finite.
+    pub skip_not_finite: bool,
+    /// Patterns of names with what holds for them. The first that fits is taken.
+    pub groups: Vec<(String, Group)>,
+}
+
+/// What is different for a group of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// By what the learning rate is multiplied.
+    pub lr_factor: f64,
+    /// By what both decays are multiplied; 0 for none.
+    pub decay_factor: f64,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Group { lr_factor: 1.0, decay_factor: 1.0 }
+    }
+}
+
+impl<O> With<O> {
+    /// The optimizer under no rules yet. The optimizers here have a method `with` that does this.
+    pub fn new(optimizer: O) -> Self {
+        With { optimizer, rules: Rules::default() }
+    }
+
+    /// Adds λ w to every gradient, as the penalty λ‖w‖²/2 in the loss does (Krogh & Hertz 1992). With adaptive
+    /// optimizers such as Adam, which divide it by the size of the gradients, prefer
+    /// [`decoupled_decay`](Self::decoupled_decay).
+    pub fn l2(mut self, lambda: f64) -> Self {
+        self.rules.l2 = lambda;
+        self
+    }
+
+    /// Shrinks every weight by the factor 1 − α λ before its update (Loshchilov & Hutter 2019, algorithm 2, as PyTorch's
+    /// AdamW).
+    pub fn decoupled_decay(mut self, lambda: f64) -> Self {
+        self.rules.decoupled_decay = lambda;
+        self
+    }
+
+    /// Clips every entry of every gradient to [−max, max]. NaN stays NaN.
+    pub fn clip_value(mut self, max: f64) -> Self {
+        self.rules.clip_value = Some(max);
+        self
+    }
+
+    /// Scales all gradients by min(1, max / ‖g‖), where ‖g‖ is their norm together (Pascanu, Mikolov, Bengio 2013,
+    /// algorithm 1). A step whose ‖g‖ is NaN or infinite is left out, as with
+    /// [`skip_not_finite`](Self::skip_not_finite).
+    pub fn clip_norm(mut self, max: f64) -> Self {
+        self.rules.clip_norm = Some(max);
+        self
+    }
+
+    /// Leaves out a step if a gradient is NaN or infinite: nothing changes but
+    /// [`State::skipped`](super::State::skipped), which a training loop can watch.
+    ///
+    /// ```
+    /// use nn::{Matrix, Optimizer, Param, Sgd, Tape};
+    /// let mut w = Param::new(Matrix::from([[0.0]]));
+    /// let sgd = Sgd { lr: 0.1 }.with().skip_not_finite();
+    /// let mut state = sgd.init(&w);
+    /// let tape = Tape::new();
+    /// let grads = tape.param(&w).ln().backward(); // 1 / 0
+    /// sgd.step(&mut w, &grads, &mut state);
+    /// assert_eq!((w.value()[(0, 0)], state.steps, state.skipped), (0.0, 0, 1));
+    /// ```
+    pub fn skip_not_finite(mut self) -> Self {
+        self.rules.skip_not_finite = true;
+        self
+    }
+
+    /// Parameters whose name fits the pattern have a learning rate and a decay of their own. In a pattern, `*` is any text
+    /// and `|` separates alternatives: `*.bias|*norm*`. Where several groups fit, the one that was named first holds.
+    pub fn group(mut self, pattern: impl Into<String>, group: Group) -> Self {
+        self.rules.groups.push((pattern.into(), group));
+        self
+    }
+
+    /// Biases and the parameters of normalisations do not decay: those whose name ends in `bias` or has `norm` in it.
+    pub fn no_decay_of_biases_and_norms(self) -> Self {
+        self.group("*bias|*norm*", Group { decay_factor: 0.0, ..Group::default() })
+    }
+}
+
+impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
+    fn name(&self) -> &'static str {
+        self.optimizer.name()
+    }
+    fn lr(&self) -> f64 {
+        self.optimizer.lr()
+    }
+    fn set_lr(&mut self, lr: f64) {
+        self.optimizer.set_lr(lr);
+    }
+    fn moments(&self) -> usize {
+        self.optimizer.moments()
+    }
+    fn start(&self, moment: usize) -> f64 {
+        self.optimizer.start(moment)
+    }
+    fn update(&self, step: Step<'_, T>) {
+        if let Some(step) = step.under(&self.rules) {
+            self.optimizer.update(step);
+        }
+    }
+}
+
+impl Rules {
+    /// What holds for the parameter of this name.
+    pub fn group_of(&self, name: &str) -> Group {
+        let group = self.groups.iter().find(|(pattern, _)| pattern.split('|').any(|glob| fits(glob, name)));
+        group.map(|(_, group)| *group).unwrap_or_default()
+    }
+}
+
+/// Whether a name is the text of a pattern, in which `*` is any text.
+fn fits(glob: &str, name: &str) -> bool {
+    let Some((first, rest)) = glob.split_once('*') else { return glob == name };
+    let Some(mut name) = name.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // Each piece where it occurs first leaves most for the next.
+    for piece in middle.split('*') {
+        let Some(at) = name.find(piece) else { return false };
+        name = &name[at + piece.len()..];
+    }
+    name.ends_with(last)
+}
+
+macro_rules! with {
+    ($($Optimizer:ident)*) => {$(
+        impl $Optimizer {
+            /// The optimizer under [`Rules`]: decay, clipping, groups of parameters.
+            pub fn with(self) -> With<Self> {
+                With::new(self)
+            }
+        }
+    )*};
+}
+with!(Sgd Momentum RmsProp Adagrad Adadelta Adam Adamax NAdam RAdam Rprop Lion);
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn patterns() {
+        let check = |glob, yes: &[&str], no: &[&str]| {
+            yes.iter().for_each(|name| assert!(fits(glob, name), "{glob} {name}"));
+            no.iter().for_each(|name| assert!(!fits(glob, name), "{glob} {name}"));
+        };
+        check("", &[""], &["a"]);
+        check("*", &["", "a.b"], &[]);
+        check("layers.0.bias", &["layers.0.bias"], &["layers.0.bias2", "layers.0"]);
+        check("*bias", &["bias", "layers.0.bias"], &["bias.0"]);
+        check("layers.*", &["layers.", "layers.0.bias"], &["layers", "xlayers.0"]);
+        check("*norm*", &["norm", "norm1.weight", "a.layer_norm.b"], &["nor.m"]);
+        check("a*b*c", &["abc", "axbxbxc", "abcbc"], &["ab", "ac", "abcx", "acb"]);
+        check("a*a", &["aa", "aba"], &["a"]);
+        check("*aab", &["aaab"], &["aaba"]);
+    }
+}
