@@ -1,50 +1,16 @@
 //! Values of PyTorch and Optax in double precision; `oracle/README.md` says how they were made.
 
+#[path = "oracle/values.rs"]
+mod values;
+
 use autograd::{Unary, vstack};
 use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, bce_with_logits, softmax_cross_entropy};
 use nn::{
-    Adadelta, Adagrad, Adam, Adamax, Axis, Layer, Linear, Lion, Matrix, Momentum, NAdam, Optimizer, Param, RAdam,
+    Activation, Adadelta, Adagrad, Adam, Adamax, Layer, Lion, Matrix, Momentum, NAdam, Optimizer, Param, RAdam,
     Reduction, RmsProp, Rprop, Sgd, Tape, Var, grad,
 };
 use serde_json::Value;
-
-const TOLERANCE: f64 = 1e-12;
-
-fn parse(json: &str) -> Value {
-    serde_json::from_str(json).unwrap()
-}
-
-/// A number; NaN and infinity are strings.
-fn number(value: &Value) -> f64 {
-    value.as_str().map_or_else(|| value.as_f64(), |s| s.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(number).collect()
-}
-
-/// A row of the file is a sample: a column here.
-fn samples(value: &Value) -> Matrix<f64> {
-    let rows: Vec<_> = value.as_array().unwrap().iter().map(numbers).collect();
-    Matrix::from_vec(rows[0].len(), rows.len(), rows.concat())
-}
-
-fn is_close(found: f64, expected: f64, allowed: f64) -> bool {
-    found == expected || found.is_nan() && expected.is_nan() || (found - expected).abs() <= allowed
-}
-
-#[track_caller]
-fn close(what: &str, found: f64, expected: f64, allowed: f64) {
-    assert!(is_close(found, expected, allowed), "{what}: {found:e}, not {expected:e} ± {allowed:.1e}");
-}
-
-/// All entries, to the tolerance relative to the largest of them: a gradient such as y − t is a difference.
-#[track_caller]
-fn close_all(what: &str, found: &[f64], expected: &[f64]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.0f64, |max, x| max.max(x.abs()));
-    found.iter().zip(expected).for_each(|(&a, &b)| close(what, a, b, TOLERANCE * largest));
-}
+use values::{TOLERANCE, close, close_all, is_close, number, numbers, parse, samples};
 
 // ---------------------------------------------------------------- elementwise functions
 
@@ -138,6 +104,15 @@ fn functions() {
     for name in torch["functions"].as_object().unwrap().keys() {
         assert!(found.contains(name), "{name} was not compared: {found:?}");
     }
+    for activation in Activation::ALL {
+        let name = activation.to_string().replace("(1)", "").replace(['(', ')'], "");
+        if torch["functions"].get(&name).is_some() {
+            check_function(&mut wrong, &name, rows(&name), |x| activation.forward(x));
+            found.push(format!("activation {name}"));
+        }
+    }
+    // All but the identity and two that are of layers.json.
+    assert_eq!(found.iter().filter(|name| name.starts_with("activation")).count(), Activation::ALL.len() - 3);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -328,42 +303,4 @@ fn optimizers() {
         compared += 1;
     }
     assert_eq!(compared, 20 * 2);
-}
-
-// ---------------------------------------------------------------- layers
-
-/// The layer, or else the function of that name: value and all gradients.
-fn check_layer(case: &Value, layer: Option<&Linear<f64>>) {
-    let name = case["layer"].as_str().unwrap();
-    let tape = Tape::new();
-    let x = tape.variable(samples(&case["x"]));
-    let y = match (layer, name) {
-        (Some(layer), _) => layer.forward(x),
-        (None, "softmax") => x.softmax(Axis::Rows),
-        (None, _) => x.log_softmax(Axis::Rows),
-    };
-    let grads = y.backward_with(&samples(&case["upstream"]));
-    close_all(name, y.value().as_slice(), samples(&case["y"]).as_slice());
-    close_all(name, grads.wrt(x).as_slice(), samples(&case["grad_x"]).as_slice());
-    let Some(Linear { weight, bias }) = layer else { return };
-    let expected = &case["grad_params"];
-    close_all(name, grads.wrt(weight).as_slice(), samples(&expected["weight"]).transpose().as_slice());
-    if let Some(bias) = bias {
-        close_all(name, grads.wrt(bias).as_slice(), &numbers(&expected["bias"]));
-    }
-}
-
-#[test]
-fn layers() {
-    let file = parse(include_str!("oracle/layers.json"));
-    let case = |name: &str| file.as_array().unwrap().iter().find(|case| case["layer"] == name).unwrap();
-    for (name, bias) in [("linear", true), ("linear_no_bias", false)] {
-        let params = &case(name)["params"];
-        let weight = Param::new(samples(&params["weight"]).transpose());
-        let bias = bias.then(|| Param::new(Matrix::column(&numbers(&params["bias"]))));
-        check_layer(case(name), Some(&Linear { weight, bias }));
-    }
-    for name in ["softmax", "log_softmax"] {
-        check_layer(case(name), None);
-    }
 }

@@ -105,8 +105,8 @@ fn features_that_do_not_fit() {
     let net = mlp(&[3, 5, 2]);
     panics(&["Linear", "3 features", "4 × 2"], || net.forward(x));
     let skip = Residual(linear(4, 3));
-    panics(&["add", "4 × 2", "3 × 2"], || skip.forward(x));
-    panics(&["Mlp::new", "[3]"], || mlp(&[3]));
+    panics(&["Residual", "4 × 2", "3 × 2"], || skip.forward(x));
+    panics(&["Mlp", "[3]"], || mlp(&[3]));
 }
 
 #[test]

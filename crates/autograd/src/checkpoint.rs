@@ -42,14 +42,18 @@ pub fn checkpoint<'t, T: Real>(
     for &x in x {
         first.same_tape("checkpoint", x);
     }
+    // What was asked of a buffer goes on from what was asked before.
     let seed = first.tape().draw();
+    let updates = first.tape().with_mut(|inner| std::mem::take(&mut inner.pass.updates));
     let (value, updates) = first.tape().with(|inner| {
-        let tape = Tape::for_pass(Pass::new(seed));
+        let mut pass = Pass::new(seed);
+        pass.updates = updates;
+        let tape = Tape::for_pass(pass);
         let views: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();
         let value = f(&leaves(&tape, &views, &vec![false; x.len()])).value();
         (value, tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)))
     });
-    first.tape().with_mut(|inner| inner.pass.updates.extend(updates));
+    first.tape().with_mut(|inner| inner.pass.updates = updates);
     first.tape().record_value(value, Arc::new(Checkpoint { f, seed }), x)
 }
 

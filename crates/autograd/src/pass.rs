@@ -79,6 +79,20 @@ impl<'t, T: Real> Tape<'t, T> {
         });
     }
 
+    /// Records what `f` does as in a [training pass](Tape::training) that draws from `seed`, on any tape; what it asks of
+    /// buffers is forgotten. For a check of a layer as it is trained, or for the spread of predictions under dropout (Gal,
+    /// Ghahramani, "Dropout as a Bayesian approximation", 2016).
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::<f64>::new();
+    /// assert_eq!(tape.as_in_training(1, || tape.draw()), Tape::<f64>::training(1).draw());
+    /// assert!(!tape.is_training());
+    /// ```
+    pub fn as_in_training<R>(&self, seed: u64, f: impl FnOnce() -> R) -> R {
+        self.during(Pass::new(Some(seed)), f)
+    }
+
     /// Records what `f` does as in another pass: its draws, and updates of its own, which are forgotten.
     pub(crate) fn during<R>(&self, pass: Pass<T>, f: impl FnOnce() -> R) -> R {
         let outer = self.with_mut(|inner| std::mem::replace(&mut inner.pass, pass));

@@ -87,10 +87,41 @@ impl<'t, T: Real> Tape<'t, T> {
             Err(place) => place,
         };
         let var = self.leaf(param.value().into(), param.is_trained());
+        self.insert(place, param, var);
+        var
+    }
+
+    /// Lets a parameter be this variable: a model that reads the parameter on this tape reads `x`. So a model becomes a
+    /// function of its parameters, for a check of their gradients, weights that another network makes, or a step within a
+    /// derivative.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let w = Param::new(Matrix::from([[3.0]]));
+    /// let tape = Tape::new();
+    /// let v = tape.variable(5.0);
+    /// tape.bind(&w, v * 2.0);
+    /// let y = tape.param(&w).square(); // (2 v)²
+    /// assert_eq!((y.item(), y.backward().wrt(v)[(0, 0)]), (100.0, 40.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If x is of another tape or shape, or the parameter was recorded or bound before.
+    #[track_caller]
+    pub fn bind(&'t self, param: &Param<T>, x: Var<'t, T>) {
+        let ((m, n), (p, q)) = (param.value().shape(), x.shape());
+        assert!(std::ptr::eq(x.tape(), self), "bind: the variable is of another tape");
+        assert!((m, n) == (p, q), "bind: a parameter {m} × {n} cannot be {p} × {q}");
+        match self.with(|inner| inner.records.param(param.id())) {
+            Ok(_) => panic!("bind: the parameter has been recorded before"),
+            Err(place) => self.insert(place, param, x),
+        }
+    }
+
+    fn insert(&self, place: usize, param: &Param<T>, var: Var<'t, T>) {
         let (rows, cols) = param.value().shape();
         let slot = Slot { id: param.id(), node: var.id, rows, cols };
         self.inner.borrow_mut().records.params.insert(place, slot);
-        var
     }
 
     /// How many values the tape holds, leaves included.

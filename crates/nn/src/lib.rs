@@ -44,7 +44,10 @@ pub use autograd::{
 };
 pub use gradients::{GradientSum, ParamGradients};
 pub use init::Init;
-pub use layer::{Activation, Linear, Mlp, Residual};
+pub use layer::{
+    Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, MlpBuilder, Norm, NormLayer, PRelu,
+    Residual, RmsNorm, Sequential, Shortcut,
+};
 pub use loss::Reduction;
 pub use module::{Layer, Module, Path};
 pub use optim::{

@@ -23,7 +23,7 @@ pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
                 workloads::Activation::Tanh => Activation::Tanh,
             };
             let layers = sizes[1..].iter().map(|_| linear()).collect();
-            training(Mlp { layers, activation }, data, &workload)
+            training(Mlp::from_layers(layers, activation), data, &workload)
         }
         Network::Residual { depth, .. } => {
             let blocks = (0..depth).map(|_| Residual(TanhLinear(linear()))).collect();

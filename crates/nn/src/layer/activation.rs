@@ -3,73 +3,172 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{Layer, Module, Real, Var};
+use crate::{Axis, Init, Layer, Module, Real, Var};
 
-/// z = h(a), entry by entry.
-///
-/// ```
-/// use nn::Activation;
-/// assert_eq!("relu".parse(), Ok(Activation::Relu));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Module)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
+/// The enum, its names and its formulas from the table.
+macro_rules! activations {
+    ($($(#[$meta:meta])+ $Variant:ident $(($c:ident: $Number:ty = $default:literal))? $name:literal, |$a:ident| $h:expr;)+) => {
+        /// z = h(a), entry by entry, except for the softmax family.
+        ///
+        /// It is stored by its name.
+        ///
+        /// ```
+        /// use nn::Activation;
+        /// assert_eq!("relu".parse(), Ok(Activation::Relu));
+        /// assert_eq!("elu(0.5)".parse(), Ok(Activation::Elu(0.5)));
+        /// assert_eq!(Activation::LeakyRelu(0.01).to_string(), "leaky_relu(0.01)");
+        /// ```
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Module)]
+        pub enum Activation {
+            $($(#[$meta])+ $Variant $((#[module(skip)] $Number))?,)+
+        }
+
+        impl Activation {
+            /// Every activation, with the usual number where it has one.
+            pub const ALL: &[Activation] = &[$(Activation::$Variant $(($default))?),+];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $(Activation::$Variant { .. } => $name,)+
+                }
+            }
+
+            /// The number it has beside its name.
+            fn number(self) -> Option<f64> {
+                match self {
+                    $($(Activation::$Variant($c) => Some($c),)?)+
+                    _ => None,
+                }
+            }
+
+            /// The same with another number.
+            fn with_number(self, number: f64) -> Option<Self> {
+                match self {
+                    $($(Activation::$Variant($c) => {
+                        let _ = $c;
+                        Some(Activation::$Variant(number))
+                    })?)+
+                    _ => None,
+                }
+            }
+        }
+
+        impl<T: Real> Layer<T> for Activation {
+            #[track_caller]
+            fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+                match self {
+                    $(Activation::$Variant $(($c))? => (|$a: Var<'t, T>| $h)(x),)+
+                }
+            }
+        }
+    };
+}
+
+activations! {
+    //                                 name            h(a)
     /// h(a) = a.
-    Identity,
-    /// h(a) = max(a, 0).
+    Identity                           "identity",     |a| a;
+    /// h(a) = max(a, 0); the slope at 0 is 0.
     #[default]
-    Relu,
-    /// h(a) = tanh a.
-    Tanh,
-    /// h(a) = 1 / (1 + e⁻ᵃ).
-    Sigmoid,
+    Relu                               "relu",         |a| a.relu();
+    /// h(a) = a where a > 0, else c a.
+    LeakyRelu(c: f64 = 0.01)           "leaky_relu",   |a| a.leaky_relu(*c);
+    /// h(a) = a where a > 0, else α (eᵃ − 1) (Clevert, Unterthiner, Hochreiter, 2016).
+    Elu(alpha: f64 = 1.0)              "elu",          |a| a.elu(*alpha);
+    /// h(a) = λ a where a > 0, else λ α (eᵃ − 1), with the constants that keep mean 0 and variance 1 under LeCun's initial
+    /// weights (Klambauer, Unterthiner, Mayr, Hochreiter, 2017).
+    Selu                               "selu",         |a| a.selu();
+    /// h(a) = a where a > 0, else α (e^(a/α) − 1) (Barron, 2017).
+    Celu(alpha: f64 = 1.0)             "celu",         |a| a.celu(*alpha);
     /// h(a) = ln(1 + eᵃ).
-    Softplus,
+    Softplus                           "softplus",     |a| a.softplus();
+    /// h(a) = σ(a) = 1 / (1 + e⁻ᵃ).
+    Sigmoid                            "sigmoid",      |a| a.sigmoid();
+    /// h(a) = ln σ(a).
+    LogSigmoid                         "log_sigmoid",  |a| a.log_sigmoid();
+    /// h(a) = a σ(a), also called swish (Ramachandran, Zoph, Le, 2017).
+    Silu                               "silu",         |a| a.silu();
+    /// h(a) = a Φ(a), Φ the normal distribution function (Hendrycks, Gimpel, 2016).
+    Gelu                               "gelu",         |a| a.gelu();
+    /// h(a) = ½ a (1 + tanh(√(2/π) (a + 0.044715 a³))), close to a Φ(a).
+    GeluTanh                           "gelu_tanh",    |a| a.gelu_tanh();
+    /// h(a) = a tanh(ln(1 + eᵃ)) (Misra, 2019).
+    Mish                               "mish",         |a| a.mish();
+    /// h(a) = a / (1 + |a|).
+    Softsign                           "softsign",     |a| a.softsign();
+    /// h(a) = tanh a.
+    Tanh                               "tanh",         |a| a.tanh();
+    /// h(a) = a held between −1 and 1; the slope at ±1 is 0.
+    HardTanh                           "hard_tanh",    |a| a.hard_tanh();
+    /// h(a) = a/6 + ½ held between 0 and 1; the slope at ±3 is 0.
+    HardSigmoid                        "hard_sigmoid", |a| a.hard_sigmoid();
+    /// h(a) = a times the hard sigmoid of a (Howard et al., 2019).
+    HardSwish                          "hard_swish",   |a| a.hard_swish();
+    /// h(a) = a − tanh a.
+    Tanhshrink                         "tanhshrink",   |a| a.tanhshrink();
+    /// h(a)ᵢ = e^aᵢ / Σₖ e^aₖ over the features of each sample.
+    Softmax                            "softmax",      |a| a.softmax(Axis::Rows);
+    /// h(a)ᵢ = aᵢ − ln Σₖ e^aₖ over the features of each sample.
+    LogSoftmax                         "log_softmax",  |a| a.log_softmax(Axis::Rows);
 }
 
 impl Activation {
-    /// Every activation.
-    pub const ALL: [Activation; 5] =
-        [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Sigmoid, Activation::Softplus];
+    /// Whether h(−a) = −h(a): then the sign of a unit can be [flipped](crate::Mlp::flip_sign).
+    pub fn is_odd(self) -> bool {
+        use Activation::*;
+        matches!(self, Identity | Tanh | Softsign | HardTanh | Tanhshrink)
+    }
 
-    fn name(self) -> &'static str {
+    /// The initial weights that suit it: He's for functions that let half of their inputs pass, which halves the
+    /// variance, else Xavier's.
+    pub fn init(self) -> Init {
+        use Activation::*;
         match self {
-            Activation::Identity => "identity",
-            Activation::Relu => "relu",
-            Activation::Tanh => "tanh",
-            Activation::Sigmoid => "sigmoid",
-            Activation::Softplus => "softplus",
+            Relu | LeakyRelu(_) | Elu(_) | Celu(_) | Softplus | Silu | Gelu | GeluTanh | Mish | HardSwish => Init::He,
+            _ => Init::Xavier,
         }
     }
 }
 
-impl<T: Real> Layer<T> for Activation {
-    fn forward<'t>(&'t self, a: Var<'t, T>) -> Var<'t, T> {
-        match self {
-            Activation::Identity => a,
-            Activation::Relu => a.relu(),
-            Activation::Tanh => a.tanh(),
-            Activation::Sigmoid => a.sigmoid(),
-            Activation::Softplus => a.softplus(),
-        }
-    }
-}
-
+/// The name, with the number in parentheses if it has one: `relu`, `leaky_relu(0.01)`. [`parse`](str::parse) reads it.
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        match self.number() {
+            Some(c) => f.pad(&format!("{}({c})", self.name())),
+            None => f.pad(self.name()),
+        }
     }
 }
 
+/// From a name, with or without a number: `leaky_relu` is `leaky_relu(0.01)`.
 impl FromStr for Activation {
     type Err = String;
-    fn from_str(name: &str) -> Result<Self, String> {
-        let names = Activation::ALL.map(Activation::name).join(", ");
-        Activation::ALL
-            .into_iter()
-            .find(|a| a.name() == name)
-            .ok_or_else(|| format!("unknown activation `{name}`: choose one of {names}"))
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, number) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+            Some((name, number)) => (name, Some(number)),
+            None => (text, None),
+        };
+        let Some(&activation) = Activation::ALL.iter().find(|a| a.name() == name) else {
+            let names = Activation::ALL.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
+            return Err(format!("unknown activation `{name}`: choose one of {names}"));
+        };
+        let Some(number) = number else { return Ok(activation) };
+        let c = number.parse().ok().filter(|c: &f64| c.is_finite());
+        let c = c.ok_or_else(|| format!("activation `{text}`: `{number}` is not a finite number"))?;
+        activation.with_number(c).ok_or_else(|| format!("activation `{text}`: `{name}` takes no number"))
+    }
+}
+
+impl Serialize for Activation {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Activation {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(de::Error::custom)
     }
 }

@@ -3,6 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::expect_features;
 use crate::{Init, Layer, Matrix, Module, Param, Real, Var, affine};
 
 /// a = W x + b for every sample: inputs × batch → outputs × batch.
@@ -44,8 +45,8 @@ impl<T: Real> Linear<T> {
 impl<T: Real> Layer<T> for Linear<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
-        let (tape, (features, n)) = (x.tape(), x.shape());
-        assert!(features == self.inputs(), "Linear: {} features expected, got {features} × {n}", self.inputs());
+        expect_features("Linear", self.inputs(), x);
+        let tape = x.tape();
         affine(&[(tape.param(&self.weight), x)], self.bias.as_ref().map(|b| tape.param(b)))
     }
 }

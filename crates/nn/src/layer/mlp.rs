@@ -1,9 +1,12 @@
 //! The multilayer perceptron: the lecture's shallow and deep feed-forward networks.
 
+use std::marker::PhantomData;
+
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::{Activation, Init, Layer, Linear, Module, Real, Var};
+use super::{Activation, BatchNorm, Dropout, LayerNorm, Linear, RmsNorm};
+use crate::{Init, Layer, Module, Param, Path, Real, Var};
 
 /// y = W⁽ᴸ⁾ h(… h(W⁽¹⁾ x + b⁽¹⁾) …) + b⁽ᴸ⁾: an activation after every layer but the last, whose outputs
 /// are left as they are (logits, or the values of a regression).
@@ -17,29 +20,74 @@ use crate::{Activation, Init, Layer, Linear, Module, Real, Var};
 /// let y = net.forward(tape.constant(Matrix::zeros(4, 5)));
 /// assert_eq!(y.shape(), (3, 5));
 /// ```
+///
+/// With all that a [builder](Mlp::builder) can add, a hidden layer is
+///
+/// ```text
+/// z ← dropout(h(norm(W z + b)))           or, with skips, where W is square,   z ← z + dropout(h(norm(W z + b)))
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+#[serde(bound = "T: Real")]
 pub struct Mlp<T> {
     /// The layers, first to last.
     pub layers: Vec<Linear<T>>,
     /// h.
     pub activation: Activation,
+    /// A normalisation for each hidden layer, or none.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub norms: Vec<NormLayer<T>>,
+    /// What is left out of the hidden units in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<Dropout>,
+    /// Whether the inputs of a hidden layer are added to its outputs where they are as many.
+    #[module(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skips: bool,
 }
 
 impl<T: Real> Mlp<T> {
-    /// A network with these layer sizes, inputs first: weights by He's rule for relu and softplus, else by
-    /// Xavier's, and biases 0.
+    /// A network with these layer sizes, inputs first: weights [as they suit the activation](Activation::init), biases 0.
     ///
     /// # Panics
     /// If there are fewer than two sizes.
     #[track_caller]
     pub fn new(sizes: &[usize], activation: Activation, rng: &mut impl Rng) -> Self {
-        assert!(sizes.len() >= 2, "Mlp::new: sizes {sizes:?} name no layer: give inputs and outputs at least");
-        let init = match activation {
-            Activation::Relu | Activation::Softplus => Init::He,
-            _ => Init::Xavier,
-        };
-        let layers = sizes.windows(2).map(|s| Linear::new(s[0], s[1], init, rng)).collect();
-        Mlp { layers, activation }
+        Mlp::builder(sizes).activation(activation).build(rng)
+    }
+
+    /// A network with these layer sizes, inputs first, and whatever else is asked for.
+    ///
+    /// ```
+    /// use nn::{Activation, Mlp, Module, Norm};
+    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// let net: Mlp<f32> = Mlp::builder(&[64, 128, 128, 10])
+    ///     .activation(Activation::Gelu)
+    ///     .norm(Norm::Batch)
+    ///     .dropout(0.2)
+    ///     .skips(true)
+    ///     .build(rng);
+    /// assert_eq!(net.count_params(), (64 + 1) * 128 + (128 + 1) * 128 + (128 + 1) * 10 + 2 * 2 * 128);
+    /// ```
+    pub fn builder(sizes: &[usize]) -> MlpBuilder<T> {
+        MlpBuilder {
+            sizes: sizes.to_vec(),
+            activation: Activation::default(),
+            norm: None,
+            dropout: None,
+            skips: false,
+            init: None,
+            scalar: PhantomData,
+        }
+    }
+
+    /// A network of these layers.
+    pub fn from_layers(layers: Vec<Linear<T>>, activation: Activation) -> Self {
+        Mlp { layers, activation, norms: Vec::new(), dropout: None, skips: false }
+    }
+
+    /// Whether the inputs of hidden layer k are added to its outputs.
+    pub(super) fn has_skip(&self, k: usize) -> bool {
+        self.skips && k + 1 < self.layers.len() && self.layers[k].inputs() == self.layers[k].outputs()
     }
 }
 
@@ -48,9 +96,110 @@ impl<T: Real> Layer<T> for Mlp<T> {
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         let Some((last, hidden)) = self.layers.split_last() else { return x };
         let mut z = x;
-        for layer in hidden {
-            z = self.activation.forward(layer.forward(z));
+        for (k, layer) in hidden.iter().enumerate() {
+            let mut y = layer.forward(z);
+            if let Some(norm) = self.norms.get(k) {
+                y = norm.forward(y);
+            }
+            y = self.activation.forward(y);
+            if let Some(dropout) = &self.dropout {
+                y = dropout.forward(y);
+            }
+            z = if self.has_skip(k) { z + y } else { y };
         }
         last.forward(z)
     }
+}
+
+/// What [`Mlp::builder`] has been told.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MlpBuilder<T> {
+    sizes: Vec<usize>,
+    activation: Activation,
+    norm: Option<Norm>,
+    dropout: Option<Dropout>,
+    skips: bool,
+    init: Option<Init>,
+    scalar: PhantomData<T>,
+}
+
+impl<T: Real> MlpBuilder<T> {
+    /// What comes after every layer but the last; relu if it is not said.
+    pub fn activation(self, activation: Activation) -> Self {
+        MlpBuilder { activation, ..self }
+    }
+
+    /// Normalises before every activation.
+    pub fn norm(self, norm: Norm) -> Self {
+        MlpBuilder { norm: Some(norm), ..self }
+    }
+
+    /// Leaves each hidden unit out with this probability in training.
+    ///
+    /// # Panics
+    /// Unless 0 ≤ p < 1.
+    #[track_caller]
+    pub fn dropout(self, p: f64) -> Self {
+        MlpBuilder { dropout: Some(Dropout::new(p)), ..self }
+    }
+
+    /// Whether the inputs of each hidden layer are added to its outputs, where they are as many.
+    pub fn skips(self, skips: bool) -> Self {
+        MlpBuilder { skips, ..self }
+    }
+
+    /// How the weights are drawn, if not [as they suit the activation](Activation::init).
+    pub fn init(self, init: Init) -> Self {
+        MlpBuilder { init: Some(init), ..self }
+    }
+
+    /// The network.
+    ///
+    /// # Panics
+    /// If there are fewer than two sizes.
+    #[track_caller]
+    pub fn build(self, rng: &mut impl Rng) -> Mlp<T> {
+        let MlpBuilder { sizes, activation, norm, dropout, skips, init, .. } = self;
+        assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?} name no layer: give inputs and outputs at least");
+        let init = init.unwrap_or(activation.init());
+        let layers = sizes.windows(2).map(|s| Linear::new(s[0], s[1], init, rng)).collect();
+        let hidden = &sizes[1..sizes.len() - 1];
+        let norms = norm.iter().flat_map(|norm| hidden.iter().map(|&units| norm.layer(units))).collect();
+        Mlp { layers, activation, norms, dropout, skips }
+    }
+}
+
+/// A choice of normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// [`BatchNorm`].
+    Batch,
+    /// [`LayerNorm`].
+    Layer,
+    /// [`RmsNorm`].
+    Rms,
+}
+
+impl Norm {
+    /// The normalisation of that many features.
+    pub fn layer<T: Real>(self, features: usize) -> NormLayer<T> {
+        match self {
+            Norm::Batch => BatchNorm::new(features).into(),
+            Norm::Layer => LayerNorm::new(features).into(),
+            Norm::Rms => RmsNorm::new(features).into(),
+        }
+    }
+}
+
+choice! {
+    /// One of the normalisations.
+    NormLayer:
+    /// By the batch.
+    Batch(BatchNorm<T>);
+    /// By the sample.
+    Layer(LayerNorm<T>);
+    /// By the sample, without its mean.
+    Rms(RmsNorm<T>);
 }

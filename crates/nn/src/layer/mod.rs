@@ -1,11 +1,34 @@
 //! Layers: structs of parameters with a `forward`.
 
+#[macro_use]
+mod choice;
 mod activation;
+mod dense_block;
+mod dropout;
 mod linear;
 mod mlp;
+mod norm;
+mod prelu;
 mod residual;
+mod sequential;
+mod symmetry;
 
 pub use activation::Activation;
+pub use dense_block::DenseBlock;
+pub use dropout::Dropout;
 pub use linear::Linear;
-pub use mlp::Mlp;
-pub use residual::Residual;
+pub use mlp::{Mlp, MlpBuilder, Norm, NormLayer};
+pub use norm::{BatchNorm, LayerNorm, RmsNorm};
+pub use prelu::PRelu;
+pub use residual::{Residual, Shortcut};
+pub use sequential::{AnyLayer, Sequential};
+
+use crate::{Real, Var};
+
+/// # Panics
+/// With the name of the layer and both shapes if the samples do not have as many features as it needs.
+#[track_caller]
+fn expect_features<T: Real>(layer: &str, features: usize, x: Var<'_, T>) {
+    let (m, n) = x.shape();
+    assert!(m == features, "{layer}: {features} features expected, got {m} × {n}");
+}

@@ -1,0 +1,63 @@
+//! Units left out at random.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::{Layer, Matrix, Module, Real, Var};
+
+/// In training yᵢ = xᵢ / (1 − p) with probability 1 − p, else 0, so that y is x in the mean; in evaluation y = x
+/// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *JMLR* 15, 2014; "inverted": the division happens here).
+///
+/// Which entries stay is drawn by ChaCha8 from the next [seed of the tape](crate::Tape::draw), column by column.
+///
+/// ```
+/// use nn::{Dropout, Layer, Matrix, Tape};
+/// let (dropout, x) = (Dropout::new(0.5), Matrix::full(2, 3, 1.0));
+/// let (tape, training) = (Tape::new(), Tape::training(7));
+/// assert_eq!(dropout.forward(tape.constant(&x)).value(), x);
+/// let y = dropout.forward(training.constant(&x)).value();
+/// assert!(y.as_slice().iter().all(|&y| y == 0.0 || y == 2.0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct Dropout {
+    #[module(skip)]
+    #[serde(deserialize_with = "probability")]
+    p: f64,
+}
+
+impl Dropout {
+    /// Leaves each entry out with probability `p`.
+    ///
+    /// # Panics
+    /// Unless 0 ≤ p < 1.
+    #[track_caller]
+    pub fn new(p: f64) -> Self {
+        Dropout { p: checked(p).unwrap_or_else(|message| panic!("{message}")) }
+    }
+
+    /// The probability with which an entry is left out.
+    pub fn p(&self) -> f64 {
+        self.p
+    }
+}
+
+fn checked(p: f64) -> Result<f64, String> {
+    let fits = (0.0..1.0).contains(&p);
+    fits.then_some(p).ok_or_else(|| format!("Dropout: the probability must be at least 0 and below 1, and is {p}"))
+}
+
+fn probability<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    checked(f64::deserialize(d)?).map_err(de::Error::custom)
+}
+
+impl<T: Real> Layer<T> for Dropout {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let Some(seed) = x.tape().draw().filter(|_| self.p > 0.0) else { return x };
+        let (rng, (m, n)) = (&mut ChaCha8Rng::seed_from_u64(seed), x.shape());
+        let (out, scale) = ((self.p * 2f64.powi(32)) as u64, T::from_f64(1.0 / (1.0 - self.p)));
+        let mask = |_, _| if u64::from(rng.next_u32()) < out { T::default() } else { scale };
+        x * x.tape().constant(Matrix::from_fn(m, n, mask))
+    }
+}

@@ -1,0 +1,177 @@
+//! Normalisations: by the statistics of a sample, or of a batch.
+//!
+//! All end in y = c ⊙ s + b with a scale s that has the weight in it, so the matrix is multiplied once. A mean is
+//! taken twice, the second time of what the first left: its rounding, which matters where the mean is large beside the
+//! deviation, is gone then. The first needs no gradient, for what follows does not change with it.
+
+use serde::{Deserialize, Serialize};
+
+use super::expect_features;
+use crate::{Axis, Layer, Matrix, Module, Param, Real, Var};
+
+/// Each sample with mean 0 and variance 1 over its features, then scaled and moved:
+///
+/// y = w ⊙ (x − μ) / √(σ² + ε) + b, where μ and σ² are the mean and the mean squared deviation of the features of a
+/// sample (Ba, Kiros, Hinton, "Layer normalization", 2016).
+///
+/// ```
+/// use nn::{Layer, LayerNorm, Matrix, Tape};
+/// let (norm, tape) = (LayerNorm::new(2), Tape::new());
+/// let y = norm.forward(tape.constant(Matrix::from([[1.0, 5.0], [3.0, -5.0]]))).value();
+/// assert!(y.as_slice().iter().zip([-1.0, 1.0, 1.0, -1.0]).all(|(y, t): (&f64, _)| (y - t).abs() < 1e-5));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct LayerNorm<T> {
+    /// w, features × 1.
+    pub weight: Param<T>,
+    /// b, features × 1.
+    pub bias: Param<T>,
+    /// ε.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl<T: Real> LayerNorm<T> {
+    /// w = 1, b = 0, ε = 10⁻⁵.
+    pub fn new(features: usize) -> Self {
+        LayerNorm { weight: ones(features), bias: zeros(features), eps: 1e-5 }
+    }
+}
+
+impl<T: Real> Layer<T> for LayerNorm<T> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        expect_features("LayerNorm", self.weight.value().rows(), x);
+        let tape = x.tape();
+        let (_, c) = centred(x, Axis::Rows);
+        let scale = (c.square().mean_over(Axis::Rows) + self.eps).rsqrt();
+        c * tape.param(&self.weight).matmul(scale) + tape.param(&self.bias)
+    }
+}
+
+/// y = w ⊙ x / √(mean of x² + ε) over the features of each sample (Zhang, Sennrich, "Root mean square layer
+/// normalization", 2019).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct RmsNorm<T> {
+    /// w, features × 1.
+    pub weight: Param<T>,
+    /// ε.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl<T: Real> RmsNorm<T> {
+    /// w = 1, ε = 10⁻⁶.
+    pub fn new(features: usize) -> Self {
+        RmsNorm { weight: ones(features), eps: 1e-6 }
+    }
+}
+
+impl<T: Real> Layer<T> for RmsNorm<T> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        expect_features("RmsNorm", self.weight.value().rows(), x);
+        let scale = (x.square().mean_over(Axis::Rows) + self.eps).rsqrt();
+        x * x.tape().param(&self.weight).matmul(scale)
+    }
+}
+
+/// Each feature with mean 0 and variance 1 over the batch, then scaled and moved:
+///
+/// y = w ⊙ (x − μ) / √(σ² + ε) + b (Ioffe, Szegedy, "Batch normalization", 2015).
+///
+/// In training μ and σ² are the mean and the mean squared deviation over the batch, and a step moves the running
+/// statistics by a share m, the momentum: μ̄ ← (1 − m) μ̄ + m μ, and σ̄² likewise with n / (n − 1) σ², the estimate
+/// without bias. In evaluation μ̄ and σ̄² take their places. Momentum and estimate are PyTorch's.
+///
+/// A batch of one sample is b, whatever the sample, and tells nothing of a variance: σ̄² stays as it is.
+///
+/// ```
+/// use nn::{BatchNorm, Layer, Matrix, Tape};
+/// let (norm, x) = (BatchNorm::new(1), Matrix::row(&[1.0, 3.0]));
+/// let tape = Tape::training(0);
+/// let y = norm.forward(tape.variable(&x)).sum();
+/// let grads = y.backward();
+/// assert_eq!(grads.updated(&norm.running_mean).unwrap()[(0, 0)], 0.1 * 2.0);
+/// assert_eq!(grads.updated(&norm.running_var).unwrap()[(0, 0)], 0.9 + 0.1 * 2.0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct BatchNorm<T> {
+    /// w, features × 1.
+    pub weight: Param<T>,
+    /// b, features × 1.
+    pub bias: Param<T>,
+    /// μ̄, features × 1: a buffer.
+    pub running_mean: Param<T>,
+    /// σ̄², features × 1: a buffer.
+    pub running_var: Param<T>,
+    /// m.
+    #[module(skip)]
+    pub momentum: f64,
+    /// ε.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl<T: Real> BatchNorm<T> {
+    /// w = 1, b = 0, μ̄ = 0, σ̄² = 1, m = 0.1, ε = 10⁻⁵.
+    pub fn new(features: usize) -> Self {
+        BatchNorm {
+            weight: ones(features),
+            bias: zeros(features),
+            running_mean: Param::buffer(Matrix::zeros(features, 1)),
+            running_var: Param::buffer(Matrix::full(features, 1, T::from_f64(1.0))),
+            momentum: 0.1,
+            eps: 1e-5,
+        }
+    }
+
+    /// Asks for the step of the running statistics.
+    fn track(&self, mean: Var<'_, T>, variance: Var<'_, T>, batch: usize) {
+        let towards = |buffer: &Param<T>, share: f64, value: Matrix<T>| {
+            let (keep, add) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum * share));
+            mean.tape()
+                .update(buffer, |old| Matrix::from_fn(old.rows(), 1, |i, _| keep * old[(i, 0)] + add * value[(i, 0)]));
+        };
+        if batch > 0 {
+            towards(&self.running_mean, 1.0, mean.value());
+        }
+        if batch > 1 {
+            towards(&self.running_var, batch as f64 / (batch - 1) as f64, variance.value());
+        }
+    }
+}
+
+impl<T: Real> Layer<T> for BatchNorm<T> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        expect_features("BatchNorm", self.weight.value().rows(), x);
+        let tape = x.tape();
+        let (c, variance) = if tape.is_training() {
+            let (mean, c) = centred(x, Axis::Cols);
+            let variance = c.square().mean_over(Axis::Cols);
+            self.track(mean, variance, x.cols());
+            (c, variance)
+        } else {
+            (x - tape.param(&self.running_mean), tape.param(&self.running_var))
+        };
+        c * (tape.param(&self.weight) * (variance + self.eps).rsqrt()) + tape.param(&self.bias)
+    }
+}
+
+/// The mean along an axis, and x without it.
+#[track_caller]
+fn centred<'t, T: Real>(x: Var<'t, T>, axis: Axis) -> (Var<'t, T>, Var<'t, T>) {
+    let near = x.mean_over(axis).stop_gradient();
+    let c = x - near;
+    let rest = c.mean_over(axis);
+    (near + rest, c - rest)
+}
+
+fn ones<T: Real>(features: usize) -> Param<T> {
+    Param::new(Matrix::full(features, 1, T::from_f64(1.0)))
+}
+
+fn zeros<T: Real>(features: usize) -> Param<T> {
+    Param::new(Matrix::zeros(features, 1))
+}

@@ -1,0 +1,138 @@
+//! One layer after the other: as a list that is stored, or as a tuple of any layers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Activation, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, PRelu, Residual, RmsNorm, Shortcut};
+use crate::{Layer, Module, Param, Path, Real, Var};
+
+/// Layers one after the other, chosen when the program runs: a list that can be cloned, stored and loaded.
+///
+/// Parameters have the names that PyTorch's `Sequential` gives them. For layers of one's own there are tuples, whose
+/// layers and names are the same: `(Linear::new(…), Activation::Relu)`.
+///
+/// ```
+/// use nn::{Activation, BatchNorm, Dropout, Init, Layer, Linear, Matrix, Module, Residual, Sequential, Tape};
+/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// let net: Sequential<f32> = Sequential::new()
+///     .then(Linear::new(4, 8, Init::He, rng))
+///     .then(Activation::Relu)
+///     .then(Residual(Sequential::new().then(BatchNorm::new(8)).then(Linear::new(8, 8, Init::He, rng))))
+///     .then(Dropout::new(0.2))
+///     .then(Linear::new(8, 3, Init::Xavier, rng));
+/// let tape = Tape::new();
+/// assert_eq!(net.forward(tape.constant(Matrix::zeros(4, 5))).shape(), (3, 5));
+/// assert_eq!(net.named_params()[0].0, "0.weight");
+/// assert_eq!(net.named_params().last().unwrap().0, "4.bias");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent, bound = "T: Real")]
+pub struct Sequential<T> {
+    /// The layers, first to last.
+    pub layers: Vec<AnyLayer<T>>,
+}
+
+impl<T: Real> Sequential<T> {
+    /// No layer yet: y = x.
+    pub fn new() -> Self {
+        Sequential { layers: Vec::new() }
+    }
+
+    /// The same with one more layer at the end.
+    #[must_use]
+    pub fn then(mut self, layer: impl Into<AnyLayer<T>>) -> Self {
+        self.layers.push(layer.into());
+        self
+    }
+}
+
+impl<T: Real> Default for Sequential<T> {
+    fn default() -> Self {
+        Sequential::new()
+    }
+}
+
+impl<T, L: Into<AnyLayer<T>>> FromIterator<L> for Sequential<T> {
+    fn from_iter<I: IntoIterator<Item = L>>(layers: I) -> Self {
+        Sequential { layers: layers.into_iter().map(L::into).collect() }
+    }
+}
+
+/// The layers are numbered, without the name of the field.
+impl<T: Real> Module<T> for Sequential<T> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        self.layers.params(path, f);
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        self.layers.params_mut(path, f);
+    }
+}
+
+impl<T: Real> Layer<T> for Sequential<T> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        self.layers.forward(x)
+    }
+}
+
+choice! {
+    /// One of the library's layers, for [`Sequential`]. Every one becomes it by `into`.
+    #[non_exhaustive]
+    AnyLayer:
+    /// W x + b.
+    Linear(Linear<T>);
+    /// h(x).
+    Activation(Activation);
+    /// A rectifier with a learnt slope.
+    #[serde(rename = "prelu")]
+    PRelu(PRelu<T>);
+    /// Entries left out at random.
+    Dropout(Dropout);
+    /// Samples normalised.
+    LayerNorm(LayerNorm<T>);
+    /// Features normalised.
+    BatchNorm(BatchNorm<T>);
+    /// Samples scaled.
+    RmsNorm(RmsNorm<T>);
+    /// A list within the list.
+    Sequential(Sequential<T>);
+    /// x + f(x).
+    Residual(Residual<Sequential<T>>);
+    /// s(x) + f(x).
+    Shortcut(Shortcut<Sequential<T>, Sequential<T>>);
+    /// x with all outputs below it.
+    DenseBlock(DenseBlock<Sequential<T>>);
+    /// A multilayer perceptron.
+    Mlp(Mlp<T>);
+}
+
+/// A tuple of layers is a layer: one after the other, each of a type of its own.
+macro_rules! tuples {
+    ($(($($L:ident $k:tt),+))+) => {$(
+        impl<T: Real, $($L: Module<T>),+> Module<T> for ($($L,)+) {
+            fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+                $(self.$k.params(&path.item($k), f);)+
+            }
+            fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+                $(self.$k.params_mut(&path.item($k), f);)+
+            }
+        }
+
+        impl<T: Real, $($L: Layer<T>),+> Layer<T> for ($($L,)+) {
+            #[track_caller]
+            fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+                $(let x = self.$k.forward(x);)+
+                x
+            }
+        }
+    )+};
+}
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
