@@ -1,8 +1,16 @@
-//! How good are predicted classes?
+//! How good are predictions? Of classes, of probabilities, of numbers.
+//!
+//! Shapes are those of models: a column for each sample. Sums are made in `f64`, in the order of the samples.
 
-use std::fmt;
+mod auc;
+mod confusion;
+mod regression;
 
-use autograd::Matrix;
+use autograd::{Matrix, Real};
+
+pub use auc::{roc_auc, roc_auc_ovr};
+pub use confusion::{Average, Confusion};
+pub use regression::{mae, mse, r2, r2_each, rmse};
 
 /// The row of the largest entry of every column: the class with the largest score, for every sample.
 ///
@@ -43,132 +51,65 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
     correct as f64 / actual.len() as f64
 }
 
-/// How often class i (row) was predicted to be class j (column).
+/// The share of samples whose class is among the `k` with the largest scores; NaN if there are none.
+///
+/// Of equal scores the first class comes first, and NaN after every number: for k = 1 it is the accuracy of
+/// [`argmax_cols`].
 ///
 /// ```
-/// use nn::metrics::Confusion;
-/// let confusion = Confusion::new(&[0, 0, 1, 1, 1], &[0, 1, 1, 1, 1], 2).with_names(&["elm", "oak"]);
-/// assert_eq!(confusion.count(1, 0), 1);
-/// assert_eq!(confusion.recall(1), 0.75);
-/// let table = [
-///     r"actual \ predicted  elm  oak   recall",
-///     r"elm                   1    0  100.0 %",
-///     r"oak                   1    3   75.0 %",
-///     r"accuracy                       80.0 %",
-/// ];
-/// assert_eq!(confusion.to_string(), table.join("\n"));
+/// use autograd::Matrix;
+/// let scores = Matrix::from([[0.1, 0.5], [0.7, 0.3], [0.2, 0.2]]);
+/// assert_eq!(nn::metrics::top_k(&scores, &[2, 2], 2), 0.5);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Confusion {
-    counts: Matrix<usize>,
-    names: Vec<String>,
+///
+/// # Panics
+/// If there is not a column for every sample, or a class is not below the number of rows.
+#[track_caller]
+pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
+    check_classes("top_k", scores, actual);
+    let found = (0..actual.len()).filter(|&j| {
+        let (column, class) = (scores.col(j), actual[j]);
+        let own = column[class].to_f64();
+        let before = |(i, &score): (usize, &T)| {
+            let score = score.to_f64();
+            score > own
+                || !score.is_nan() && own.is_nan()
+                || i < class && (score == own || score.is_nan() && own.is_nan())
+        };
+        column.iter().enumerate().filter(|&entry| before(entry)).count() < k
+    });
+    found.count() as f64 / actual.len() as f64
 }
 
-impl Confusion {
-    /// Counts the pairs of a prediction and a sample, over classes `0..classes`.
-    ///
-    /// # Panics
-    /// If there are not as many predictions as samples, or one is not below `classes`.
-    #[track_caller]
-    pub fn new(predicted: &[usize], actual: &[usize], classes: usize) -> Self {
-        let (n, samples) = (predicted.len(), actual.len());
-        assert_eq!(n, samples, "Confusion: {n} predictions, {samples} samples");
-        let mut counts = Matrix::zeros(classes, classes);
-        for (&predicted, &actual) in predicted.iter().zip(actual) {
-            let largest = predicted.max(actual);
-            assert!(largest < classes, "Confusion: class {largest} is not one of {classes}");
-            counts[(actual, predicted)] += 1;
-        }
-        Confusion { counts, names: (0..classes).map(|k| k.to_string()).collect() }
-    }
-
-    /// The same counts, with names to print in place of the indices of the classes.
-    ///
-    /// # Panics
-    /// If there is not a name for every class.
-    #[track_caller]
-    pub fn with_names<S: AsRef<str>>(self, names: &[S]) -> Self {
-        let (n, classes) = (names.len(), self.classes());
-        assert_eq!(n, classes, "Confusion: {n} names for {classes} classes");
-        Confusion { names: names.iter().map(|name| name.as_ref().to_owned()).collect(), ..self }
-    }
-
-    /// The number of classes, K.
-    pub fn classes(&self) -> usize {
-        self.counts.rows()
-    }
-
-    /// The counts, K × K: rows are actual classes, columns predicted ones.
-    pub fn counts(&self) -> &Matrix<usize> {
-        &self.counts
-    }
-
-    /// The number of samples of class `actual` that were predicted to be of class `predicted`.
-    ///
-    /// # Panics
-    /// If one is not below the number of classes.
-    #[track_caller]
-    pub fn count(&self, actual: usize, predicted: usize) -> usize {
-        self.counts[(actual, predicted)]
-    }
-
-    /// The share of all samples that are predicted correctly; NaN if there are none.
-    pub fn accuracy(&self) -> f64 {
-        let correct: usize = (0..self.classes()).map(|k| self.counts[(k, k)]).sum();
-        correct as f64 / self.counts.as_slice().iter().sum::<usize>() as f64
-    }
-
-    /// The share of the samples of `class` that are predicted correctly; NaN if it has none.
-    ///
-    /// # Panics
-    /// If `class` is not below the number of classes.
-    #[track_caller]
-    pub fn recall(&self, class: usize) -> f64 {
-        let samples: usize = (0..self.classes()).map(|predicted| self.counts[(class, predicted)]).sum();
-        self.counts[(class, class)] as f64 / samples as f64
-    }
-
-    /// The share of the predictions of `class` that are correct; NaN if it is never predicted.
-    ///
-    /// # Panics
-    /// If `class` is not below the number of classes.
-    #[track_caller]
-    pub fn precision(&self, class: usize) -> f64 {
-        self.counts[(class, class)] as f64 / self.counts.col(class).iter().sum::<usize>() as f64
-    }
+/// The mean of −ln p over the samples, p the probability that was given to the right class; NaN if there are none.
+///
+/// As in scikit-learn, p is held between ε and 1 − ε, ε the distance from 1 to the next number of type `T`: a probability
+/// that underflowed to 0 does not make the mean infinite. From logits, [`crate::loss::softmax_cross_entropy`] is exact.
+///
+/// ```
+/// use autograd::Matrix;
+/// let probabilities = Matrix::from([[0.5, 0.25], [0.5, 0.75]]);
+/// let loss: f64 = nn::metrics::log_loss(&probabilities, &[0, 1]);
+/// assert!((loss - (2f64.ln() - 0.75f64.ln()) / 2.0).abs() < 1e-15);
+/// ```
+///
+/// # Panics
+/// If there is not a column for every sample, or a class is not below the number of rows.
+#[track_caller]
+pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
+    check_classes("log_loss", probabilities, actual);
+    let epsilon = if size_of::<T>() == 4 { f64::from(f32::EPSILON) } else { f64::EPSILON };
+    let lost = |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(epsilon, 1.0 - epsilon).ln();
+    actual.iter().enumerate().map(lost).sum::<f64>() / actual.len() as f64
 }
 
-/// The table of counts with the recall of every class, and the accuracy in the corner.
-impl fmt::Display for Confusion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let corner = r"actual \ predicted";
-        let length = |text: &String| text.chars().count();
-        let counts = self.counts.map(|count| count.to_string().len());
-        let first = self.names.iter().map(length).fold(corner.len(), usize::max);
-        let widths: Vec<usize> = (0..self.classes())
-            .map(|j| counts.col(j).iter().copied().fold(length(&self.names[j]), usize::max))
-            .collect();
-
-        write!(f, "{corner:first$}")?;
-        for (name, w) in self.names.iter().zip(&widths) {
-            write!(f, "  {name:>w$}")?;
-        }
-        writeln!(f, "   recall")?;
-        for (i, name) in self.names.iter().enumerate() {
-            write!(f, "{name:first$}")?;
-            for (j, w) in widths.iter().enumerate() {
-                write!(f, "  {:>w$}", self.counts[(i, j)])?;
-            }
-            writeln!(f, "  {}", percent(self.recall(i)))?;
-        }
-        let last = first + widths.iter().map(|w| 2 + w).sum::<usize>();
-        write!(f, "{:last$}  {}", "accuracy", percent(self.accuracy()))
+#[track_caller]
+fn check_classes<T: Copy>(name: &str, scores: &Matrix<T>, actual: &[usize]) {
+    let (rows, cols) = scores.shape();
+    assert!(cols == actual.len(), "{name}: {rows} × {cols} scores for {} samples: one column for each", actual.len());
+    for (j, &class) in actual.iter().enumerate() {
+        assert!(class < rows, "{name}: class {class} of sample {j} is not one of {rows}");
     }
-}
-
-/// Seven characters.
-fn percent(share: f64) -> String {
-    if share.is_nan() { format!("{:>7}", "–") } else { format!("{:5.1} %", 100.0 * share) }
 }
 
 #[cfg(test)]
@@ -176,42 +117,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Predictions and classes of some samples, below `K`.
-    fn pairs<const K: usize>() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
-        prop::collection::vec((0..K, 0..K), 1..50).prop_map(|pairs| pairs.into_iter().unzip())
-    }
-
     proptest! {
-        #[test]
-        fn the_table_agrees_with_counting((predicted, actual) in pairs::<4>()) {
-            let confusion = Confusion::new(&predicted, &actual, 4);
-            let pairs: Vec<_> = predicted.iter().copied().zip(actual.iter().copied()).collect();
-            let count = |f: &dyn Fn(usize, usize) -> bool| pairs.iter().filter(|&&(p, a)| f(p, a)).count();
-            prop_assert_eq!(confusion.accuracy(), accuracy(&predicted, &actual));
-            for i in 0..4 {
-                for j in 0..4 {
-                    prop_assert_eq!(confusion.count(i, j), count(&|p, a| (a, p) == (i, j)));
-                }
-                let (hits, samples) = (count(&|p, a| (a, p) == (i, i)), count(&|_, a| a == i));
-                let (recall, expected) = (confusion.recall(i), hits as f64 / samples as f64);
-                prop_assert!(recall == expected || recall.is_nan() && samples == 0);
-                let transposed = Confusion::new(&actual, &predicted, 4);
-                prop_assert_eq!(confusion.precision(i).to_bits() << 1, transposed.recall(i).to_bits() << 1);
-            }
-        }
-
-        #[test]
-        fn every_line_of_the_table_is_as_wide((predicted, actual) in pairs::<3>(), repeat in 1usize..1000) {
-            let (predicted, actual) = (predicted.repeat(repeat), actual.repeat(repeat));
-            let table = Confusion::new(&predicted, &actual, 3).with_names(&["ä", "a rather long name of a class", ""]);
-            let widths: Vec<_> = table.to_string().lines().map(|line| line.chars().count()).collect();
-            prop_assert!(widths.len() == 5 && widths.iter().all(|w| *w == widths[0]), "\n{table}");
-        }
-
         #[test]
         fn argmax_is_the_first_largest(column in prop::collection::vec((0u8..4).prop_map(f32::from), 1..8)) {
             let k = argmax_cols(&Matrix::column(&column))[0];
             prop_assert!(column[..k].iter().all(|&x| x < column[k]) && column.iter().all(|&x| x <= column[k]));
+        }
+
+        /// By sorting the classes, which is stable.
+        #[test]
+        fn top_k_is_a_prefix(
+            scores in prop::collection::vec(prop::sample::select(vec![0.0, 0.5, 1.0, f64::NAN]), 12),
+            actual in prop::collection::vec(0usize..4, 3), k in 0usize..6,
+        ) {
+            let scores = Matrix::from_vec(4, 3, scores);
+            let rank = |x: f64| if x.is_nan() { f64::NEG_INFINITY } else { x };
+            let found = (0..3).filter(|&j| {
+                let mut classes = [0, 1, 2, 3];
+                classes.sort_by(|&a, &b| rank(scores[(b, j)]).total_cmp(&rank(scores[(a, j)])));
+                classes.iter().take(k).any(|&class| class == actual[j])
+            });
+            prop_assert_eq!(top_k(&scores, &actual, k), found.count() as f64 / 3.0);
+            prop_assert_eq!(top_k(&scores, &actual, 1), accuracy(&argmax_cols(&scores), &actual));
         }
     }
 
@@ -224,16 +151,18 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_nothing_are_nan() {
-        assert!(accuracy(&[], &[]).is_nan());
-        let confusion = Confusion::new(&[0], &[0], 2);
-        assert!(confusion.recall(1).is_nan() && confusion.precision(1).is_nan());
-        assert!(confusion.to_string().contains("0  0        –"), "{confusion}");
+    fn what_is_certain_and_wrong_costs_a_finite_amount() {
+        let wrong = Matrix::from([[0.0f32], [1.0]]);
+        assert_eq!(log_loss(&wrong, &[0]), -f64::from(f32::EPSILON).ln());
+        assert!(log_loss(&wrong, &[1]) > 0.0);
+        assert!(
+            log_loss(&Matrix::<f32>::zeros(2, 0), &[]).is_nan() && top_k(&Matrix::<f32>::zeros(2, 0), &[], 1).is_nan()
+        );
     }
 
     #[test]
-    #[should_panic(expected = "class 2 is not one of 2")]
-    fn classes_are_checked() {
-        Confusion::new(&[0, 2], &[0, 1], 2);
+    #[should_panic(expected = "log_loss: class 2 of sample 1 is not one of 2")]
+    fn classes_have_scores() {
+        log_loss(&Matrix::<f64>::zeros(2, 2), &[0, 2]);
     }
 }
