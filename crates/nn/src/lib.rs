@@ -37,6 +37,7 @@ mod optim;
 mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod schedule;
 
 pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,

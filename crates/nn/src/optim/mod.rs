@@ -92,7 +92,7 @@ pub trait Optimizer<T: Real> {
     /// The learning rate α.
     fn lr(&self) -> f64;
 
-    /// Sets the learning rate α, as a schedule does.
+    /// Sets the learning rate α, as a [schedule](crate::schedule) does.
     fn set_lr(&mut self, lr: f64);
 
     /// How many numbers it remembers for each entry of a parameter, such as running averages.

@@ -1,0 +1,113 @@
+//! Learning rates along cosines and cycles.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Schedule, half_wave, line, share};
+
+/// αₖ = α_min + (α − α_min) (1 + cos(π k / n)) / 2 up to step n, α_min from there on (Loshchilov & Hutter 2017,
+/// equation 5, without restarts).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cosine {
+    /// α.
+    pub lr: f64,
+    /// α_min.
+    pub min: f64,
+    /// n.
+    pub steps: u64,
+}
+
+impl Schedule for Cosine {
+    fn lr(&self, step: u64) -> f64 {
+        half_wave(self.lr, self.min, share(step, self.steps))
+    }
+}
+
+/// A [`Cosine`] of n steps that starts again at α, each time `growth` times as long (Loshchilov & Hutter 2017, SGDR).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CosineRestarts {
+    /// α.
+    pub lr: f64,
+    /// α_min.
+    pub min: f64,
+    /// n, the length of the first.
+    pub period: u64,
+    /// By what factor each is longer than the one before; 1 for all of one length.
+    pub growth: u64,
+}
+
+impl Schedule for CosineRestarts {
+    fn lr(&self, step: u64) -> f64 {
+        let (mut step, mut period) = (step, self.period.max(1));
+        if self.growth <= 1 {
+            step %= period;
+        }
+        while step >= period {
+            step -= period;
+            period = period.saturating_mul(self.growth);
+        }
+        half_wave(self.lr, self.min, share(step, period))
+    }
+}
+
+/// Up from α / d to α in a share of the n steps, then down to α / (d d_end), both along half a cosine (Smith & Topin 2018,
+/// as in PyTorch).
+///
+/// In lines instead: [`Linear`](super::Linear) [`then`](Schedule::then) another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OneCycle {
+    /// α, the peak.
+    pub max: f64,
+    /// n.
+    pub steps: u64,
+    /// The share of the steps that goes up, by default 0.3.
+    pub rise: f64,
+    /// d, by default 25.
+    pub div: f64,
+    /// d_end, by default 10⁴.
+    pub final_div: f64,
+}
+
+impl OneCycle {
+    /// PyTorch's defaults.
+    pub fn new(max: f64, steps: u64) -> Self {
+        OneCycle { max, steps, rise: 0.3, div: 25.0, final_div: 1e4 }
+    }
+}
+
+impl Schedule for OneCycle {
+    fn lr(&self, step: u64) -> f64 {
+        let (k, last, start) = (step as f64, self.steps as f64 - 1.0, self.max / self.div);
+        let top = self.rise * self.steps as f64 - 1.0;
+        if k <= top && top > 0.0 {
+            half_wave(start, self.max, k / top)
+        } else {
+            let down = if k < last { (k - top) / (last - top) } else { 1.0 };
+            half_wave(self.max, start / self.final_div, down)
+        }
+    }
+}
+
+/// Lines up from α_min to α in `up` steps and down in `down`, again and again (Smith 2017, figure 2). Each peak is lower
+/// by a factor: α_min + (α − α_min) γᶜ in cycle c = 0, 1, …
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Triangular {
+    /// α_min.
+    pub min: f64,
+    /// α.
+    pub max: f64,
+    /// How many steps go up.
+    pub up: u64,
+    /// How many go down.
+    pub down: u64,
+    /// γ: 1 for the paper's `triangular`, 1/2 for `triangular2`.
+    pub factor: f64,
+}
+
+impl Schedule for Triangular {
+    fn lr(&self, step: u64) -> f64 {
+        let length = self.up.saturating_add(self.down).max(1);
+        let (cycle, at) = (step / length, step % length);
+        let height = if at < self.up { share(at, self.up) } else { 1.0 - share(at - self.up, self.down) };
+        line(self.min, self.max, height * self.factor.powf(cycle as f64))
+    }
+}

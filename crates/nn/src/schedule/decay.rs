@@ -1,0 +1,135 @@
+//! Learning rates that decrease.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Schedule, line, share};
+
+/// αₖ = α γ^⌊k / n⌋: by the factor γ every n steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepDecay {
+    /// α.
+    pub lr: f64,
+    /// n.
+    pub every: u64,
+    /// γ.
+    pub factor: f64,
+}
+
+impl Schedule for StepDecay {
+    fn lr(&self, step: u64) -> f64 {
+        self.lr * power(self.factor, step / self.every.max(1))
+    }
+}
+
+/// αₖ = α γ^m, where m is how many milestones are ≤ k.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MultiStep {
+    /// α.
+    pub lr: f64,
+    /// The steps at which it decreases.
+    pub milestones: Vec<u64>,
+    /// γ.
+    pub factor: f64,
+}
+
+impl Schedule for MultiStep {
+    fn lr(&self, step: u64) -> f64 {
+        let passed = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
+        self.lr * power(self.factor, passed as u64)
+    }
+}
+
+/// αₖ = α γᵏ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exponential {
+    /// α.
+    pub lr: f64,
+    /// γ.
+    pub factor: f64,
+}
+
+impl Schedule for Exponential {
+    fn lr(&self, step: u64) -> f64 {
+        self.lr * power(self.factor, step)
+    }
+}
+
+/// αₖ = α_end + (α − α_end) (1 − k / n)ᵖ up to step n, α_end from there on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Polynomial {
+    /// α.
+    pub lr: f64,
+    /// α_end.
+    pub end: f64,
+    /// n.
+    pub steps: u64,
+    /// p.
+    pub power: f64,
+}
+
+impl Schedule for Polynomial {
+    fn lr(&self, step: u64) -> f64 {
+        line(self.end, self.lr, (1.0 - share(step, self.steps)).powf(self.power))
+    }
+}
+
+/// αₖ = α₀ + (α₁ − α₀) k / n up to step n, α₁ from there on: up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// α₀.
+    pub from: f64,
+    /// α₁.
+    pub to: f64,
+    /// n.
+    pub steps: u64,
+}
+
+impl Schedule for Linear {
+    fn lr(&self, step: u64) -> f64 {
+        line(self.from, self.to, share(step, self.steps))
+    }
+}
+
+/// αₖ = α / (1 + k / τ): the slow decrease of the lecture's αₖ.
+///
+/// Σ αₖ = ∞ and Σ αₖ² < ∞, with which stochastic gradient descent converges (Robbins & Monro 1951, equations 6 and 7).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InverseTime {
+    /// α.
+    pub lr: f64,
+    /// τ: the step at which half of it is left.
+    pub tau: f64,
+}
+
+impl Schedule for InverseTime {
+    fn lr(&self, step: u64) -> f64 {
+        self.lr / (1.0 + step as f64 / self.tau)
+    }
+}
+
+/// αₖ = α min((k + 1) / n, √(n / (k + 1))): up a line for n steps, then as 1/√k (Vaswani et al. 2017, equation 3).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InverseSqrt {
+    /// α, the peak.
+    pub lr: f64,
+    /// n; 1 for no warm-up.
+    pub warmup: u64,
+}
+
+impl InverseSqrt {
+    /// As the paper has it for a model of this width d: αₖ = d^(−1/2) min((k + 1)^(−1/2), (k + 1) n^(−3/2)).
+    pub fn noam(width: usize, warmup: u64) -> Self {
+        InverseSqrt { lr: (width as f64 * warmup as f64).powf(-0.5), warmup }
+    }
+}
+
+impl Schedule for InverseSqrt {
+    fn lr(&self, step: u64) -> f64 {
+        let time = (step as f64 + 1.0) / self.warmup.max(1) as f64;
+        self.lr * time.min(time.powf(-0.5))
+    }
+}
+
+fn power(base: f64, exponent: u64) -> f64 {
+    base.powf(exponent as f64)
+}

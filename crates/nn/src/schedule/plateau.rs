@@ -1,0 +1,112 @@
+//! A learning rate that decreases when nothing gets better.
+
+use serde::{Deserialize, Serialize};
+
+/// α ← max(γ α, α_min) when a metric, such as the error on the validation set, has not become better for more than
+/// `patience` observations (PyTorch's `ReduceLROnPlateau`, its defaults and its state).
+///
+/// The one schedule with a memory, which is all in its fields: a serde value that goes on where it stopped.
+///
+/// ```
+/// use nn::schedule::Plateau;
+/// let mut plateau = Plateau { patience: 1, factor: 0.5, ..Plateau::new(0.1) };
+/// let lr = [1.0, 0.8, 0.8, 0.8, 0.8].map(|error| plateau.observe(error));
+/// assert_eq!(lr, [0.1, 0.1, 0.1, 0.05, 0.05]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plateau {
+    /// α, as it is now.
+    pub lr: f64,
+    /// Whether less is better.
+    pub goal: Goal,
+    /// γ, by default 0.1.
+    pub factor: f64,
+    /// How many observations in a row may be no better, by default 10.
+    pub patience: u64,
+    /// By how much better is better, by default a 10⁻⁴ of the best.
+    pub threshold: Threshold,
+    /// For how many observations after a decrease none is counted, by default 0.
+    pub cooldown: u64,
+    /// α_min, by default 0.
+    pub min_lr: f64,
+    /// A decrease that is not larger than this is not made, by default 10⁻⁸.
+    pub eps: f64,
+    /// The best metric so far.
+    pub best: Option<f64>,
+    /// How many observations in a row were no better.
+    pub bad: u64,
+    /// How many observations of the cooldown are left.
+    pub cooling: u64,
+}
+
+/// What a metric should do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// Become smaller, as an error.
+    #[default]
+    Min,
+    /// Become larger, as an accuracy.
+    Max,
+}
+
+/// By how much a metric must be better than the best to count.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Threshold {
+    /// By this share of the best.
+    Relative(f64),
+    /// By this.
+    Absolute(f64),
+}
+
+impl Goal {
+    /// Whether `metric` is better than `best` by more than the threshold. NaN is better than nothing.
+    pub fn is_better(self, metric: f64, best: f64, threshold: Threshold) -> bool {
+        let sign = if self == Goal::Min { 1.0 } else { -1.0 };
+        let bar = match threshold {
+            Threshold::Relative(share) => best * (1.0 - sign * share),
+            Threshold::Absolute(amount) => best - sign * amount,
+        };
+        sign * metric < sign * bar
+    }
+}
+
+impl Plateau {
+    /// PyTorch's defaults, from this α on.
+    pub fn new(lr: f64) -> Self {
+        Plateau {
+            lr,
+            goal: Goal::Min,
+            factor: 0.1,
+            patience: 10,
+            threshold: Threshold::Relative(1e-4),
+            cooldown: 0,
+            min_lr: 0.0,
+            eps: 1e-8,
+            best: None,
+            bad: 0,
+            cooling: 0,
+        }
+    }
+
+    /// Takes in a metric, once an epoch as a rule, and gives α for what follows. A metric that is not finite is no better
+    /// than any.
+    pub fn observe(&mut self, metric: f64) -> f64 {
+        let better = self.best.is_none_or(|best| self.goal.is_better(metric, best, self.threshold));
+        if better && metric.is_finite() {
+            (self.best, self.bad) = (Some(metric), 0);
+        } else {
+            self.bad += 1;
+        }
+        if self.cooling > 0 {
+            (self.cooling, self.bad) = (self.cooling - 1, 0);
+        }
+        if self.bad > self.patience {
+            let lower = (self.lr * self.factor).max(self.min_lr);
+            if self.lr - lower > self.eps {
+                self.lr = lower;
+            }
+            (self.cooling, self.bad) = (self.cooldown, 0);
+        }
+        self.lr
+    }
+}
