@@ -92,7 +92,7 @@ fn broken_files_are_named() {
     };
 
     let (message, kind) = error(&good[..1000]);
-    assert!(matches!(kind, LoadError::Truncated { line: 1, .. }), "{message}");
+    assert!(matches!(kind, LoadError::Truncated { .. }), "{message}");
     assert!(message.contains("line 1, column 1000: the file ends before the model does; copy it again"), "{message}");
 
     let (message, kind) = error(r#"{"format": "pickle", "version": 1}"#);

@@ -8,6 +8,8 @@ use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
+use crate::entries;
+
 /// An owned `rows × cols` matrix, stored column by column without gaps.
 ///
 /// ```
@@ -18,10 +20,11 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(a.as_slice(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 /// ```
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Raw<T>")]
+#[serde(try_from = "Raw<T>", bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 pub struct Matrix<T> {
     rows: usize,
     cols: usize,
+    #[serde(serialize_with = "entries::serialize")]
     data: Vec<T>,
 }
 
@@ -35,9 +38,11 @@ pub struct MatrixRef<'a, T> {
 
 /// What a file may claim to be a matrix, before its length is believed.
 #[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
 struct Raw<T> {
     rows: usize,
     cols: usize,
+    #[serde(deserialize_with = "entries::deserialize")]
     data: Vec<T>,
 }
 

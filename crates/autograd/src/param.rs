@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Matrix;
+use crate::{Matrix, entries};
 
 /// A matrix that is trained: a value, and an identity by which a tape knows it again.
 ///
@@ -128,11 +128,13 @@ impl<T: PartialEq> PartialEq for Param<T> {
 impl<T: Serialize> Serialize for Param<T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let (role, (rows, cols, data)) = (self.role, self.value.parts());
-        let mut raw = s.serialize_struct("Param", 3 + usize::from(role != Role::Trained))?;
+        // Left out only where it is missed by nobody: a format without names needs every field.
+        let says_role = role != Role::Trained || !s.is_human_readable();
+        let mut raw = s.serialize_struct("Param", 3 + usize::from(says_role))?;
         raw.serialize_field("rows", &rows)?;
         raw.serialize_field("cols", &cols)?;
-        raw.serialize_field("data", data)?;
-        if role != Role::Trained {
+        raw.serialize_field("data", &entries::Ref(data))?;
+        if says_role {
             raw.serialize_field("role", &role)?;
         }
         raw.end()
@@ -141,10 +143,11 @@ impl<T: Serialize> Serialize for Param<T> {
 
 /// What a file may claim to be a parameter.
 #[derive(Deserialize)]
-#[serde(rename = "Param")]
+#[serde(rename = "Param", bound = "T: Deserialize<'de>")]
 struct Raw<T> {
     rows: usize,
     cols: usize,
+    #[serde(deserialize_with = "entries::deserialize")]
     data: Vec<T>,
     #[serde(default)]
     role: Role,

@@ -34,7 +34,7 @@ pub mod loss;
 pub mod metrics;
 mod module;
 mod optim;
-mod persist;
+pub mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod schedule;

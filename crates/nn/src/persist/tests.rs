@@ -1,3 +1,6 @@
+use std::path::PathBuf;
+use std::{error, fs};
+
 use super::*;
 use crate::{Activation, Linear, Matrix, Mlp, Param};
 use proptest::prelude::*;
@@ -8,7 +11,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("{FORMAT}-{}-{name}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("tape-nn-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
@@ -35,7 +38,7 @@ fn text<T: Real>(model: &(impl Module<T> + Serialize)) -> Vec<u8> {
 }
 
 fn read<M: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<M, LoadError> {
-    parse(text.as_ref(), "m.json".to_owned())
+    json::decode(text.as_ref(), "m.json".to_owned())
 }
 
 #[track_caller]

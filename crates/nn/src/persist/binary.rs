@@ -1,0 +1,116 @@
+//! A header of 28 bytes, then the value as MessagePack.
+
+use std::io::{self, Cursor};
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+use super::{Format, LoadError, Position, SaveError, dotted};
+
+/// Not the beginning of any text: 0x89 stands alone in no UTF-8.
+pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
+const VERSION: u32 = 1;
+pub(super) const HEADER: usize = 28;
+
+/// As deep as `serde_json` goes too: every level takes stack of whoever reads it.
+const DEPTH: usize = 128;
+
+pub(super) fn encode<V: Serialize + ?Sized>(value: &V, file: String) -> Result<Vec<u8>, SaveError> {
+    let mut bytes = vec![0; HEADER];
+    let failed = |source| SaveError::Serialize { file: file.clone(), format: Format::Binary, source };
+    value
+        .serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())
+        .map_err(|source| failed(Box::new(source)))?;
+    let (header, payload) = bytes.split_at_mut(HEADER);
+    if u32::try_from(payload.len()).is_err() {
+        return Err(failed("it takes more than 4 GiB, the most that MessagePack can say of a matrix".into()));
+    }
+    header[0..8].copy_from_slice(&MAGIC);
+    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header[12..20].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    header[20..24].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    let checksum = crc32fast::hash(&header[..24]);
+    header[24..28].copy_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// What the header says, once its checksum has been found right.
+pub(super) struct Header {
+    /// How long the payload is.
+    pub payload: u64,
+    checksum: u32,
+}
+
+pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
+    let file = file.to_owned();
+    let Some(header) = bytes.first_chunk::<HEADER>() else {
+        return Err(LoadError::Truncated { file, at: Position::Byte(bytes.len()) });
+    };
+    let u32_at = |at| u32::from_le_bytes(std::array::from_fn(|i| header[at + i]));
+    if u32_at(24) != crc32fast::hash(&header[..24]) {
+        let found = "the checksum of the header is not that of its bytes".to_owned();
+        return Err(LoadError::Damaged { file, at: Position::Byte(0), found });
+    }
+    match u32_at(8) {
+        VERSION => {
+            Ok(Header { payload: u64::from_le_bytes(std::array::from_fn(|i| header[12 + i])), checksum: u32_at(20) })
+        }
+        0 => Err(LoadError::Foreign { file, found: "version 0".to_owned() }),
+        version => Err(LoadError::Newer { file, version: version.into() }),
+    }
+}
+
+pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
+    let Header { payload: length, checksum } = header(bytes, &file)?;
+    let payload = &bytes[HEADER..];
+    if (payload.len() as u64) < length {
+        return Err(LoadError::Truncated { file, at: Position::Byte(bytes.len()) });
+    }
+    if payload.len() as u64 > length {
+        let (at, found) = (Position::Byte(HEADER + length as usize), "bytes after the end of the model".to_owned());
+        return Err(LoadError::Damaged { file, at, found });
+    }
+    if checksum != crc32fast::hash(payload) {
+        let found = "the checksum of the payload is not that of its bytes".to_owned();
+        return Err(LoadError::Damaged { file, at: Position::Byte(HEADER), found });
+    }
+
+    let at = |reader: &Reader<'_>| Position::Byte(HEADER + reader.position() as usize);
+    // Once over the whole, which is cheap, and then no type can be led deeper than this.
+    let mut reader = self::reader(payload);
+    let value = IgnoredAny::deserialize(&mut reader);
+    if let Some(found) = match value {
+        Err(error) => Some(message(&error)),
+        Ok(_) => (reader.position() < length).then(|| "a second value".to_owned()),
+    } {
+        return Err(LoadError::Damaged { file, at: at(&reader), found });
+    }
+    let mut reader = self::reader(payload);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| LoadError::Model {
+        file,
+        at: at(&reader),
+        path: dotted(error.path().iter()),
+        found: message(error.inner()),
+    })
+}
+
+type Reader<'b> = rmp_serde::Deserializer<rmp_serde::decode::ReadReader<Cursor<&'b [u8]>>>;
+
+fn reader(payload: &[u8]) -> Reader<'_> {
+    let mut reader = rmp_serde::Deserializer::new(Cursor::new(payload));
+    reader.set_max_depth(DEPTH);
+    reader
+}
+
+/// What the reader says, in the words of one who does not know MessagePack.
+fn message(error: &rmp_serde::decode::Error) -> String {
+    use rmp_serde::decode::Error::*;
+    let ends = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    match error {
+        InvalidMarkerRead(error) | InvalidDataRead(error) if ends(error) => "a value that ends too early".to_owned(),
+        DepthLimitExceeded => format!("values nested more than {DEPTH} deep"),
+        TypeMismatch(marker) => format!("a value of another kind ({marker:?})"),
+        LengthMismatch(length) => format!("{length} values in the place of another number of them"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,247 @@
+//! What can be wrong with a file of a model.
+
+use std::{error, fmt, io};
+
+use super::{Format, json};
+
+/// Why a model was not saved: which file, what is wrong, and what to do.
+///
+/// ```
+/// use nn::{Matrix, Param, SaveError};
+/// let error = nn::save("net.json", &vec![Param::new(Matrix::row(&[1.0, f32::NAN]))]).unwrap_err();
+/// assert!(matches!(&error, SaveError::NotFinite { param, row: 0, col: 1, .. } if param == "0"));
+/// assert_eq!(
+///     error.to_string(),
+///     "net.json: not written, because entry (0, 1) of parameter `0` is NaN; \
+///      training has diverged: try a smaller learning rate"
+/// );
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// A parameter is NaN or infinite.
+    NotFinite {
+        /// The file that was not written.
+        file: String,
+        /// The parameter.
+        param: String,
+        /// The row of its first such entry.
+        row: usize,
+        /// The column of that entry.
+        col: usize,
+        /// The entry.
+        value: f64,
+    },
+    /// A number beside the parameters is NaN or infinite, which JSON cannot say.
+    NotJson {
+        /// The file that was not written.
+        file: String,
+        /// Where the number is, such as `history.best`.
+        path: String,
+        /// The number.
+        value: String,
+    },
+    /// The value cannot be said in the format.
+    Serialize {
+        /// The file that was not written.
+        file: String,
+        /// The format.
+        format: Format,
+        /// What the serialiser says.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The extension of the file is that of another format.
+    Extension {
+        /// The file that was not written.
+        file: String,
+    },
+    /// The file cannot be written.
+    Write {
+        /// The file.
+        file: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SaveError::NotFinite { file, param, row, col, value } => write!(
+                f,
+                "{file}: not written, because entry ({row}, {col}) of parameter `{param}` is {value}; \
+                 training has diverged: try a smaller learning rate"
+            ),
+            SaveError::NotJson { file, path, value } => {
+                let at = if path.is_empty() { "the value" } else { path };
+                write!(f, "{file}: not written, because `{at}` is {value}, which JSON cannot say; ")?;
+                f.write_str("give the file another extension than .json: the binary format can")
+            }
+            SaveError::Serialize { file, format, source } => {
+                let (name, keys) = match format {
+                    Format::Json => ("JSON", ", and use strings as the keys of maps"),
+                    Format::Binary => ("the binary format", ""),
+                };
+                write!(f, "{file}: not written, because it cannot be said in {name}: {source}; ")?;
+                write!(f, "derive `Serialize` for it{keys}")
+            }
+            SaveError::Extension { file } => {
+                write!(f, "{file}: not written, because .safetensors is another format than that of `save`; ")?;
+                f.write_str("use `save_safetensors`, or another extension")
+            }
+            SaveError::Write { file, source } if source.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{file}: not written, because its folder does not exist; make the folder first")
+            }
+            SaveError::Write { file, source } => {
+                write!(f, "{file}: cannot be written: {source}; check that there is room and that you may write there")
+            }
+        }
+    }
+}
+
+impl error::Error for SaveError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            SaveError::Serialize { source, .. } => Some(&**source),
+            SaveError::Write { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Why a file is not a model: which file and where, what is wrong, and what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file does not exist or cannot be read.
+    Read {
+        /// The file.
+        file: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file ends too early.
+    Truncated {
+        /// The file.
+        file: String,
+        /// Where it ends.
+        at: Position,
+    },
+    /// The file is not as it was written.
+    Damaged {
+        /// The file.
+        file: String,
+        /// Where what is damaged begins.
+        at: Position,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// The file is not JSON.
+    NotJson {
+        /// The file.
+        file: String,
+        /// The first error.
+        at: Position,
+        /// What is wrong there.
+        found: String,
+    },
+    /// The file is of another format.
+    Foreign {
+        /// The file.
+        file: String,
+        /// What it is, or what its header says or lacks.
+        found: String,
+    },
+    /// The file is of a later version of the format.
+    Newer {
+        /// The file.
+        file: String,
+        /// The version.
+        version: u64,
+    },
+    /// The file is a model, but of another type, or one that contradicts itself.
+    Model {
+        /// The file.
+        file: String,
+        /// Where the model stops to fit.
+        at: Position,
+        /// What is read there, such as `layers.0.weight.rows`.
+        path: String,
+        /// What does not fit.
+        found: String,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Read { file, source } if source.kind() == io::ErrorKind::NotFound => {
+                write!(f, "{file}: file not found; check the path (a relative one starts at the working directory)")
+            }
+            LoadError::Read { file, source } => {
+                write!(f, "{file}: cannot be read: {source}; check that it is a file you may read")
+            }
+            LoadError::Truncated { file, at } => {
+                write!(f, "{file}, {at}: the file ends before the model does; ")?;
+                f.write_str("copy it again in full, or save the model again")
+            }
+            LoadError::Damaged { file, at, found } => {
+                write!(f, "{file}, {at}: damaged since it was written: {found}; ")?;
+                f.write_str("copy it again, or save the model again")
+            }
+            LoadError::NotJson { file, at, found } => {
+                write!(f, "{file}, {at}: not JSON: {found}; ")?;
+                f.write_str("give a file that `save` wrote; if this is one, it was damaged: save the model again")
+            }
+            LoadError::Foreign { file, found } => write!(
+                f,
+                "{file}: not a saved model: found {found}, expected the header \
+                 {{\"format\":\"tape-nn\",\"version\":{}}} or its binary form; give a file that `save` wrote",
+                json::VERSION
+            ),
+            LoadError::Newer { file, version } => write!(
+                f,
+                "{file}: written in version {version} of the format, but this program knows version {}; \
+                 update tape-nn, or save the model with the version you have",
+                json::VERSION
+            ),
+            LoadError::Model { file, at, path, found } => {
+                let path = if path.is_empty() { String::new() } else { format!(", `{path}`") };
+                write!(f, "{file}, {at}{path}: not the model that was asked for: {found}; ")?;
+                f.write_str("load it as the type that was saved, with fields of the same names")
+            }
+        }
+    }
+}
+
+impl error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            LoadError::Read { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Of a text.
+    Text {
+        /// The line, from 1.
+        line: usize,
+        /// The column, in bytes.
+        column: usize,
+    },
+    /// Of a binary file: that many bytes are before it.
+    Byte(usize),
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Position::Text { line, column } => write!(f, "line {line}, column {column}"),
+            Position::Byte(byte) => write!(f, "byte {byte}"),
+        }
+    }
+}

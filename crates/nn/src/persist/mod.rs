@@ -1,0 +1,266 @@
+//! Saving and exchanging models.
+//!
+//! A model is a serde value, and so is all that belongs to it. [`save`] writes it to a file, [`load`] reads it again as the
+//! type that was saved, to the bit. [`save_value`] writes any other value, such as a model with the state of its
+//! optimizer.
+//!
+//! ```
+//! use nn::{Activation, Mlp};
+//! # use rand::SeedableRng;
+//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+//! # let folder = std::env::temp_dir().join(format!("nn-saving-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
+//! nn::save(folder.join("net.nn"), &net)?; // binary: 4 bytes a number, checksums
+//! nn::save(folder.join("net.json"), &net)?; // text, to read and to compare
+//! assert_eq!(nn::load::<Mlp<f32>>(folder.join("net.nn"))?, net);
+//! assert_eq!(nn::load::<Mlp<f32>>(folder.join("net.json"))?, net);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Files are whole
+//!
+//! The bytes go to a temporary file in the same folder, which takes the name of the file once it is on the disk. Whoever
+//! kills the process at any moment finds the old file or the new one, each whole (and maybe a `.tape-nn.….tmp`, which
+//! can be deleted). If anything fails, the old file stays as it was.
+//!
+//! # Formats
+//!
+//! The extension `.json` means JSON, any other the binary format; [`load`] looks into the file instead.
+//!
+//! **JSON** is `{"format":"tape-nn","version":1,"model":…}` with the value as `serde_json` writes it. A matrix is
+//! `{"rows":2,"cols":1,"data":[0.5,-1.0]}`, column by column; a parameter that is not trained has a field
+//! `"role":"frozen"` or `"buffer"` besides.
+//!
+//! **Binary**, integers and numbers little-endian:
+//!
+//! | byte | bytes | what |
+//! |--:|--:|---|
+//! | 0 | 8 | `89 74 61 70 65 2d 6e 6e`, "\x89tape-nn" |
+//! | 8 | 4 | the version of the format, 1 |
+//! | 12 | 8 | n, the length of the payload |
+//! | 20 | 4 | the CRC-32 (IEEE 802.3, as of zip and PNG) of the payload |
+//! | 24 | 4 | the CRC-32 of bytes 0 to 23 |
+//! | 28 | n | the payload: the value as [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md), structs as maps by field name, variants by name |
+//!
+//! A matrix in the payload is a map of `rows`, `cols` and `data`, and `data` a map of one entry that names the type of the
+//! numbers: `"f32"` or `"f64"`, and their bytes, column by column. So a file says for each matrix what it holds, and
+//! numbers are converted when it is read as a model of the other type: exactly from `f32` to `f64`, to the nearest from
+//! `f64` to `f32`. One that is too large for `f32` is an error.
+//!
+//! Nothing of a file is believed before its checksum was found right, and no length before that many bytes are there.
+//! No bytes in a file make [`load`] panic.
+
+mod atomic;
+mod binary;
+mod error;
+mod finite;
+mod json;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::{Module, Real};
+
+pub(crate) use atomic::write;
+pub use error::{LoadError, Position, SaveError};
+
+/// How values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text: `{"format":"tape-nn","version":1,"model":…}`.
+    Json,
+    /// MessagePack behind a header with checksums.
+    Binary,
+}
+
+impl Format {
+    /// The format of files of that name: JSON if the extension is `json`, else binary.
+    ///
+    /// ```
+    /// use nn::persist::Format;
+    /// assert_eq!(Format::of("net.json"), Format::Json);
+    /// assert_eq!(Format::of("net.nn"), Format::Binary);
+    /// ```
+    pub fn of(path: impl AsRef<Path>) -> Self {
+        if has_extension(path.as_ref(), "json") { Format::Json } else { Format::Binary }
+    }
+
+    fn encode<V: Serialize + ?Sized>(self, value: &V, file: String) -> Result<Vec<u8>, SaveError> {
+        match self {
+            Format::Json => json::encode(value, file),
+            Format::Binary => binary::encode(value, file),
+        }
+    }
+}
+
+/// Writes a model to a file: JSON if that ends in `.json`, else the binary format.
+///
+/// A model that holds what belongs to it, such as the `Standardize` of its inputs, keeps that in the same file.
+///
+/// ```
+/// use nn::{Activation, Mlp};
+/// # use rand::SeedableRng;
+/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let folder = std::env::temp_dir().join(format!("nn-save-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
+/// let path = folder.join("net.json");
+/// nn::save(&path, &net)?;
+/// let again: Mlp<f32> = nn::load(&path)?;
+/// assert_eq!(again, net);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If a parameter is NaN or infinite, from which no training recovers; if the model cannot be serialised; or if the
+/// file cannot be written. An older file of this name stays as it was then.
+pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, model: &M) -> Result<(), SaveError> {
+    let path = path.as_ref();
+    finite_params(model, &name(path))?;
+    save_value(path, model)
+}
+
+/// Writes any value to a file as [`save`] does a model, numbers that are not finite too where the format has them: the
+/// binary one has.
+///
+/// ```
+/// use nn::{Adam, Matrix, Optimizer, Param, State, persist};
+/// # let folder = std::env::temp_dir().join(format!("nn-value-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("last.checkpoint");
+/// let w = Param::new(Matrix::from([[1.0f32, 2.0]]));
+/// let state = Adam::new(0.1).init(&w);
+/// persist::save_value(&path, &(&w, &state, f64::INFINITY))?; // no loss so far
+/// let again: (Param<f32>, State<f32>, f64) = nn::load(&path)?;
+/// assert_eq!(again, (w, state, f64::INFINITY));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If the value cannot be said in the format, or the file cannot be written. An older file of this name stays as it was
+/// then.
+pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> Result<(), SaveError> {
+    let (path, file) = (path.as_ref(), name(path.as_ref()));
+    if has_extension(path, "safetensors") {
+        return Err(SaveError::Extension { file });
+    }
+    let bytes = Format::of(path).encode(value, file.clone())?;
+    write(path, &bytes).map_err(|source| SaveError::Write { file, source })
+}
+
+/// Reads what [`save`] or [`save_value`] wrote, in either format, as the type that was saved.
+///
+/// ```
+/// let error = nn::load::<nn::Mlp<f32>>("no/such/net.json").unwrap_err();
+/// assert!(error.to_string().starts_with("no/such/net.json: file not found"));
+/// ```
+///
+/// # Errors
+/// A [`LoadError`] if the file cannot be read or is not such a value. No bytes in a file make this panic.
+pub fn load<V: DeserializeOwned>(path: impl AsRef<Path>) -> Result<V, LoadError> {
+    let (path, file) = (path.as_ref(), name(path.as_ref()));
+    let failed = |source| LoadError::Read { file: file.clone(), source };
+    let mut source = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    source.by_ref().take(binary::HEADER as u64).read_to_end(&mut bytes).map_err(failed)?;
+    let rest = rest(&bytes, &file)?;
+    read_at_most(rest, source, &mut bytes).map_err(failed)?;
+    decode(&bytes, file)
+}
+
+/// The bytes that [`save_value`] would write to a file of this format.
+///
+/// ```
+/// use nn::persist::{Format, from_bytes, to_bytes};
+/// let bytes = to_bytes(Format::Binary, &[0.5f32, f32::NAN]).unwrap();
+/// assert_eq!(from_bytes::<[f32; 2]>(&bytes).unwrap()[0], 0.5);
+/// ```
+///
+/// # Errors
+/// If the value cannot be said in the format.
+pub fn to_bytes<V: Serialize + ?Sized>(format: Format, value: &V) -> Result<Vec<u8>, SaveError> {
+    format.encode(value, IN_MEMORY.to_owned())
+}
+
+/// The value in the bytes of a file, such as those of `include_bytes!("net.nn")`.
+///
+/// # Errors
+/// As [`load`].
+pub fn from_bytes<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, LoadError> {
+    rest(bytes, IN_MEMORY)?;
+    decode(bytes, IN_MEMORY.to_owned())
+}
+
+const IN_MEMORY: &str = "bytes in memory";
+
+/// How many bytes may follow these first ones of a file that is worth reading on.
+fn rest(first: &[u8], file: &str) -> Result<u64, LoadError> {
+    let foreign = |found: &str| Err(LoadError::Foreign { file: file.to_owned(), found: found.to_owned() });
+    if is_binary(first) {
+        // One more, to see that there is none.
+        Ok(binary::header(first, file)?.payload.saturating_add(1))
+    } else if first.starts_with(b"PK\x03\x04") {
+        foreign("a zip archive, such as PyTorch's (save its `state_dict()` as .safetensors for `load_safetensors`)")
+    } else if first.get(8) == Some(&b'{') && first[0] != b'{' {
+        foreign("what looks like safetensors (`load_safetensors` reads that)")
+    } else {
+        Ok(u64::MAX)
+    }
+}
+
+fn is_binary(first: &[u8]) -> bool {
+    !first.is_empty() && first.iter().zip(&binary::MAGIC).all(|(a, b)| a == b)
+}
+
+fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
+    if is_binary(bytes) { binary::decode(bytes, file) } else { json::decode(bytes, file) }
+}
+
+/// Reads on without believing the limit: at once as much as the file has.
+fn read_at_most(limit: u64, source: File, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let left = source.metadata()?.len().saturating_sub(bytes.len() as u64).min(limit);
+    bytes.try_reserve_exact(usize::try_from(left).unwrap_or(usize::MAX))?;
+    source.take(limit).read_to_end(bytes).map(drop)
+}
+
+fn finite_params<T: Real>(model: &(impl Module<T> + ?Sized), file: &str) -> Result<(), SaveError> {
+    for (param, matrix) in model.named_params() {
+        let (entries, rows) = (matrix.value().as_slice(), matrix.value().rows());
+        if let Some(at) = entries.iter().position(|x| !x.to_f64().is_finite()) {
+            let (file, value) = (file.to_owned(), entries[at].to_f64());
+            return Err(SaveError::NotFinite { file, param, row: at % rows, col: at / rows, value });
+        }
+    }
+    Ok(())
+}
+
+/// A place in a value as [`Path`](crate::Path) shows that of a parameter: `layers.0.weight`.
+fn dotted<'p>(path: impl Iterator<Item = &'p Segment>) -> String {
+    let segments = path.filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    segments.collect::<Vec<_>>().join(".")
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+#[cfg(test)]
+mod tests;
