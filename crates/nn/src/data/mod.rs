@@ -27,14 +27,26 @@
 mod csv;
 mod dataset;
 mod error;
+mod folds;
 mod labels;
+mod min_max;
+mod moments;
+mod pca;
+mod pipeline;
 mod sampler;
 mod split;
 mod standardize;
+mod zca;
 
 pub use self::csv::{Csv, Header, read_csv};
 pub use self::dataset::{Dataset, Targets};
 pub use self::error::{CsvError, Place};
+pub use self::folds::{group_k_fold, k_fold, stratified_k_fold};
+pub use self::min_max::MinMax;
+pub use self::moments::{Covariance, Summary};
+pub use self::pca::{Components, Pca};
+pub use self::pipeline::{Fitted, Pipeline, Step};
 pub use self::sampler::Sampler;
 pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
 pub use self::standardize::Standardize;
+pub use self::zca::Zca;

@@ -3,6 +3,8 @@
 use autograd::{Matrix, Real};
 use serde::{Deserialize, Serialize};
 
+use super::Summary;
+
 /// The affine map that gives every feature mean 0 and variance 1 over the samples it was fitted on.
 ///
 /// ```text
@@ -50,32 +52,32 @@ impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
 }
 
 impl<T: Real> Standardize<T> {
-    /// Mean and scale of the rows of `x`, features × samples, summed in `f64`.
-    ///
-    /// Welford's updates (Technometrics 4, 1962, p. 419), mean += d / n with d = x − mean, are as exact as two
-    /// passes, and leave exactly 0 for the variance of a constant. A NaN makes the mean of its feature NaN.
+    /// Mean and scale of the rows of `x`, features × samples: of their [`Summary`].
     ///
     /// # Panics
     /// If `x` has no columns.
     #[track_caller]
     pub fn fit(x: &Matrix<T>) -> Self {
-        assert!(x.cols() > 0, "Standardize::fit: {} × 0 has no samples to fit to", x.rows());
-        let mut mean = vec![0.0; x.rows()];
-        let mut squares = vec![0.0; x.rows()];
-        for n in 0..x.cols() {
-            for ((x, mean), squares) in x.col(n).iter().zip(&mut mean).zip(&mut squares) {
-                let d = x.to_f64() - *mean;
-                *mean += d / (n + 1) as f64;
-                *squares += d * (x.to_f64() - *mean);
-            }
-        }
-        let scale = |squares: f64| {
-            let deviation = T::from_f64((squares / x.cols() as f64).sqrt());
+        let mut summary = Summary::new(x.rows());
+        summary.add(x);
+        Self::from_summary(&summary)
+    }
+
+    /// Mean and scale of samples that were seen chunk by chunk.
+    ///
+    /// # Panics
+    /// If there were none.
+    #[track_caller]
+    pub fn from_summary(summary: &Summary) -> Self {
+        let features = summary.mean().len();
+        assert!(!summary.is_empty(), "Standardize::fit: {features} × 0 has no samples to fit to");
+        let scale = |variance: f64| {
+            let deviation = T::from_f64(variance.sqrt());
             if deviation.to_f64() > 0.0 { deviation } else { T::from_f64(1.0) }
         };
         Standardize {
-            mean: mean.into_iter().map(T::from_f64).collect(),
-            scale: squares.into_iter().map(scale).collect(),
+            mean: summary.mean().iter().copied().map(T::from_f64).collect(),
+            scale: summary.variance().into_iter().map(scale).collect(),
         }
     }
 
@@ -109,12 +111,22 @@ impl<T: Real> Standardize<T> {
 
     #[track_caller]
     fn each(&self, name: &str, x: &Matrix<T>, f: impl Fn(f64, f64, f64) -> f64) -> Matrix<T> {
-        let features = self.mean.len();
-        assert_eq!(x.rows(), features, "Standardize::{name}: fitted to {features} features, given {}", x.rows());
-        Matrix::from_fn(features, x.cols(), |i, j| {
-            T::from_f64(f(x[(i, j)].to_f64(), self.mean[i].to_f64(), self.scale[i].to_f64()))
+        by_feature(&format!("Standardize::{name}"), self.mean.len(), x, |i, x| {
+            f(x, self.mean[i].to_f64(), self.scale[i].to_f64())
         })
     }
+}
+
+/// `f` of the feature and the value of every entry, in `f64`.
+#[track_caller]
+pub(super) fn by_feature<T: Real>(
+    name: &str,
+    features: usize,
+    x: &Matrix<T>,
+    f: impl Fn(usize, f64) -> f64,
+) -> Matrix<T> {
+    assert_eq!(x.rows(), features, "{name}: fitted to {features} features, given {}", x.rows());
+    Matrix::from_fn(features, x.cols(), |i, j| T::from_f64(f(i, x[(i, j)].to_f64())))
 }
 
 #[cfg(test)]

@@ -1,0 +1,168 @@
+//! Features between two bounds.
+
+use autograd::{Matrix, Real};
+use serde::{Deserialize, Serialize};
+
+use super::Summary;
+use super::standardize::by_feature;
+
+/// The affine map that takes every feature to the range from `low` to `high` over the samples it was fitted on.
+///
+/// ```text
+/// apply: low + (high − low) (x − min) / range        range = max − min
+/// ```
+///
+/// A feature that is constant there has range 1, and becomes `low`. Other samples may lie outside.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::data::MinMax;
+/// let train = Matrix::from([[1.0, 3.0, 2.0], [7.0, 7.0, 7.0]]);
+/// let scaled = MinMax::fit(&train, -1.0, 1.0);
+/// assert_eq!(scaled.apply(&train), Matrix::from([[-1.0, 1.0, 0.0], [-1.0, -1.0, -1.0]]));
+/// assert_eq!(scaled.invert(&scaled.apply(&train)), train);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+pub struct MinMax<T> {
+    min: Vec<T>,
+    range: Vec<T>,
+    low: f64,
+    high: f64,
+}
+
+/// What a file may claim to be such a map, before it is believed.
+#[derive(Deserialize)]
+struct Raw<T> {
+    min: Vec<T>,
+    range: Vec<T>,
+    low: f64,
+    high: f64,
+}
+
+impl<T: Real> TryFrom<Raw<T>> for MinMax<T> {
+    type Error = String;
+    fn try_from(Raw { min, range, low, high }: Raw<T>) -> Result<Self, String> {
+        if min.len() != range.len() {
+            return Err(format!("{} minima do not go with {} ranges", min.len(), range.len()));
+        }
+        bounds(low, high)?;
+        let usable = |r: f64| r.is_finite() && r > 0.0;
+        match range.iter().find(|r| !usable(r.to_f64())) {
+            Some(r) => Err(format!("a range is positive and finite, but one is {r}")),
+            None => Ok(MinMax { min, range, low, high }),
+        }
+    }
+}
+
+pub(super) fn bounds(low: f64, high: f64) -> Result<(), String> {
+    let ordered = low.is_finite() && high.is_finite() && low < high;
+    if ordered { Ok(()) } else { Err(format!("the bounds are finite and in order, not {low} and {high}")) }
+}
+
+impl<T: Real> MinMax<T> {
+    /// Least value and range of the rows of `x`, features × samples, to be taken to `low` and `high`.
+    ///
+    /// # Panics
+    /// If `x` has no columns, or not `low` < `high`.
+    #[track_caller]
+    pub fn fit(x: &Matrix<T>, low: f64, high: f64) -> Self {
+        let mut summary = Summary::new(x.rows());
+        summary.add(x);
+        Self::from_summary(&summary, low, high)
+    }
+
+    /// Least value and range of samples that were seen chunk by chunk.
+    ///
+    /// # Panics
+    /// If there were none, or not `low` < `high`.
+    #[track_caller]
+    pub fn from_summary(summary: &Summary, low: f64, high: f64) -> Self {
+        let features = summary.min().len();
+        assert!(!summary.is_empty(), "MinMax::fit: {features} × 0 has no samples to fit to");
+        bounds(low, high).unwrap_or_else(|wrong| panic!("MinMax::fit: {wrong}"));
+        let range = |(min, max): (&f64, &f64)| {
+            let range = T::from_f64(max - min);
+            if range.to_f64() > 0.0 { range } else { T::from_f64(1.0) }
+        };
+        MinMax {
+            min: summary.min().iter().copied().map(T::from_f64).collect(),
+            range: summary.min().iter().zip(summary.max()).map(range).collect(),
+            low,
+            high,
+        }
+    }
+
+    /// low + (high − low) (x − min) / range, for every column of `x`.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
+        by_feature("MinMax::apply", self.min.len(), x, |i, x| {
+            self.low + (self.high - self.low) * ((x - self.min[i].to_f64()) / self.range[i].to_f64())
+        })
+    }
+
+    /// min + range (x − low) / (high − low), for every column of `x`: what [`apply`](MinMax::apply) was given, up to
+    /// rounding.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn invert(&self, x: &Matrix<T>) -> Matrix<T> {
+        by_feature("MinMax::invert", self.min.len(), x, |i, x| {
+            self.min[i].to_f64() + self.range[i].to_f64() * ((x - self.low) / (self.high - self.low))
+        })
+    }
+
+    /// The least value of every feature.
+    pub fn min(&self) -> &[T] {
+        &self.min
+    }
+
+    /// The largest value of every feature less the least, or 1 where that is 0.
+    pub fn range(&self) -> &[T] {
+        &self.range
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn least_and_largest_become_the_bounds(
+            data in prop::collection::vec(-1e3..1e3, 2..40), low in -2.0..0.0, width in 0.1..3.0
+        ) {
+            let x = Matrix::row(&data);
+            let map = MinMax::fit(&x, low, low + width);
+            let y = map.apply(&x);
+            let fold = |f: fn(f64, f64) -> f64| y.as_slice().iter().copied().reduce(f).unwrap();
+            prop_assert_eq!(fold(f64::min), low);
+            let (largest, high): (f64, f64) = (fold(f64::max), low + width);
+            prop_assert!((largest - high).abs() < 1e-12);
+            for (a, b) in x.as_slice().iter().zip(map.invert(&y).as_slice()) {
+                prop_assert!((a - b).abs() < 1e-9, "{a} {b}");
+            }
+            let text = serde_json::to_string(&map).unwrap();
+            prop_assert_eq!(serde_json::from_str::<MinMax<f64>>(&text).unwrap(), map);
+        }
+    }
+
+    #[test]
+    fn files_are_not_believed() {
+        let error = |text| serde_json::from_str::<MinMax<f32>>(text).unwrap_err().to_string();
+        assert!(error(r#"{"min":[1],"range":[1,2],"low":0,"high":1}"#).contains("1 minima do not go with 2 ranges"));
+        assert!(error(r#"{"min":[1],"range":[0],"low":0,"high":1}"#).contains("a range is positive"));
+        assert!(error(r#"{"min":[1],"range":[1],"low":1,"high":1}"#).contains("in order, not 1 and 1"));
+    }
+
+    #[test]
+    #[should_panic(expected = "in order, not 1 and 0")]
+    fn bounds_are_checked() {
+        MinMax::fit(&Matrix::row(&[1.0, 2.0]), 1.0, 0.0);
+    }
+}

@@ -1,0 +1,230 @@
+//! Principal components, and whitening along them.
+
+use autograd::{Matrix, Real, Tape};
+use serde::{Deserialize, Serialize};
+
+use super::Covariance;
+
+/// How many principal components are kept. Those without variance are never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Components {
+    /// As many as there are directions in which the samples vary.
+    #[default]
+    All,
+    /// This many, or all if there are fewer.
+    Count(usize),
+    /// The fewest whose variances sum to this share of the whole, between 0 and 1.
+    Variance(f64),
+}
+
+/// Principal component analysis: the coordinates of samples along the axes of largest variance.
+///
+/// ```text
+/// C = 1/N Σ (x − mean)(x − mean)ᵀ = V diag(λ) Vᵀ,  λ₁ ≥ λ₂ ≥ …        apply: y = diag(1/scale) Vᵀ (x − mean)
+/// ```
+///
+/// The components of y are uncorrelated with variances λ, and V has as many columns as are kept. A plain map has scale 1.
+/// [`whitened`](Pca::whitened), its scale is √(λ + ε): with ε = 0 the covariance of y is the identity, which is the full
+/// decorrelation of inputs. [`Zca`](super::Zca) whitens without turning the axes.
+///
+/// A direction whose λ is at most the rounding of the largest has no variance and is dropped: there is nothing to scale
+/// by. Samples that lie in the span of the axes that are kept come back from [`invert`](Pca::invert); the others come
+/// back as the nearest point of it. Features in different units are standardized first, lest the unit decide.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::data::{Components, Pca};
+/// let x = Matrix::from([[1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0, 8.0]]); // on a line
+/// let pca = Pca::fit(&x, Components::All).whitened(0.0);
+/// let y = pca.apply(&x);
+/// assert_eq!((y.rows(), pca.explained()), (1, 1.0));
+/// assert!((y[(0, 3)] - 1.5 / 1.25f64.sqrt()).abs() < 1e-12);
+/// assert!((pca.invert(&y)[(1, 3)] - 8.0).abs() < 1e-12);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+pub struct Pca<T> {
+    mean: Vec<T>,
+    /// Features × components.
+    axes: Matrix<T>,
+    variance: Vec<T>,
+    scale: Vec<T>,
+    explained: f64,
+}
+
+/// What a file may claim to be such a map, before it is believed.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Real"))]
+struct Raw<T> {
+    mean: Vec<T>,
+    axes: Matrix<T>,
+    variance: Vec<T>,
+    scale: Vec<T>,
+    explained: f64,
+}
+
+impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
+    type Error = String;
+    fn try_from(Raw { mean, axes, variance, scale, explained }: Raw<T>) -> Result<Self, String> {
+        let ((features, components), usable) = (axes.shape(), |s: f64| s.is_finite() && s > 0.0);
+        if (mean.len(), variance.len(), scale.len()) != (features, components, components) {
+            let (means, variances, scales) = (mean.len(), variance.len(), scale.len());
+            return Err(format!(
+                "{features} × {components} axes do not go with {means} means, {variances} variances and {scales} scales"
+            ));
+        }
+        match scale.iter().find(|s| !usable(s.to_f64())) {
+            Some(s) => Err(format!("a scale is positive and finite, but one is {s}")),
+            None => Ok(Pca { mean, axes, variance, scale, explained }),
+        }
+    }
+}
+
+impl<T: Real> Pca<T> {
+    /// The principal components of `x`, features × samples.
+    ///
+    /// # Panics
+    /// If `x` has no columns or an entry that is not finite, if all its columns are equal, or if no component is asked
+    /// for.
+    #[track_caller]
+    pub fn fit(x: &Matrix<T>, components: Components) -> Self {
+        let mut covariance = Covariance::new(x.rows());
+        covariance.add(x);
+        Self::from_covariance(&covariance, components)
+    }
+
+    /// The principal components of samples that were seen chunk by chunk.
+    ///
+    /// # Panics
+    /// As [`fit`](Pca::fit).
+    #[track_caller]
+    pub fn from_covariance(covariance: &Covariance, components: Components) -> Self {
+        let Spectrum { variance, axes } = spectrum::<T>("Pca::fit", covariance);
+        let total: f64 = variance.iter().sum();
+        let kept = match components {
+            Components::All => variance.len(),
+            Components::Count(n) => n.min(variance.len()),
+            Components::Variance(share) => {
+                assert!(share > 0.0 && share <= 1.0, "Pca::fit: a share of variance is between 0 and 1, not {share}");
+                // Rounding must not keep the sum below all of it.
+                let enough = share * total * (1.0 - 1e-12);
+                let sums = variance.iter().scan(0.0, |sum, v| {
+                    *sum += v;
+                    Some(*sum)
+                });
+                sums.take_while(|sum| *sum < enough).count() + 1
+            }
+        };
+        assert!(kept > 0, "Pca::fit: no components are to be kept, or the samples are all equal");
+        let kept = kept.min(variance.len());
+        Pca {
+            mean: covariance.mean().iter().copied().map(T::from_f64).collect(),
+            axes: Matrix::from_fn(axes.rows(), kept, |i, j| T::from_f64(axes[(i, j)])),
+            variance: variance[..kept].iter().copied().map(T::from_f64).collect(),
+            scale: vec![T::from_f64(1.0); kept],
+            explained: variance[..kept].iter().sum::<f64>() / total,
+        }
+    }
+
+    /// The same components, divided by √(λ + ε): of variance 1 if ε is 0. A small positive ε keeps the directions of
+    /// little variance, which are often noise, from being blown up.
+    ///
+    /// # Panics
+    /// If ε is negative or not finite.
+    #[track_caller]
+    pub fn whitened(self, epsilon: f64) -> Self {
+        check_epsilon("Pca::whitened", epsilon);
+        let scale = self.variance.iter().map(|v| T::from_f64((v.to_f64() + epsilon).sqrt())).collect();
+        Pca { scale, ..self }
+    }
+
+    /// The components of every column of `x`, components × samples.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
+        let centred = centred("Pca::apply", x, &self.mean);
+        let tape = Tape::new();
+        let y = tape.constant(&self.axes).matmul_tn(tape.constant(&centred)).value();
+        Matrix::from_fn(y.rows(), y.cols(), |i, j| y[(i, j)] / self.scale[i])
+    }
+
+    /// V diag(scale) y + mean, features × samples.
+    ///
+    /// # Panics
+    /// If `y` does not have a row for every component.
+    #[track_caller]
+    pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
+        let components = self.components();
+        assert_eq!(y.rows(), components, "Pca::invert: fitted to {components} components, given {}", y.rows());
+        let scaled = Matrix::from_fn(y.rows(), y.cols(), |i, j| y[(i, j)] * self.scale[i]);
+        let tape = Tape::new();
+        let x = tape.constant(&self.axes).matmul(tape.constant(&scaled)).value();
+        Matrix::from_fn(x.rows(), x.cols(), |i, j| x[(i, j)] + self.mean[i])
+    }
+
+    /// V: the axes as columns of length 1, features × components. The largest entry of each is positive.
+    pub fn axes(&self) -> &Matrix<T> {
+        &self.axes
+    }
+
+    /// λ: the variance of the samples along every axis, in descending order.
+    pub fn variance(&self) -> &[T] {
+        &self.variance
+    }
+
+    /// The share of the variance of the samples that the kept components have.
+    pub fn explained(&self) -> f64 {
+        self.explained
+    }
+
+    /// The number of features of a sample.
+    pub fn features(&self) -> usize {
+        self.axes.rows()
+    }
+
+    /// The number of components that are kept.
+    pub fn components(&self) -> usize {
+        self.axes.cols()
+    }
+}
+
+/// The variances in descending order and their axes, features × variances.
+pub(super) struct Spectrum {
+    pub variance: Vec<f64>,
+    pub axes: Matrix<f64>,
+}
+
+/// The directions in which samples of type T vary.
+#[track_caller]
+pub(super) fn spectrum<T: Real>(name: &str, covariance: &Covariance) -> Spectrum {
+    let features = covariance.features();
+    assert!(!covariance.is_empty(), "{name}: {features} × 0 has no samples to fit to");
+    let tape = Tape::<f64>::new();
+    let Ok((values, vectors)) = tape.constant(covariance.matrix()).symmetric_eigen() else {
+        panic!("{name}: the samples have entries that are NaN or infinite, or too large to be squared");
+    };
+    let (values, vectors) = (values.value(), vectors.value());
+    let value = |j: usize| values.as_slice()[features - 1 - j];
+    // What is left of a variance of 0: from the eigendecomposition, and from the rounding of the samples.
+    let single = T::from_f64(1.0 + f64::EPSILON).to_f64() == 1.0;
+    let unit = if single { f64::from(f32::EPSILON).powi(2) } else { f64::EPSILON };
+    let least = if features == 0 { 0.0 } else { features as f64 * unit * value(0) };
+    let rank = (0..features).take_while(|&j| value(j) > least).count();
+    Spectrum {
+        variance: (0..rank).map(value).collect(),
+        axes: Matrix::from_fn(features, rank, |i, j| vectors[(i, features - 1 - j)]),
+    }
+}
+
+#[track_caller]
+pub(super) fn check_epsilon(name: &str, epsilon: f64) {
+    assert!(epsilon >= 0.0 && epsilon.is_finite(), "{name}: ε is finite and not negative, not {epsilon}");
+}
+
+/// x − mean.
+#[track_caller]
+pub(super) fn centred<T: Real>(name: &str, x: &Matrix<T>, mean: &[T]) -> Matrix<T> {
+    super::standardize::by_feature(name, mean.len(), x, |i, x| x - mean[i].to_f64())
+}

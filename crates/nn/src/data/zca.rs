@@ -1,0 +1,139 @@
+//! Whitening that changes samples as little as can be.
+
+use autograd::{Matrix, Real, Tape};
+use serde::{Deserialize, Serialize};
+
+use super::Covariance;
+use super::pca::{Spectrum, centred, check_epsilon, spectrum};
+
+/// Zero-phase component analysis: the symmetric whitening.
+///
+/// ```text
+/// C = 1/N Σ (x − mean)(x − mean)ᵀ = V diag(λ) Vᵀ
+/// apply:  y = W (x − mean),  W = V diag(1/√(λ + ε)) Vᵀ        invert:  x = W⁻¹ y + mean
+/// ```
+///
+/// With ε = 0 the covariance of y is the identity, and of all maps that do so this one has the least Σ |y − (x − mean)|²:
+/// features keep their meaning, and a whitened picture looks like a picture (Bell, Sejnowski, Vision Research 37, 1997,
+/// p. 3327; Kessy, Lewin, Strimmer, The American Statistician 72, 2018, p. 309).
+///
+/// A direction whose λ is at most the rounding of the largest has no variance. With ε = 0 it is mapped to 0, so that the
+/// covariance of y is the projection onto the others; with ε > 0 its scale is √ε. Samples without a part in it
+/// come back from [`invert`](Zca::invert) in either case. Features in different units are standardized first.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::data::Zca;
+/// let x = Matrix::from([[2.0, -2.0, 0.0, 0.0], [0.0, 0.0, 8.0, -8.0]]); // uncorrelated already
+/// let y = Zca::fit(&x, 0.0).apply(&x);
+/// let root2 = 2.0f64.sqrt();
+/// let expected = Matrix::from([[root2, -root2, 0.0, 0.0], [0.0, 0.0, root2, -root2]]);
+/// assert!(y.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-12));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+pub struct Zca<T> {
+    mean: Vec<T>,
+    /// W.
+    whiten: Matrix<T>,
+    /// W⁻¹ where W has an inverse.
+    color: Matrix<T>,
+}
+
+/// What a file may claim to be such a map, before it is believed.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "T: Real"))]
+struct Raw<T> {
+    mean: Vec<T>,
+    whiten: Matrix<T>,
+    color: Matrix<T>,
+}
+
+impl<T: Real> TryFrom<Raw<T>> for Zca<T> {
+    type Error = String;
+    fn try_from(Raw { mean, whiten, color }: Raw<T>) -> Result<Self, String> {
+        let n = mean.len();
+        if [whiten.shape(), color.shape()] == [(n, n); 2] {
+            return Ok(Zca { mean, whiten, color });
+        }
+        let ((a, b), (c, d)) = (whiten.shape(), color.shape());
+        Err(format!("{n} means do not go with matrices of {a} × {b} and {c} × {d}"))
+    }
+}
+
+impl<T: Real> Zca<T> {
+    /// The whitening of `x`, features × samples.
+    ///
+    /// # Panics
+    /// If `x` has no columns or an entry that is not finite, or if ε is negative or not finite.
+    #[track_caller]
+    pub fn fit(x: &Matrix<T>, epsilon: f64) -> Self {
+        let mut covariance = Covariance::new(x.rows());
+        covariance.add(x);
+        Self::from_covariance(&covariance, epsilon)
+    }
+
+    /// The whitening of samples that were seen chunk by chunk.
+    ///
+    /// # Panics
+    /// As [`fit`](Zca::fit).
+    #[track_caller]
+    pub fn from_covariance(covariance: &Covariance, epsilon: f64) -> Self {
+        check_epsilon("Zca::fit", epsilon);
+        let Spectrum { variance, axes } = spectrum::<T>("Zca::fit", covariance);
+        let tape = Tape::<f64>::new();
+        let v = tape.constant(&axes);
+        // V diag(f(λ)) Vᵀ + f(0) (I − V Vᵀ), where 1 / √0 counts as 0.
+        let symmetric = |f: &dyn Fn(f64) -> f64| {
+            let (rest, f) = (if epsilon > 0.0 { f(0.0) } else { 0.0 }, variance.iter().map(|&v| f(v)));
+            let diagonal: Vec<f64> = f.map(|f| f - rest).collect();
+            let scaled = Matrix::from_fn(axes.rows(), axes.cols(), |i, j| axes[(i, j)] * diagonal[j]);
+            let m = tape.constant(scaled).matmul_nt(v).value();
+            // Symmetric to the last bit.
+            Matrix::from_fn(m.rows(), m.cols(), |i, j| {
+                T::from_f64(0.5 * (m[(i, j)] + m[(j, i)]) + if i == j { rest } else { 0.0 })
+            })
+        };
+        Zca {
+            mean: covariance.mean().iter().copied().map(T::from_f64).collect(),
+            whiten: symmetric(&|variance| 1.0 / (variance + epsilon).sqrt()),
+            color: symmetric(&|variance| (variance + epsilon).sqrt()),
+        }
+    }
+
+    /// W (x − mean), features × samples.
+    ///
+    /// # Panics
+    /// If `x` does not have a row for every feature.
+    #[track_caller]
+    pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
+        times(&self.whiten, &centred("Zca::apply", x, &self.mean))
+    }
+
+    /// W⁻¹ y + mean, features × samples.
+    ///
+    /// # Panics
+    /// If `y` does not have a row for every feature.
+    #[track_caller]
+    pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
+        let n = self.features();
+        assert_eq!(y.rows(), n, "Zca::invert: fitted to {n} features, given {}", y.rows());
+        let x = times(&self.color, y);
+        Matrix::from_fn(n, x.cols(), |i, j| x[(i, j)] + self.mean[i])
+    }
+
+    /// W, symmetric, features × features.
+    pub fn matrix(&self) -> &Matrix<T> {
+        &self.whiten
+    }
+
+    /// The number of features of a sample.
+    pub fn features(&self) -> usize {
+        self.mean.len()
+    }
+}
+
+fn times<T: Real>(a: &Matrix<T>, b: &Matrix<T>) -> Matrix<T> {
+    let tape = Tape::new();
+    tape.constant(a).matmul(tape.constant(b)).value()
+}
