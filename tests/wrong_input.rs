@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Once;
 
 use nn::data::{CsvError, read_csv};
-use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd};
+use nn::{Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, Ema, LayerNorm, PRelu, RmsNorm, Sequential, Shortcut};
+use nn::{Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd};
 use nn::{Tape, Var, loss};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -107,6 +108,68 @@ fn features_that_do_not_fit() {
     let skip = Residual(linear(4, 3));
     panics(&["Residual", "4 × 2", "3 × 2"], || skip.forward(x));
     panics(&["Mlp", "[3]"], || mlp(&[3]));
+}
+
+#[test]
+fn layers_say_who_they_are() {
+    let alone: [(&str, AnyLayer<f64>); 5] = [
+        ("LayerNorm", LayerNorm::new(3).into()),
+        ("BatchNorm", BatchNorm::new(3).into()),
+        ("RmsNorm", RmsNorm::new(3).into()),
+        ("PRelu", PRelu::new(3).into()),
+        ("Linear", linear(3, 3).into()),
+    ];
+    // Each in every composite, and these after another layer.
+    let composites = alone.map(|(name, layer)| {
+        let inner = || Sequential::new().then(layer.clone());
+        let composites: [AnyLayer<f64>; 5] = [
+            layer.clone(),
+            inner().into(),
+            Residual(inner()).into(),
+            DenseBlock { layers: vec![inner()] }.into(),
+            Shortcut { inner: Sequential::new(), shortcut: inner() }.into(),
+        ];
+        (name, composites.map(|layer| (Activation::Tanh, layer)))
+    });
+    let block = Shortcut { inner: linear(4, 3), shortcut: linear(4, 2) };
+    let tape = Tape::new();
+    let x = zeros(&tape, 4, 2);
+    for (name, layers) in &composites {
+        layers.iter().for_each(|layer| panics(&[name, "3 features", "4 × 2"], || layer.forward(x)));
+    }
+    panics(&["Shortcut", "2 × 2", "3 × 2"], || block.forward(x));
+    panics(&["Dropout", "below 1", "1.5"], || Dropout::new(1.5));
+    panics(&["Dropout", "NaN"], || Mlp::<f64>::builder(&[1, 1]).dropout(f64::NAN));
+    panics(&["Mlp", "[3]"], || Mlp::<f64>::builder(&[3]).build(&mut ChaCha8Rng::seed_from_u64(0)));
+}
+
+#[test]
+fn symmetries_that_are_none() {
+    let mut net = mlp(&[3, 4, 2]);
+    panics(&["permute_hidden", "no hidden layer 1 among 1"], || net.permute_hidden(1, &[0, 1]));
+    panics(&["permute_hidden", "[0, 1, 1, 2]", "4 units"], || net.permute_hidden(0, &[0, 1, 1, 2]));
+    panics(&["permute_hidden", "[0, 1]", "4 units"], || net.permute_hidden(0, &[0, 1]));
+    panics(&["flip_sign", "4 units", "no unit 4"], || net.flip_sign(0, 4));
+    net.activation = Activation::Relu;
+    panics(&["flip_sign", "odd", "relu is not"], || net.flip_sign(0, 0));
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let mut net: Mlp<f64> = Mlp::builder(&[4, 4, 2]).activation(Activation::Tanh).skips(true).build(rng);
+    panics(&["flip_sign", "layer 0", "inputs"], || net.flip_sign(0, 0));
+    panics(&["permute_hidden", "layer 0", "inputs"], || net.permute_hidden(0, &[1, 0, 2, 3]));
+}
+
+#[test]
+fn an_average_of_another_model() {
+    let (mut net, mut ema) = (mlp(&[2, 3, 1]), Ema::new(0.9, &mlp(&[2, 4, 1])));
+    let words = ["another model", "`layers.0.weight` with 6 numbers", "`layers.0.weight` with 8 numbers"];
+    panics(&[&["Ema::update"], &words[..]].concat(), || ema.update(&net));
+    panics(&[&["Ema::swap"], &words[..]].concat(), || ema.swap(&mut net));
+    panics(&["`layers.1.weight`", "has none"], || Ema::new(0.9, &mlp(&[2, 3])).update(&net));
+    panics(&["more parameters"], || Ema::new(0.9, &mlp(&[2, 3, 1, 1])).update(&net));
+    panics(&["Ema", "below 1", "is 1"], || Ema::new(1.0, &net));
+    let mut ema = Ema::new(0.9, &net);
+    ema.swap(&mut net);
+    panics(&["Ema::update", "swap them out"], || ema.update(&net));
 }
 
 #[test]

@@ -27,6 +27,7 @@
 extern crate self as nn;
 
 pub mod data;
+mod ema;
 mod gradients;
 mod init;
 mod layer;
@@ -43,6 +44,7 @@ pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
     value_and_gradient,
 };
+pub use ema::Ema;
 pub use gradients::{GradientSum, ParamGradients};
 pub use init::Init;
 pub use layer::{

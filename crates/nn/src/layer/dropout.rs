@@ -33,7 +33,10 @@ impl Dropout {
     /// Unless 0 ≤ p < 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        Dropout { p: checked(p).unwrap_or_else(|message| panic!("{message}")) }
+        match checked(p) {
+            Ok(p) => Dropout { p },
+            Err(message) => panic!("{message}"),
+        }
     }
 
     /// The probability with which an entry is left out.

@@ -81,9 +81,9 @@ impl<T: Real> Mlp<T> {
     fn tied(&self, name: &str, layer: usize) -> Range<usize> {
         let hidden = self.layers.len().saturating_sub(1);
         assert!(layer < hidden, "{name}: there is no hidden layer {layer} among {hidden}");
-        let first = (0..=layer).rev().find(|&k| !self.has_skip(k));
-        let first =
-            first.unwrap_or_else(|| panic!("{name}: skips tie the units of hidden layer {layer} to the inputs"));
+        let Some(first) = (0..=layer).rev().find(|&k| !self.has_skip(k)) else {
+            panic!("{name}: skips tie the units of hidden layer {layer} to the inputs");
+        };
         let end = (layer + 1..hidden).find(|&k| !self.has_skip(k)).unwrap_or(hidden);
         first..end
     }

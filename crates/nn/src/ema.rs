@@ -1,0 +1,170 @@
+//! Averages of a model's weights over the steps of training.
+
+use autograd::vectorised;
+use serde::{Deserialize, Serialize};
+
+use crate::{Module, Path, Real};
+
+/// The exponential moving average of a model's parameters, w̄ ← d w̄ + (1 − d) w after every step: it follows the
+/// weights without their jitter and often predicts better (Polyak, Juditsky, 1992; Kingma, Ba, "Adam", 2015, §7.2).
+///
+/// Buffers and frozen parameters are copied. It is a serde value: stored with the optimizer's state it goes on where it
+/// stopped.
+///
+/// ```
+/// use nn::{Adam, Ema, Matrix, Optimizer, Param, Tape};
+/// let mut w = Param::new(Matrix::from([[1.0f64]]));
+/// let (adam, mut ema) = (Adam::new(0.1), Ema::new(0.9, &w).corrected());
+/// let mut state = adam.init(&w);
+/// for _ in 0..200 {
+///     let tape = Tape::new();
+///     let grads = (tape.param(&w) - 3.0).square().backward();
+///     adam.step(&mut w, &grads, &mut state);
+///     ema.update(&w);
+/// }
+/// let error = ema.evaluate(&mut w, |w| (w.value()[(0, 0)] - 3.0).abs());
+/// assert!(error < 1e-2);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub struct Ema<T> {
+    decay: f64,
+    start: Start,
+    steps: u64,
+    /// Whether the averages are in the model, and its own weights here.
+    swapped: bool,
+    params: Vec<Average<T>>,
+}
+
+/// What the average is at first, where it has little to average.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Start {
+    Initial,
+    Corrected,
+    WarmUp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+struct Average<T> {
+    name: String,
+    values: Vec<T>,
+}
+
+impl<T: Real> Ema<T> {
+    /// An average that begins at the model's weights, w̄₀ = w₀. It averages over about 1 / (1 − `decay`) steps.
+    ///
+    /// # Panics
+    /// Unless 0 ≤ `decay` < 1.
+    #[track_caller]
+    pub fn new(decay: f64, model: &dyn Module<T>) -> Self {
+        assert!((0.0..1.0).contains(&decay), "Ema: the decay must be at least 0 and below 1, and is {decay}");
+        let mut params = Vec::new();
+        model.params(&Path::Root, &mut |path, param| {
+            params.push(Average { name: path.to_string(), values: param.value().as_slice().to_vec() });
+        });
+        Ema { decay, start: Start::Initial, steps: 0, swapped: false, params }
+    }
+
+    /// Forgets the weights before the first step, as Adam's bias correction does: w̄ₖ = (1 − d) Σ dᵏ⁻ⁱ wᵢ / (1 − dᵏ).
+    #[must_use]
+    pub fn corrected(self) -> Self {
+        Ema { start: Start::Corrected, ..self }
+    }
+
+    /// Averages over few steps at first: the decay of step k = 1, 2, … is min(d, (1 + k) / (10 + k)), as in TensorFlow.
+    #[must_use]
+    pub fn warm_up(self) -> Self {
+        Ema { start: Start::WarmUp, ..self }
+    }
+
+    /// How many steps it has seen.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Takes in the weights after a step.
+    ///
+    /// # Panics
+    /// If the model is another, or the averages have been [swapped](Ema::swap) into it. Nothing has changed then.
+    #[track_caller]
+    pub fn update(&mut self, model: &dyn Module<T>) {
+        self.expect_fit("update", model);
+        assert!(!self.swapped, "Ema::update: the averages are in the model: swap them out before training goes on");
+        self.steps += 1;
+        let share = self.share(self.steps);
+        let mut averages = self.params.iter_mut();
+        model.params(&Path::Root, &mut |_, param| {
+            let Some(Average { values, .. }) = averages.next() else { return };
+            let share = if param.is_trained() { share } else { 1.0 };
+            approach(values, param.value().as_slice(), T::from_f64(1.0 - share), T::from_f64(share));
+        });
+    }
+
+    /// Exchanges the weights of the model and the averages: once to evaluate, once more to train on.
+    ///
+    /// # Panics
+    /// If the model is another. Nothing has changed then.
+    #[track_caller]
+    pub fn swap(&mut self, model: &mut dyn Module<T>) {
+        self.expect_fit("swap", model);
+        self.swapped = !self.swapped;
+        let mut averages = self.params.iter_mut();
+        model.params_mut(&Path::Root, &mut |_, param| {
+            if let Some(Average { values, .. }) = averages.next() {
+                param.value_mut().as_mut_slice().swap_with_slice(values);
+            }
+        });
+    }
+
+    /// What `f` says of the model with the averages as its weights.
+    ///
+    /// # Panics
+    /// If the model is another.
+    #[track_caller]
+    pub fn evaluate<M: Module<T>, R>(&mut self, model: &mut M, f: impl FnOnce(&M) -> R) -> R {
+        self.swap(model);
+        let result = f(model);
+        self.swap(model);
+        result
+    }
+
+    /// 1 − d at step k.
+    fn share(&self, k: u64) -> f64 {
+        let d = self.decay;
+        match self.start {
+            Start::Initial => 1.0 - d,
+            // dᵏ of a k that no longer fits is 0.
+            Start::Corrected => (1.0 - d) / (1.0 - d.powi(i32::try_from(k).unwrap_or(i32::MAX))),
+            Start::WarmUp => 1.0 - d.min((1 + k) as f64 / (10 + k) as f64),
+        }
+    }
+
+    #[track_caller]
+    fn expect_fit(&self, name: &str, model: &dyn Module<T>) {
+        let (mut averages, mut problem) = (self.params.iter(), None);
+        model.params(&Path::Root, &mut |path, param| {
+            let (average, len) = (averages.next(), param.value().as_slice().len());
+            if !average.is_some_and(|average| path.is(&average.name) && average.values.len() == len) {
+                let has = average.map_or("none".into(), |a| format!("`{}` with {} numbers", a.name, a.values.len()));
+                problem.get_or_insert(format!("in the place of parameter `{path}` with {len} numbers it has {has}"));
+            }
+        });
+        if problem.is_none() && averages.next().is_some() {
+            problem = Some("that has more parameters".into());
+        }
+        assert!(problem.is_none(), "Ema::{name}: the average is of another model: {}", problem.unwrap_or_default());
+    }
+}
+
+/// w̄ ← keep w̄ + share w.
+fn approach<T: Real>(average: &mut [T], w: &[T], keep: T, share: T) {
+    vectorised(
+        #[inline(always)]
+        || {
+            let (keep, share) = (keep, share);
+            average.iter_mut().zip(w).for_each(|(average, &w)| *average = keep * *average + share * w);
+        },
+    );
+}
