@@ -56,35 +56,60 @@ impl<T: Real> GradientSum<T> {
 
     /// Adds `weight` times the gradients of a model.
     pub fn add(&mut self, weight: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
+        self.add_shares(weight, weight, model, grads);
+    }
+
+    /// Adds `weight` times the gradients of a model, whose new buffers have a `share` in their mean.
+    pub(crate) fn add_shares(&mut self, weight: f64, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
         model.params(&Path::Root, &mut |_, param| {
-            let id = param.id();
             if let Some(g) = grads.gradient(param) {
-                match self.gradients.binary_search_by_key(&id, |slot| slot.0) {
+                match self.place(param.id()) {
                     Ok(k) => add(self.gradients[k].1.as_mut_slice(), weight, g.as_slice()),
-                    Err(k) => self.gradients.insert(k, (id, scaled(weight, g))),
+                    Err(k) => self.gradients.insert(k, (param.id(), scaled(weight, g))),
                 }
             }
             if let Some(value) = grads.updated(param) {
-                match self.updates.iter_mut().find(|slot| slot.0 == id) {
-                    Some((_, mean, weights)) => {
-                        let before = *weights;
-                        *weights += weight;
-                        // mean ← mean + (w / Σ w) (value − mean)
-                        let (old, new) = (T::from_f64(before / *weights), T::from_f64(weight / *weights));
-                        let mean = mean.as_mut_slice().iter_mut().zip(value.as_slice());
-                        mean.for_each(|(mean, &value)| *mean = old * *mean + new * value);
-                    }
-                    None => self.updates.push((id, value.to_owned(), weight)),
-                }
+                self.average(param.id(), share, value);
             }
         });
+    }
+
+    /// Adds another sum to this one.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (id, g) in other.gradients {
+            match self.place(id) {
+                Ok(k) => add(self.gradients[k].1.as_mut_slice(), 1.0, g.as_slice()),
+                Err(k) => self.gradients.insert(k, (id, g)),
+            }
+        }
+        for (id, value, share) in other.updates {
+            self.average(id, share, value.view());
+        }
+    }
+
+    fn place(&self, id: u64) -> Result<usize, usize> {
+        self.gradients.binary_search_by_key(&id, |slot| slot.0)
+    }
+
+    fn average(&mut self, id: u64, share: f64, value: MatrixRef<'_, T>) {
+        match self.updates.iter_mut().find(|slot| slot.0 == id) {
+            Some((_, mean, shares)) => {
+                let before = *shares;
+                *shares += share;
+                // mean ← mean + (w / Σ w) (value − mean)
+                let (old, new) = (T::from_f64(before / *shares), T::from_f64(share / *shares));
+                let mean = mean.as_mut_slice().iter_mut().zip(value.as_slice());
+                mean.for_each(|(mean, &value)| *mean = old * *mean + new * value);
+            }
+            None => self.updates.push((id, value.to_owned(), share)),
+        }
     }
 
     /// Multiplies every gradient by `factor`.
     pub fn scale(&mut self, factor: f64) {
         let factor = T::from_f64(factor);
         let all = self.gradients.iter_mut().flat_map(|(_, g)| g.as_mut_slice());
-        all.for_each(|g| *g = *g * factor);
+        all.for_each(|g| *g *= factor);
     }
 }
 
@@ -96,7 +121,7 @@ impl<T: Real> Default for GradientSum<T> {
 
 impl<T: Real> ParamGradients<T> for GradientSum<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        let k = self.gradients.binary_search_by_key(&param.id(), |slot| slot.0).ok()?;
+        let k = self.place(param.id()).ok()?;
         Some(self.gradients[k].1.view())
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
@@ -111,5 +136,5 @@ fn scaled<T: Real>(weight: f64, g: MatrixRef<'_, T>) -> Matrix<T> {
 
 fn add<T: Real>(sum: &mut [T], weight: f64, g: &[T]) {
     let weight = T::from_f64(weight);
-    sum.iter_mut().zip(g).for_each(|(sum, &g)| *sum = *sum + weight * g);
+    sum.iter_mut().zip(g).for_each(|(sum, &g)| *sum += weight * g);
 }

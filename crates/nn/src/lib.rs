@@ -35,10 +35,12 @@ pub mod loss;
 pub mod metrics;
 mod module;
 mod optim;
+pub mod parallel;
 pub mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod schedule;
+pub mod train;
 
 pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,

@@ -1,0 +1,211 @@
+//! Data parallel over the cores, with the same bits for any number of threads.
+//!
+//! A batch is divided into shards by its size and the model alone, never by the number of threads. Every shard is
+//! recorded on a tape of its own, and their gradients are added along a fixed tree:
+//!
+//! ```text
+//! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n of mean losses, 1 of sums
+//!             ╲   ╱       ╲   ╱
+//!              sum         sum          joined by rayon's current pool, in whatever order time has it
+//!                 ╲       ╱
+//!                    sum
+//! ```
+//!
+//! ```
+//! use nn::{Activation, Layer, Matrix, Mlp, Module, ParamGradients, Reduction, loss, parallel::Parallel};
+//! # use rand::SeedableRng;
+//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+//! let net: Mlp<f64> = Mlp::new(&[3, 16, 2], Activation::Tanh, rng);
+//! let (x, t) = (Matrix::from_fn(3, 100, |i, j| (i * j % 7) as f64), Matrix::from_fn(2, 100, |i, j| (i + j) as f64));
+//!
+//! let gradients = |threads| {
+//!     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+//!     pool.install(|| {
+//!         let (loss, grads) = Parallel::mean().shards_of(16).gradients(
+//!             &net,
+//!             100,
+//!             1,
+//!             |samples| (x.select_cols(&samples.clone().collect::<Vec<_>>()), t.select_cols(&samples.collect::<Vec<_>>())),
+//!             |tape, net, (x, t)| loss::mse(net.forward(tape.constant(x)), tape.constant(t), Reduction::Mean),
+//!         );
+//!         (loss.to_bits(), grads.gradient(&net.layers[0].weight).unwrap().to_owned())
+//!     })
+//! };
+//! assert_eq!(gradients(1), gradients(3)); // to the bit
+//! ```
+
+use std::ops::Range;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
+
+/// How a batch is divided and put together again.
+///
+/// Layers that look at a whole batch see their shard: [`BatchNorm`](crate::BatchNorm) normalises by
+/// the statistics of each, and its running averages move by their mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parallel {
+    /// Whether the loss of a shard is the sum over its samples or their mean.
+    pub reduction: Reduction,
+    /// How many samples a shard has at most; `None` leaves it to the [rule](Parallel::count).
+    pub shard: Option<usize>,
+}
+
+/// Shards are worth their sum from this many samples on: to copy and add the gradient of a weight takes as long as
+/// the work of about 8 samples.
+const LEAST_SAMPLES: usize = 64;
+/// And from this much work on, in weights × samples: a tenth of a millisecond, many times what a thread takes to wake.
+const LEAST_WORK: usize = 1 << 20;
+
+impl Parallel {
+    /// For losses that are means over samples.
+    pub fn mean() -> Self {
+        Parallel { reduction: Reduction::Mean, shard: None }
+    }
+
+    /// For losses that are sums over samples.
+    pub fn sum() -> Self {
+        Parallel { reduction: Reduction::Sum, shard: None }
+    }
+
+    /// Divides into shards of at most so many samples. It is worth it for models that use each weight many times, such as recurrent
+    /// ones, whose work the rule underestimates.
+    ///
+    /// # Panics
+    /// If `samples` is 0.
+    #[track_caller]
+    pub fn shards_of(self, samples: usize) -> Self {
+        assert!(samples > 0, "shards_of: a shard has at least one sample");
+        Parallel { shard: Some(samples), ..self }
+    }
+
+    /// Into how many shards a batch is divided: by the rule, each has at least 64 samples, and at least 2²⁰ products of
+    /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were none.
+    pub fn count<T: Real>(&self, model: &impl Module<T>, samples: usize) -> usize {
+        let largest = |shard: usize| samples.div_ceil(shard);
+        self.shard
+            .map_or_else(
+                || {
+                    let work = samples.saturating_mul(model.count_params()) / LEAST_WORK;
+                    work.min(samples / LEAST_SAMPLES)
+                },
+                largest,
+            )
+            .clamp(1, samples.max(1))
+    }
+
+    /// Loss and gradients of a batch of `samples` samples: `batch` makes the part in a range of them, `loss` records its loss.
+    ///
+    /// Every shard has a [training tape](Tape::training) of its own: of this seed where there is one shard, else of
+    /// seeds drawn from it. Its batch is made on the thread that needs it.
+    ///
+    /// # Panics
+    /// If there are no samples.
+    #[track_caller]
+    pub fn gradients<T, M, B>(
+        &self,
+        model: &M,
+        samples: usize,
+        seed: u64,
+        batch: impl Fn(Range<usize>) -> B + Sync,
+        loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + Sync,
+    ) -> (f64, Total<T>)
+    where
+        T: Real,
+        M: Module<T> + Sync,
+    {
+        let shards = self.shards(model, samples, seed);
+        let run = |shard: &Shard| gradients_of(model, &batch(shard.samples.clone()), shard.seed, &loss);
+        match &shards[..] {
+            [whole] => {
+                let (loss, grads) = run(whole);
+                (loss, Total(Parts::One(grads)))
+            }
+            _ => {
+                let (loss, sum) = tree(&shards, &|shard| {
+                    let (share, (loss, grads)) = (shard.samples.len() as f64 / samples as f64, run(shard));
+                    let weight = if self.reduction == Reduction::Mean { share } else { 1.0 };
+                    let mut sum = GradientSum::new();
+                    sum.add_shares(weight, share, model, &grads);
+                    (weight * loss, sum)
+                });
+                (loss, Total(Parts::Sum(sum)))
+            }
+        }
+    }
+
+    /// The shards of a batch.
+    ///
+    /// # Panics
+    /// If there are no samples.
+    #[track_caller]
+    pub(crate) fn shards<T: Real>(&self, model: &impl Module<T>, samples: usize, seed: u64) -> Vec<Shard> {
+        assert!(samples > 0, "parallel: a batch has at least one sample");
+        let count = self.count(model, samples);
+        if count == 1 {
+            return vec![Shard { samples: 0..samples, seed }];
+        }
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        let start = |k: usize| (k as u128 * samples as u128 / count as u128) as usize;
+        (0..count).map(|k| Shard { samples: start(k)..start(k + 1), seed: rng.random() }).collect()
+    }
+}
+
+/// A part of a batch, and the seed of its tape.
+pub(crate) struct Shard {
+    pub samples: Range<usize>,
+    pub seed: u64,
+}
+
+fn gradients_of<T: Real, M, B>(
+    model: &M,
+    batch: &B,
+    seed: u64,
+    loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T>,
+) -> (f64, Gradients<T>) {
+    let tape = Tape::training(seed);
+    let loss = loss(&tape, model, batch);
+    (loss.item().to_f64(), loss.backward())
+}
+
+/// Runs the shards, and adds what they give in halves. A shard's own buffers go back to the thread that filled them.
+fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> (f64, GradientSum<T>) + Sync)) -> (f64, GradientSum<T>) {
+    let [shard] = shards else {
+        let (left, right) = shards.split_at(shards.len() / 2);
+        let ((a, mut sum), (b, other)) = rayon::join(|| tree(left, run), || tree(right, run));
+        sum.merge(other);
+        return (a + b, sum);
+    };
+    run(shard)
+}
+
+/// The gradients of a batch, as a step takes them.
+pub struct Total<T: Real>(Parts<T>);
+
+enum Parts<T: Real> {
+    One(Gradients<T>),
+    Sum(GradientSum<T>),
+}
+
+impl<T: Real> ParamGradients<T> for Total<T> {
+    fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        match &self.0 {
+            Parts::One(grads) => grads.gradient(param),
+            Parts::Sum(sum) => sum.gradient(param),
+        }
+    }
+    fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        match &self.0 {
+            Parts::One(grads) => ParamGradients::updated(grads, buffer),
+            Parts::Sum(sum) => sum.updated(buffer),
+        }
+    }
+}
+
+impl<T: Real> From<GradientSum<T>> for Total<T> {
+    fn from(sum: GradientSum<T>) -> Self {
+        Total(Parts::Sum(sum))
+    }
+}

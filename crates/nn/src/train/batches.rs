@@ -1,0 +1,85 @@
+//! What can be trained on.
+
+use crate::data::{Dataset, Targets};
+use crate::{Matrix, Real};
+
+/// Samples that come in batches: all that training asks of data.
+///
+/// [`Dataset`] is one, whose batches are `(x, t)`; so is a `Vec` of anything, whose batches are `Vec`s, for sequences
+/// and graphs of any size. For data of your own say how many there are and how some of them become a batch:
+///
+/// ```
+/// use nn::Matrix;
+/// use nn::train::Batches;
+///
+/// /// Windows of a series, each with the value that follows it.
+/// struct Windows {
+///     series: Vec<f32>,
+///     width: usize,
+/// }
+///
+/// impl Batches for Windows {
+///     type Batch = (Matrix<f32>, Matrix<f32>);
+///     fn len(&self) -> usize {
+///         self.series.len() - self.width
+///     }
+///     fn batch(&self, samples: &[usize]) -> Self::Batch {
+///         let at = |i: usize, n: usize| self.series[samples[n] + i];
+///         (Matrix::from_fn(self.width, samples.len(), at), Matrix::from_fn(1, samples.len(), |_, n| at(self.width, n)))
+///     }
+/// }
+/// let (x, t) = Windows { series: vec![0.0, 1.0, 2.0, 3.0, 4.0], width: 2 }.batch(&[2, 0]);
+/// assert_eq!((x, t), (Matrix::from([[2.0, 0.0], [3.0, 1.0]]), Matrix::row(&[4.0, 2.0])));
+/// ```
+pub trait Batches: Sync {
+    /// What a loss is computed of.
+    type Batch;
+
+    /// The number of samples.
+    fn len(&self) -> usize;
+
+    /// The samples with these numbers, in that order. It is called from several threads at a time.
+    fn batch(&self, samples: &[usize]) -> Self::Batch;
+
+    /// Whether there are no samples.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<T: Real, Y: Targets + Sync> Batches for Dataset<T, Y> {
+    type Batch = (Matrix<T>, Y);
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn batch(&self, samples: &[usize]) -> Self::Batch {
+        self.batch(samples)
+    }
+}
+
+impl<S: Clone + Sync> Batches for Vec<S> {
+    type Batch = Vec<S>;
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn batch(&self, samples: &[usize]) -> Self::Batch {
+        samples.iter().map(|&i| self[i].clone()).collect()
+    }
+}
+
+/// Some of the samples.
+pub(super) struct Subset<'d, B> {
+    pub data: &'d dyn Batches<Batch = B>,
+    pub samples: Vec<usize>,
+}
+
+impl<B> Batches for Subset<'_, B> {
+    type Batch = B;
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+    fn batch(&self, samples: &[usize]) -> B {
+        let samples: Vec<usize> = samples.iter().map(|&i| self.samples[i]).collect();
+        self.data.batch(&samples)
+    }
+}

@@ -1,0 +1,54 @@
+//! Why training failed.
+
+use std::{error, fmt};
+
+use autograd::Anomaly;
+
+/// Why a model was not trained to the end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The loss or a weight is NaN or infinite. The model is left as it was then.
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step, from 1 over all epochs.
+        step: u64,
+        /// The loss of the batch.
+        loss: f64,
+        /// The parameters where it began: those that are not finite, or those read where a value or gradient was not first.
+        parameters: Vec<String>,
+        /// The first value or gradient that was not finite.
+        anomaly: Option<Box<Anomaly>>,
+    },
+    /// Threads cannot be started.
+    Threads(rayon::ThreadPoolBuildError),
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrainError::Diverged { epoch, step, loss, parameters, anomaly } => {
+                let names = parameters.join("`, `");
+                write!(f, "training diverged at step {step}, in epoch {epoch}: ")?;
+                match loss.is_finite() {
+                    true => write!(f, "it made parameter `{names}` infinite or NaN")?,
+                    false if names.is_empty() => write!(f, "the loss is {loss}")?,
+                    false => write!(f, "the loss is {loss}, which began at parameter `{names}`")?,
+                }
+                f.write_str("; try a smaller learning rate, clip the gradients, standardize the inputs")?;
+                anomaly.as_ref().map_or(Ok(()), |anomaly| write!(f, "\n{anomaly}"))
+            }
+            TrainError::Threads(source) => write!(f, "threads cannot be started: {source}; ask for fewer"),
+        }
+    }
+}
+
+impl error::Error for TrainError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            TrainError::Threads(source) => Some(source),
+            TrainError::Diverged { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The loop.
+
+use std::ops::ControlFlow;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::batches::Subset;
+use super::trainer::VALIDATION;
+use super::weights::{Weights, not_finite};
+use super::{Batches, Callback, Goal, History, Progress, TrainError, Trainer, symmetry};
+use crate::data::{Sampler, random_split};
+use crate::{Module, Real, State};
+
+/// What came of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// What was measured after every epoch.
+    pub history: History,
+    /// Why it ended.
+    pub end: End,
+    /// The epoch, from 1, whose weights the model has, where that is not the last.
+    pub best_epoch: Option<usize>,
+    /// What is suspicious about the model or the data.
+    pub warnings: Vec<String>,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// After the last epoch.
+    Epochs,
+    /// Too many epochs in a row were no better than the best.
+    EarlyStopping,
+    /// A callback asked for it.
+    Callback,
+}
+
+/// Where a run is: with the weights and the configuration, all that the rest of it depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub(super) struct Run<T> {
+    /// Steps made.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Batches done in the epoch after them.
+    pub batch: usize,
+    /// Their losses, summed over samples, and how many samples that were.
+    pub losses: (f64, usize),
+    pub optimizer: State<T>,
+    pub best: Option<Best<T>>,
+    /// Epochs since the best.
+    pub stale: usize,
+    pub history: History,
+    pub end: Option<End>,
+    pub warnings: Vec<String>,
+}
+
+impl<T: Real> Run<T> {
+    fn new(optimizer: State<T>) -> Self {
+        Run {
+            step: 0,
+            epoch: 0,
+            batch: 0,
+            losses: (0.0, 0),
+            optimizer,
+            best: None,
+            stale: 0,
+            history: History::default(),
+            end: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub(super) struct Best<T> {
+    pub score: f64,
+    pub epoch: usize,
+    pub weights: Weights<T>,
+}
+
+/// Streams of random numbers of one seed.
+const TAPES: u64 = 1;
+const HELD_OUT: u64 = 2;
+
+fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(stream);
+    rng
+}
+
+impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
+    /// Trains a model on data.
+    ///
+    /// # Errors
+    /// If the loss stops being finite.
+    ///
+    /// # Panics
+    /// If there are no samples, a sampler asks for some that are not there, or the curve that is monitored does not exist; and as the
+    /// loss does, when shapes do not fit.
+    #[track_caller]
+    pub fn fit(&mut self, model: &mut M, data: &impl Batches<Batch = B>) -> Result<Trained, TrainError> {
+        let callbacks = self.callbacks.len();
+        self.callbacks.extend(self.bar());
+        let trained = match self.threads {
+            None => self.divide(model, data),
+            Some(threads) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                pool.map_err(TrainError::Threads).and_then(|pool| pool.install(|| self.divide(model, data)))
+            }
+        };
+        self.callbacks.truncate(callbacks);
+        trained
+    }
+
+    #[track_caller]
+    fn divide(&mut self, model: &mut M, data: &dyn Batches<Batch = B>) -> Result<Trained, TrainError> {
+        let Some(fraction) = self.held_out else { return self.run(model, data, None) };
+        let (training, held_out) = random_split(data.len(), 1.0 - fraction, &mut stream(self.seed, HELD_OUT));
+        let [training, held_out] = [training, held_out].map(|samples| Subset { data, samples });
+        assert!(!held_out.is_empty(), "fit: {fraction} of {} samples is none to hold out", data.len());
+        self.run(model, &training, Some(&held_out))
+    }
+
+    #[track_caller]
+    fn run(
+        &mut self,
+        model: &mut M,
+        data: &dyn Batches<Batch = B>,
+        held_out: Option<&dyn Batches<Batch = B>>,
+    ) -> Result<Trained, TrainError> {
+        let sampler = self.sampler.clone();
+        let sampler = sampler.unwrap_or_else(|| Sampler::shuffled(data.len(), self.batch, self.seed));
+        assert!(sampler.batches() > 0, "fit: the {} samples make no batch", data.len());
+        let mut run = Run::new(self.optimizer.init(model));
+        while run.end.is_none() && run.epoch < self.epochs {
+            self.steps(model, data, &sampler, &mut run)?;
+            let (parameters, epoch, step, loss) = (not_finite(model), run.epoch + 1, run.step, run.losses.0);
+            if !parameters.is_empty() {
+                return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly: None });
+            }
+            if run.end.is_none() {
+                self.close_epoch(model, held_out, &sampler, &mut run);
+            }
+        }
+        let best = run.best.filter(|_| self.keep_best);
+        if let Some(best) = &best {
+            best.weights.give(model);
+        }
+        let best_epoch = best.map(|best| best.epoch).filter(|epoch| *epoch != run.epoch);
+        let Run { history, warnings, end, .. } = run;
+        Ok(Trained { history, end: end.unwrap_or(End::Epochs), best_epoch, warnings })
+    }
+
+    /// The steps of an epoch that are left.
+    #[track_caller]
+    fn steps(
+        &mut self,
+        model: &mut M,
+        data: &dyn Batches<Batch = B>,
+        sampler: &Sampler,
+        run: &mut Run<T>,
+    ) -> Result<(), TrainError> {
+        let mut seeds = stream(self.seed, TAPES);
+        for samples in sampler.epoch(run.epoch as u64).skip(run.batch) {
+            let lr = self.schedule.as_ref().map_or(self.lr, |schedule| schedule(run.step));
+            self.optimizer.set_lr(lr);
+            seeds.set_word_pos(2 * u128::from(run.step));
+            let seed = seeds.next_u64();
+            let (loss, grads) = self.objective.gradients(model, data, &samples, seed);
+            if !loss.is_finite() {
+                let anomaly = self.objective.anomaly(model, data, &samples, seed);
+                let parameters = anomaly.as_ref().map_or_else(Vec::new, |anomaly| model.involved(anomaly));
+                let (epoch, step) = (run.epoch + 1, run.step + 1);
+                return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly });
+            }
+            if run.step == 0 {
+                self.warn(run, symmetry::warning(&symmetry::alike(model, &grads)));
+            }
+            self.optimizer.step(model, &grads, &mut run.optimizer);
+            run.step += 1;
+            run.batch += 1;
+            run.losses = (run.losses.0 + self.objective.summed(loss, samples.len()), run.losses.1 + samples.len());
+            if self.tell(run, run.epoch + 1, sampler, loss, |callback, progress| callback.on_step(progress, model)) {
+                run.end = Some(End::Callback);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Measures, and decides what comes of it.
+    #[track_caller]
+    fn close_epoch(
+        &mut self,
+        model: &M,
+        held_out: Option<&dyn Batches<Batch = B>>,
+        sampler: &Sampler,
+        run: &mut Run<T>,
+    ) {
+        let loss = run.losses.0 / run.losses.1 as f64;
+        let mut line = vec![
+            ("step".to_owned(), run.step as f64),
+            ("learning_rate".to_owned(), self.optimizer.lr()),
+            ("loss".to_owned(), loss),
+        ];
+        let held_out = held_out.map(|data| (VALIDATION, data));
+        let watched = self.watched.iter().map(|(name, data)| (&**name, *data as &dyn Batches<Batch = B>));
+        for (set, data) in held_out.into_iter().chain(watched) {
+            let names = std::iter::once("loss").chain(self.objective.metrics.iter().map(|(name, _)| &**name));
+            line.extend(names.map(|name| format!("{set}_{name}")).zip(self.objective.evaluate(model, data)));
+        }
+        run.history.push(line.iter().map(|(name, value)| (&**name, *value)));
+        run.epoch += 1;
+        (run.batch, run.losses) = (0, (0.0, 0));
+        self.judge(model, run);
+        if self.tell(run, run.epoch, sampler, loss, |callback, progress| callback.on_epoch_end(progress, model)) {
+            run.end = Some(End::Callback);
+        }
+    }
+
+    /// Whether the epoch is the best so far, or one too many.
+    #[track_caller]
+    fn judge(&self, model: &M, run: &mut Run<T>) {
+        if !self.keep_best {
+            return;
+        }
+        let validation = format!("{VALIDATION}_loss");
+        let (curve, goal) = match &self.monitor {
+            Some((curve, goal)) => (&**curve, *goal),
+            None if run.history.get(&validation).is_some() => (&*validation, Goal::Min),
+            None => ("loss", Goal::Min),
+        };
+        let score = run.history[curve][run.epoch - 1];
+        let better = run.best.as_ref().is_none_or(|best| match goal {
+            Goal::Min => score < best.score,
+            Goal::Max => score > best.score,
+        });
+        if better {
+            let kept = run.best.take().map(|best| best.weights);
+            let weights = kept.map_or_else(
+                || Weights::of(model),
+                |mut kept| {
+                    kept.take(model);
+                    kept
+                },
+            );
+            (run.best, run.stale) = (Some(Best { score, epoch: run.epoch, weights }), 0);
+        } else {
+            run.stale += 1;
+            if self.patience.is_some_and(|patience| run.stale > patience) {
+                run.end = Some(End::EarlyStopping);
+            }
+        }
+    }
+
+    /// Tells all callbacks, also after one has asked to stop; returns whether one has.
+    fn tell(
+        &mut self,
+        run: &Run<T>,
+        epoch: usize,
+        sampler: &Sampler,
+        loss: f64,
+        mut what: impl FnMut(&mut dyn Callback<M>, &Progress<'_>) -> ControlFlow<()>,
+    ) -> bool {
+        let (epochs, batches, lr) = (self.epochs, sampler.batches(), self.optimizer.lr());
+        let progress =
+            Progress { epoch, epochs, batch: run.batch, batches, step: run.step, loss, lr, history: &run.history };
+        self.callbacks.iter_mut().map(|callback| what(&mut **callback, &progress)).filter(ControlFlow::is_break).count()
+            > 0
+    }
+
+    fn warn(&self, run: &mut Run<T>, warning: Option<String>) {
+        if let (Some(warning), false) = (&warning, self.quiet) {
+            eprintln!("warning: {warning}");
+        }
+        run.warnings.extend(warning);
+    }
+
+    /// The progress bar, if there is a place for one.
+    #[cfg(feature = "progress")]
+    fn bar<'b>(&self) -> Option<Box<dyn Callback<M> + Send + 'b>> {
+        if self.quiet { None } else { super::progress::Bar::new(self.epochs).map(|bar| Box::new(bar) as _) }
+    }
+    #[cfg(not(feature = "progress"))]
+    fn bar<'b>(&self) -> Option<Box<dyn Callback<M> + Send + 'b>> {
+        None
+    }
+}

@@ -1,0 +1,147 @@
+//! What was measured after every epoch.
+
+use std::ops::Index;
+use std::path::Path;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+/// Curves by name, with a value for every epoch. A run of the same seed has the same history, to the bit.
+///
+/// A [`Trainer`](super::Trainer) writes `step`, how many steps were made until then; `learning_rate`; `loss`, the mean over
+/// the epoch as it was trained; and for each set that it watches a curve of the loss and each metric, such as
+/// `validation_loss` and `validation_accuracy`, of the weights after the epoch.
+///
+/// ```
+/// use nn::train::History;
+/// let mut history = History::default();
+/// for (loss, accuracy) in [(1.5, 0.5), (0.25, 1.0)] {
+///     history.push([("loss", loss), ("accuracy", accuracy)]);
+/// }
+/// assert_eq!(history["loss"], [1.5, 0.25]);
+/// assert_eq!(history.to_csv(), "epoch,loss,accuracy\n1,1.5,0.5\n2,0.25,1\n");
+/// assert_eq!(history.to_json(), r#"{"loss":[1.5,0.25],"accuracy":[0.5,1.0]}"#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    curves: Vec<(String, Vec<f64>)>,
+}
+
+impl History {
+    /// How many epochs it has.
+    pub fn epochs(&self) -> usize {
+        self.curves.first().map_or(0, |(_, values)| values.len())
+    }
+
+    /// The names of the curves.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.curves.iter().map(|(name, _)| &**name)
+    }
+
+    /// A curve, if there is one of this name.
+    pub fn get(&self, name: &str) -> Option<&[f64]> {
+        self.curves.iter().find(|(other, _)| other == name).map(|(_, values)| &**values)
+    }
+
+    /// The last value of a curve.
+    pub fn last(&self, name: &str) -> Option<f64> {
+        self.get(name)?.last().copied()
+    }
+
+    /// Adds an epoch.
+    ///
+    /// # Panics
+    /// If it has other names than the epochs before, or in another order.
+    #[track_caller]
+    pub fn push<'n>(&mut self, values: impl IntoIterator<Item = (&'n str, f64)>) {
+        let (first, mut count) = (self.curves.is_empty(), 0);
+        for (name, value) in values {
+            if first {
+                self.curves.push((name.to_owned(), Vec::new()));
+            }
+            let curve = self.curves.get_mut(count).filter(|curve| curve.0 == name);
+            curve.unwrap_or_else(|| panic!("History: the epochs before have no {name} in this place")).1.push(value);
+            count += 1;
+        }
+        assert!(count == self.curves.len(), "History: the epochs before have more curves");
+    }
+
+    /// A table with a line for every epoch, and the names of the curves in the first.
+    pub fn to_csv(&self) -> String {
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let mut line = |cells: Vec<String>| table.write_record(cells).expect("memory can be written to");
+        line(std::iter::once("epoch").chain(self.names()).map(str::to_owned).collect());
+        for epoch in 0..self.epochs() {
+            let values = self.curves.iter().map(|(_, values)| values[epoch].to_string());
+            line(std::iter::once((epoch + 1).to_string()).chain(values).collect());
+        }
+        String::from_utf8(table.into_inner().expect("memory can be written to")).expect("names are text")
+    }
+
+    /// An object with an array of numbers for every curve; `null` where they are NaN or infinite.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers can be said in JSON")
+    }
+
+    /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says.
+    ///
+    /// # Errors
+    /// If the extension is another, or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => self.to_csv(),
+            Some("json") => self.to_json(),
+            _ => {
+                let why = format!("{}: a history is saved as .csv or .json", path.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+            }
+        };
+        fs::write(path, text)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: not written: {error}", path.display())))
+    }
+}
+
+/// The curve of a name.
+///
+/// # Panics
+/// If there is none; [`get`](History::get) asks first.
+impl Index<&str> for History {
+    type Output = [f64];
+    #[track_caller]
+    fn index(&self, name: &str) -> &[f64] {
+        let names = || self.names().collect::<Vec<_>>().join(", ");
+        self.get(name).unwrap_or_else(|| panic!("History: no curve `{name}`: there are {}", names()))
+    }
+}
+
+impl Serialize for History {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.curves.iter().map(|(name, values)| {
+            (name, values.iter().map(|value| value.is_finite().then_some(*value)).collect::<Vec<_>>())
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for History {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Curves;
+        impl<'de> serde::de::Visitor<'de> for Curves {
+            type Value = History;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("curves by name, each with a number for every epoch")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<History, A::Error> {
+                let mut curves = Vec::new();
+                while let Some((name, values)) = map.next_entry::<String, Vec<Option<f64>>>()? {
+                    curves.push((name, values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect::<Vec<_>>()));
+                }
+                if curves.windows(2).any(|pair| pair[0].1.len() != pair[1].1.len()) {
+                    return Err(serde::de::Error::custom("the curves of a history have different lengths"));
+                }
+                Ok(History { curves })
+            }
+        }
+        d.deserialize_map(Curves)
+    }
+}

@@ -1,0 +1,94 @@
+//! Training: a [`Trainer`] for those who want it done, and the loop for those who write their own.
+//!
+//! ```
+//! use nn::data::Dataset;
+//! use nn::loss::{CrossEntropy, Loss};
+//! use nn::train::{Trainer, accuracy};
+//! use nn::{Activation, Adam, Matrix, Mlp};
+//! # use rand::SeedableRng;
+//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! let x = Matrix::from_fn(2, 200, |i, n| ((n * (7 + 4 * i)) % 20) as f32 / 10.0 - 1.0);
+//! let t = (0..200).map(|n| usize::from(x[(0, n)] * x[(1, n)] > 0.0)).collect();
+//! let data = Dataset::new(x, t);
+//!
+//! let mut net = Mlp::new(&[2, 16, 2], Activation::Tanh, rng);
+//! let trained = Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.02))
+//!     .epochs(40)
+//!     .hold_out(0.1)
+//!     .metric("accuracy", accuracy)
+//!     .fit(&mut net, &data)?;
+//! assert!(trained.history.last("validation_accuracy") > Some(0.9));
+//! # Ok::<(), nn::train::TrainError>(())
+//! ```
+//!
+//! A loss is any function of a model and a batch, and a batch is whatever the [data](Batches) makes:
+//!
+//! ```
+//! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Reduction, data::Dataset, loss, train::Trainer};
+//! # use rand::SeedableRng;
+//! # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! # let data = Dataset::new(Matrix::row(&[0.0, 1.0]), Matrix::row(&[0.0, 1.0]));
+//! let penalised = Trainer::new(
+//!     |tape, net: &Mlp<f64>, (x, t): &(Matrix<f64>, Matrix<f64>)| {
+//!         let error = loss::mse(net.forward(tape.constant(x)), tape.constant(t), Reduction::Mean);
+//!         error + tape.param(&net.layers[0].weight).square().sum() * 1e-3
+//!     },
+//!     Adam::new(0.01),
+//! )
+//! .fit(&mut net, &data)?;
+//! assert_eq!(penalised.history.epochs(), 100);
+//! # Ok::<(), nn::train::TrainError>(())
+//! ```
+//!
+//! # The bare loop
+//!
+//! Nothing that a trainer does is hidden from a loop of your own:
+//!
+//! ```
+//! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, data::{Dataset, Sampler}, loss};
+//! # use rand::{RngExt, SeedableRng};
+//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, rng);
+//! # let data = Dataset::new(Matrix::row(&[0.0, 1.0]), Matrix::row(&[0.0, 1.0]));
+//! let (adam, sampler) = (Adam::new(0.01), Sampler::shuffled(data.len(), 32, 1));
+//! let mut state = adam.init(&net);
+//! for epoch in 0..20 {
+//!     for batch in sampler.epoch(epoch) {
+//!         let (x, t) = data.batch(&batch);
+//!         let tape = Tape::training(rng.random());
+//!         let loss = loss::mse(net.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean);
+//!         let grads = loss.backward();
+//!         adam.step(&mut net, &grads, &mut state);
+//!     }
+//! }
+//! ```
+//!
+//! [`Parallel`](crate::parallel::Parallel) makes the gradients of a batch on all cores, [`History`] keeps and writes
+//! what was measured.
+//!
+//! # The same bits
+//!
+//! What a run computes follows from the seed, the data and the weights it starts with. The order of the samples is a function
+//! of seed and epoch, the tape of a step draws from the seed and the number of the step, and how a batch is divided over
+//! threads does not depend on how many there are.
+
+mod answers;
+mod batches;
+mod callback;
+mod error;
+mod fit;
+mod history;
+mod objective;
+#[cfg(feature = "progress")]
+mod progress;
+mod symmetry;
+mod trainer;
+mod weights;
+
+pub use answers::{Targets, accuracy, predict};
+pub use batches::Batches;
+pub use callback::{Callback, Progress};
+pub use error::TrainError;
+pub use fit::{End, Trained};
+pub use history::History;
+pub use trainer::{Goal, Trainer};

@@ -1,0 +1,224 @@
+//! The parts of a training run, each with a default.
+
+use std::ops::ControlFlow;
+
+use super::callback::{OnEpochEnd, OnStep};
+use super::objective::Objective;
+use super::{Batches, Callback, Progress, Targets};
+use crate::data::Sampler;
+use crate::loss::Loss;
+use crate::parallel::Parallel;
+use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
+
+/// Trains a model: a loss, an optimizer, and everything else as you set it or as it is by default.
+///
+/// | part | default | method |
+/// |---|---|---|
+/// | how often each sample is seen | 100 | [`epochs`](Trainer::epochs) |
+/// | samples in a step | 32 | [`batch`](Trainer::batch), [`micro_batch`](Trainer::micro_batch) |
+/// | order of the samples | shuffled in each epoch | [`sampler`](Trainer::sampler) |
+/// | random numbers | of seed 0 | [`seed`](Trainer::seed) |
+/// | learning rate | that of the optimizer | [`schedule`](Trainer::schedule) |
+/// | validation | none | [`validate`](Trainer::validate), [`hold_out`](Trainer::hold_out), [`watch`](Trainer::watch) |
+/// | metrics | the loss alone | [`metric`](Trainer::metric) |
+/// | end | after the last epoch | [`early_stopping`](Trainer::early_stopping), [`callback`](Trainer::callback) |
+/// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
+///
+/// `M` is the model and `B` a batch as the [data](Batches) makes it.
+pub struct Trainer<'a, T: Real, M, B> {
+    pub(super) objective: Objective<'a, T, M, B>,
+    pub(super) optimizer: Box<dyn Optimizer<T> + Send + 'a>,
+    /// The learning rate that the optimizer came with.
+    pub(super) lr: f64,
+    pub(super) schedule: Option<Box<dyn Fn(u64) -> f64 + Send + 'a>>,
+    pub(super) threads: Option<usize>,
+    pub(super) epochs: usize,
+    pub(super) batch: usize,
+    pub(super) sampler: Option<Sampler>,
+    pub(super) seed: u64,
+    pub(super) watched: Vec<(String, &'a (dyn Batches<Batch = B> + 'a))>,
+    pub(super) held_out: Option<f64>,
+    pub(super) monitor: Option<(String, Goal)>,
+    pub(super) patience: Option<usize>,
+    pub(super) keep_best: bool,
+    pub(super) callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
+    pub(super) quiet: bool,
+}
+
+/// Whether a curve is better when it is lower or higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Lower, as a loss.
+    Min,
+    /// Higher, as an accuracy.
+    Max,
+}
+
+/// The name of the set that steers training.
+pub(super) const VALIDATION: &str = "validation";
+
+impl<'a, T: Real, Y: Targets<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> {
+    /// Minimises the mean of a [`Loss`] of the outputs of a [`Layer`] on a [`Dataset`](crate::data::Dataset).
+    pub fn with_loss(loss: Loss, optimizer: impl Optimizer<T> + Send + 'a) -> Self {
+        Trainer::new(
+            move |tape, model: &M, (x, t): &(Matrix<T>, Y)| {
+                loss.of(model.forward(tape.constant(x)), t.on(tape), Reduction::Mean)
+            },
+            optimizer,
+        )
+    }
+}
+
+impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
+    /// Minimises a loss of a model and a batch, which is a mean over the samples of the batch; for one that is a sum, see
+    /// [`parallel`](Trainer::parallel).
+    ///
+    /// In training it is called with a [training tape](Tape::training), whose [`draw`](Tape::draw) gives it random numbers,
+    /// such as noise on the inputs; to measure, with a plain one.
+    pub fn new(
+        loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + Send + Sync + 'a,
+        optimizer: impl Optimizer<T> + Send + 'a,
+    ) -> Self {
+        Trainer {
+            objective: Objective {
+                loss: Box::new(loss),
+                metrics: Vec::new(),
+                parallel: Parallel::mean(),
+                micro_batch: usize::MAX,
+            },
+            lr: optimizer.lr(),
+            optimizer: Box::new(optimizer),
+            schedule: None,
+            threads: None,
+            epochs: 100,
+            batch: 32,
+            sampler: None,
+            seed: 0,
+            watched: Vec::new(),
+            held_out: None,
+            monitor: None,
+            patience: None,
+            keep_best: false,
+            callbacks: Vec::new(),
+            quiet: false,
+        }
+    }
+
+    /// How often every sample is seen.
+    pub fn epochs(self, epochs: usize) -> Self {
+        Trainer { epochs, ..self }
+    }
+
+    /// How many samples a step is made from.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn batch(self, batch: usize) -> Self {
+        assert!(batch > 0, "batch: a step is made from at least one sample");
+        Trainer { batch, ..self }
+    }
+
+    /// Works through the batch of a step so many samples at a time and adds up their gradients: the same step in less
+    /// memory.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn micro_batch(mut self, micro_batch: usize) -> Self {
+        assert!(micro_batch > 0, "micro_batch: at least one sample at a time");
+        self.objective.micro_batch = micro_batch;
+        self
+    }
+
+    /// Which samples are seen in which order, and how many in a step: in place of [`batch`](Trainer::batch).
+    pub fn sampler(self, sampler: Sampler) -> Self {
+        Trainer { sampler: Some(sampler), ..self }
+    }
+
+    /// The seed of everything that is drawn: the order of the samples, the set that is held out, the tapes of the steps.
+    pub fn seed(self, seed: u64) -> Self {
+        Trainer { seed, ..self }
+    }
+
+    /// The learning rate of step 0, 1, 2, …
+    pub fn schedule(self, schedule: impl Fn(u64) -> f64 + Send + 'a) -> Self {
+        Trainer { schedule: Some(Box::new(schedule)), ..self }
+    }
+
+    /// How a batch is divided over cores, and whether the loss is a mean or a sum over samples.
+    pub fn parallel(mut self, parallel: Parallel) -> Self {
+        self.objective.parallel = parallel;
+        self
+    }
+
+    /// Runs in a pool of so many threads. The results are the same for any number.
+    pub fn threads(self, threads: usize) -> Self {
+        Trainer { threads: Some(threads), ..self }
+    }
+
+    /// Measures loss and metrics on this set after every epoch. It steers what is kept and when training stops.
+    pub fn validate(self, data: &'a (impl Batches<Batch = B> + 'a)) -> Self {
+        self.watch(VALIDATION, data)
+    }
+
+    /// Keeps this fraction of the training samples out of training, drawn at random, and validates on them.
+    ///
+    /// # Panics
+    /// If it is not between 0 and 1.
+    #[track_caller]
+    pub fn hold_out(self, fraction: f64) -> Self {
+        assert!(0.0 < fraction && fraction < 1.0, "hold_out: {fraction} is not a fraction between 0 and 1");
+        Trainer { held_out: Some(fraction), ..self }
+    }
+
+    /// Measures loss and metrics on another set after every epoch, as curves `name_loss`, `name_…`.
+    pub fn watch(mut self, name: &str, data: &'a (impl Batches<Batch = B> + 'a)) -> Self {
+        self.watched.push((name.to_owned(), data));
+        self
+    }
+
+    /// Measures something else than the loss on all sets that are watched. A set is measured in parts of 1024
+    /// samples, and the mean over its samples is what counts: right for accuracies and errors.
+    pub fn metric(mut self, name: &str, metric: impl Fn(&M, &B) -> f64 + Send + Sync + 'a) -> Self {
+        self.objective.metrics.push((name.to_owned(), Box::new(metric)));
+        self
+    }
+
+    /// The curve that steers what is kept and when training stops, in place of `validation_loss`, or of `loss` where there is no
+    /// validation.
+    pub fn monitor(self, curve: &str, goal: Goal) -> Self {
+        Trainer { monitor: Some((curve.to_owned(), goal)), ..self }
+    }
+
+    /// Stops when so many epochs in a row were no better than the best, and restores the weights of the best.
+    pub fn early_stopping(self, patience: usize) -> Self {
+        Trainer { patience: Some(patience), keep_best: true, ..self }
+    }
+
+    /// Ends with the weights of the best epoch in place of the last.
+    pub fn keep_best(self) -> Self {
+        Trainer { keep_best: true, ..self }
+    }
+
+    /// Looks on, and can stop.
+    pub fn callback(mut self, callback: impl Callback<M> + Send + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Calls a closure after every step. `ControlFlow::Break(())` stops.
+    pub fn on_step(self, f: impl FnMut(&Progress<'_>, &M) -> ControlFlow<()> + Send + 'a) -> Self {
+        self.callback(OnStep(f))
+    }
+
+    /// Calls a closure after every epoch. `ControlFlow::Break(())` stops.
+    pub fn on_epoch_end(self, f: impl FnMut(&Progress<'_>, &M) -> ControlFlow<()> + Send + 'a) -> Self {
+        self.callback(OnEpochEnd(f))
+    }
+
+    /// No progress bar and no warnings on the terminal.
+    pub fn quiet(self) -> Self {
+        Trainer { quiet: true, ..self }
+    }
+}

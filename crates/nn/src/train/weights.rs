@@ -1,0 +1,47 @@
+//! The values of a model's parameters, kept aside.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Module, Param, Path, Real};
+
+/// The parameters of a model by name, with their roles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub(super) struct Weights<T>(Vec<(String, Param<T>)>);
+
+impl<T: Real> Weights<T> {
+    pub fn of(model: &dyn Module<T>) -> Self {
+        let mut all = Vec::new();
+        model.params(&Path::Root, &mut |path, param| all.push((path.to_string(), param.clone())));
+        Weights(all)
+    }
+
+    /// Takes the values of a model of the same structure.
+    pub fn take(&mut self, model: &dyn Module<T>) {
+        let mut kept = self.0.iter_mut();
+        model.params(&Path::Root, &mut |_, param| {
+            let (_, kept) = kept.next().expect("the same structure");
+            kept.value_mut().as_mut_slice().copy_from_slice(param.value().as_slice());
+        });
+    }
+
+    /// Gives the values to a model of the same structure.
+    pub fn give(&self, model: &mut dyn Module<T>) {
+        let mut kept = self.0.iter();
+        model.params_mut(&Path::Root, &mut |_, param| {
+            let (_, kept) = kept.next().expect("the same structure");
+            param.value_mut().as_mut_slice().copy_from_slice(kept.value().as_slice());
+        });
+    }
+}
+
+/// The names of the parameters with an entry that is NaN or infinite.
+pub(super) fn not_finite<T: Real>(model: &dyn Module<T>) -> Vec<String> {
+    let mut names = Vec::new();
+    model.params(&Path::Root, &mut |path, param| {
+        if param.value().as_slice().iter().any(|x| !x.to_f64().is_finite()) {
+            names.push(path.to_string());
+        }
+    });
+    names
+}
