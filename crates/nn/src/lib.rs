@@ -56,7 +56,7 @@ pub use layer::{
 pub use loss::Reduction;
 pub use module::{Layer, Module, Path};
 pub use optim::{
-    Adadelta, Adagrad, Adam, Adamax, Group, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rules, Sgd, State,
-    Step, With, gradient_norm,
+    Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
+    RmsProp, Rprop, Rules, Sgd, State, Step, Stop, With, gradient_norm,
 };
 pub use persist::{LoadError, SaveError, load, save};

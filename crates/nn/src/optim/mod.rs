@@ -3,6 +3,8 @@
 mod adagrad;
 mod adam;
 mod adamax;
+mod lbfgs;
+mod line_search;
 mod nadam;
 mod norm;
 mod radam;
@@ -18,6 +20,8 @@ use crate::{Module, ParamGradients, Real};
 pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use lbfgs::{Lbfgs, LbfgsReport, Stop};
+pub use line_search::LineSearch;
 pub use nadam::NAdam;
 pub use norm::gradient_norm;
 pub use radam::RAdam;
