@@ -237,7 +237,7 @@ fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
 }
 
 /// The name of a term: of copies, sums and repeats by their shapes.
-fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
+pub(crate) fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
     let Op::Add(c, x) = term else {
         return match term {
             Op::Number(c) => format!("{c}"),

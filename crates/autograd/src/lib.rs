@@ -69,6 +69,7 @@ mod gradients;
 mod graph;
 mod groups;
 mod inner;
+mod inspect;
 mod linalg;
 mod map;
 mod number;

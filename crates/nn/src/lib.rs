@@ -27,6 +27,7 @@
 extern crate self as nn;
 
 pub mod data;
+pub mod diagnose;
 mod ema;
 mod gradients;
 mod init;
@@ -46,6 +47,7 @@ pub use autograd::{
     Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
     value_and_gradient,
 };
+pub use diagnose::{Diagnosis, diagnose, diagnose_step};
 pub use ema::Ema;
 pub use gradients::{GradientSum, ParamGradients};
 pub use init::Init;
