@@ -1,9 +1,10 @@
 //! Schedules against PyTorch's, and what they say of themselves.
 
 use nn::schedule::{
-    Cosine, CosineRestarts, Exponential, Goal, InverseSqrt, InverseTime, Linear, MultiStep, OneCycle, Plateau,
-    Polynomial, Schedule, StepDecay, Threshold, Triangular,
+    Cosine, CosineRestarts, Exponential, Goal, InverseSqrt, InverseTime, Linear, LrCurve, LrFinder, LrPoint, MultiStep,
+    OneCycle, Plateau, Polynomial, Schedule, StepDecay, Threshold, Triangular,
 };
+use nn::{Matrix, Optimizer, Param, Sgd, Tape};
 use serde_json::Value;
 
 /// The schedule of the file's name and options.
@@ -158,4 +159,63 @@ fn a_plateau_resumes() {
 fn a_plateau_of_something_that_should_grow() {
     let mut plateau = Plateau { goal: Goal::Max, patience: 0, factor: 0.5, ..Plateau::new(1.0) };
     assert_eq!([0.5, 0.6, 0.6, 0.55, 0.7].map(|m| plateau.observe(m)), [1.0, 1.0, 0.5, 0.25, 0.25]);
+}
+
+/// ½ c w² by gradient descent: w ← (1 − α c) w falls for α < 2 / c, at once at α = 1 / c, and explodes beyond.
+#[test]
+fn the_finder_stops_where_descent_explodes() {
+    for c in [1e-2, 1.0, 1e4] {
+        let (w, mut sgd) = (Param::new(Matrix::from([[3.0]])), Sgd { lr: 0.125 });
+        let mut optimizer: Box<dyn Optimizer<f64>> = Box::new(sgd);
+        let finder = LrFinder { from: 1e-4 / c, to: 1e4 / c, smoothing: 0.0, ..LrFinder::default() };
+        let curve = finder.run(&w, &mut optimizer, |w| {
+            let tape = Tape::new();
+            let loss = tape.param(w).square().sum() * (c / 2.0);
+            (loss.item(), loss.backward())
+        });
+        sgd.lr = optimizer.lr();
+        assert_eq!((sgd.lr, w.value()[(0, 0)]), (0.125, 3.0), "optimizer and model are as before");
+        let (last, found) = (curve.points.last().unwrap(), curve.suggestion().unwrap());
+        assert!(curve.exploded && (0.9..20.0).contains(&(last.lr * c)), "{last:?}");
+        assert!((0.01..1.0).contains(&(found.steepest * c)), "{found:?}");
+        assert!((0.05..0.25).contains(&(found.tenth_of_minimum * c)), "{found:?}");
+        assert!(curve.points.windows(2).all(|pair| pair[0].lr < pair[1].lr));
+        let svg = curve.chart().to_svg();
+        assert!(["steepest", "minimum / 10", "learning rate"].iter().all(|words| svg.contains(words)));
+    }
+}
+
+#[test]
+fn the_finder_stops_at_nan_and_knows_when_nothing_fell() {
+    let w = Param::new(Matrix::from([[1.0]]));
+    let mut k = 0;
+    let curve = LrFinder::default().run(&w, &mut Sgd { lr: 1.0 }, |w| {
+        k += 1;
+        let tape = Tape::new();
+        let loss = tape.param(w).square().sum();
+        (if k < 8 { loss.item() } else { f64::NAN }, loss.backward())
+    });
+    assert!(curve.exploded && curve.points.len() == 7);
+    let flat = |lr: f64| LrPoint { lr, loss: lr, smoothed: 1.0 + lr };
+    assert_eq!(LrCurve { points: vec![flat(0.1), flat(0.2)], exploded: false }.suggestion(), None);
+    assert_eq!(LrCurve { points: vec![], exploded: false }.suggestion(), None);
+}
+
+/// The smoothed loss is the average with weights βⁱ of all so far.
+#[test]
+fn the_finder_smooths() {
+    let losses = [4.0, 2.0, 1.0, 3.0];
+    let mut next = losses.into_iter();
+    let finder = LrFinder { steps: 4, smoothing: 0.5, ..LrFinder::default() };
+    let curve = finder.run(&Param::new(Matrix::from([[0.0]])), &mut Sgd { lr: 1.0 }, |w| {
+        let tape = Tape::new();
+        (next.next().unwrap(), (tape.param(w) * 0.0).backward())
+    });
+    for (k, point) in curve.points.iter().enumerate() {
+        let weights = (0..=k).map(|i| 0.5f64.powi((k - i) as i32));
+        let mean = weights.clone().zip(losses).map(|(w, loss)| w * loss).sum::<f64>() / weights.sum::<f64>();
+        assert!((point.smoothed - mean).abs() < 1e-14);
+    }
+    assert_eq!(curve.points.len(), 4);
+    assert!((curve.points[3].lr / 10.0 - 1.0).abs() < 1e-14);
 }

@@ -1,4 +1,5 @@
-//! How the learning rate goes: pure functions of the step, and [`Plateau`], which watches a metric.
+//! How the learning rate goes: pure functions of the step, and [`Plateau`], which watches a metric. [`LrFinder`] says where
+//! to begin.
 //!
 //! ```
 //! use nn::schedule::{Cosine, Schedule};
@@ -18,12 +19,14 @@
 
 mod cyclic;
 mod decay;
+mod lr_finder;
 mod plateau;
 
 use serde::{Deserialize, Serialize};
 
 pub use cyclic::{Cosine, CosineRestarts, OneCycle, Triangular};
 pub use decay::{Exponential, InverseSqrt, InverseTime, Linear, MultiStep, Polynomial, StepDecay};
+pub use lr_finder::{LrCurve, LrFinder, LrPoint, LrSuggestion};
 pub use plateau::{Goal, Plateau, Threshold};
 
 /// The learning rate as a function of the step. A number is a constant one.
