@@ -1,5 +1,6 @@
 //! Models: names, files, the builder's formula, weight-space symmetries, shared weights, averages of weights.
 
+use nn::persist::{Format, from_bytes, to_bytes};
 use nn::{
     Activation, BatchNorm, DenseBlock, Dropout, Ema, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module, Norm, PRelu,
     Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, Var,
@@ -62,6 +63,9 @@ fn lists_and_tuples_are_one_layer_after_the_other() {
     assert_eq!(outputs(&list, &x, None), y);
     assert_eq!(outputs(&tuple, &x, None), y);
     assert_eq!(outputs(&list.layers.into_iter().collect::<Sequential<f64>>(), &x, None), y);
+    let boxed: Vec<Box<dyn Layer<f64>>> = vec![Box::new((first, norm)), Box::new((Activation::Tanh, last))];
+    check_names(&boxed, &["0.0.weight", "0.0.bias", "0.1.weight", "0.1.bias", "1.1.weight", "1.1.bias"]);
+    assert_eq!(outputs(&boxed, &x, None), y);
     assert_eq!(outputs(&Sequential::new(), &x, None), x);
 }
 
@@ -88,12 +92,13 @@ fn zoo() -> Sequential<f64> {
 fn a_file_keeps_every_layer() {
     let mut net = zoo();
     net.freeze(&|name| name.starts_with("0."));
-    let text = serde_json::to_string(&net).unwrap();
-    let again: Sequential<f64> = serde_json::from_str(&text).unwrap();
-    assert_eq!(again, net);
     let x = some(4, 3, 8);
-    for training in [None, Some(3)] {
-        assert_eq!(outputs(&again, &x, training), outputs(&net, &x, training));
+    for format in [Format::Json, Format::Binary] {
+        let again: Sequential<f64> = from_bytes(&to_bytes(format, &net).unwrap()).unwrap();
+        assert_eq!(again, net);
+        for training in [None, Some(3)] {
+            assert_eq!(outputs(&again, &x, training), outputs(&net, &x, training));
+        }
     }
     let list = r#"[{"activation":"relu"},{"dropout":{"p":0.5}},{"residual":[{"activation":"elu(0.5)"}]}]"#;
     let net: Sequential<f32> = serde_json::from_str(list).unwrap();
@@ -353,6 +358,9 @@ fn check_ema(start: fn(Ema<f64>) -> Ema<f64>, expected: impl Fn(usize, f64) -> f
         assert_eq!(model.0.value()[(0, 0)], k as f64, "the weights are back");
     }
     assert_eq!(ema.steps(), 40);
+    let text = serde_json::to_string(&ema).unwrap().replace(r#""decay":0.9"#, r#""decay":1.0"#);
+    let error = serde_json::from_str::<Ema<f64>>(&text).unwrap_err().to_string();
+    assert!(error.contains("Ema: the decay must be at least 0 and below 1, and is 1"), "{error}");
 }
 
 #[test]

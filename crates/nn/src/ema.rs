@@ -1,8 +1,9 @@
 //! Averages of a model's weights over the steps of training.
 
 use autograd::vectorised;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::layer::fraction;
 use crate::{Module, Path, Real};
 
 /// The exponential moving average of a model's parameters, w̄ ← d w̄ + (1 − d) w after every step: it follows the
@@ -28,12 +29,19 @@ use crate::{Module, Path, Real};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct Ema<T> {
+    #[serde(deserialize_with = "decay")]
     decay: f64,
     start: Start,
     steps: u64,
     /// Whether the averages are in the model, and its own weights here.
     swapped: bool,
     params: Vec<Average<T>>,
+}
+
+const DECAY: &str = "Ema: the decay";
+
+fn decay<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    fraction(DECAY, f64::deserialize(d)?).map_err(de::Error::custom)
 }
 
 /// What the average is at first, where it has little to average.
@@ -59,7 +67,9 @@ impl<T: Real> Ema<T> {
     /// Unless 0 ≤ `decay` < 1.
     #[track_caller]
     pub fn new(decay: f64, model: &dyn Module<T>) -> Self {
-        assert!((0.0..1.0).contains(&decay), "Ema: the decay must be at least 0 and below 1, and is {decay}");
+        if let Err(message) = fraction(DECAY, decay) {
+            panic!("{message}");
+        }
         let mut params = Vec::new();
         model.params(&Path::Root, &mut |path, param| {
             params.push(Average { name: path.to_string(), values: param.value().as_slice().to_vec() });

@@ -223,6 +223,23 @@ impl<T: Real, M: Module<T>> Module<T> for Option<M> {
     }
 }
 
+/// For lists of layers of one's own: `Vec<Box<dyn Layer<f32>>>`.
+impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        (**self).params(path, f);
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        (**self).params_mut(path, f);
+    }
+}
+
+impl<T: Real, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
+    #[track_caller]
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        (**self).forward(x)
+    }
+}
+
 /// One layer after the other.
 impl<T: Real, L: Layer<T>> Layer<T> for Vec<L> {
     #[track_caller]

@@ -33,7 +33,7 @@ impl Dropout {
     /// Unless 0 ≤ p < 1.
     #[track_caller]
     pub fn new(p: f64) -> Self {
-        match checked(p) {
+        match fraction("Dropout: the probability", p) {
             Ok(p) => Dropout { p },
             Err(message) => panic!("{message}"),
         }
@@ -45,13 +45,14 @@ impl Dropout {
     }
 }
 
-fn checked(p: f64) -> Result<f64, String> {
-    let fits = (0.0..1.0).contains(&p);
-    fits.then_some(p).ok_or_else(|| format!("Dropout: the probability must be at least 0 and below 1, and is {p}"))
+fn probability<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    fraction("Dropout: the probability", f64::deserialize(d)?).map_err(de::Error::custom)
 }
 
-fn probability<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    checked(f64::deserialize(d)?).map_err(de::Error::custom)
+/// The number, if it is at least 0 and below 1.
+pub(crate) fn fraction(what: &str, x: f64) -> Result<f64, String> {
+    let fits = (0.0..1.0).contains(&x);
+    fits.then_some(x).ok_or_else(|| format!("{what} must be at least 0 and below 1, and is {x}"))
 }
 
 impl<T: Real> Layer<T> for Dropout {

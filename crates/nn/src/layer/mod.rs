@@ -16,6 +16,7 @@ mod symmetry;
 pub use activation::Activation;
 pub use dense_block::DenseBlock;
 pub use dropout::Dropout;
+pub(crate) use dropout::fraction;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpBuilder, Norm, NormLayer};
 pub use norm::{BatchNorm, LayerNorm, RmsNorm};
