@@ -18,7 +18,8 @@ use syn::{
 /// the field `layers`. The documentation of the trait has an example that runs.
 ///
 /// Every field must be a module, lest a layer be forgotten in training. One that holds no parameters, such as a size
-/// or a probability, is marked `#[module(skip)]`.
+/// or a probability, is marked `#[module(skip)]`. `#[module(matrix)]` and `#[module(transposed)]` mark its path with
+/// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/enum.Axes.html), for programs that know vectors beside matrices.
 ///
 /// Generic parameters and their bounds are kept. The implementation is generic in the scalar of the parameters too:
 /// the type is a `Module<S>` for every scalar `S` for which all its fields are.
@@ -33,7 +34,7 @@ use syn::{
 /// ```
 ///
 /// # Errors
-/// A union, an attribute other than `#[module(skip)]`, or one that is not on a field does not compile. A field that
+/// A union, an attribute of another word, or one that is not on a field does not compile. A field that
 /// is not a module does not compile where the type is used as one.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
@@ -61,7 +62,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let modules = modules(fields)?;
         shared.push(arm(&pattern, &modules, quote!(ref), quote!(params)));
         exclusive.push(arm(&pattern, &modules, quote!(ref mut), quote!(params_mut)));
-        types.extend(modules.into_iter().map(|(_, ty)| ty));
+        types.extend(modules.into_iter().map(|module| module.ty));
     }
 
     let name = &input.ident;
@@ -96,30 +97,48 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// The fields that have parameters, or may have some.
-fn modules(fields: &Fields) -> Result<Vec<(Member, &Type)>> {
+/// A field that has parameters, or may have some.
+struct Module<'f> {
+    member: Member,
+    ty: &'f Type,
+    /// The variant of `nn::Axes` that its path is marked with.
+    axes: Option<Ident>,
+}
+
+fn modules(fields: &Fields) -> Result<Vec<Module<'_>>> {
     let mut modules = Vec::new();
     for (member, field) in fields.members().zip(fields) {
-        if !skipped(&field.attrs)? {
-            modules.push((member, &field.ty));
-        }
+        let axes = match word(&field.attrs)? {
+            None => None,
+            Some(word) if word == "skip" => continue,
+            Some(word) if word == "matrix" => Some(format_ident!("Matrix")),
+            Some(word) if word == "transposed" => Some(format_ident!("Transposed")),
+            Some(word) => {
+                let message = format!("unknown attribute `{word}`, expected `skip`, `matrix` or `transposed`");
+                return Err(Error::new(word.span(), message));
+            }
+        };
+        modules.push(Module { member, ty: &field.ty, axes });
     }
     Ok(modules)
 }
 
 /// `pattern { a: ref __field0, .. } => { method(__field0, &path.field("a"), f); … }`
-fn arm(pattern: &TokenStream, modules: &[(Member, &Type)], by: TokenStream, method: TokenStream) -> TokenStream {
-    let members = modules.iter().map(|(member, _)| member);
+fn arm(pattern: &TokenStream, modules: &[Module<'_>], by: TokenStream, method: TokenStream) -> TokenStream {
+    let members = modules.iter().map(|module| &module.member);
     let fields: Vec<Ident> = (0..modules.len()).map(|i| format_ident!("__field{i}")).collect();
-    let paths = modules.iter().map(|(member, _)| match member {
-        Member::Named(name) => {
-            let name = name.unraw().to_string();
-            quote!(::nn::Path::field(__path, #name))
-        }
-        Member::Unnamed(Index { index, .. }) => {
-            let index = *index as usize;
-            quote!(::nn::Path::item(__path, #index))
-        }
+    let paths = modules.iter().map(|module| {
+        let path = match &module.member {
+            Member::Named(name) => {
+                let name = name.unraw().to_string();
+                quote!(::nn::Path::field(__path, #name))
+            }
+            Member::Unnamed(Index { index, .. }) => {
+                let index = *index as usize;
+                quote!(::nn::Path::item(__path, #index))
+            }
+        };
+        module.axes.as_ref().map_or(path.clone(), |axes| quote!(::nn::Path::with_axes(&#path, ::nn::Axes::#axes)))
     });
     quote! {
         #pattern { #(#members: #by #fields,)* .. } => {
@@ -149,22 +168,19 @@ fn mentions(ty: TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// Whether there is a `#[module(skip)]`.
-fn skipped(attributes: &[Attribute]) -> Result<bool> {
-    let mut skipped = false;
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("module")) {
-        let word: Ident = attribute.parse_args()?;
-        if word != "skip" {
-            return Err(Error::new(word.span(), format!("unknown attribute `{word}`, expected `#[module(skip)]`")));
-        }
-        skipped = true;
+/// The word of the `#[module(word)]`, if there is one.
+fn word(attributes: &[Attribute]) -> Result<Option<Ident>> {
+    let mut words = attributes.iter().filter(|attribute| attribute.path().is_ident("module"));
+    let word = words.next().map(|attribute| attribute.parse_args()).transpose()?;
+    match words.next() {
+        Some(second) => Err(Error::new_spanned(second, "a second `#[module(…)]` on this field")),
+        None => Ok(word),
     }
-    Ok(skipped)
 }
 
 fn no_attribute(attributes: &[Attribute]) -> Result<()> {
     match attributes.iter().find(|attribute| attribute.path().is_ident("module")) {
-        Some(attribute) => Err(Error::new_spanned(attribute, "`#[module(skip)]` goes on a field")),
+        Some(attribute) => Err(Error::new_spanned(attribute, "`#[module(…)]` goes on a field")),
         None => Ok(()),
     }
 }
@@ -228,7 +244,7 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_expected() {
-        let unknown = "unknown attribute `frozen`, expected `#[module(skip)]`";
+        let unknown = "unknown attribute `frozen`, expected `skip`, `matrix` or `transposed`";
         check_error(
             parse_quote!(
                 struct Net {
@@ -246,7 +262,7 @@ mod tests {
             ),
             unknown,
         );
-        let misplaced = "`#[module(skip)]` goes on a field";
+        let misplaced = "`#[module(…)]` goes on a field";
         check_error(
             parse_quote!(
                 #[module(skip)]
@@ -278,6 +294,17 @@ mod tests {
                 struct Net(#[module(skip, deeply)] usize);
             ),
             "unexpected token",
+        );
+        let twice = "a second `#[module(…)]` on this field";
+        check_error(
+            parse_quote!(
+                struct Net {
+                    #[module(matrix)]
+                    #[module(transposed)]
+                    a: Linear<f32>,
+                }
+            ),
+            twice,
         );
         let union = "`Module` is derived for structs and enums: which field of a union counts is unknown";
         check_error(parse_quote!(union Net { a: u32 }), union);

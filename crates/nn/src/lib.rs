@@ -56,9 +56,9 @@ pub use layer::{
     Residual, RmsNorm, Sequential, Shortcut,
 };
 pub use loss::Reduction;
-pub use module::{Layer, Module, Path};
+pub use module::{Axes, Layer, Module, Path};
 pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
     RmsProp, Rprop, Rules, Sgd, State, Step, Stop, With, gradient_norm,
 };
-pub use persist::{LoadError, SaveError, load, save};
+pub use persist::{LoadError, SaveError, load, load_safetensors, save, save_safetensors};

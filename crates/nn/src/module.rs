@@ -149,6 +149,21 @@ pub enum Path<'p> {
     Field(&'p Path<'p>, &'p str),
     /// An element of what lies at another path.
     Item(&'p Path<'p>, usize),
+    /// The same place, with what other programs call its axes.
+    Marked(&'p Path<'p>, Axes),
+}
+
+/// How a parameter lies in a program that knows vectors beside matrices, where its own shape does not tell. Usually a
+/// matrix of one column is a vector there, and any other a matrix of the same shape.
+///
+/// A field is marked with it by `#[module(matrix)]` or `#[module(transposed)]`.
+/// [`Safetensors`](crate::persist::Safetensors) goes by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axes {
+    /// A matrix, also if it has one column.
+    Matrix,
+    /// The transposed matrix.
+    Transposed,
 }
 
 impl<'p> Path<'p> {
@@ -162,6 +177,20 @@ impl<'p> Path<'p> {
         Path::Item(self, index)
     }
 
+    /// The same path, marked.
+    pub fn with_axes(&'p self, axes: Axes) -> Path<'p> {
+        Path::Marked(self, axes)
+    }
+
+    /// The mark of the field that lies there, or of which an element does.
+    pub fn axes(&self) -> Option<Axes> {
+        match self {
+            Path::Root | Path::Field(..) => None,
+            Path::Item(parent, _) => parent.axes(),
+            Path::Marked(_, axes) => Some(*axes),
+        }
+    }
+
     /// Whether it displays as `name`, without making a string.
     pub(crate) fn is(&self, name: &str) -> bool {
         fn strip<'n>(path: &Path<'_>, name: &'n str) -> Option<&'n str> {
@@ -171,6 +200,7 @@ impl<'p> Path<'p> {
             };
             match path {
                 Path::Root => Some(name),
+                Path::Marked(path, _) => strip(path, name),
                 Path::Field(parent, field) => last(parent, name.strip_suffix(field)?),
                 Path::Item(parent, index) => {
                     let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -190,6 +220,7 @@ impl fmt::Display for Path<'_> {
         };
         match self {
             Path::Root => Ok(()),
+            Path::Marked(path, _) => path.fmt(f),
             Path::Field(parent, name) => dot(f, parent).and_then(|()| f.write_str(name)),
             Path::Item(parent, index) => dot(f, parent).and_then(|()| write!(f, "{index}")),
         }

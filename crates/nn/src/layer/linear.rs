@@ -12,6 +12,7 @@ use crate::{Init, Layer, Matrix, Module, Param, Real, Var, affine};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Linear<T> {
     /// W, outputs × inputs.
+    #[module(matrix)]
     pub weight: Param<T>,
     /// b, outputs × 1, if there is one.
     pub bias: Option<Param<T>>,

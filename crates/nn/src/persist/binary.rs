@@ -5,7 +5,7 @@ use std::io::{self, Cursor};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use super::{Format, LoadError, Position, SaveError, dotted};
+use super::{Format, LoadError, Position, SaveError, dotted, foreign};
 
 /// Not the beginning of any text: 0x89 stands alone in no UTF-8.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
@@ -55,7 +55,7 @@ pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
         VERSION => {
             Ok(Header { payload: u64::from_le_bytes(std::array::from_fn(|i| header[12 + i])), checksum: u32_at(20) })
         }
-        0 => Err(LoadError::Foreign { file, found: "version 0".to_owned() }),
+        0 => Err(foreign(&file, "version 0")),
         version => Err(LoadError::Newer { file, version: version.into() }),
     }
 }

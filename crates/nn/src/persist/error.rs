@@ -50,6 +50,20 @@ pub enum SaveError {
         /// What the serialiser says.
         source: Box<dyn error::Error + Send + Sync>,
     },
+    /// Two parameters that differ got one name.
+    SameName {
+        /// The file that was not written.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// The parameters cannot be said as safetensors.
+    Safetensors {
+        /// The file that was not written.
+        file: String,
+        /// What the serialiser says.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// The extension of the file is that of another format.
     Extension {
         /// The file that was not written.
@@ -85,6 +99,14 @@ impl fmt::Display for SaveError {
                 write!(f, "{file}: not written, because it cannot be said in {name}: {source}; ")?;
                 write!(f, "derive `Serialize` for it{keys}")
             }
+            SaveError::SameName { file, name } => {
+                write!(f, "{file}: not written, because two parameters that differ would both be `{name}`; ")?;
+                f.write_str("give each a name of its own in `Safetensors::rename`")
+            }
+            SaveError::Safetensors { file, source } => {
+                write!(f, "{file}: not written, because the parameters cannot be said as safetensors: {source}; ")?;
+                f.write_str("use shorter names, or `save`")
+            }
             SaveError::Extension { file } => {
                 write!(f, "{file}: not written, because .safetensors is another format than that of `save`; ")?;
                 f.write_str("use `save_safetensors`, or another extension")
@@ -102,7 +124,7 @@ impl fmt::Display for SaveError {
 impl error::Error for SaveError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            SaveError::Serialize { source, .. } => Some(&**source),
+            SaveError::Serialize { source, .. } | SaveError::Safetensors { source, .. } => Some(&**source),
             SaveError::Write { source, .. } => Some(source),
             _ => None,
         }
@@ -151,6 +173,8 @@ pub enum LoadError {
         file: String,
         /// What it is, or what its header says or lacks.
         found: String,
+        /// What it should be, and what to do.
+        expected: &'static str,
     },
     /// The file is of a later version of the format.
     Newer {
@@ -169,6 +193,13 @@ pub enum LoadError {
         path: String,
         /// What does not fit.
         found: String,
+    },
+    /// The tensors of the file are not the parameters of the model.
+    Tensors {
+        /// The file.
+        file: String,
+        /// All that does not fit.
+        misfits: Vec<Misfit>,
     },
 }
 
@@ -193,12 +224,15 @@ impl fmt::Display for LoadError {
                 write!(f, "{file}, {at}: not JSON: {found}; ")?;
                 f.write_str("give a file that `save` wrote; if this is one, it was damaged: save the model again")
             }
-            LoadError::Foreign { file, found } => write!(
-                f,
-                "{file}: not a saved model: found {found}, expected the header \
-                 {{\"format\":\"tape-nn\",\"version\":{}}} or its binary form; give a file that `save` wrote",
-                json::VERSION
-            ),
+            LoadError::Foreign { file, found, expected } => {
+                write!(f, "{file}: not a saved model: found {found}, expected {expected}")
+            }
+            LoadError::Tensors { file, misfits } => {
+                write!(f, "{file}: not the parameters of this model:")?;
+                misfits.iter().try_for_each(|misfit| write!(f, "\n  {misfit}"))?;
+                f.write_str("\nload them into a model of the same layers, or say with `Safetensors` what differs: ")?;
+                f.write_str("`prefix`, `rename`, `ignore_extra`")
+            }
             LoadError::Newer { file, version } => write!(
                 f,
                 "{file}: written in version {version} of the format, but this program knows version {}; \
@@ -242,6 +276,59 @@ impl fmt::Display for Position {
         match self {
             Position::Text { line, column } => write!(f, "line {line}, column {column}"),
             Position::Byte(byte) => write!(f, "byte {byte}"),
+        }
+    }
+}
+
+/// A tensor of a file that is not a parameter of the model, or the other way round.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// The file does not have it.
+    Missing {
+        /// The name.
+        name: String,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+    /// The model does not have it.
+    Extra {
+        /// The name.
+        name: String,
+    },
+    /// It has another shape.
+    Shape {
+        /// The name.
+        name: String,
+        /// The shape in the file.
+        found: Vec<usize>,
+        /// The shape it should have.
+        expected: Vec<usize>,
+    },
+    /// It is of a type that is not read.
+    Type {
+        /// The name.
+        name: String,
+        /// The type, as the file calls it.
+        found: String,
+    },
+    /// It has a number that is too large for the scalar type of the model.
+    TooLarge {
+        /// The name.
+        name: String,
+        /// The first such number.
+        value: f64,
+    },
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misfit::Missing { name, expected } => write!(f, "`{name}`, of shape {expected:?}, is missing"),
+            Misfit::Extra { name } => write!(f, "`{name}` is extra"),
+            Misfit::Shape { name, found, expected } => write!(f, "`{name}` is {found:?}, expected {expected:?}"),
+            Misfit::Type { name, found } => write!(f, "`{name}` is {found}, expected F64, F32, F16 or BF16"),
+            Misfit::TooLarge { name, value } => write!(f, "`{name}` has {value:e}, too large for f32"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Format, LoadError, Position, SaveError, dotted, finite};
+use super::{Format, LoadError, Position, SaveError, dotted, finite, foreign};
 
 const FORMAT: &str = "tape-nn";
 pub(super) const VERSION: u32 = 1;
@@ -25,15 +25,15 @@ pub(super) fn decode<V: DeserializeOwned>(text: &[u8], file: String) -> Result<V
         Ok(header) => header,
         Err(error) => {
             let found = message(&error);
-            return Err(broken(text, &file, &error).unwrap_or(LoadError::Foreign { file, found }));
+            return Err(broken(text, &file, &error).unwrap_or(foreign(&file, found)));
         }
     };
     match header {
         Header { format, .. } if format != FORMAT => {
             let found = format!("format {:?}", format.chars().take(40).collect::<String>());
-            Err(LoadError::Foreign { file, found })
+            Err(foreign(&file, found))
         }
-        Header { version: 0, .. } => Err(LoadError::Foreign { file, found: "version 0".to_owned() }),
+        Header { version: 0, .. } => Err(foreign(&file, "version 0")),
         Header { version, .. } if version > VERSION.into() => Err(LoadError::Newer { file, version }),
         _ => {
             let body = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));

@@ -49,14 +49,24 @@
 //! numbers are converted when it is read as a model of the other type: exactly from `f32` to `f64`, to the nearest from
 //! `f64` to `f32`. One that is too large for `f32` is an error.
 //!
-//! Nothing of a file is believed before its checksum was found right, and no length before that many bytes are there.
-//! No bytes in a file make [`load`] panic.
+//! **safetensors** is for exchange with PyTorch and others: [`save_safetensors`], [`load_safetensors`], and [`Safetensors`] where
+//! names differ. It holds the parameters and buffers by name, and nothing else of the model.
+//!
+//! | byte | bytes | what |
+//! |--:|--:|---|
+//! | 0 | 8 | n, the length of the header, little-endian |
+//! | 8 | n | JSON, filled up with blanks to a multiple of 8: for each name `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`, and `"__metadata__":{"format":"pt"}` |
+//! | 8 + n | | the numbers, little-endian, row by row, without gaps |
+//!
+//! Nothing of a file is believed before its checksum was found right (where the format has one), and no length before that many bytes are
+//! there. No bytes in a file make loading panic.
 
 mod atomic;
 mod binary;
 mod error;
 mod finite;
 mod json;
+mod safetensors;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -69,7 +79,8 @@ use serde_path_to_error::Segment;
 use crate::{Module, Real};
 
 pub(crate) use atomic::write;
-pub use error::{LoadError, Position, SaveError};
+pub use error::{LoadError, Misfit, Position, SaveError};
+pub use safetensors::{Safetensors, load_safetensors, save_safetensors};
 
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,7 +215,7 @@ const IN_MEMORY: &str = "bytes in memory";
 
 /// How many bytes may follow these first ones of a file that is worth reading on.
 fn rest(first: &[u8], file: &str) -> Result<u64, LoadError> {
-    let foreign = |found: &str| Err(LoadError::Foreign { file: file.to_owned(), found: found.to_owned() });
+    let foreign = |found: &str| Err(foreign(file, found));
     if is_binary(first) {
         // One more, to see that there is none.
         Ok(binary::header(first, file)?.payload.saturating_add(1))
@@ -215,6 +226,11 @@ fn rest(first: &[u8], file: &str) -> Result<u64, LoadError> {
     } else {
         Ok(u64::MAX)
     }
+}
+
+fn foreign(file: &str, found: impl Into<String>) -> LoadError {
+    let expected = r#"the header {"format":"tape-nn","version":1} or its binary form; give a file that `save` wrote"#;
+    LoadError::Foreign { file: file.to_owned(), found: found.into(), expected }
 }
 
 fn is_binary(first: &[u8]) -> bool {
