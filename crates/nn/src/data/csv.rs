@@ -1,13 +1,18 @@
-//! Reading a table of numbers with a class in the last column.
+//! Reading CSV: numbers with a class in the last column, or a table of any columns.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use autograd::{Matrix, Real};
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::StringRecord;
 
 use super::labels::classes;
-use super::{CsvError, Dataset, Place};
+use super::rows::{Row, Rows, excerpt, number};
+use super::{CsvError, Dataset, Table, TableChunks};
+
+/// What stands for a missing value where nothing else is said.
+const MISSING: [&str; 7] = ["", "?", "NA", "N/A", "NaN", "nan", "null"];
 
 /// How to read a CSV file of samples: a row per sample, numbers, and the class in the last column.
 ///
@@ -27,7 +32,9 @@ use super::{CsvError, Dataset, Place};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Csv {
     header: Header,
-    delimiter: u8,
+    pub(super) delimiter: u8,
+    pub(super) quote: u8,
+    missing: Vec<String>,
     classes: Option<Vec<String>>,
 }
 
@@ -58,7 +65,8 @@ pub fn read_csv<T: Real>(path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError>
 
 impl Default for Csv {
     fn default() -> Self {
-        Csv { header: Header::Auto, delimiter: b',', classes: None }
+        let missing = MISSING.map(str::to_owned).to_vec();
+        Csv { header: Header::Auto, delimiter: b',', quote: b'"', missing, classes: None }
     }
 }
 
@@ -76,6 +84,17 @@ impl Csv {
     /// The character between cells.
     pub fn delimiter(self, delimiter: u8) -> Self {
         Csv { delimiter, ..self }
+    }
+
+    /// The character around cells that contain delimiters or line breaks.
+    pub fn quote(self, quote: u8) -> Self {
+        Csv { quote, ..self }
+    }
+
+    /// The texts that stand for a missing value in a [`table`](Csv::table), in place of an empty cell, `?`, `NA`, `N/A`,
+    /// `NaN`, `nan` and `null`.
+    pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
+        Csv { missing: texts.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// The labels of all classes, in order; any other label is an error.
@@ -109,121 +128,106 @@ impl Csv {
         }
     }
 
-    fn parse<T: Real>(&self, text: &[u8], file: String) -> Result<Dataset<T>, CsvError> {
-        let mut table = Table { text, file, header: None };
-        let mut rows = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(self.delimiter)
-            .trim(Trim::All)
-            .from_reader(text)
-            .into_records()
-            .filter(|row| !row.as_ref().is_ok_and(is_blank));
-
-        let Some(first) = rows.next().transpose().map_err(|error| table.unreadable(error))? else {
-            return Err(CsvError::Empty { file: table.file, header: false });
-        };
-        let columns = first.len();
-        if columns < 2 {
-            let (at, found) = (table.place(byte(&first), 0), excerpt(&first[0]));
-            return Err(CsvError::TooFewColumns { at, found, delimiter: self.delimiter.into() });
-        }
-        let mut sample = Some(first);
-        table.header = sample.take_if(|first| self.is_header(first));
-
-        let (mut x, mut labels, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for row in sample.map(Ok).into_iter().chain(rows) {
-            let row = row.map_err(|error| table.unreadable(error))?;
-            labels.push(table.sample(&row, columns, &mut x)?);
-            starts.push(byte(&row));
-        }
-        if labels.is_empty() {
-            return Err(CsvError::Empty { file: table.file, header: true });
-        }
-        let (t, target_names) = classes(&labels, self.classes.as_deref()).map_err(|bad| {
-            let (at, found) = (table.place(starts[bad.sample], columns - 1), excerpt(&labels[bad.sample]));
-            CsvError::BadClass { at, found, expected: bad.expected }
-        })?;
-        let header = table.header.unwrap_or_default();
-        let feature_names = header.iter().take(columns - 1).map(str::to_owned).collect();
-        Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
+    /// Reads a file as a table of texts, from which an [`Encoder`](super::Encoder) makes features and targets: for
+    /// columns of categories and missing values.
+    ///
+    /// With [`Header::Auto`] the first row names the columns if none of its cells is a number.
+    ///
+    /// # Errors
+    /// A [`CsvError`] if the file cannot be read, or its rows differ in length.
+    pub fn table(&self, path: impl AsRef<Path>) -> Result<Table, CsvError> {
+        self.chunks(path, usize::MAX)?.next().expect("rows or an error")
     }
 
-    fn is_header(&self, row: &StringRecord) -> bool {
-        match self.header {
-            Header::Auto => row.iter().take(row.len() - 1).all(|cell| cell.parse::<f64>().is_err()),
+    /// Reads a table from anything that can be read; errors call it `name`.
+    ///
+    /// # Errors
+    /// A [`CsvError`] if reading fails, or rows differ in length.
+    pub fn table_from_reader(&self, reader: impl Read, name: &str) -> Result<Table, CsvError> {
+        self.chunks_from_reader(reader, name, usize::MAX)?.next().expect("rows or an error")
+    }
+
+    /// Reads a table that does not fit into memory, `rows` rows at a time.
+    ///
+    /// # Errors
+    /// A [`CsvError`] if the file cannot be opened, or is empty. What is wrong below the first row is found when it is
+    /// come to.
+    ///
+    /// # Panics
+    /// If `rows` is 0.
+    #[track_caller]
+    pub fn chunks(&self, path: impl AsRef<Path>, rows: usize) -> Result<TableChunks<File>, CsvError> {
+        let file = path.as_ref().display().to_string();
+        match File::open(path) {
+            Ok(reader) => self.chunks_from_reader(reader, &file, rows),
+            Err(source) => Err(CsvError::Read { file, source }),
+        }
+    }
+
+    /// Reads a table from anything that can be read, `rows` rows at a time; errors call it `name`.
+    ///
+    /// ```
+    /// use nn::data::Csv;
+    /// let text = "width,kind\n1,elm\n2,oak\n3,elm\n";
+    /// let chunks = Csv::new().chunks_from_reader(text.as_bytes(), "leaves.csv", 2)?;
+    /// let lengths = chunks.map(|chunk| Ok(chunk?.len())).collect::<Result<Vec<_>, nn::data::CsvError>>()?;
+    /// assert_eq!(lengths, [2, 1]);
+    /// # Ok::<(), nn::data::CsvError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A [`CsvError`] if reading fails, or there is nothing to read.
+    ///
+    /// # Panics
+    /// If `rows` is 0.
+    #[track_caller]
+    pub fn chunks_from_reader<R: Read>(&self, reader: R, name: &str, rows: usize) -> Result<TableChunks<R>, CsvError> {
+        assert!(rows > 0, "a chunk has at least one row");
+        let has_numbers = |row: &StringRecord| row.iter().any(|cell| cell.parse::<f64>().is_ok());
+        let all = Rows::new(self, reader, name.to_owned(), |row| match self.header {
+            Header::Auto => !has_numbers(row),
             Header::Yes => true,
             Header::No => false,
-        }
+        })?;
+        Ok(TableChunks::new(all, self.missing.clone(), rows))
     }
-}
 
-/// The text, and what is needed to say where in it an error is.
-struct Table<'a> {
-    text: &'a [u8],
-    file: String,
-    header: Option<StringRecord>,
-}
-
-impl Table<'_> {
-    /// Appends the features of a row to `x`, and returns its label.
-    fn sample<T: Real>(&self, row: &StringRecord, columns: usize, x: &mut Vec<T>) -> Result<String, CsvError> {
-        let at = |column| self.place(byte(row), column);
-        if row.len() != columns {
-            return Err(CsvError::Ragged { at: at(row.len().min(columns)), found: row.len(), expected: columns });
-        }
-        if let Some(j) = row.iter().position(str::is_empty) {
-            return Err(CsvError::MissingCell { at: at(j) });
-        }
-        for (j, cell) in row.iter().take(columns - 1).enumerate() {
-            let Ok(number) = cell.parse() else {
-                return Err(CsvError::NotANumber { at: at(j), found: excerpt(cell) });
-            };
-            let value = T::from_f64(number);
-            if !value.to_f64().is_finite() {
-                let scalar = std::any::type_name::<T>();
-                return Err(CsvError::NotFinite { at: at(j), found: excerpt(cell), scalar });
+    fn parse<T: Real>(&self, text: &[u8], file: String) -> Result<Dataset<T>, CsvError> {
+        let features_are_numbers =
+            |row: &StringRecord| row.iter().take(row.len() - 1).any(|cell| cell.parse::<f64>().is_ok());
+        let mut rows = Rows::new(self, text, file, |row| match self.header {
+            _ if row.len() < 2 => false,
+            Header::Auto => !features_are_numbers(row),
+            Header::Yes => true,
+            Header::No => false,
+        })?;
+        let columns = rows.columns;
+        let (mut x, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(Row { line, cells }) = rows.next()? {
+            let at = |column| rows.place(line, column);
+            if columns < 2 {
+                let (at, found) = (at(0), excerpt(&cells[0]));
+                return Err(CsvError::TooFewColumns { at, found, delimiter: self.delimiter.into() });
             }
-            x.push(value);
+            if let Some(j) = cells.iter().position(str::is_empty) {
+                return Err(CsvError::MissingCell { at: at(j) });
+            }
+            for (j, cell) in cells.iter().take(columns - 1).enumerate() {
+                x.push(number(cell, || at(j))?);
+            }
+            labels.push(cells[columns - 1].to_owned());
+            lines.push(line);
         }
-        Ok(row[columns - 1].to_owned())
-    }
-
-    /// Cell `column`, from 0, of the row that the reader began to look for at `byte`.
-    ///
-    /// Lines are counted here, because the reader counts blank lines and the second half of "\r\n" to the row below.
-    fn place(&self, byte: usize, column: usize) -> Place {
-        let blank = self.text[byte..].iter().take_while(|c| b"\r\n".contains(c)).count();
-        let above = &self.text[..byte + blank];
-        let ends = |i: usize| above[i] == b'\n' || above[i] == b'\r' && above.get(i + 1) != Some(&b'\n');
-        let line = 1 + (0..above.len()).filter(|&i| ends(i)).count();
-        let name = self.header.as_ref().and_then(|names| names.get(column)).filter(|name| !name.is_empty());
-        Place { file: self.file.clone(), line, column: column + 1, name: name.map(excerpt) }
-    }
-
-    fn unreadable(&self, error: csv::Error) -> CsvError {
-        if let csv::ErrorKind::Utf8 { pos: Some(pos), err } = error.kind() {
-            return CsvError::NotUtf8 { at: self.place(pos.byte() as usize, err.field()) };
+        if labels.is_empty() {
+            return Err(CsvError::Empty { file: rows.file, header: true });
         }
-        CsvError::Read { file: self.file.clone(), source: error.into() }
-    }
-}
-
-fn byte(row: &StringRecord) -> usize {
-    row.position().map_or(0, |position| position.byte() as usize)
-}
-
-/// A line of blanks is read as a row with one empty cell.
-fn is_blank(row: &StringRecord) -> bool {
-    row.len() == 1 && row[0].is_empty()
-}
-
-/// As much of a cell as fits into a message.
-fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 40;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        let (t, target_names) = classes(&labels, self.classes.as_deref()).map_err(|bad| {
+            let (at, found) = (rows.place(lines[bad.sample], columns - 1), excerpt(&labels[bad.sample]));
+            CsvError::BadClass { at, found, expected: bad.expected }
+        })?;
+        let header = rows.header.unwrap_or_default();
+        let feature_names = header.iter().take(columns - 1).map(str::to_owned).collect();
+        Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
     }
 }
 

@@ -41,6 +41,12 @@ pub trait Targets {
     /// If a number is not below [`len`](Targets::len).
     fn select(&self, samples: &[usize]) -> Self;
 
+    /// The targets of all parts, one part after the other.
+    ///
+    /// # Panics
+    /// If there are no parts, or they do not fit together.
+    fn concat(parts: &[&Self]) -> Self;
+
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -57,6 +63,10 @@ impl<C: Copy> Targets for Vec<C> {
     fn select(&self, samples: &[usize]) -> Self {
         samples.iter().map(|&i| self[i]).collect()
     }
+
+    fn concat(parts: &[&Self]) -> Self {
+        parts.iter().flat_map(|part| part.iter().copied()).collect()
+    }
 }
 
 /// One column per sample: the values to be predicted.
@@ -68,6 +78,15 @@ impl<T: Copy> Targets for Matrix<T> {
     #[track_caller]
     fn select(&self, samples: &[usize]) -> Self {
         self.select_cols(samples)
+    }
+
+    #[track_caller]
+    fn concat(parts: &[&Self]) -> Self {
+        let first = parts.first().expect("concat: no parts");
+        let (rows, cols) = (first.rows(), parts.iter().map(|part| part.cols()).sum());
+        let other = parts.iter().find(|part| part.rows() != rows);
+        assert!(other.is_none(), "concat: columns of {rows} and of {} rows", other.map_or(0, |part| part.rows()));
+        Matrix::from_vec(rows, cols, parts.iter().flat_map(|part| part.as_slice()).copied().collect())
     }
 }
 
@@ -115,6 +134,18 @@ impl<T: Copy, Y: Targets> Dataset<T, Y> {
     pub fn batch(&self, samples: &[usize]) -> (Matrix<T>, Y) {
         (self.x.select_cols(samples), self.t.select(samples))
     }
+
+    /// The samples of all parts, one part after the other, with the names of the first.
+    ///
+    /// # Panics
+    /// If there are no parts, or they differ in the number of features or targets.
+    #[track_caller]
+    pub fn concat(parts: &[Self]) -> Self {
+        let first = parts.first().expect("Dataset::concat: no parts");
+        let x = Matrix::concat(&parts.iter().map(|part| &part.x).collect::<Vec<_>>());
+        let t = Y::concat(&parts.iter().map(|part| &part.t).collect::<Vec<_>>());
+        Dataset { x, t, feature_names: first.feature_names.clone(), target_names: first.target_names.clone() }
+    }
 }
 
 impl<T> Dataset<T> {
@@ -159,6 +190,8 @@ mod tests {
             for (j, &k) in picks.iter().enumerate() {
                 prop_assert_eq!(by_class.x.col(j), x.col(k));
             }
+            let both = Dataset::concat(&[by_class.clone(), by_class.clone()]);
+            prop_assert_eq!(both, Dataset::new(x.clone(), (0..n).collect::<Vec<_>>()).select(&picks.repeat(2)));
         }
     }
 }

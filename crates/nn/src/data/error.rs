@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use super::rows::excerpt;
+
 /// Why a CSV file is not a dataset: where, what was found, what was expected, and what to do.
 ///
 /// ```
@@ -84,6 +86,54 @@ pub enum CsvError {
         /// The cell.
         at: Place,
     },
+    /// A cell of a table has no value, and nothing was said about what stands for it.
+    Missing {
+        /// The cell.
+        at: Place,
+        /// What it contains.
+        found: String,
+        /// Whether it is a target, which nothing can stand for.
+        target: bool,
+    },
+    /// A category was not seen when the encoder was fitted.
+    UnknownCategory {
+        /// The cell.
+        at: Place,
+        /// What it contains.
+        found: String,
+        /// What it could have been.
+        expected: String,
+    },
+    /// There is no column of this name.
+    UnknownColumn {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Several columns have this name.
+    AmbiguousColumn {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+    },
+    /// A column has no value to compute from what stands for a missing one.
+    NoValues {
+        /// The file.
+        file: String,
+        /// The column.
+        name: String,
+    },
+    /// A column that nothing was said about has too many different texts to be categories.
+    TooManyCategories {
+        /// The cell with one more than the limit.
+        at: Place,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 /// A cell of a file.
@@ -97,6 +147,14 @@ pub struct Place {
     pub column: usize,
     /// What the header calls the column.
     pub name: Option<String>,
+}
+
+impl Place {
+    /// Cell `column`, from 0.
+    pub(super) fn new(file: &str, line: usize, column: usize, name: Option<&str>) -> Self {
+        let name = name.filter(|name| !name.is_empty()).map(excerpt);
+        Place { file: file.to_owned(), line, column: column + 1, name }
+    }
 }
 
 impl fmt::Display for Place {
@@ -119,7 +177,7 @@ impl fmt::Display for CsvError {
                 let (line, found) = if *header { (2, "no row below the header") } else { (1, "an empty file") };
                 write!(
                     f,
-                    "{file}, line {line}, column 1: found {found}, expected a row of features and a class; add samples"
+                    "{file}, line {line}, column 1: found {found}, expected a row of features and targets; add samples"
                 )
             }
             CsvError::TooFewColumns { at, found, delimiter } => write!(
@@ -159,6 +217,38 @@ impl fmt::Display for CsvError {
             CsvError::NotUtf8 { at } => {
                 write!(f, "{at}: found bytes that are not UTF-8, expected text; save the file as UTF-8")
             }
+            CsvError::Missing { at, found, target } => {
+                write!(f, "{at}: found no value ({found:?}), expected one; fill it in, or ")?;
+                f.write_str(match target {
+                    true => "leave out such rows with `Table::drop_missing`",
+                    false => "say with `Feature::missing` what stands for it",
+                })
+            }
+            CsvError::UnknownCategory { at, found, expected } => write!(
+                f,
+                "{at}: found the category {found:?}, expected {expected}; correct the cell, fit the encoder to data \
+                 that has it, or say `Unknown::Zeros`"
+            ),
+            CsvError::UnknownColumn { file, name, known } => {
+                write!(
+                    f,
+                    "{file}, line 1: found no column {name:?}, expected one of {known:?}; correct the name, or "
+                )?;
+                f.write_str("check delimiter and header")
+            }
+            CsvError::AmbiguousColumn { file, name } => {
+                write!(f, "{file}, line 1: found several columns {name:?}, expected one; rename the others")
+            }
+            CsvError::NoValues { file, name } => write!(
+                f,
+                "{file}: found no value in the whole column {name:?}, expected some to fill the missing ones with; \
+                 ignore the column"
+            ),
+            CsvError::TooManyCategories { at, limit } => write!(
+                f,
+                "{at}: found more than {limit} different texts in the column, expected numbers or categories; say with \
+                 `Encoding::column` what it is, or leave it out with `Encoding::ignore`"
+            ),
         }
     }
 }

@@ -31,6 +31,12 @@ pub(super) fn classes(labels: &[String], listed: Option<&[String]>) -> Result<(V
     }
 }
 
+/// The class of a label, where classes have these names: 3.0 is the class `3`.
+pub(super) fn class_of(text: &str, names: &[String]) -> Option<usize> {
+    let named = |k: &usize| names.get(*k).is_some_and(|name| *name == k.to_string());
+    index(text).filter(named).or_else(|| names.iter().position(|name| name == text))
+}
+
 /// `class` of every label, or the first that has none.
 fn each(
     labels: &[String],

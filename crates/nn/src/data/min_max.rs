@@ -55,7 +55,7 @@ impl<T: Real> TryFrom<Raw<T>> for MinMax<T> {
     }
 }
 
-pub(super) fn bounds(low: f64, high: f64) -> Result<(), String> {
+fn bounds(low: f64, high: f64) -> Result<(), String> {
     let ordered = low.is_finite() && high.is_finite() && low < high;
     if ordered { Ok(()) } else { Err(format!("the bounds are finite and in order, not {low} and {high}")) }
 }
@@ -80,7 +80,9 @@ impl<T: Real> MinMax<T> {
     pub fn from_summary(summary: &Summary, low: f64, high: f64) -> Self {
         let features = summary.min().len();
         assert!(!summary.is_empty(), "MinMax::fit: {features} × 0 has no samples to fit to");
-        bounds(low, high).unwrap_or_else(|wrong| panic!("MinMax::fit: {wrong}"));
+        if let Err(wrong) = bounds(low, high) {
+            panic!("MinMax::fit: {wrong}");
+        }
         let range = |(min, max): (&f64, &f64)| {
             let range = T::from_f64(max - min);
             if range.to_f64() > 0.0 { range } else { T::from_f64(1.0) }

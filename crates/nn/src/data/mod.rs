@@ -26,6 +26,8 @@
 
 mod csv;
 mod dataset;
+mod encoder;
+mod encoding;
 mod error;
 mod folds;
 mod labels;
@@ -33,13 +35,18 @@ mod min_max;
 mod moments;
 mod pca;
 mod pipeline;
+mod rows;
 mod sampler;
+mod shuffle;
 mod split;
 mod standardize;
+mod table;
 mod zca;
 
 pub use self::csv::{Csv, Header, read_csv};
 pub use self::dataset::{Dataset, Targets};
+pub use self::encoder::Encoder;
+pub use self::encoding::{Encoding, Feature, Missing, Unknown};
 pub use self::error::{CsvError, Place};
 pub use self::folds::{group_k_fold, k_fold, stratified_k_fold};
 pub use self::min_max::MinMax;
@@ -47,6 +54,8 @@ pub use self::moments::{Covariance, Summary};
 pub use self::pca::{Components, Pca};
 pub use self::pipeline::{Fitted, Pipeline, Step};
 pub use self::sampler::Sampler;
+pub use self::shuffle::{ShuffledChunks, shuffle_chunks};
 pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
 pub use self::standardize::Standardize;
+pub use self::table::{Table, TableChunks};
 pub use self::zca::Zca;

@@ -134,7 +134,7 @@ impl Sampler {
     /// If there are no samples to draw from, or fewer with a positive weight than are to be drawn without replacement.
     #[track_caller]
     pub fn epoch_of(self, draws: usize) -> Self {
-        Sampler { draws, ..self }.checked().unwrap_or_else(|wrong| panic!("Sampler: {wrong}"))
+        Sampler { draws, ..self }.believed()
     }
 
     /// The batches of an epoch.
@@ -189,8 +189,15 @@ impl Sampler {
 
     #[track_caller]
     fn new(order: Order, draws: usize, batch: usize, seed: u64) -> Self {
-        let sampler = Sampler { order, draws, batch, drop_last: false, seed };
-        sampler.checked().unwrap_or_else(|wrong| panic!("Sampler: {wrong}"))
+        Sampler { order, draws, batch, drop_last: false, seed }.believed()
+    }
+
+    #[track_caller]
+    fn believed(self) -> Self {
+        match self.checked() {
+            Ok(sampler) => sampler,
+            Err(wrong) => panic!("Sampler: {wrong}"),
+        }
     }
 
     fn checked(self) -> Result<Self, String> {

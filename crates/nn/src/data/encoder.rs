@@ -1,0 +1,219 @@
+//! From a table to features and targets.
+
+use autograd::{Matrix, Real};
+use serde::{Deserialize, Serialize};
+
+use super::labels::class_of;
+use super::rows::{excerpt, number};
+use super::{CsvError, Dataset, Table, Unknown};
+
+/// An [`Encoding`](super::Encoding) that was fitted: it makes features and targets of any table with the same columns.
+///
+/// Columns are found by name, in any order, and others are passed over. Save it with the model, so that new data are
+/// encoded as the training data were.
+///
+/// ```
+/// use nn::data::{Csv, Encoding, Feature, Unknown};
+/// let table = |text: &str| Csv::new().table_from_reader(text.as_bytes(), "leaves.csv");
+/// let train = table("width,colour,kind\n1,red,elm\n2,green,oak\n")?;
+/// let encoder = Encoding::new()
+///     .column("colour", Feature::one_hot().unknown(Unknown::Zeros))
+///     .class("kind")
+///     .fit(&train)?;
+/// assert_eq!(encoder.classification::<f32>(&train)?.t, [0, 1]);
+/// let new = encoder.features::<f32>(&table("colour,width\nblue,5\n")?)?;
+/// assert_eq!(new.as_slice(), [5.0, 0.0, 0.0]);
+/// # Ok::<(), nn::data::CsvError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    pub(super) columns: Vec<Column>,
+    pub(super) targets: Vec<String>,
+    /// The column, and the names of the classes.
+    pub(super) class: Option<(String, Vec<String>)>,
+}
+
+/// How a column is encoded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Column {
+    pub name: String,
+    pub code: Code,
+    pub fill: Fill,
+    pub indicator: bool,
+    pub unknown: Unknown,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Code {
+    Number,
+    /// The texts for 0, 1, …
+    Ordinal(Vec<String>),
+    /// A row for each.
+    OneHot(Vec<String>),
+}
+
+/// What stands for a missing value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Fill {
+    Error,
+    /// A number, or the number of a category.
+    Value(f64),
+    /// No category.
+    Nothing,
+}
+
+impl Encoder {
+    /// What the rows of the feature matrix are called: a number as its column, a category `column=category`, an indicator
+    /// `column missing`.
+    pub fn feature_names(&self) -> Vec<String> {
+        let names = |column: &Column| {
+            let name = &column.name;
+            let mut names = match &column.code {
+                Code::OneHot(categories) => categories.iter().map(|category| format!("{name}={category}")).collect(),
+                Code::Number | Code::Ordinal(_) => vec![name.clone()],
+            };
+            names.extend(column.indicator.then(|| format!("{name} missing")));
+            names
+        };
+        self.columns.iter().flat_map(names).collect()
+    }
+
+    /// What the rows of the target matrix are called.
+    pub fn target_names(&self) -> &[String] {
+        &self.targets
+    }
+
+    /// What the classes are called; empty if no column is one of classes.
+    pub fn class_names(&self) -> &[String] {
+        self.class.as_ref().map_or(&[], |(_, names)| names)
+    }
+
+    /// The features of a table, features × rows. It needs no targets.
+    ///
+    /// # Errors
+    /// If a column is absent, or a cell is not what it was when the encoder was fitted.
+    pub fn features<T: Real>(&self, table: &Table) -> Result<Matrix<T>, CsvError> {
+        let places = self.columns.iter().map(|column| table.column(&column.name)).collect::<Result<Vec<_>, _>>()?;
+        let mut x = Vec::new();
+        for i in 0..table.len() {
+            self.columns.iter().zip(&places).try_for_each(|(column, &j)| column.encode(table, i, j, &mut x))?;
+        }
+        let rows = self.columns.iter().map(Column::rows).sum();
+        Ok(Matrix::from_vec(rows, table.len(), x))
+    }
+
+    /// The columns of targets of a table, targets × rows.
+    ///
+    /// # Errors
+    /// If a column is absent, or a cell is no number.
+    pub fn targets<T: Real>(&self, table: &Table) -> Result<Matrix<T>, CsvError> {
+        let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()?;
+        let cells = (0..table.len()).flat_map(|i| places.iter().map(move |&j| (i, j)));
+        let value = |(i, j)| {
+            let text = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
+            number(text, || table.place(i, j))
+        };
+        Ok(Matrix::from_vec(places.len(), table.len(), cells.map(value).collect::<Result<_, _>>()?))
+    }
+
+    /// The class of every row of a table.
+    ///
+    /// # Errors
+    /// If the column is absent, or a cell is none of the classes.
+    ///
+    /// # Panics
+    /// If no column was said to be one of classes.
+    #[track_caller]
+    pub fn classes(&self, table: &Table) -> Result<Vec<usize>, CsvError> {
+        let (name, names) = self.class.as_ref().expect("Encoder::classes: name the column with `Encoding::class`");
+        let j = table.column(name)?;
+        let class = |i| {
+            let text = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
+            class_of(text, names).ok_or_else(|| CsvError::BadClass {
+                at: table.place(i, j),
+                found: excerpt(text),
+                expected: one_of(names),
+            })
+        };
+        (0..table.len()).map(class).collect()
+    }
+
+    /// Features and classes of a table.
+    ///
+    /// # Errors
+    /// As [`features`](Encoder::features) and [`classes`](Encoder::classes).
+    ///
+    /// # Panics
+    /// If no column was said to be one of classes.
+    #[track_caller]
+    pub fn classification<T: Real>(&self, table: &Table) -> Result<Dataset<T>, CsvError> {
+        let (t, target_names) = (self.classes(table)?, self.class_names().to_vec());
+        Ok(Dataset { x: self.features(table)?, t, feature_names: self.feature_names(), target_names })
+    }
+
+    /// Features and targets of a table.
+    ///
+    /// # Errors
+    /// As [`features`](Encoder::features) and [`targets`](Encoder::targets).
+    ///
+    /// # Panics
+    /// If no column was said to be a target.
+    #[track_caller]
+    pub fn regression<T: Real>(&self, table: &Table) -> Result<Dataset<T, Matrix<T>>, CsvError> {
+        assert!(!self.targets.is_empty(), "Encoder::regression: name the targets with `Encoding::target`");
+        let (t, target_names) = (self.targets(table)?, self.targets.clone());
+        Ok(Dataset { x: self.features(table)?, t, feature_names: self.feature_names(), target_names })
+    }
+}
+
+impl Column {
+    /// How many rows of the matrix it becomes.
+    fn rows(&self) -> usize {
+        let rows = match &self.code {
+            Code::OneHot(categories) => categories.len(),
+            Code::Number | Code::Ordinal(_) => 1,
+        };
+        rows + usize::from(self.indicator)
+    }
+
+    /// Appends what a cell becomes.
+    fn encode<T: Real>(&self, table: &Table, i: usize, j: usize, x: &mut Vec<T>) -> Result<(), CsvError> {
+        let text = table.cell(i, j);
+        let at = || table.place(i, j);
+        let unknown = |text: &str, categories: &[String]| {
+            let (at, found, expected) = (at(), excerpt(text), one_of(categories));
+            Err(CsvError::UnknownCategory { at, found, expected })
+        };
+        let fill = || match self.fill {
+            Fill::Error => Err(table.no_value(i, j, false)),
+            Fill::Value(value) => Ok(Some(value)),
+            Fill::Nothing => Ok(None),
+        };
+        match (&self.code, text) {
+            (Code::Number, Some(text)) => x.push(number(text, at)?),
+            (Code::Ordinal(categories), Some(text)) => match categories.iter().position(|category| category == text) {
+                Some(k) => x.push(T::from_f64(k as f64)),
+                None => return unknown(text, categories),
+            },
+            (Code::Number | Code::Ordinal(_), None) => x.push(T::from_f64(fill()?.unwrap_or(0.0))),
+            (Code::OneHot(categories), text) => {
+                let k = match text.map(|text| (text, categories.iter().position(|category| category == text))) {
+                    None => fill()?.map(|k| k as usize),
+                    Some((text, None)) if self.unknown == Unknown::Error => return unknown(text, categories),
+                    Some((_, k)) => k,
+                };
+                x.extend((0..categories.len()).map(|row| T::from_f64(f64::from(u8::from(Some(row) == k)))));
+            }
+        }
+        x.extend(self.indicator.then(|| T::from_f64(f64::from(u8::from(text.is_none())))));
+        Ok(())
+    }
+}
+
+fn one_of(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    match names.get(SHOWN..) {
+        Some(rest) if !rest.is_empty() => format!("one of {:?} and {} more", &names[..SHOWN], rest.len()),
+        _ => format!("one of {names:?}"),
+    }
+}
