@@ -8,7 +8,7 @@ use std::sync::Once;
 use nn::data::{CsvError, read_csv};
 use nn::{Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, Ema, LayerNorm, PRelu, RmsNorm, Sequential, Shortcut};
 use nn::{Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd};
-use nn::{Tape, Var, loss};
+use nn::{Bidirectional, Embedding, Lstm, Recurrent, Tape, TiedAutoencoder, Var, loss};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -170,6 +170,38 @@ fn an_average_of_another_model() {
     let mut ema = Ema::new(0.9, &net);
     ema.swap(&mut net);
     panics(&["Ema::update", "swap them out"], || ema.update(&net));
+}
+
+#[test]
+fn sequences_that_do_not_fit() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let lstm: Lstm<f64> = Lstm::new(3, 5, rng);
+    let deep = vec![Bidirectional { forward: lstm.clone(), backward: lstm.clone() }];
+    let tape = Tape::new();
+    let (x, h) = (zeros(&tape, 3, 2), zeros(&tape, 5, 2));
+    panics(&["Lstm", "no steps"], || lstm.run(&[], None));
+    panics(&["Lstm", "3 features × 2 samples", "step 1", "3 × 4"], || lstm.run(&[x, zeros(&tape, 3, 4)], None));
+    panics(&["Lstm", "3 features", "step 0", "5 × 2"], || lstm.run(&[h], None));
+    panics(&["Lstm", "5 × 2", "part 1", "3 × 2"], || lstm.run(&[x], Some([h, x])));
+    panics(&["run_padded", "3 lengths", "2 samples"], || lstm.run_padded(&[x], &[1, 1, 1], None));
+    panics(&["run_padded", "sample 1", "length 2", "1 steps"], || lstm.run_padded(&[x], &[1, 2], None));
+    panics(&["Lstm", "2 masks", "1 steps"], || lstm.run_masked(&[x], &[None, None], None));
+    panics(&["Lstm", "3 features", "5 × 2"], || deep.run(&[h], None));
+    panics(&["0 states", "1 layers"], || deep.run(&[x], Some(vec![])));
+}
+
+#[test]
+fn indices_and_codes_that_do_not_fit() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    let words: Embedding<f64> = Embedding::new(10, 4, rng);
+    let tape = Tape::new();
+    panics(&["Embedding", "index 12", "position 1", "vocabulary of 10"], || words.lookup(&tape, &[9, 12]));
+    panics(&["Embedding", "4 features", "3 × 2"], || words.logits(zeros(&tape, 3, 2)));
+    panics(&["Embedding", "padding index 10", "vocabulary of 10"], || words.clone().with_padding(10));
+    panics(&["TiedAutoencoder::new", "[4]"], || TiedAutoencoder::<f64>::new(&[4], Activation::Tanh, rng));
+    let net = TiedAutoencoder::new(&[4, 2], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(0));
+    panics(&["TiedAutoencoder", "4 features", "3 × 2"], || net.forward(zeros(&tape, 3, 2)));
+    panics(&["TiedAutoencoder", "2 features", "3 × 2"], || net.decode(zeros(&tape, 3, 2)));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub mod data;
 pub mod diagnose;
 mod ema;
 mod gradients;
-mod init;
+pub mod init;
 mod layer;
 pub mod loss;
 pub mod metrics;
@@ -50,10 +50,14 @@ pub use autograd::{
 pub use diagnose::{Diagnosis, diagnose, diagnose_step};
 pub use ema::Ema;
 pub use gradients::{GradientSum, ParamGradients};
-pub use init::Init;
+pub use init::{Fan, Init, Law};
 pub use layer::{
     Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, MlpBuilder, Norm, NormLayer, PRelu,
     Residual, RmsNorm, Sequential, Shortcut,
+};
+pub use layer::{
+    Bidirectional, Embedding, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn,
+    RnnRule, Tied, TiedAutoencoder,
 };
 pub use loss::Reduction;
 pub use module::{Axes, Layer, Module, Path};

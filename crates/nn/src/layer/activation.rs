@@ -122,11 +122,12 @@ impl Activation {
     }
 
     /// The initial weights that suit it: He's for functions that let half of their inputs pass, which halves the
-    /// variance, else Xavier's.
+    /// variance, LeCun's for selu, else Xavier's. [`Init::he`] has the exact factor for each.
     pub fn init(self) -> Init {
         use Activation::*;
         match self {
             Relu | LeakyRelu(_) | Elu(_) | Celu(_) | Softplus | Silu | Gelu | GeluTanh | Mish | HardSwish => Init::He,
+            Selu => Init::LeCun,
             _ => Init::Xavier,
         }
     }

@@ -5,24 +5,32 @@ mod choice;
 mod activation;
 mod dense_block;
 mod dropout;
+mod embedding;
 mod linear;
 mod mlp;
 mod norm;
 mod prelu;
+mod recurrent;
 mod residual;
 mod sequential;
 mod symmetry;
+mod tied;
 
 pub use activation::Activation;
 pub use dense_block::DenseBlock;
 pub use dropout::Dropout;
 pub(crate) use dropout::fraction;
+pub use embedding::Embedding;
 pub use linear::Linear;
 pub use mlp::{Mlp, MlpBuilder, Norm, NormLayer};
 pub use norm::{BatchNorm, LayerNorm, RmsNorm};
 pub use prelu::PRelu;
+pub use recurrent::{
+    Bidirectional, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn, RnnRule,
+};
 pub use residual::{Residual, Shortcut};
 pub use sequential::{AnyLayer, Sequential};
+pub use tied::{Tied, TiedAutoencoder};
 
 use crate::{Real, Var};
 

@@ -1,0 +1,126 @@
+//! Layer-sequential unit variance.
+
+use std::{error, fmt};
+
+use autograd::{Matrix, Real, Tape};
+use rand::Rng;
+
+use crate::{Init, Layer, Param, Path};
+
+/// Initialises by measuring (Mishkin & Matas 2016, "All you need is a good init", algorithm 1): every weight becomes
+/// [orthonormal](Init::Orthogonal); then, from the first to the last, W ← W / √Var(a) until the variance of its
+/// a = W z + b, over all units and the samples `x`, is 1 within `tolerance`.
+///
+/// The layers are found on the tape: whatever trained parameter is a factor of a [matrix product](Tape::products)
+/// counts as a weight, in the order in which they are used; one that is used several times goes by the first. Biases
+/// and all else stay. Returns the name of every weight with the variance that it came to.
+///
+/// A few hundred samples, standardized, will do.
+///
+/// ```
+/// use nn::{Activation, Init, Mlp, init::lsuv};
+/// # use rand::SeedableRng;
+/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let mut net: Mlp<f32> = Mlp::new(&[20, 50, 50, 3], Activation::Sigmoid, rng);
+/// let x = Init::Normal(1.0).sample(20, 200, rng);
+/// for (name, variance) in lsuv(&mut net, &x, 0.01, rng)? {
+///     println!("{name}: {variance}"); // layers.0.weight: 1.0000…
+/// #   assert!((variance - 1.0).abs() < 0.01);
+/// }
+/// # Ok::<(), nn::init::LsuvError>(())
+/// ```
+///
+/// # Errors
+/// If a layer gives the same number for all samples or one that is not finite, or does not come to variance 1 in ten
+/// steps, as where its bias varies more than that from unit to unit. Weights up to there have changed.
+///
+/// # Panics
+/// If the samples do not fit the model.
+#[track_caller]
+pub fn lsuv<T: Real, L: Layer<T>>(
+    model: &mut L,
+    x: &Matrix<T>,
+    tolerance: f64,
+    rng: &mut impl Rng,
+) -> Result<Vec<(String, f64)>, LsuvError> {
+    let names: Vec<_> = variances(model, x).into_iter().map(|(name, _)| name).collect();
+    for name in &names {
+        change(model, name, |w| *w = Init::Orthogonal(1.0).sample(w.rows(), w.cols(), rng));
+    }
+    for name in &names {
+        let mut steps = 0;
+        loop {
+            let variance =
+                variances(model, x).into_iter().find(|(found, _)| found == name).map_or(0.0, |found| found.1);
+            if (variance - 1.0).abs() <= tolerance {
+                break;
+            }
+            if steps == STEPS || !(variance > 0.0 && variance.is_finite()) {
+                return Err(LsuvError { weight: name.clone(), variance, steps });
+            }
+            let scale = T::from_f64(1.0 / variance.sqrt());
+            change(model, name, |w| *w = w.map(|w| scale * w));
+            steps += 1;
+        }
+    }
+    Ok(variances(model, x))
+}
+
+/// How often a weight is scaled at most, as in the paper.
+const STEPS: usize = 10;
+
+/// Of every weight, in the order of use: its name, and the variance of the first product it is in.
+#[track_caller]
+fn variances<T: Real, L: Layer<T>>(model: &L, x: &Matrix<T>) -> Vec<(String, f64)> {
+    let (names, params): (Vec<_>, Vec<&Param<T>>) = model.named_params().into_iter().unzip();
+    let tape = Tape::new();
+    model.forward(tape.constant(x));
+    let mut found: Vec<(String, f64)> = Vec::new();
+    for (k, a) in tape.products(&params) {
+        if params[k].is_trained() && found.iter().all(|(name, _)| *name != names[k]) {
+            found.push((names[k].clone(), variance(&a.value())));
+        }
+    }
+    found
+}
+
+/// The mean of (a − mean)², in double precision.
+fn variance<T: Real>(a: &Matrix<T>) -> f64 {
+    let mean =
+        |f: &dyn Fn(f64) -> f64| a.as_slice().iter().map(|a| f(a.to_f64())).sum::<f64>() / a.as_slice().len() as f64;
+    let center = mean(&|a| a);
+    mean(&|a| (a - center).powi(2))
+}
+
+fn change<T: Real>(model: &mut impl Layer<T>, name: &str, mut f: impl FnMut(&mut Matrix<T>)) {
+    model.params_mut(&Path::Root, &mut |path, param| {
+        if path.is(name) {
+            f(param.value_mut());
+        }
+    });
+}
+
+/// A weight whose outputs cannot be given variance 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LsuvError {
+    /// Its name.
+    pub weight: String,
+    /// The variance of its outputs.
+    pub variance: f64,
+    /// How often it was scaled.
+    pub steps: usize,
+}
+
+impl fmt::Display for LsuvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LsuvError { weight, variance, steps } = self;
+        let why = match *variance {
+            0.0 => "are the same for all units and samples: the samples are all alike, or the layer before is dead",
+            v if !v.is_finite() => "are not finite: look at the samples, and standardize them",
+            _ => "do not come closer: biases that differ more than that from unit to unit? Set them to 0 first",
+        };
+        write!(f, "lsuv: the outputs of `{weight}` have variance {variance} after {steps} steps: they {why}")
+    }
+}
+
+impl error::Error for LsuvError {}

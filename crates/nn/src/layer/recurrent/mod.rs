@@ -1,0 +1,342 @@
+//! Layers that go through time: one set of weights, used at every step.
+
+mod bidirectional;
+mod gru;
+mod lstm;
+mod rnn;
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::{Init, Matrix, Module, Param, Real, Tape, Var, affine};
+
+pub use bidirectional::Bidirectional;
+pub use gru::{Gru, GruRule};
+pub use lstm::{Lstm, LstmRule};
+pub use rnn::{Rnn, RnnRule};
+
+/// A module that maps a sequence to a sequence, step by step, and hands a state on.
+///
+/// A sequence is a slice of T variables, features × batch each: x₁ … x_T of all samples at once. A `Vec` of recurrent
+/// modules is a deep one, each running on the outputs of the one before, and [`Bidirectional`] is two that run from
+/// both ends:
+///
+/// ```
+/// use nn::{Bidirectional, Gru, Lstm, Matrix, Recurrent, Tape};
+/// # use rand::SeedableRng;
+/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let lstm: Lstm<f32> = Lstm::new(3, 8, rng);
+/// let tape = Tape::new();
+/// let xs = vec![tape.constant(Matrix::zeros(3, 5)); 10]; // 10 steps of 5 samples
+/// let (ys, [h, c]) = lstm.run(&xs, None);
+/// assert_eq!((ys.len(), h.shape(), c.shape()), (10, (8, 5), (8, 5)));
+/// let (more, _) = lstm.run(&xs, Some([h, c])); // goes on where it ended
+/// # assert_eq!(more.len(), 10);
+///
+/// let both = |inputs, rng: &mut _| Bidirectional { forward: Gru::<f32>::new(inputs, 8, rng), backward: Gru::new(inputs, 8, rng) };
+/// let deep = vec![both(3, rng), both(16, rng)];
+/// let (ys, states) = deep.run_padded(&xs, &[10, 4, 7, 1, 9], None); // samples of these lengths
+/// assert_eq!((ys[0].shape(), states.len()), ((16, 5), 2));
+/// ```
+pub trait Recurrent<T: Real>: Module<T> {
+    /// What is handed from step to step, such as `[h]` or `[h, c]`, each hidden × batch; of several modules in one, a
+    /// collection of theirs.
+    type State<'t>: Clone
+    where
+        Self: 't;
+
+    /// The outputs of all steps and the last state, from a given first state or from zeros.
+    ///
+    /// # Panics
+    /// If there is no step, or shapes do not fit.
+    #[track_caller]
+    fn run<'t>(&'t self, xs: &[Var<'t, T>], start: Option<Self::State<'t>>) -> (Vec<Var<'t, T>>, Self::State<'t>) {
+        self.run_masked(xs, &vec![None; xs.len()], start)
+    }
+
+    /// The same where sample j has only `lengths[j]` steps and what follows is padding, any finite numbers: its outputs
+    /// there are 0, its last state is that of its own last step, and running backward begins at that step.
+    ///
+    /// # Panics
+    /// Also if there is not a length for every sample, or one exceeds the number of steps.
+    #[track_caller]
+    fn run_padded<'t>(
+        &'t self,
+        xs: &[Var<'t, T>],
+        lengths: &[usize],
+        start: Option<Self::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, Self::State<'t>) {
+        let batch = xs.first().map_or(0, |x| x.cols());
+        assert!(lengths.len() == batch, "run_padded: {} lengths for {batch} samples", lengths.len());
+        for (j, &length) in lengths.iter().enumerate() {
+            assert!(length <= xs.len(), "run_padded: sample {j} has length {length}, more than the {} steps", xs.len());
+        }
+        let mask = |t: usize| {
+            let row: Vec<T> = lengths.iter().map(|&length| T::from_f64(f64::from(u8::from(t < length)))).collect();
+            lengths.iter().any(|&length| t >= length).then(|| xs[t].tape().constant(Matrix::row(&row)))
+        };
+        self.run_masked(xs, &(0..xs.len()).map(mask).collect::<Vec<_>>(), start)
+    }
+
+    /// The same where a step with a mask, 1 × batch, takes place only for samples at which that is not 0: the others keep
+    /// their state, and their output is 0.
+    ///
+    /// # Panics
+    /// If there is no step, not a mask or `None` for every step, or shapes do not fit.
+    #[track_caller]
+    fn run_masked<'t>(
+        &'t self,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<Self::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, Self::State<'t>);
+}
+
+/// Each runs on the outputs of the one before.
+impl<T: Real, R: Recurrent<T>> Recurrent<T> for Vec<R> {
+    type State<'t>
+        = Vec<R::State<'t>>
+    where
+        Self: 't;
+
+    #[track_caller]
+    fn run_masked<'t>(
+        &'t self,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<Self::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, Self::State<'t>) {
+        if let Some(start) = &start {
+            assert!(start.len() == self.len(), "run: {} states for {} layers", start.len(), self.len());
+        }
+        let mut start = start.map(Vec::into_iter);
+        let (mut ys, mut states) = (xs.to_vec(), Vec::with_capacity(self.len()));
+        for layer in self {
+            let (outputs, state) = layer.run_masked(&ys, masks, start.as_mut().and_then(Iterator::next));
+            states.push(state);
+            ys = outputs;
+        }
+        (ys, states)
+    }
+}
+
+/// The rule of a recurrent layer: how many gates it has, and one step.
+///
+/// A rule of your own makes a layer of your own. The minimal gated unit (Zhou et al. 2016) without its reset:
+///
+/// ```
+/// use nn::{Gates, Matrix, Real, RecurrentLayer, RecurrentRule, Recurrent, Tape, Var};
+/// # use rand::SeedableRng;
+/// #[derive(Clone, Default)]
+/// struct Minimal;
+///
+/// impl<T: Real> RecurrentRule<T> for Minimal {
+///     const NAME: &str = "Minimal";
+///     const GATES: usize = 2;
+///     type State<'t> = [Var<'t, T>; 1];
+///
+///     fn start<'t>(zeros: Var<'t, T>) -> [Var<'t, T>; 1] {
+///         [zeros]
+///     }
+///
+///     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, [Var<'t, T>; 1]) -> [Var<'t, T>; 1] {
+///         let both = gates.both(0);
+///         move |x, [h]| {
+///             let [f, n] = both(x, h);
+///             [h.lerp(n.tanh(), f.sigmoid())]
+///         }
+///     }
+/// }
+///
+/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let layer = RecurrentLayer::<f32, Minimal>::new(3, 8, rng);
+/// let tape = Tape::new();
+/// let (ys, [h]) = layer.run(&[tape.constant(Matrix::zeros(3, 5))], None);
+/// assert_eq!((ys.len(), h.shape()), (1, (8, 5)));
+/// ```
+pub trait RecurrentRule<T: Real>: Clone {
+    /// What its layer is called in messages.
+    const NAME: &str;
+    /// How many blocks of `hidden` rows the weights have.
+    const GATES: usize;
+    /// `[h]`, or `[h, …]` with what else is handed on: an array.
+    type State<'t>: Copy + AsRef<[Var<'t, T>]> + AsMut<[Var<'t, T>]>;
+
+    /// A state whose parts are all these zeros, hidden × batch.
+    fn start<'t>(zeros: Var<'t, T>) -> Self::State<'t>;
+
+    /// The function (xₜ, stateₜ₋₁) → stateₜ, with the weights as they are on the tape.
+    fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, Self::State<'t>) -> Self::State<'t>;
+}
+
+/// A recurrent layer: weights, and the rule by which they are used at every step. [`Rnn`], [`Gru`] and [`Lstm`] are such.
+///
+/// The names, order of gates and two biases are those of PyTorch, of one layer in one direction; so are the first
+/// weights, all of them uniform on ±1/√hidden.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
+pub struct RecurrentLayer<T, R> {
+    /// W for the inputs: the blocks of all gates, one below the other, gates · hidden × inputs.
+    pub weight_ih: Param<T>,
+    /// W for the state, gates · hidden × hidden.
+    pub weight_hh: Param<T>,
+    /// b beside the inputs, gates · hidden × 1.
+    pub bias_ih: Option<Param<T>>,
+    /// b beside the state, gates · hidden × 1.
+    pub bias_hh: Option<Param<T>>,
+    /// What is done with them.
+    #[module(skip)]
+    pub rule: R,
+}
+
+impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
+    /// A layer with weights and biases uniform on ±1/√hidden.
+    pub fn new(inputs: usize, hidden: usize, rng: &mut impl Rng) -> Self
+    where
+        R: Default,
+    {
+        let init = Init::Uniform(1.0 / (hidden as f64).sqrt());
+        let mut param = |cols| Param::new(init.sample(R::GATES * hidden, cols, rng));
+        RecurrentLayer {
+            weight_ih: param(inputs),
+            weight_hh: param(hidden),
+            bias_ih: Some(param(1)),
+            bias_hh: Some(param(1)),
+            rule: R::default(),
+        }
+    }
+
+    /// The same layer without biases.
+    pub fn without_bias(self) -> Self {
+        RecurrentLayer { bias_ih: None, bias_hh: None, ..self }
+    }
+
+    /// The same layer with weights drawn anew, gate by gate, those for the inputs and those for the state by rules of
+    /// their own, and biases 0. Orthogonal ones for the state keep its size over many steps (Saxe et al. 2014).
+    pub fn with_init(mut self, inputs: Init, state: Init, rng: &mut impl Rng) -> Self {
+        let hidden = self.hidden();
+        for (param, init) in [(&mut self.weight_ih, inputs), (&mut self.weight_hh, state)] {
+            let w = param.value_mut();
+            for gate in 0..R::GATES {
+                let block = init.sample(hidden, w.cols(), rng);
+                (0..w.cols()).for_each(|j| w.col_mut(j)[gate * hidden..][..hidden].copy_from_slice(block.col(j)));
+            }
+        }
+        let biases = [&mut self.bias_ih, &mut self.bias_hh].into_iter().flatten();
+        biases.for_each(|b| b.value_mut().as_mut_slice().fill(T::default()));
+        self
+    }
+
+    /// How many features an input has.
+    pub fn inputs(&self) -> usize {
+        self.weight_ih.value().cols()
+    }
+
+    /// How many features a state and an output have.
+    pub fn hidden(&self) -> usize {
+        self.weight_hh.value().cols()
+    }
+
+    fn gates<'t>(&'t self, tape: &'t Tape<'t, T>) -> Gates<'t, T> {
+        let bias = |b: &'t Option<Param<T>>| b.as_ref().map(|b| tape.param(b));
+        let weights = [&self.weight_ih, &self.weight_hh].map(|w| tape.param(w));
+        Gates::new(weights, [&self.bias_ih, &self.bias_hh].map(bias))
+    }
+}
+
+impl<T: Real, R: RecurrentRule<T>> Recurrent<T> for RecurrentLayer<T, R> {
+    type State<'t>
+        = R::State<'t>
+    where
+        Self: 't;
+
+    #[track_caller]
+    fn run_masked<'t>(
+        &'t self,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<R::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, R::State<'t>) {
+        let (name, inputs, hidden) = (R::NAME, self.inputs(), self.hidden());
+        let Some(first) = xs.first() else { panic!("{name}: a sequence of no steps") };
+        assert!(xs.len() == masks.len(), "{name}: {} masks for {} steps", masks.len(), xs.len());
+        let (tape, batch) = (first.tape(), first.cols());
+        for (t, x) in xs.iter().enumerate() {
+            let (m, n) = x.shape();
+            assert!(
+                (m, n) == (inputs, batch),
+                "{name}: {inputs} features × {batch} samples expected at step {t}, got {m} × {n}"
+            );
+        }
+        let mut state = start.unwrap_or_else(|| R::start(tape.constant(Matrix::zeros(hidden, batch))));
+        for (k, part) in state.as_ref().iter().enumerate() {
+            let (m, n) = part.shape();
+            assert!(
+                (m, n) == (hidden, batch),
+                "{name}: {hidden} × {batch} expected as part {k} of the first state, got {m} × {n}"
+            );
+        }
+
+        let step = self.rule.step(self.gates(tape));
+        let mut ys = Vec::with_capacity(xs.len());
+        for (&x, mask) in xs.iter().zip(masks) {
+            let before = state;
+            state = step(x, before);
+            let y = state.as_ref()[0];
+            ys.push(mask.map_or(y, |mask| mask.keep(y)));
+            if let &Some(mask) = mask {
+                let kept = state.as_mut().iter_mut().zip(before.as_ref());
+                kept.for_each(|(new, &old)| *new = mask.select(*new, old));
+            }
+        }
+        (ys, state)
+    }
+}
+
+/// The weights of a [`RecurrentLayer`] on a tape, for its [rule](RecurrentRule) to cut out what it needs before the first
+/// step. Gates are numbered as their blocks lie in the weights.
+#[derive(Clone, Copy)]
+pub struct Gates<'t, T: Real> {
+    /// For the inputs and for the state.
+    weights: [Var<'t, T>; 2],
+    biases: [Option<Var<'t, T>>; 2],
+    hidden: usize,
+}
+
+impl<'t, T: Real> Gates<'t, T> {
+    /// W and U, b and b', of shapes as in a [`RecurrentLayer`].
+    pub fn new(weights: [Var<'t, T>; 2], biases: [Option<Var<'t, T>>; 2]) -> Self {
+        Gates { weights, biases, hidden: weights[1].cols() }
+    }
+
+    /// The function (x, h) → W x + b + U h + b' of N gates from this one on, all of them in one node that is cut into N.
+    pub fn both<const N: usize>(self, first: usize) -> impl Fn(Var<'t, T>, Var<'t, T>) -> [Var<'t, T>; N] {
+        let Gates { weights, biases, hidden } = self;
+        let [w, u] = weights.map(|w| self.blocks(w, first, N));
+        let b = biases.into_iter().flatten().reduce(|b, c| b + c).map(|b| self.blocks(b, first, N));
+        move |x, h| {
+            let a = affine(&[(w, x), (u, h)], b);
+            std::array::from_fn(|k| if N == 1 { a } else { a.rows_in(k * hidden..(k + 1) * hidden) })
+        }
+    }
+
+    /// The function x → W x + b of one gate.
+    pub fn of_input(self, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
+        self.of(0, gate)
+    }
+
+    /// The function h → U h + b' of one gate.
+    pub fn of_state(self, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
+        self.of(1, gate)
+    }
+
+    fn of(self, side: usize, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
+        let w = self.blocks(self.weights[side], gate, 1);
+        let b = self.biases[side].map(|b| self.blocks(b, gate, 1));
+        move |x| affine(&[(w, x)], b)
+    }
+
+    fn blocks(self, w: Var<'t, T>, first: usize, count: usize) -> Var<'t, T> {
+        let rows = first * self.hidden..(first + count) * self.hidden;
+        if rows.len() == w.rows() { w } else { w.rows_in(rows) }
+    }
+}
