@@ -29,6 +29,7 @@ extern crate self as nn;
 pub mod data;
 pub mod diagnose;
 mod ema;
+pub mod estimator;
 mod gradients;
 pub mod init;
 mod layer;
