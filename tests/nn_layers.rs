@@ -7,7 +7,7 @@ use autograd::check::{Check, Function, check_f32};
 use autograd::checkpoint;
 use nn::{
     Activation, AnyLayer, Axis, BatchNorm, DenseBlock, Dropout, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module,
-    Norm, PRelu, Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, Var, grad,
+    Norm, PRelu, Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, TiedAutoencoder, Var, grad,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,6 +104,7 @@ const LAYERS: &[&str] = &[
     "sequential training",
     "mlp",
     "mlp training",
+    "tied_autoencoder",
 ];
 
 /// A layer of 4 inputs.
@@ -141,6 +142,7 @@ fn layer<T: Real>(name: &str) -> AnyLayer<T> {
             let mlp = Mlp::builder(&[4, 5, 5, 2]).activation(Activation::Tanh).norm(Norm::Batch);
             mlp.dropout(0.25).skips(true).build(rng).into()
         }
+        "tied_autoencoder" => TiedAutoencoder::new(&[4, 3, 2], Activation::Tanh, rng).into(),
         name => name.parse::<Activation>().unwrap().into(),
     }
 }
@@ -161,6 +163,18 @@ impl Function for Case {
 
 fn trained<T: Real>(layer: &AnyLayer<T>) -> Vec<&Param<T>> {
     layer.named_params().into_iter().map(|(_, param)| param).filter(|param| param.is_trained()).collect()
+}
+
+/// Whoever adds a layer to the library adds it here.
+#[test]
+fn every_layer_is_checked() {
+    let unknown = serde_json::from_str::<AnyLayer<f64>>(r#"{"":0}"#).unwrap_err().to_string();
+    let (_, all) = unknown.split_once("expected one of `").unwrap();
+    let all = all.split_once("` at line").unwrap().0.split("`, `");
+    let tag =
+        |name: &&str| serde_json::to_value(layer::<f64>(name)).unwrap().as_object().unwrap().keys().next().cloned();
+    let checked: Vec<_> = LAYERS.iter().filter_map(tag).collect();
+    all.for_each(|name| assert!(checked.iter().any(|tag| tag == name), "{name}: {checked:?}"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use nn::persist::{Format, from_bytes, to_bytes};
 use nn::{
     Activation, BatchNorm, DenseBlock, Dropout, Ema, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module, Norm, PRelu,
-    Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, Var,
+    Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, TiedAutoencoder, Var,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -85,6 +85,7 @@ fn zoo() -> Sequential<f64> {
         .then(Residual(inner()))
         .then(Shortcut { inner: inner(), shortcut: inner() })
         .then(Mlp::builder(&[4, 4, 4]).norm(Norm::Batch).dropout(0.1).skips(true).build(&mut rng(6)))
+        .then(TiedAutoencoder::new(&[4, 3, 2], Activation::Tanh, &mut rng(6)))
         .then(DenseBlock::new(4, 2, 3, Activation::Softsign, &mut rng(7)))
 }
 

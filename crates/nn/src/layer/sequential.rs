@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, PRelu, Residual, RmsNorm, Shortcut};
+use super::{
+    Activation, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, PRelu, Residual, RmsNorm, Shortcut,
+    TiedAutoencoder,
+};
 use crate::{Layer, Module, Param, Path, Real, Var};
 
 /// Layers one after the other, chosen when the program runs: a list that can be cloned, stored and loaded.
@@ -103,6 +106,8 @@ choice! {
     DenseBlock(DenseBlock<Sequential<T>>);
     /// A multilayer perceptron.
     Mlp(Mlp<T>);
+    /// An autoencoder whose decoder is its encoder, transposed.
+    TiedAutoencoder(TiedAutoencoder<T>);
 }
 
 /// A tuple of layers is a layer: one after the other, each of a type of its own.
