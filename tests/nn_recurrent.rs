@@ -1,9 +1,10 @@
 //! Recurrent layers: PyTorch's values and gradients, finite differences, and what must hold for any of them.
 
 use autograd::check::Check;
+use nn::persist::Safetensors;
 use nn::{
-    Activation, Bidirectional, Gates, Gru, GruRule, Init, Lstm, LstmRule, Matrix, MatrixRef, Module, Param, Recurrent,
-    RecurrentLayer, RecurrentRule, Rnn, RnnRule, Tape, Var, grad,
+    Activation, Bidirectional, Embedding, Gates, Gru, GruRule, Init, Layer, Linear, Lstm, LstmRule, Matrix, MatrixRef,
+    Module, Param, Recurrent, RecurrentLayer, RecurrentRule, Rnn, RnnRule, Tape, Var, grad, torch_name,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -77,12 +78,7 @@ impl<R: RecurrentRule<f64>> Net<R> {
             Net::Deep(layers) => layers.named_params(),
             Net::Both(layers) => layers.named_params(),
         };
-        let rename = |name: String| match name.split('.').collect::<Vec<_>>()[..] {
-            [l, param] | [l, "forward", param] => format!("{param}_l{l}"),
-            [l, "backward", param] => format!("{param}_l{l}_reverse"),
-            _ => panic!("{name}"),
-        };
-        named.into_iter().map(|(name, param)| (rename(name), param)).collect()
+        named.into_iter().map(|(name, param)| (torch_name(&name), param)).collect()
     }
 
     fn run<'t>(
@@ -146,7 +142,7 @@ fn check_case<R: RecurrentRule<f64>>(case: &Value, rule: &R) {
 #[test]
 fn values_and_gradients_of_pytorch() {
     let file: Value = serde_json::from_str(include_str!("oracle/recurrent.json")).unwrap();
-    let cases = file.as_array().unwrap();
+    let cases = file["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 18);
     for case in cases {
         match case["kind"].as_str().unwrap() {
@@ -156,6 +152,34 @@ fn values_and_gradients_of_pytorch() {
             "lstm" => check_case(case, &LstmRule),
             other => panic!("{other}"),
         }
+    }
+}
+
+/// A model of PyTorch from its file.
+#[derive(Module)]
+struct Tagger {
+    words: Embedding<f64>,
+    rnn: Vec<Bidirectional<Gru<f64>>>,
+    head: Linear<f64>,
+}
+
+#[test]
+fn a_model_of_pytorch_from_its_file() {
+    let rng = &mut rng(0);
+    let mut both = |inputs| Bidirectional { forward: Gru::new(inputs, 2, rng), backward: Gru::new(inputs, 2, rng) };
+    let rnn = vec![both(3), both(4)];
+    let mut model = Tagger { words: Embedding::new(5, 3, rng), rnn, head: Linear::new(4, 2, Init::Zeros, rng) };
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/recurrent.safetensors");
+    Safetensors::new().rename(torch_name).load(file, &mut model).unwrap();
+
+    let expected: Value = serde_json::from_str(include_str!("oracle/recurrent.json")).unwrap();
+    let tape = Tape::new();
+    let words = rows(&expected["tagger"]["words"]);
+    let indices = |t| words.col(t).iter().map(|&word| word as usize).collect::<Vec<_>>();
+    let xs: Vec<_> = (0..words.cols()).map(|t| model.words.lookup(&tape, &indices(t))).collect();
+    let (ys, _) = model.rnn.run(&xs, None);
+    for (y, expected) in ys.iter().zip(list(&expected["tagger"]["y"])) {
+        close("y", model.head.forward(*y).value().view(), &expected);
     }
 }
 

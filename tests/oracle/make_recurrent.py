@@ -1,9 +1,14 @@
-"""Recurrent layers of PyTorch in double precision: values and all gradients. Usage: make_recurrent.py > recurrent.json"""
+"""Recurrent layers of PyTorch in double precision: values and all gradients; and a model as a file, with its outputs.
+
+Usage: make_recurrent.py FOLDER, which gets recurrent.json and recurrent.safetensors
+"""
 
 import json
 import sys
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 STEPS, BATCH, INPUTS, HIDDEN = 4, 2, 3, 2
@@ -59,4 +64,23 @@ for kind in KINDS:
     cases += [case(kind), case(kind, layers=2)]
     cases += [case(kind, layers=2, bidirectional=True), case(kind, bidirectional=True, lengths=[2, 4])]
 cases += [case("gru", bias=False), case("lstm", layers=2, bias=False, lengths=[4, 1])]
-json.dump(cases, sys.stdout, indent=None, separators=(",", ":"))
+
+
+class Tagger(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = torch.nn.Embedding(5, 3)
+        self.rnn = torch.nn.GRU(3, 2, num_layers=2, bidirectional=True)
+        self.head = torch.nn.Linear(4, 2)
+
+    def forward(self, words):
+        return self.head(self.rnn(self.words(words))[0])
+
+
+tagger = Tagger().double()
+words = torch.tensor([[4, 0], [1, 1], [3, 2]])  # three steps of two samples
+tagged = {"words": words.tolist(), "y": tagger(words).tolist()}
+
+folder = Path(sys.argv[1])
+(folder / "recurrent.json").write_text(json.dumps({"cases": cases, "tagger": tagged}, separators=(",", ":")))
+save_file(tagger.state_dict(), folder / "recurrent.safetensors")

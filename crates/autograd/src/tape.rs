@@ -124,37 +124,6 @@ impl<'t, T: Real> Tape<'t, T> {
         self.inner.borrow_mut().records.params.insert(place, slot);
     }
 
-    /// The values that have a matrix product with one of these parameters among their terms, in the order of recording,
-    /// each with the number of the parameter: the pre-activations W x + b of layers, found from their weights.
-    ///
-    /// Products inside of [checkpoints](crate::checkpoint) and with parts or transposed copies of a parameter are not found.
-    ///
-    /// ```
-    /// use autograd::{Matrix, Param, Tape, affine};
-    /// let (w, b) = (Param::new(Matrix::from([[2.0]])), Param::new(Matrix::from([[1.0]])));
-    /// let tape = Tape::new();
-    /// let x = tape.constant(3.0);
-    /// let h = affine(&[(tape.param(&w), x)], Some(tape.param(&b))).tanh();
-    /// let found = tape.products(&[&b, &w]);
-    /// assert_eq!((found.len(), found[0].0, found[0].1.item()), (1, 1, 7.0));
-    /// ```
-    pub fn products(&'t self, params: &[&Param<T>]) -> Vec<(usize, Var<'t, T>)> {
-        self.with(|inner| {
-            let leaf = |param: &&Param<T>| inner.records.param(param.id()).ok().map(|k| inner.records.params[k].node);
-            let leaves: Vec<Option<u32>> = params.iter().map(leaf).collect();
-            let mut found = Vec::new();
-            for id in 0..inner.records.nodes.len() as u32 {
-                let factors = inner.terms(id).iter().flat_map(|term| match *term {
-                    Op::Matmul(_, a, _, b) => [Some(a), Some(b)],
-                    _ => [None; 2],
-                });
-                let used = factors.flatten().filter_map(|w| leaves.iter().position(|leaf| *leaf == Some(w)));
-                found.extend(used.map(|k| (k, Var::new(self, id))));
-            }
-            found
-        })
-    }
-
     /// How many values the tape holds, leaves included.
     pub fn len(&self) -> usize {
         self.inner.borrow().records.nodes.len()

@@ -58,7 +58,7 @@ pub use layer::{
 };
 pub use layer::{
     Bidirectional, Embedding, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn,
-    RnnRule, Tied, TiedAutoencoder,
+    RnnRule, Tied, TiedAutoencoder, torch_name,
 };
 pub use loss::Reduction;
 pub use module::{Axes, Layer, Module, Path};

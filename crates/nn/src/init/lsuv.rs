@@ -2,18 +2,17 @@
 
 use std::{error, fmt};
 
-use autograd::{Matrix, Real, Tape};
+use autograd::{Matrix, Op, Real, Tape};
 use rand::Rng;
 
-use crate::{Init, Layer, Param, Path};
+use crate::{Init, Layer, Path};
 
 /// Initialises by measuring (Mishkin & Matas 2016, "All you need is a good init", algorithm 1): every weight becomes
 /// [orthonormal](Init::Orthogonal); then, from the first to the last, W ← W / √Var(a) until the variance of its
 /// a = W z + b, over all units and the samples `x`, is 1 within `tolerance`.
 ///
-/// The layers are found on the tape: whatever trained parameter is a factor of a [matrix product](Tape::products)
-/// counts as a weight, in the order in which they are used; one that is used several times goes by the first. Biases
-/// and all else stay. Returns the name of every weight with the variance that it came to.
+/// The layers are found on the tape: whatever trained parameter is a factor of a matrix product counts as a weight, in
+/// the order in which they are used; one that is used several times goes by the first. Biases and all else stay. Returns the name of every weight with the variance that it came to.
 ///
 /// A few hundred samples, standardized, will do.
 ///
@@ -72,13 +71,21 @@ const STEPS: usize = 10;
 /// Of every weight, in the order of use: its name, and the variance of the first product it is in.
 #[track_caller]
 fn variances<T: Real, L: Layer<T>>(model: &L, x: &Matrix<T>) -> Vec<(String, f64)> {
-    let (names, params): (Vec<_>, Vec<&Param<T>>) = model.named_params().into_iter().unzip();
+    let params = model.named_params();
     let tape = Tape::new();
     model.forward(tape.constant(x));
     let mut found: Vec<(String, f64)> = Vec::new();
-    for (k, a) in tape.products(&params) {
-        if params[k].is_trained() && found.iter().all(|(name, _)| *name != names[k]) {
-            found.push((names[k].clone(), variance(&a.value())));
+    for a in tape.nodes() {
+        let factors = a.terms().into_iter().flat_map(|term| match term {
+            Op::Matmul(_, w, _, z) => vec![w, z],
+            _ => Vec::new(),
+        });
+        for id in factors.filter_map(|factor| factor.param_id()) {
+            let weight = params.iter().find(|(_, param)| param.id() == id && param.is_trained());
+            let new = weight.filter(|(name, _)| found.iter().all(|(known, _)| known != name));
+            if let Some((name, _)) = new {
+                found.push((name.clone(), variance(&a.value())));
+            }
         }
     }
     found

@@ -27,6 +27,7 @@ pub use norm::{BatchNorm, LayerNorm, RmsNorm};
 pub use prelu::PRelu;
 pub use recurrent::{
     Bidirectional, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn, RnnRule,
+    torch_name,
 };
 pub use residual::{Residual, Shortcut};
 pub use sequential::{AnyLayer, Sequential};

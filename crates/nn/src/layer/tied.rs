@@ -44,6 +44,7 @@ pub struct TiedAutoencoder<T> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Tied<T> {
     /// W, outputs × inputs.
+    #[module(matrix)]
     pub weight: Param<T>,
     /// b, outputs × 1.
     pub bias: Param<T>,

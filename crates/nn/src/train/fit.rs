@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::batches::Subset;
 use super::trainer::VALIDATION;
 use super::weights::{Weights, not_finite};
-use super::{Batches, Callback, Goal, History, Progress, TrainError, Trainer, symmetry};
+use super::{Batches, Callback, Goal, History, Progress, TrainError, Trainer};
 use crate::data::{Sampler, random_split};
+use crate::init::symmetric;
 use crate::{Module, Real, State};
 
 /// What came of training.
@@ -180,7 +181,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
                 return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly });
             }
             if run.step == 0 {
-                self.warn(run, symmetry::warning(&symmetry::alike(model, &grads)));
+                self.warn(run, alike(&symmetric(model, &grads)));
             }
             self.optimizer.step(model, &grads, &mut run.optimizer);
             run.step += 1;
@@ -291,4 +292,13 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
     fn bar<'b>(&self) -> Option<Box<dyn Callback<M> + Send + 'b>> {
         None
     }
+}
+
+/// The warning that units start alike and [stay so](crate::init#zero-does-not-train).
+fn alike(names: &[String]) -> Option<String> {
+    let names = if names.is_empty() { return None } else { names.join("`, `") };
+    Some(format!(
+        "all units of `{names}` have the same weights and the same gradients, and will stay alike: \
+         start from random weights, such as `Init::Xavier`"
+    ))
 }

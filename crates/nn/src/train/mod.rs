@@ -81,7 +81,6 @@ mod history;
 mod objective;
 #[cfg(feature = "progress")]
 mod progress;
-mod symmetry;
 mod trainer;
 mod weights;
 

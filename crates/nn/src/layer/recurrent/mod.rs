@@ -3,6 +3,7 @@
 mod bidirectional;
 mod gru;
 mod lstm;
+mod names;
 mod rnn;
 
 use rand::Rng;
@@ -13,6 +14,7 @@ use crate::{Init, Matrix, Module, Param, Real, Tape, Var, affine};
 pub use bidirectional::Bidirectional;
 pub use gru::{Gru, GruRule};
 pub use lstm::{Lstm, LstmRule};
+pub use names::torch_name;
 pub use rnn::{Rnn, RnnRule};
 
 /// A module that maps a sequence to a sequence, step by step, and hands a state on.
@@ -171,13 +173,15 @@ pub trait RecurrentRule<T: Real>: Clone {
 
 /// A recurrent layer: weights, and the rule by which they are used at every step. [`Rnn`], [`Gru`] and [`Lstm`] are such.
 ///
-/// The names, order of gates and two biases are those of PyTorch, of one layer in one direction; so are the first
-/// weights, all of them uniform on ±1/√hidden.
+/// The names, order of gates and two biases are those of PyTorch, of one layer in one direction ([`torch_name`] has the
+/// names of several); so are the first weights, all of them uniform on ±1/√hidden.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct RecurrentLayer<T, R> {
     /// W for the inputs: the blocks of all gates, one below the other, gates · hidden × inputs.
+    #[module(matrix)]
     pub weight_ih: Param<T>,
     /// W for the state, gates · hidden × hidden.
+    #[module(matrix)]
     pub weight_hh: Param<T>,
     /// b beside the inputs, gates · hidden × 1.
     pub bias_ih: Option<Param<T>>,
