@@ -74,11 +74,15 @@ fn each<const N: usize, T, E: de::Error>(
     bytes: &[u8],
     number: impl Fn([u8; N]) -> Result<T, Error>,
 ) -> Result<Vec<T>, E> {
-    let (numbers, rest) = bytes.as_chunks();
+    let (chunks, rest) = bytes.as_chunks();
     if !rest.is_empty() {
         return Err(E::custom(format!("{} bytes are no whole number of entries of {N} bytes", bytes.len())));
     }
-    numbers.iter().map(|&x| number(x).map_err(E::custom)).collect()
+    let mut numbers = Vec::with_capacity(chunks.len());
+    for &chunk in chunks {
+        numbers.push(number(chunk).map_err(E::custom)?);
+    }
+    Ok(numbers)
 }
 
 /// A list, or [`Entries`].

@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor};
 
+use rmp_serde::decode::{Deserializer, Error, ReadRefReader};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
@@ -75,36 +76,40 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<
         return Err(LoadError::Damaged { file, at: Position::Byte(HEADER), found });
     }
 
-    let at = |reader: &Reader<'_>| Position::Byte(HEADER + reader.position() as usize);
     // Once over the whole, which is cheap, and then no type can be led deeper than this.
-    let mut reader = self::reader(payload);
-    let value = IgnoredAny::deserialize(&mut reader);
-    if let Some(found) = match value {
-        Err(error) => Some(message(&error)),
-        Ok(_) => (reader.position() < length).then(|| "a second value".to_owned()),
-    } {
-        return Err(LoadError::Damaged { file, at: at(&reader), found });
+    let mut values = reader(payload);
+    if let Err(error) = IgnoredAny::deserialize(&mut values) {
+        return Err(LoadError::Damaged { file, at: failure::<IgnoredAny>(payload), found: message(&error) });
     }
-    let mut reader = self::reader(payload);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| LoadError::Model {
+    if !matches!(IgnoredAny::deserialize(&mut values), Err(Error::InvalidMarkerRead(_))) {
+        let (at, found) = (failure::<IgnoredAny>(payload), "a second value".to_owned());
+        return Err(LoadError::Damaged { file, at, found });
+    }
+    serde_path_to_error::deserialize(&mut reader(payload)).map_err(|error| LoadError::Model {
         file,
-        at: at(&reader),
+        at: failure::<V>(payload),
         path: dotted(error.path().iter()),
         found: message(error.inner()),
     })
 }
 
-type Reader<'b> = rmp_serde::Deserializer<rmp_serde::decode::ReadReader<Cursor<&'b [u8]>>>;
-
-fn reader(payload: &[u8]) -> Reader<'_> {
-    let mut reader = rmp_serde::Deserializer::new(Cursor::new(payload));
+fn reader(payload: &[u8]) -> Deserializer<ReadRefReader<'_, [u8]>> {
+    let mut reader = Deserializer::from_read_ref(payload);
     reader.set_max_depth(DEPTH);
     reader
 }
 
+/// How far a value can be read: again, for only a reader that copies what it reads can tell.
+fn failure<V: DeserializeOwned>(payload: &[u8]) -> Position {
+    let mut reader = Deserializer::new(Cursor::new(payload));
+    reader.set_max_depth(DEPTH);
+    let _ = V::deserialize(&mut reader);
+    Position::Byte(HEADER + reader.position() as usize)
+}
+
 /// What the reader says, in the words of one who does not know MessagePack.
-fn message(error: &rmp_serde::decode::Error) -> String {
-    use rmp_serde::decode::Error::*;
+fn message(error: &Error) -> String {
+    use Error::*;
     let ends = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
     match error {
         InvalidMarkerRead(error) | InvalidDataRead(error) if ends(error) => "a value that ends too early".to_owned(),

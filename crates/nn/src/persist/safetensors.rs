@@ -272,11 +272,16 @@ impl Place {
 
 /// The numbers, or the first that is too large.
 fn numbers<T: Real, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Result<Vec<T>, f64> {
-    let numbers = bytes.as_chunks().0.iter().map(|&x| {
-        let (exact, x) = (number(x), T::from_f64(number(x)));
-        if exact.is_finite() && !x.to_f64().is_finite() { Err(exact) } else { Ok(x) }
-    });
-    numbers.collect()
+    let chunks = bytes.as_chunks().0;
+    let mut numbers = Vec::with_capacity(chunks.len());
+    for &chunk in chunks {
+        let (exact, x) = (number(chunk), T::from_f64(number(chunk)));
+        if exact.is_finite() && !x.to_f64().is_finite() {
+            return Err(exact);
+        }
+        numbers.push(x);
+    }
+    Ok(numbers)
 }
 
 /// No header that anybody writes is as long; `safetensors` gives it as its limit too.
