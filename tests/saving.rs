@@ -56,6 +56,8 @@ fn four_or_eight_bytes_a_number() {
     let double = Param::new(Matrix::<f64>::zeros(100, 100));
     assert!(binary(&net).len() < 4 * net.count_params() + 400, "{}", binary(&net).len());
     assert!(binary(&double).len() < 8 * 10_000 + 100, "{}", binary(&double).len());
+    let state = Adam::new(0.01).init(&net); // two moments
+    assert!(binary(&state).len() < 8 * net.count_params() + 400, "{}", binary(&state).len());
 }
 
 /// Everything that a model may hold beside its parameters.

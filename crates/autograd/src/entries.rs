@@ -1,4 +1,5 @@
-//! The entries of a matrix in a file: a list of numbers in a format for people, their bytes in one for machines.
+//! Numbers in a file: a list of them in a format for people, their bytes in one for machines. Matrices are written so;
+//! other lists of numbers are by `#[serde(with = "autograd::entries")]`, and lists of lists by `entries::lists`.
 //!
 //! A format that is not [human readable](Serializer::is_human_readable) gets `{"f32": bytes}` or `{"f64": bytes}`,
 //! little-endian, 4 or 8 bytes per number, and `{"each": list}` of entries of another kind. Numbers are converted to the
@@ -14,7 +15,11 @@ use serde::ser::Impossible;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, forward_to_deserialize_any, ser};
 use serde_bytes::Bytes;
 
-pub(crate) fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Result<S::Ok, S::Error> {
+/// Writes the numbers.
+///
+/// # Errors
+/// Those of the format.
+pub fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Result<S::Ok, S::Error> {
     if s.is_human_readable() {
         return s.collect_seq(entries);
     }
@@ -33,12 +38,50 @@ pub(crate) fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Res
     }
 }
 
-pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
+/// Reads them, as a list or as bytes of either type.
+///
+/// # Errors
+/// If they are neither, or one is too large for the type that is asked for.
+pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
     if d.is_human_readable() {
         // Also what serde has buffered of a format for machines, which does not say so.
         d.deserialize_any(Either(PhantomData))
     } else {
         Entries::deserialize(d)?.numbers()
+    }
+}
+
+/// Lists of numbers, each as [`entries`](self).
+///
+/// ```
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Moments {
+///     #[serde(with = "autograd::entries::lists")]
+///     moments: Vec<Vec<f32>>,
+/// }
+/// ```
+pub mod lists {
+    use super::{Deserialize, Deserializer, Ref, Serialize, Serializer};
+
+    /// Writes the lists.
+    ///
+    /// # Errors
+    /// Those of the format.
+    pub fn serialize<T: Serialize, S: Serializer>(lists: &[Vec<T>], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(lists.iter().map(|list| Ref(list)))
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// As for one list.
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<Vec<T>>, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(bound = "T: Deserialize<'de>")]
+        struct Owned<T>(#[serde(deserialize_with = "super::deserialize")] Vec<T>);
+
+        let lists = Vec::<Owned<T>>::deserialize(d)?;
+        Ok(lists.into_iter().map(|list| list.0).collect())
     }
 }
 

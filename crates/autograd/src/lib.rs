@@ -61,7 +61,7 @@ mod branch;
 pub mod check;
 mod checkpoint;
 mod custom;
-mod entries;
+pub mod entries;
 mod explain;
 mod forward;
 mod functional;

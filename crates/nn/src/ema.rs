@@ -57,6 +57,7 @@ enum Start {
 #[serde(bound = "T: Real")]
 struct Average<T> {
     name: String,
+    #[serde(with = "autograd::entries")]
     values: Vec<T>,
 }
 

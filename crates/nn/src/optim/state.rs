@@ -33,6 +33,7 @@ pub struct State<T> {
 #[serde(bound = "T: Real")]
 pub(super) struct ParamState<T> {
     pub name: String,
+    #[serde(with = "autograd::entries::lists")]
     pub moments: Vec<Vec<T>>,
 }
 
