@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use nn::persist::{Misfit, Safetensors};
 use nn::{Activation, Init, Layer, LoadError, Matrix, Mlp, Module, Param, SaveError, Sequential, Tape};
 use nn::{BatchNorm, LayerNorm, Linear, PRelu, RmsNorm, load_safetensors, save_safetensors};
+use nn::{Bidirectional, Embedding, Gru, Lstm, Real, Recurrent, Rnn};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use safetensors::SafeTensors;
@@ -26,7 +27,7 @@ fn ours(name: &str) -> PathBuf {
 }
 
 /// Rows of PyTorch are samples, and columns here.
-fn samples<T: nn::Real>(rows: &serde_json::Value) -> Matrix<T> {
+fn samples<T: Real>(rows: &serde_json::Value) -> Matrix<T> {
     let rows: Vec<Vec<f64>> = serde_json::from_value(rows.clone()).unwrap();
     Matrix::from_fn(rows[0].len(), rows.len(), |i, j| T::from_f64(rows[j][i]))
 }
@@ -38,7 +39,7 @@ fn case(name: &str) -> serde_json::Value {
 }
 
 #[track_caller]
-fn close<T: nn::Real>(name: &str, y: &Matrix<T>) {
+fn close<T: Real>(name: &str, y: &Matrix<T>) {
     let expected = samples::<T>(&case(name)["y"]);
     assert_eq!(y.shape(), expected.shape());
     let errors = y.as_slice().iter().zip(expected.as_slice()).map(|(y, t)| (y.to_f64() - t.to_f64()).abs());
@@ -47,7 +48,7 @@ fn close<T: nn::Real>(name: &str, y: &Matrix<T>) {
 }
 
 /// The model with their weights, whose file is theirs then: names, types, shapes and bytes.
-fn exchange<T: nn::Real, M: Module<T>>(name: &str, options: &Safetensors<'_>, model: &mut M) {
+fn exchange<T: Real, M: Module<T>>(name: &str, options: &Safetensors<'_>, model: &mut M) {
     let (theirs, ours) = (theirs(&format!("{name}.safetensors")), ours(&format!("{name}.safetensors")));
     options.load(&theirs, model).unwrap();
     options.save(&ours, model).unwrap();
@@ -65,12 +66,12 @@ fn exchange<T: nn::Real, M: Module<T>>(name: &str, options: &Safetensors<'_>, mo
     }
 }
 
-fn apply<T: nn::Real>(name: &str, model: &impl Layer<T>) {
+fn apply<T: Real>(name: &str, model: &impl Layer<T>) {
     let (tape, x) = (Tape::new(), samples(&case(name)["x"]));
     close(name, &model.forward(tape.constant(&x)).value());
 }
 
-fn linear<T: nn::Real>(inputs: usize, outputs: usize) -> Linear<T> {
+fn linear<T: Real>(inputs: usize, outputs: usize) -> Linear<T> {
     Linear::new(inputs, outputs, Init::Xavier, &mut ChaCha8Rng::seed_from_u64(0))
 }
 
@@ -117,6 +118,38 @@ fn two_bytes_a_number_are_read() {
         load_safetensors(theirs(&format!("{name}.safetensors")), &mut net).unwrap();
         apply(name, &net);
     }
+}
+
+/// A table lies transposed there, index by index.
+#[test]
+fn tables() {
+    let mut table: Embedding<f32> = Embedding::new(9, 3, &mut ChaCha8Rng::seed_from_u64(0));
+    exchange("embedding", &Safetensors::new(), &mut table);
+    let indices: Vec<usize> = serde_json::from_value(case("embedding")["x"].clone()).unwrap();
+    close("embedding", &table.lookup(&Tape::new(), &indices).value());
+}
+
+/// Layer k has its number at the end there, `weight_ih_l0`, and the backward direction another word.
+#[test]
+fn recurrent_layers() {
+    fn check<T: Real, R: Recurrent<T>>(name: &str, renamed: fn(&str) -> String, mut net: R) {
+        exchange(name, &Safetensors::new().prefix("rnn.").rename(renamed), &mut net);
+        let (tape, x) = (Tape::new(), samples::<T>(&case(name)["x"]));
+        let steps: Vec<_> = (0..x.cols()).map(|j| tape.constant(Matrix::column(x.col(j)))).collect();
+        let ys = net.run(&steps, None).0;
+        let y: Vec<T> = ys.iter().flat_map(|y| y.value().into_vec()).collect();
+        close(name, &Matrix::from_vec(y.len() / ys.len(), ys.len(), y));
+    }
+    let rng = &mut ChaCha8Rng::seed_from_u64(0);
+    check("rnn", |name| format!("{name}_l0"), Rnn::<f32>::new(1, 3, rng));
+    let layers = |name: &str| name.split_once('.').map(|(layer, rest)| format!("{rest}_l{layer}")).unwrap();
+    check("gru", layers, vec![Gru::<f32>::new(2, 3, rng), Gru::new(3, 3, rng)]);
+    let directions = |name: &str| match name.split_once('.').unwrap() {
+        ("forward", rest) => format!("{rest}_l0"),
+        (_, rest) => format!("{rest}_l0_reverse"),
+    };
+    let (forward, backward) = (Lstm::<f64>::new(2, 1, rng), Lstm::new(2, 1, rng));
+    check("lstm", directions, Bidirectional { forward, backward });
 }
 
 /// `layers.1.weight` is `2.weight` there, in the part `net` of a larger model.

@@ -22,9 +22,9 @@ WRITTEN = HERE.parent.parent / "target" / "tmp" / "interchange"
 class Sequence(nn.Module):
     """Of an LSTM, GRU or RNN: the outputs of all steps, steps x hidden."""
 
-    def __init__(self, kind, inputs, hidden):
+    def __init__(self, kind, inputs, hidden, **more):
         super().__init__()
-        self.rnn = kind(inputs, hidden)
+        self.rnn = kind(inputs, hidden, **more)
 
     def forward(self, x):
         return self.rnn(x)[0]
@@ -47,8 +47,8 @@ CASES = {
     "norms": (norms, torch.float64, lambda: torch.randn(7, 1)),
     "embedding": (lambda: nn.Embedding(9, 3), torch.float32, lambda: torch.tensor([4, 0, 8, 4])),
     "rnn": (lambda: Sequence(nn.RNN, 1, 3), torch.float32, lambda: torch.randn(6, 1)),
-    "gru": (lambda: Sequence(nn.GRU, 2, 3), torch.float32, lambda: torch.randn(6, 2)),
-    "lstm": (lambda: Sequence(nn.LSTM, 2, 1), torch.float64, lambda: torch.randn(6, 2)),
+    "gru": (lambda: Sequence(nn.GRU, 2, 3, num_layers=2), torch.float32, lambda: torch.randn(6, 2)),
+    "lstm": (lambda: Sequence(nn.LSTM, 2, 1, bidirectional=True), torch.float64, lambda: torch.randn(6, 2)),
 }
 
 
