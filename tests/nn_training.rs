@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use nn::data::{Dataset, Sampler};
 use nn::loss::{CrossEntropy, Loss};
 use nn::parallel::Parallel;
-use nn::train::{Batches, End, Goal, History, TrainError, Trainer, accuracy};
+use nn::schedule::{Goal, InverseTime, Plateau};
+use nn::train::{Batches, End, History, TrainError, Trainer, accuracy};
 use nn::{
     Activation, Adam, Dropout, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Sequential, Sgd,
     Tape, loss,
@@ -42,7 +43,7 @@ fn trainer<'a>() -> Trainer<'a, f64, Mlp<f64>, (Matrix<f64>, Vec<usize>)> {
 #[test]
 fn it_is_the_bare_loop() {
     let (data, mut ours) = (signs(100), net());
-    let trained = trainer().schedule(|step| 0.02 / (1.0 + step as f64)).fit(&mut ours, &data).unwrap();
+    let trained = trainer().schedule(InverseTime { lr: 0.02, tau: 1.0 }).fit(&mut ours, &data).unwrap();
 
     let (mut net, mut adam) = (net(), Adam::new(0.02));
     let mut state = adam.init(&net);
@@ -125,6 +126,10 @@ fn sequences_are_data_too() {
     assert!((w.value()[(0, 0)] - 0.5).abs() < 1e-3);
 }
 
+fn zero() -> Param<f64> {
+    Param::new(Matrix::zeros(1, 1))
+}
+
 /// w ← w − α (w − t): with α = 1, each step goes to the mean of its targets.
 fn follow<'a>(targets: &[f64]) -> (Numbers, Trainer<'a, f64, Param<f64>, Pairs>) {
     let n = targets.len();
@@ -140,9 +145,8 @@ fn early_stopping_restores_the_best() {
     // The schedule leads w from 0 by (10 − w) α; validation is best near 6.
     let (data, trainer) = follow(&[10.0]);
     let (validation, _) = follow(&[6.0]);
-    let mut w = Param::new(Matrix::zeros(1, 1));
-    let trained =
-        trainer.schedule(|_| 0.2).epochs(50).validate(&validation).early_stopping(3).fit(&mut w, &data).unwrap();
+    let mut w = zero();
+    let trained = trainer.schedule(0.2).epochs(50).validate(&validation).early_stopping(3).fit(&mut w, &data).unwrap();
     // w = 2, 3.6, 4.88, 5.904, 6.7232, …
     assert_eq!((trained.end, trained.best_epoch), (End::EarlyStopping, Some(4)));
     assert_eq!(trained.history.epochs(), 4 + 3 + 1);
@@ -154,9 +158,9 @@ fn early_stopping_restores_the_best() {
 #[test]
 fn the_curve_that_steers_can_be_another() {
     let (data, trainer) = follow(&[10.0]);
-    let mut w = Param::new(Matrix::zeros(1, 1));
+    let mut w = zero();
     let trained = trainer
-        .schedule(|_| 0.2)
+        .schedule(0.2)
         .epochs(6)
         .watch("same", &data)
         .metric("w", |w: &Param<f64>, _| -(w.value()[(0, 0)] - 5.0).abs())
@@ -166,6 +170,29 @@ fn the_curve_that_steers_can_be_another() {
         .unwrap();
     assert_eq!((trained.end, trained.best_epoch, trained.history.epochs()), (End::Epochs, Some(3), 6));
     assert!((w.value()[(0, 0)] - 4.88).abs() < 1e-12);
+}
+
+#[test]
+fn the_validation_error_drives_the_learning_rate() {
+    // w = 2, 3.6, …: validation is best at once, then worse and worse.
+    let (data, trainer) = follow(&[10.0]);
+    let (validation, _) = follow(&[2.0]);
+    let plateau = Plateau { patience: 1, factor: 0.5, ..Plateau::new(0.2) };
+    let trained = trainer.plateau(plateau).epochs(6).validate(&validation).fit(&mut zero(), &data).unwrap();
+    assert_eq!(trained.history["learning_rate"], [0.2, 0.2, 0.2, 0.1, 0.1, 0.05]);
+}
+
+#[test]
+fn averaged_weights_are_measured_and_left() {
+    let (data, trainer) = follow(&[10.0]);
+    let mut w = zero();
+    let trained = trainer.schedule(0.5).epochs(2).ema(0.5).watch("same", &data).fit(&mut w, &data).unwrap();
+    // w = 5, 7.5; their averages 5, (0.25 · 5 + 0.5 · 7.5) / 0.75.
+    let average = (0.25 * 5.0 + 0.5 * 7.5) / 0.75;
+    assert!((w.value()[(0, 0)] - average).abs() < 1e-12);
+    let measured = [5.0, average].map(|w| 0.5 * (w - 10.0) * (w - 10.0));
+    let curve = &trained.history["same_loss"];
+    assert!(curve.iter().zip(measured).all(|(a, b)| (a - b).abs() < 1e-12), "{curve:?}");
 }
 
 #[test]
@@ -207,13 +234,13 @@ fn divergence_is_an_error_that_names_the_place() {
 
     // A learning rate that lets the weights grow until they overflow.
     let (data, trainer) = follow(&[1.0, 3.0]);
-    let mut w = Param::new(Matrix::zeros(1, 1));
-    let error = trainer.schedule(|_| 1e200).fit(&mut w, &data).unwrap_err();
+    let mut w = zero();
+    let error = trainer.schedule(1e200).fit(&mut w, &data).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { step: 2, .. }), "{error}");
 
     // The step that makes them so is found too, where the loss does not show it.
     let (data, trainer) = follow(&[1.0]);
-    let error = trainer.epochs(1).schedule(|_| f64::NAN).fit(&mut Param::new(Matrix::zeros(1, 1)), &data).unwrap_err();
+    let error = trainer.epochs(1).schedule(f64::NAN).fit(&mut zero(), &data).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { step: 1, .. }), "{error}");
     assert!(error.to_string().contains("it made parameter `` infinite or NaN"), "{error}");
 }
@@ -283,5 +310,7 @@ fn histories_are_tables() {
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     history.save(folder.join("history.csv")).unwrap();
     assert_eq!(std::fs::read_to_string(folder.join("history.csv")).unwrap(), history.to_csv());
+    let svg = history.figure().to_svg();
+    assert!(["Loss", "F1", "in training"].iter().all(|part| svg.contains(part)), "{svg}");
     assert!(history.save(folder.join("history.txt")).unwrap_err().to_string().contains(".csv or .json"));
 }

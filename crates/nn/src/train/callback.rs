@@ -17,9 +17,9 @@ pub struct Progress<'r> {
     pub batches: usize,
     /// How many steps were made in all.
     pub step: u64,
-    /// The loss of the last batch, before its step.
+    /// The loss of the last batch before its step; after an epoch, the mean of these over it.
     pub loss: f64,
-    /// The learning rate of the last step.
+    /// The learning rate of the last step; after an epoch, where a plateau may have changed it, the one to come.
     pub lr: f64,
     /// The epochs that are done.
     pub history: &'r History,

@@ -4,6 +4,8 @@ use std::{error, fmt};
 
 use autograd::Anomaly;
 
+use crate::{LoadError, SaveError};
+
 /// Why a model was not trained to the end.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -21,6 +23,19 @@ pub enum TrainError {
         /// The first value or gradient that was not finite.
         anomaly: Option<Box<Anomaly>>,
     },
+    /// The checkpoint is not written.
+    Save(SaveError),
+    /// The checkpoint is not read.
+    Load(LoadError),
+    /// The checkpoint is of a run with another model or other settings.
+    OtherRun {
+        /// The file.
+        file: String,
+        /// What was different.
+        differences: Vec<String>,
+    },
+    /// Ctrl-C cannot be listened to, as when the program does so itself.
+    Interrupt(String),
     /// Threads cannot be started.
     Threads(rayon::ThreadPoolBuildError),
 }
@@ -39,6 +54,16 @@ impl fmt::Display for TrainError {
                 f.write_str("; try a smaller learning rate, clip the gradients, standardize the inputs")?;
                 anomaly.as_ref().map_or(Ok(()), |anomaly| write!(f, "\n{anomaly}"))
             }
+            TrainError::Save(source) => write!(f, "checkpoint {source}"),
+            TrainError::Load(source) => write!(f, "checkpoint {source}"),
+            TrainError::OtherRun { file, differences } => {
+                write!(f, "{file}: the checkpoint of another run: {}; ", differences.join("; "))?;
+                f.write_str("go on with the model and settings it was written with, or remove it to start again")
+            }
+            TrainError::Interrupt(why) => write!(
+                f,
+                "Ctrl-C cannot be listened to: {why}; handle it in one place: here, or in the program by a callback that stops"
+            ),
             TrainError::Threads(source) => write!(f, "threads cannot be started: {source}; ask for fewer"),
         }
     }
@@ -48,7 +73,9 @@ impl error::Error for TrainError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             TrainError::Threads(source) => Some(source),
-            TrainError::Diverged { .. } => None,
+            TrainError::Save(source) => Some(source),
+            TrainError::Load(source) => Some(source),
+            TrainError::Diverged { .. } | TrainError::OtherRun { .. } | TrainError::Interrupt(_) => None,
         }
     }
 }

@@ -1,18 +1,22 @@
 //! The loop.
 
+use std::fmt;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::batches::Subset;
+use super::checkpoint::Config;
 use super::trainer::VALIDATION;
 use super::weights::{Weights, not_finite};
-use super::{Batches, Callback, Goal, History, Progress, TrainError, Trainer};
+use super::{Batches, Callback, History, Progress, TrainError, Trainer};
 use crate::data::{Sampler, random_split};
 use crate::init::symmetric;
-use crate::{Module, Real, State};
+use crate::schedule::{Goal, Plateau, Threshold};
+use crate::{Ema, Module, Real, State};
 
 /// What came of training.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +25,14 @@ pub struct Trained {
     pub history: History,
     /// Why it ended.
     pub end: End,
+    /// How many steps were made in all.
+    pub step: u64,
+    /// How many epochs are done.
+    pub epoch: usize,
     /// The epoch, from 1, whose weights the model has, where that is not the last.
     pub best_epoch: Option<usize>,
+    /// The file that the run was written to.
+    pub checkpoint: Option<PathBuf>,
     /// What is suspicious about the model or the data.
     pub warnings: Vec<String>,
 }
@@ -37,6 +47,31 @@ pub enum End {
     EarlyStopping,
     /// A callback asked for it.
     Callback,
+    /// Ctrl-C was pressed.
+    Interrupted,
+}
+
+/// How it ended, and how to go on.
+impl fmt::Display for Trained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.end {
+            End::Epochs => "trained",
+            End::EarlyStopping => "stopped early",
+            End::Callback => "stopped by a callback",
+            End::Interrupted => "interrupted",
+        };
+        write!(f, "{why} after step {}, {} epochs done", self.step, self.epoch)?;
+        if let Some(epoch) = self.best_epoch {
+            write!(f, "; the weights are those of epoch {epoch}")?;
+        }
+        match (&self.checkpoint, self.end) {
+            (Some(path), End::Callback | End::Interrupted) => {
+                write!(f, "; saved in {}: start the same training with `resume` to go on", path.display())
+            }
+            (None, End::Interrupted) => f.write_str("; without a `checkpoint` it cannot go on"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Where a run is: with the weights and the configuration, all that the rest of it depends on.
@@ -52,29 +87,14 @@ pub(super) struct Run<T> {
     /// Their losses, summed over samples, and how many samples that were.
     pub losses: (f64, usize),
     pub optimizer: State<T>,
+    pub plateau: Option<Plateau>,
+    pub ema: Option<Ema<T>>,
     pub best: Option<Best<T>>,
     /// Epochs since the best.
     pub stale: usize,
     pub history: History,
     pub end: Option<End>,
     pub warnings: Vec<String>,
-}
-
-impl<T: Real> Run<T> {
-    fn new(optimizer: State<T>) -> Self {
-        Run {
-            step: 0,
-            epoch: 0,
-            batch: 0,
-            losses: (0.0, 0),
-            optimizer,
-            best: None,
-            stale: 0,
-            history: History::default(),
-            end: None,
-            warnings: Vec::new(),
-        }
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -99,13 +119,17 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
     /// Trains a model on data.
     ///
     /// # Errors
-    /// If the loss stops being finite.
+    /// If the loss stops being finite; if a checkpoint cannot be written or read, or is of another run.
     ///
     /// # Panics
     /// If there are no samples, a sampler asks for some that are not there, or the curve that is monitored does not exist; and as the
     /// loss does, when shapes do not fit.
     #[track_caller]
     pub fn fit(&mut self, model: &mut M, data: &impl Batches<Batch = B>) -> Result<Trained, TrainError> {
+        #[cfg(feature = "interrupt")]
+        if self.interruptible {
+            self.listener = Some(super::interrupt::Listener::new()?);
+        }
         let callbacks = self.callbacks.len();
         self.callbacks.extend(self.bar());
         let trained = match self.threads {
@@ -116,6 +140,8 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
             }
         };
         self.callbacks.truncate(callbacks);
+        #[cfg(feature = "interrupt")]
+        drop(self.listener.take());
         trained
     }
 
@@ -138,24 +164,62 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         let sampler = self.sampler.clone();
         let sampler = sampler.unwrap_or_else(|| Sampler::shuffled(data.len(), self.batch, self.seed));
         assert!(sampler.batches() > 0, "fit: the {} samples make no batch", data.len());
-        let mut run = Run::new(self.optimizer.init(model));
+        let config = self.checkpoint.as_ref().map(|_| self.config(model, data, held_out, &sampler)).unwrap_or_default();
+        let mut run = self.resumed(model, &config)?.unwrap_or_else(|| self.start(model));
+        // What stopped it then need not stop it now.
+        run.end = run.end.filter(|end| *end == End::EarlyStopping);
         while run.end.is_none() && run.epoch < self.epochs {
-            self.steps(model, data, &sampler, &mut run)?;
+            self.steps(model, data, &sampler, &config, &mut run)?;
             let (parameters, epoch, step, loss) = (not_finite(model), run.epoch + 1, run.step, run.losses.0);
             if !parameters.is_empty() {
                 return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly: None });
             }
             if run.end.is_none() {
+                swap(&mut run.ema, model);
                 self.close_epoch(model, held_out, &sampler, &mut run);
+                swap(&mut run.ema, model);
+                self.save(model, &config, &run)?;
             }
         }
+        run.end = run.end.or(Some(End::Epochs));
+        self.save(model, &config, &run)?;
+        swap(&mut run.ema, model);
         let best = run.best.filter(|_| self.keep_best);
         if let Some(best) = &best {
             best.weights.give(model);
         }
         let best_epoch = best.map(|best| best.epoch).filter(|epoch| *epoch != run.epoch);
-        let Run { history, warnings, end, .. } = run;
-        Ok(Trained { history, end: end.unwrap_or(End::Epochs), best_epoch, warnings })
+        let Run { history, warnings, end, step, epoch, .. } = run;
+        let checkpoint = self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone());
+        let trained =
+            Trained { history, end: end.unwrap_or(End::Epochs), step, epoch, best_epoch, checkpoint, warnings };
+        if trained.end == End::Interrupted && !self.quiet {
+            eprintln!("{trained}");
+        }
+        Ok(trained)
+    }
+
+    fn start(&self, model: &M) -> Run<T> {
+        Run {
+            step: 0,
+            epoch: 0,
+            batch: 0,
+            losses: (0.0, 0),
+            optimizer: self.optimizer.init(model),
+            plateau: self.plateau,
+            ema: self.ema.map(|decay| Ema::new(decay, model).corrected()),
+            best: None,
+            stale: 0,
+            history: History::default(),
+            end: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// α of a step.
+    pub(super) fn rate(&self, plateau: Option<&Plateau>, step: u64) -> f64 {
+        let schedule = self.schedule.as_ref().map(|schedule| schedule.lr(step));
+        plateau.map(|plateau| plateau.lr).or(schedule).unwrap_or(self.lr)
     }
 
     /// The steps of an epoch that are left.
@@ -165,12 +229,12 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         model: &mut M,
         data: &dyn Batches<Batch = B>,
         sampler: &Sampler,
+        config: &Config,
         run: &mut Run<T>,
     ) -> Result<(), TrainError> {
         let mut seeds = stream(self.seed, TAPES);
         for samples in sampler.epoch(run.epoch as u64).skip(run.batch) {
-            let lr = self.schedule.as_ref().map_or(self.lr, |schedule| schedule(run.step));
-            self.optimizer.set_lr(lr);
+            self.optimizer.set_lr(self.rate(run.plateau.as_ref(), run.step));
             seeds.set_word_pos(2 * u128::from(run.step));
             let seed = seeds.next_u64();
             let (loss, grads) = self.objective.gradients(model, data, &samples, seed);
@@ -184,12 +248,23 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
                 self.warn(run, alike(&symmetric(model, &grads)));
             }
             self.optimizer.step(model, &grads, &mut run.optimizer);
+            if let Some(ema) = &mut run.ema {
+                ema.update(model);
+            }
             run.step += 1;
             run.batch += 1;
             run.losses = (run.losses.0 + self.objective.summed(loss, samples.len()), run.losses.1 + samples.len());
             if self.tell(run, run.epoch + 1, sampler, loss, |callback, progress| callback.on_step(progress, model)) {
                 run.end = Some(End::Callback);
                 break;
+            }
+            if self.interrupted() {
+                run.end = Some(End::Interrupted);
+                break;
+            }
+            let every = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.every);
+            if every.is_some_and(|every| run.step.is_multiple_of(every)) {
+                self.save(model, config, run)?;
             }
         }
         Ok(())
@@ -207,7 +282,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         let loss = run.losses.0 / run.losses.1 as f64;
         let mut line = vec![
             ("step".to_owned(), run.step as f64),
-            ("learning_rate".to_owned(), self.optimizer.lr()),
+            ("learning_rate".to_owned(), self.rate(run.plateau.as_ref(), run.step - 1)),
             ("loss".to_owned(), loss),
         ];
         let held_out = held_out.map(|data| (VALIDATION, data));
@@ -225,10 +300,10 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         }
     }
 
-    /// Whether the epoch is the best so far, or one too many.
+    /// What the last epoch means for the learning rate, and whether it is the best so far, or one too many.
     #[track_caller]
     fn judge(&self, model: &M, run: &mut Run<T>) {
-        if !self.keep_best {
+        if !self.keep_best && run.plateau.is_none() {
             return;
         }
         let validation = format!("{VALIDATION}_loss");
@@ -238,19 +313,23 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
             None => ("loss", Goal::Min),
         };
         let score = run.history[curve][run.epoch - 1];
-        let better = run.best.as_ref().is_none_or(|best| match goal {
-            Goal::Min => score < best.score,
-            Goal::Max => score > best.score,
-        });
-        if better {
-            let kept = run.best.take().map(|best| best.weights);
-            let weights = kept.map_or_else(
-                || Weights::of(model),
-                |mut kept| {
-                    kept.take(model);
-                    kept
-                },
-            );
+        if let Some(plateau) = &mut run.plateau {
+            plateau.goal = goal;
+            plateau.observe(score);
+        }
+        if !self.keep_best {
+            return;
+        }
+        let better =
+            |best: &Best<T>| goal.is_better(score, best.score, Threshold::Absolute(0.0)) || best.score.is_nan();
+        if run.best.as_ref().is_none_or(better) {
+            let weights = match run.best.take() {
+                None => Weights::of(model),
+                Some(Best { mut weights, .. }) => {
+                    weights.take(model);
+                    weights
+                }
+            };
             (run.best, run.stale) = (Some(Best { score, epoch: run.epoch, weights }), 0);
         } else {
             run.stale += 1;
@@ -269,9 +348,10 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         loss: f64,
         mut what: impl FnMut(&mut dyn Callback<M>, &Progress<'_>) -> ControlFlow<()>,
     ) -> bool {
-        let (epochs, batches, lr) = (self.epochs, sampler.batches(), self.optimizer.lr());
-        let progress =
-            Progress { epoch, epochs, batch: run.batch, batches, step: run.step, loss, lr, history: &run.history };
+        let (epochs, batches) = (self.epochs, sampler.batches());
+        let lr = self.rate(run.plateau.as_ref(), run.step - 1);
+        let batch = if run.epoch == epoch { batches } else { run.batch };
+        let progress = Progress { epoch, epochs, batch, batches, step: run.step, loss, lr, history: &run.history };
         self.callbacks.iter_mut().map(|callback| what(&mut **callback, &progress)).filter(ControlFlow::is_break).count()
             > 0
     }
@@ -291,6 +371,22 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
     #[cfg(not(feature = "progress"))]
     fn bar<'b>(&self) -> Option<Box<dyn Callback<M> + Send + 'b>> {
         None
+    }
+
+    #[cfg(feature = "interrupt")]
+    fn interrupted(&self) -> bool {
+        self.listener.as_ref().is_some_and(|listener| listener.requested())
+    }
+    #[cfg(not(feature = "interrupt"))]
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Exchanges the weights and their average, if there is one.
+fn swap<T: Real>(ema: &mut Option<Ema<T>>, model: &mut impl Module<T>) {
+    if let Some(ema) = ema {
+        ema.swap(model);
     }
 }
 

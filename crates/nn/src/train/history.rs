@@ -6,6 +6,9 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "plot")]
+use crate::plot::{Chart, Figure};
+
 /// Curves by name, with a value for every epoch. A run of the same seed has the same history, to the bit.
 ///
 /// A [`Trainer`](super::Trainer) writes `step`, how many steps were made until then; `learning_rate`; `loss`, the mean over
@@ -81,6 +84,29 @@ impl History {
     /// An object with an array of numbers for every curve; `null` where they are NaN or infinite.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers can be said in JSON")
+    }
+
+    /// The losses in one chart, and every metric in one of its own. Feature `plot`.
+    #[cfg(feature = "plot")]
+    pub fn figure(&self) -> Figure {
+        let kind = |name: &str| {
+            let kinds = ["step", "learning_rate"].contains(&name);
+            (!kinds).then(|| name.rsplit('_').next().unwrap_or(name).to_owned())
+        };
+        let mut kinds: Vec<String> = self.names().filter_map(kind).collect();
+        let mut seen = Vec::new();
+        kinds.retain(|kind| !seen.contains(kind) && (seen.push(kind.clone()), true).1);
+        kinds.iter().fold(Figure::new(), |figure, of| {
+            let curves = self.curves.iter().filter(|(name, _)| kind(name).as_ref() == Some(of));
+            let mut title = of.clone();
+            title[..1].make_ascii_uppercase();
+            let chart = Chart::new(&title).axes("epoch", "");
+            let chart = if of == "accuracy" { chart.percent() } else { chart };
+            figure.with(curves.fold(chart, |chart, (name, values)| {
+                let set = name.strip_suffix(&**of).unwrap_or(name).trim_end_matches('_').replace('_', " ");
+                chart.curve(if set.is_empty() { "in training" } else { &set }, values)
+            }))
+        })
     }
 
     /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says.

@@ -68,16 +68,44 @@
 //!
 //! # The same bits
 //!
-//! What a run computes follows from the seed, the data and the weights it starts with. The order of the samples is a function
-//! of seed and epoch, the tape of a step draws from the seed and the number of the step, and how a batch is divided over
-//! threads does not depend on how many there are.
+//! What a run computes follows from the seed, the data and the weights it starts with. The order of the samples is a
+//! function of seed and epoch, the tape of a step draws from the seed and the number of the step, and how a batch is
+//! divided over threads does not depend on how many there are.
+//!
+//! So a run that was stopped, or killed at any moment, goes on where its last [checkpoint](Trainer::checkpoint) was
+//! written, and ends with the bits that it would have had. Files are replaced as a whole:
+//!
+//! ```
+//! # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::{Trainer, End}};
+//! # use rand::SeedableRng;
+//! # use std::ops::ControlFlow::{Break, Continue};
+//! # let data = Dataset::new(Matrix::from_fn(1, 64, |_, n| n as f64), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
+//! # let path = std::env::temp_dir().join(format!("nn-train-{}.checkpoint", std::process::id()));
+//! let new = || Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! let trainer = || Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(10);
+//! let mut whole = new();
+//! trainer().fit(&mut whole, &data)?;
+//!
+//! let mut net = new();
+//! let stop = |at: &nn::train::Progress<'_>, _: &_| if at.step == 13 { Break(()) } else { Continue(()) };
+//! let stopped = trainer().checkpoint(&path).on_step(stop).fit(&mut net, &data)?;
+//! assert_eq!(stopped.end, End::Callback);
+//! let mut net = new(); // in another process, another day
+//! trainer().checkpoint(&path).resume().fit(&mut net, &data)?;
+//! assert_eq!(net, whole);
+//! # std::fs::remove_file(path).unwrap();
+//! # Ok::<(), nn::train::TrainError>(())
+//! ```
 
 mod answers;
 mod batches;
 mod callback;
+mod checkpoint;
 mod error;
 mod fit;
 mod history;
+#[cfg(feature = "interrupt")]
+mod interrupt;
 mod objective;
 #[cfg(feature = "progress")]
 mod progress;
@@ -90,4 +118,4 @@ pub use callback::{Callback, Progress};
 pub use error::TrainError;
 pub use fit::{End, Trained};
 pub use history::History;
-pub use trainer::{Goal, Trainer};
+pub use trainer::Trainer;

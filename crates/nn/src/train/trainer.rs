@@ -1,13 +1,16 @@
 //! The parts of a training run, each with a default.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use super::callback::{OnEpochEnd, OnStep};
+use super::checkpoint::Checkpoint;
 use super::objective::Objective;
 use super::{Batches, Callback, Progress, Targets};
 use crate::data::Sampler;
 use crate::loss::Loss;
 use crate::parallel::Parallel;
+use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 
 /// Trains a model: a loss, an optimizer, and everything else as you set it or as it is by default.
@@ -18,10 +21,12 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 /// | samples in a step | 32 | [`batch`](Trainer::batch), [`micro_batch`](Trainer::micro_batch) |
 /// | order of the samples | shuffled in each epoch | [`sampler`](Trainer::sampler) |
 /// | random numbers | of seed 0 | [`seed`](Trainer::seed) |
-/// | learning rate | that of the optimizer | [`schedule`](Trainer::schedule) |
+/// | learning rate | that of the optimizer | [`schedule`](Trainer::schedule), [`plateau`](Trainer::plateau) |
+/// | weights | those of the last step | [`ema`](Trainer::ema), [`keep_best`](Trainer::keep_best) |
 /// | validation | none | [`validate`](Trainer::validate), [`hold_out`](Trainer::hold_out), [`watch`](Trainer::watch) |
 /// | metrics | the loss alone | [`metric`](Trainer::metric) |
 /// | end | after the last epoch | [`early_stopping`](Trainer::early_stopping), [`callback`](Trainer::callback) |
+/// | files | none | [`checkpoint`](Trainer::checkpoint), [`resume`](Trainer::resume) |
 /// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
 ///
 /// `M` is the model and `B` a batch as the [data](Batches) makes it.
@@ -30,7 +35,9 @@ pub struct Trainer<'a, T: Real, M, B> {
     pub(super) optimizer: Box<dyn Optimizer<T> + Send + 'a>,
     /// The learning rate that the optimizer came with.
     pub(super) lr: f64,
-    pub(super) schedule: Option<Box<dyn Fn(u64) -> f64 + Send + 'a>>,
+    pub(super) schedule: Option<Box<dyn Schedule + Send + 'a>>,
+    pub(super) plateau: Option<Plateau>,
+    pub(super) ema: Option<f64>,
     pub(super) threads: Option<usize>,
     pub(super) epochs: usize,
     pub(super) batch: usize,
@@ -42,16 +49,13 @@ pub struct Trainer<'a, T: Real, M, B> {
     pub(super) patience: Option<usize>,
     pub(super) keep_best: bool,
     pub(super) callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
+    pub(super) checkpoint: Option<Checkpoint>,
+    #[cfg(feature = "interrupt")]
+    pub(super) interruptible: bool,
+    #[cfg(feature = "interrupt")]
+    pub(super) listener: Option<super::interrupt::Listener>,
+    pub(super) notes: Vec<(String, String)>,
     pub(super) quiet: bool,
-}
-
-/// Whether a curve is better when it is lower or higher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// Lower, as a loss.
-    Min,
-    /// Higher, as an accuracy.
-    Max,
 }
 
 /// The name of the set that steers training.
@@ -89,6 +93,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             lr: optimizer.lr(),
             optimizer: Box::new(optimizer),
             schedule: None,
+            plateau: None,
+            ema: None,
             threads: None,
             epochs: 100,
             batch: 32,
@@ -100,6 +106,12 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             patience: None,
             keep_best: false,
             callbacks: Vec::new(),
+            checkpoint: None,
+            #[cfg(feature = "interrupt")]
+            interruptible: false,
+            #[cfg(feature = "interrupt")]
+            listener: None,
+            notes: Vec::new(),
             quiet: false,
         }
     }
@@ -141,9 +153,26 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         Trainer { seed, ..self }
     }
 
-    /// The learning rate of step 0, 1, 2, …
-    pub fn schedule(self, schedule: impl Fn(u64) -> f64 + Send + 'a) -> Self {
-        Trainer { schedule: Some(Box::new(schedule)), ..self }
+    /// The learning rate as a function of the step. A schedule of epochs is one of steps by [`Schedule::every`].
+    pub fn schedule(self, schedule: impl Schedule + Send + 'a) -> Self {
+        Trainer { schedule: Some(Box::new(schedule)), plateau: None, ..self }
+    }
+
+    /// A learning rate that decreases when the curve that is [monitored](Trainer::monitor) gets no better: the validation
+    /// error drives it.
+    pub fn plateau(self, plateau: Plateau) -> Self {
+        Trainer { plateau: Some(plateau), schedule: None, ..self }
+    }
+
+    /// Measures, keeps and ends with an average of the weights over about 1 / (1 − `decay`) steps, without those before the first
+    /// step: [`Ema::corrected`](crate::Ema::corrected).
+    ///
+    /// # Panics
+    /// Unless 0 ≤ `decay` < 1.
+    #[track_caller]
+    pub fn ema(self, decay: f64) -> Self {
+        assert!((0.0..1.0).contains(&decay), "ema: the decay must be at least 0 and below 1, and is {decay}");
+        Trainer { ema: Some(decay), ..self }
     }
 
     /// How a batch is divided over cores, and whether the loss is a mean or a sum over samples.
@@ -215,6 +244,50 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Calls a closure after every epoch. `ControlFlow::Break(())` stops.
     pub fn on_epoch_end(self, f: impl FnMut(&Progress<'_>, &M) -> ControlFlow<()> + Send + 'a) -> Self {
         self.callback(OnEpochEnd(f))
+    }
+
+    /// Writes the run to a file after every epoch and at its end: weights, optimizer, where it is in schedule and data, history,
+    /// the best weights. The file is always whole: the old one or the new one.
+    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+        let checkpoint = Checkpoint { path: path.into(), ..self.checkpoint.unwrap_or_default() };
+        Trainer { checkpoint: Some(checkpoint), ..self }
+    }
+
+    /// Writes the [checkpoint](Trainer::checkpoint) after so many steps too.
+    ///
+    /// # Panics
+    /// If it is 0, or there is no checkpoint.
+    #[track_caller]
+    pub fn checkpoint_every(mut self, steps: u64) -> Self {
+        assert!(steps > 0, "checkpoint_every: a number of steps from 1");
+        self.checkpoint.as_mut().expect("checkpoint_every: name the file by `checkpoint` first").every = Some(steps);
+        self
+    }
+
+    /// Goes on from the [checkpoint](Trainer::checkpoint) if the file exists, whatever the weights of the model are; else starts.
+    ///
+    /// A file of another model, or of other settings that change what a step does, is refused. More epochs are welcome. What
+    /// cannot be seen from here, such as a number in a loss of your own, can be put down by [`note`](Trainer::note).
+    ///
+    /// # Panics
+    /// If there is no checkpoint.
+    #[track_caller]
+    pub fn resume(mut self) -> Self {
+        self.checkpoint.as_mut().expect("resume: name the file by `checkpoint` first").resume = true;
+        self
+    }
+
+    /// Puts a setting down in the checkpoint, which is then refused where it is another.
+    pub fn note(mut self, name: &str, value: impl ToString) -> Self {
+        self.notes.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Stops after the step when Ctrl-C is pressed or the system asks the process to end, and writes the checkpoint; asked
+    /// again, the process ends. Feature `interrupt`.
+    #[cfg(feature = "interrupt")]
+    pub fn interruptible(self) -> Self {
+        Trainer { interruptible: true, ..self }
     }
 
     /// No progress bar and no warnings on the terminal.

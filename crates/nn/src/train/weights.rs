@@ -33,6 +33,19 @@ impl<T: Real> Weights<T> {
             param.value_mut().as_mut_slice().copy_from_slice(kept.value().as_slice());
         });
     }
+    /// In what a model differs from the one these are of, if it does.
+    pub fn misfit(&self, model: &dyn Module<T>) -> Option<String> {
+        let say = |entry: Option<&(String, Param<T>)>| {
+            entry.map_or("nothing".to_owned(), |(name, param)| {
+                let ((rows, cols), role) = (param.value().shape(), format!("{:?}", param.role()).to_lowercase());
+                format!("`{name}`, {rows} × {cols}, {role}")
+            })
+        };
+        let (was, is) = (&self.0, &Weights::of(model).0);
+        let pairs = (0..was.len().max(is.len())).map(|k| (say(was.get(k)), say(is.get(k))));
+        let mut changed = pairs.filter(|(was, is)| was != is);
+        changed.next().map(|(was, is)| format!("parameters of the model: was {was}, is {is}"))
+    }
 }
 
 /// The names of the parameters with an entry that is NaN or infinite.
