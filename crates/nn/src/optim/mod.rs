@@ -49,6 +49,25 @@ pub use step::Step;
 ///
 /// Decay, clipping and groups of parameters are around an optimizer, not in it: see [`With`].
 ///
+/// # Gradients of more than one tape
+/// A batch that is too large for one tape is a [`GradientSum`](crate::GradientSum) of parts, each with its share of the
+/// samples: for losses that are means, the step is the same.
+///
+/// ```
+/// use nn::{GradientSum, Matrix, Optimizer, Param, Sgd, Tape};
+/// let mut w = Param::new(Matrix::from([[0.0]]));
+/// let sgd = Sgd { lr: 0.5 };
+/// let mut state = sgd.init(&w);
+/// let mut sum = GradientSum::new();
+/// for part in [&[1.0, 2.0][..], &[6.0]] {
+///     let tape = Tape::new();
+///     let loss = (tape.param(&w) - tape.constant(Matrix::row(part))).square().mean() / 2.0;
+///     sum.add(part.len() as f64 / 3.0, &w, &loss.backward());
+/// }
+/// sgd.step(&mut w, &sum, &mut state);
+/// assert_eq!(w.value()[(0, 0)], 0.5 * (1.0 + 2.0 + 6.0) / 3.0);
+/// ```
+///
 /// # An optimizer of your own
 /// A struct and its formula. The formula runs on every entry of every trained parameter, in vector code:
 ///
