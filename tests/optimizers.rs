@@ -1,5 +1,6 @@
 //! What holds for every optimizer, whatever its formula; and the lecture's formulas as they are printed.
 
+use nn::schedule::{InverseTime, Schedule};
 use nn::{
     Activation, Adadelta, Adagrad, Adam, Adamax, GradientSum, Group, Layer, Lion, Matrix, MatrixRef, Mlp, Module,
     Momentum, NAdam, Optimizer, Param, ParamGradients, RAdam, Real, Reduction, RmsProp, Rprop, Sgd, State, Tape, With,
@@ -87,6 +88,22 @@ fn check_lecture(mut optimizer: impl Optimizer<f64>, mut text: impl FnMut(f64, [
 #[test]
 fn the_lectures_sgd() {
     check_lecture(Sgd { lr: 0.0 }, |alpha, g| g.map(|g| alpha * g), 1e-4);
+}
+
+/// Robbins and Monro's αₖ = 1 / (1 + k): on ½ (w − x)², a sample x at a time, w is the mean of what it has seen.
+#[test]
+fn decreasing_steps_average() {
+    let schedule = InverseTime { lr: 1.0, tau: 1.0 };
+    let (mut w, mut sgd) = (Param::new(Matrix::from([[9.0]])), Sgd { lr: 1.0 });
+    let (mut state, mut sum) = (sgd.init(&w), 0.0);
+    for k in 0..1000u32 {
+        let x = f64::from(k * k % 17);
+        sum += x;
+        sgd.lr = schedule.lr(state.steps);
+        let g = w.value()[(0, 0)] - x;
+        sgd.step(&mut w, &Given(Matrix::from([[g]])), &mut state);
+        assert!((w.value()[(0, 0)] - sum / f64::from(k + 1)).abs() < 1e-12);
+    }
 }
 
 #[test]

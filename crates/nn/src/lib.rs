@@ -64,6 +64,6 @@ pub use loss::Reduction;
 pub use module::{Axes, Layer, Module, Path};
 pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
-    RmsProp, Rprop, Rules, Sgd, State, Step, Stop, With, gradient_norm,
+    RmsProp, Rprop, Rules, Sgd, State, StateError, Step, Stop, With, gradient_norm,
 };
 pub use persist::{LoadError, SaveError, load, load_safetensors, save, save_safetensors};

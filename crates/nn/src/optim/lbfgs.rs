@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::line_search::{LineSearch, Trial};
+use super::unrecorded;
 use crate::{Module, ParamGradients, Path, Real};
 
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
@@ -232,16 +233,16 @@ fn weights<T: Real>(model: &dyn Module<T>) -> Vec<f64> {
 
 #[track_caller]
 fn gradients<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Vec<f64> {
-    let (mut all, mut missing) = (Vec::new(), None);
-    model.params(&Path::Root, &mut |path, param| match grads.gradient(param) {
-        Some(g) if param.is_trained() => all.extend(g.as_slice().iter().map(|g| g.to_f64())),
-        None if param.is_trained() && missing.is_none() => missing = Some(path.to_string()),
-        _ => {}
-    });
-    match missing {
-        Some(path) => panic!("minimize: parameter `{path}` has no gradient: it was not recorded before the loss"),
-        None => all,
+    if let Some(problem) = unrecorded(model, grads) {
+        panic!("minimize: {problem}");
     }
+    let mut all = Vec::new();
+    model.params(&Path::Root, &mut |_, param| {
+        if let Some(g) = param.is_trained().then(|| grads.gradient(param)).flatten() {
+            all.extend(g.as_slice().iter().map(|g| g.to_f64()));
+        }
+    });
+    all
 }
 
 /// w ← x + α d.

@@ -15,7 +15,7 @@ mod sign;
 mod state;
 mod step;
 
-use crate::{Module, ParamGradients, Real};
+use crate::{Module, ParamGradients, Path, Real};
 
 pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
@@ -29,7 +29,7 @@ pub use rmsprop::RmsProp;
 pub use rules::{Group, Rules, With};
 pub use sgd::{Momentum, Sgd};
 pub use sign::{Lion, Rprop};
-pub use state::State;
+pub use state::{State, StateError};
 pub use step::Step;
 
 /// A rule that moves parameters along their gradients.
@@ -136,6 +136,21 @@ pub trait Optimizer<T: Real> {
         State::new(self.name(), model, &starts)
     }
 
+    /// Whether a state fits, as one from a file may not: [`step`](Optimizer::step) panics then.
+    ///
+    /// ```
+    /// use nn::{Adam, Matrix, Optimizer, Param, Sgd};
+    /// let w = Param::new(Matrix::from([[1.0f32]]));
+    /// let error = Adam::new(0.1).check_state(&w, &Sgd { lr: 0.1 }.init(&w)).unwrap_err();
+    /// assert_eq!(error.to_string(), "the state is of the optimizer sgd, not of adam");
+    /// ```
+    ///
+    /// # Errors
+    /// If it is of another optimizer or of another model.
+    fn check_state(&self, model: &dyn Module<T>, state: &State<T>) -> Result<(), StateError> {
+        state.misfit(self.name(), self.moments(), model)
+    }
+
     /// One step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
     /// [asked for](crate::Tape::update).
     ///
@@ -144,7 +159,10 @@ pub trait Optimizer<T: Real> {
     /// whose gradients these are: it would silently never be trained. Nothing has changed then.
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
-        if let Some(problem) = state.misfit(self.name(), self.moments(), model, grads) {
+        if let Err(problem) = self.check_state(model, state) {
+            panic!("step: {problem}");
+        }
+        if let Some(problem) = unrecorded(model, grads) {
             panic!("step: {problem}");
         }
         self.update(Step::new(self.lr(), model, grads, state));
@@ -192,4 +210,15 @@ use called;
 /// 1 − βᵏ without cancellation: what the average of k steps that started at 0 lacks.
 fn bias_correction(beta: f64, k: u64) -> f64 {
     -(k as f64 * beta.ln()).exp_m1()
+}
+
+/// Which trained parameter has no gradient, if one has none.
+fn unrecorded<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Option<String> {
+    let mut problem = None;
+    model.params(&Path::Root, &mut |path, param| {
+        if param.is_trained() && problem.is_none() && grads.gradient(param).is_none() {
+            problem = Some(format!("parameter `{path}` has no gradient: it was not recorded before the loss"));
+        }
+    });
+    problem
 }

@@ -1,8 +1,11 @@
 //! What an optimizer remembers.
 
+use std::error::Error;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Module, ParamGradients, Path, Real, Role};
+use crate::{Module, Path, Real, Role};
 
 /// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped, to the bit.
 ///
@@ -50,38 +53,93 @@ impl<T: Real> State<T> {
         State { optimizer: optimizer.into(), steps: 0, skipped: 0, norm: None, params }
     }
 
-    /// Why a step cannot be made, if so.
-    pub(super) fn misfit(
-        &self,
-        optimizer: &str,
-        moments: usize,
-        model: &dyn Module<T>,
-        grads: &dyn ParamGradients<T>,
-    ) -> Option<String> {
+    /// Why it is no state of this optimizer and model, if so.
+    pub(super) fn misfit(&self, optimizer: &str, moments: usize, model: &dyn Module<T>) -> Result<(), StateError> {
         if self.optimizer != optimizer {
-            return Some(format!("the state is of the optimizer {}, not of {optimizer}", self.optimizer));
+            return Err(StateError::Optimizer { found: self.optimizer.clone(), expected: optimizer.into() });
         }
-        let (mut states, mut problem) = (self.params.iter(), None);
+        let (mut states, mut fits) = (self.params.iter(), Ok(()));
         model.params(&Path::Root, &mut |path, param| {
-            if problem.is_some() || param.role() == Role::Buffer {
+            if fits.is_err() || param.role() == Role::Buffer {
                 return;
             }
             let len = param.value().as_slice().len();
-            problem = match states.next() {
-                None => Some(format!("the state has no place for parameter `{path}`")),
-                Some(state) if !path.is(&state.name) => Some(format!(
-                    "the state is of another model: it has `{}` in the place of parameter `{path}`",
-                    state.name
-                )),
-                Some(state) if state.moments.len() != moments || state.moments.iter().any(|m| m.len() != len) => {
-                    let of = state.moments.iter().map(|m| m.len().to_string()).collect::<Vec<_>>().join(" and ");
-                    Some(format!("the state of `{path}` should be {moments} moments of {len} numbers, and has [{of}]"))
+            fits = match states.next() {
+                None => Err(StateError::NoPlace { param: path.to_string() }),
+                Some(state) if !path.is(&state.name) => {
+                    Err(StateError::Name { found: state.name.clone(), param: path.to_string() })
                 }
-                Some(_) => (param.is_trained() && grads.gradient(param).is_none())
-                    .then(|| format!("parameter `{path}` has no gradient: it was not recorded before the loss")),
+                Some(state) if state.moments.len() != moments || state.moments.iter().any(|m| m.len() != len) => {
+                    let found = state.moments.iter().map(Vec::len).collect();
+                    Err(StateError::Shape { param: path.to_string(), moments, len, found })
+                }
+                Some(_) => Ok(()),
             };
         });
-        let more = || states.next().map(|_| "the state is of a model with more parameters".to_string());
-        problem.or_else(more)
+        fits?;
+        states.next().map_or(Ok(()), |state| Err(StateError::More { name: state.name.clone() }))
     }
 }
+
+/// Why a [`State`], such as one from a file, does not fit an optimizer and a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateError {
+    /// It is of another optimizer.
+    Optimizer {
+        /// Whose it is.
+        found: String,
+        /// Who was to use it.
+        expected: String,
+    },
+    /// It has none for a parameter of the model.
+    NoPlace {
+        /// The parameter.
+        param: String,
+    },
+    /// It has another parameter in the place of one of the model.
+    Name {
+        /// What it has.
+        found: String,
+        /// The parameter of the model.
+        param: String,
+    },
+    /// It has another number of moments or numbers in them.
+    Shape {
+        /// The parameter.
+        param: String,
+        /// How many moments there should be.
+        moments: usize,
+        /// How many numbers in each.
+        len: usize,
+        /// How many numbers each has.
+        found: Vec<usize>,
+    },
+    /// It has parameters beyond those of the model.
+    More {
+        /// The first of them.
+        name: String,
+    },
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateError::Optimizer { found, expected } => {
+                write!(f, "the state is of the optimizer {found}, not of {expected}")
+            }
+            StateError::NoPlace { param } => write!(f, "the state has no place for parameter `{param}`"),
+            StateError::Name { found, param } => {
+                write!(f, "the state is of another model: it has `{found}` in the place of parameter `{param}`")
+            }
+            StateError::Shape { param, moments, len, found } => write!(
+                f,
+                "the state of `{param}` should be {moments} moments of {len} numbers, and has moments of {found:?}"
+            ),
+            StateError::More { name } => {
+                write!(f, "the state is of a model with more parameters, such as `{name}`")
+            }
+        }
+    }
+}
+
+impl Error for StateError {}
