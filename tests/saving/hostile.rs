@@ -79,6 +79,7 @@ fn messages() {
     says(newer(0), &["found version 0"]);
 
     says(error(b"PK\x03\x04rest of a torch file"), &["a zip archive", "state_dict", "load_safetensors"]);
+    says(error(b"        {}"), &["missing field `format`"]); // blanks before JSON
     says(error(b"\x40\0\0\0\0\0\0\0{\"w\":{}}"), &["safetensors", "`load_safetensors`"]);
 }
 

@@ -221,7 +221,7 @@ fn rest(first: &[u8], file: &str) -> Result<u64, LoadError> {
         Ok(binary::header(first, file)?.payload.saturating_add(1))
     } else if first.starts_with(b"PK\x03\x04") {
         foreign("a zip archive, such as PyTorch's (save its `state_dict()` as .safetensors for `load_safetensors`)")
-    } else if first.get(8) == Some(&b'{') && first[0] != b'{' {
+    } else if first.get(4..9) == Some(b"\0\0\0\0{") {
         foreign("what looks like safetensors (`load_safetensors` reads that)")
     } else {
         Ok(u64::MAX)

@@ -73,9 +73,11 @@ pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
 #[derive(Default)]
 pub struct Safetensors<'f> {
     prefix: String,
-    rename: Option<Box<dyn Fn(&str) -> String + 'f>>,
+    rename: Option<Rename<'f>>,
     ignore_extra: bool,
 }
+
+type Rename<'f> = Box<dyn Fn(&str) -> String + 'f>;
 
 impl<'f> Safetensors<'f> {
     /// The names of the parameters, all of them and no other.
