@@ -137,6 +137,19 @@ fn a_penalty_shrinks_the_weights() {
     assert!(norm(20.0) < 0.5 * norm(0.0));
 }
 
+/// Smoothed by ε, the loss is least where the right class has the probability 1 − ε + ε / 3.
+#[test]
+fn smoothed_labels_keep_probabilities_from_1() {
+    let data = iris();
+    let mean = |smoothing| {
+        let model = classifier().label_smoothing(smoothing).max_epochs(100).fit_dataset(&data).unwrap();
+        let p = model.predict_proba(&data.x).unwrap();
+        data.t.iter().enumerate().map(|(j, &class)| p[(class, j)]).sum::<f32>() / 150.0
+    };
+    let [plain, smoothed] = [mean(0.0), mean(0.3)];
+    assert!(plain > 0.95 && (smoothed - 0.8).abs() < 0.05, "{plain} {smoothed}");
+}
+
 #[track_caller]
 fn refuses<M>(fitted: Result<M, EstimatorError>, message: &str) {
     let error = fitted.err().unwrap().to_string();
@@ -199,5 +212,6 @@ fn settings_out_of_range() {
     refuses(fit(new().batch(0)), "`batch` should be at least 1");
     refuses(fit(new().max_epochs(0)), "`max_epochs` should be at least 1");
     refuses(fit(new().tolerance(f64::NAN)), "`tolerance` should be a number");
+    refuses(fit(new().label_smoothing(1.5)), "`label_smoothing` should be a share");
     refuses(fit(new().early_stopping(1.0)), "`early_stopping` should be a share");
 }

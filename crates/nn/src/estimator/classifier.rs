@@ -7,14 +7,14 @@ use super::settings::builder;
 use super::training::train;
 use super::{Curves, EstimatorError, Settings};
 use crate::data::{Dataset, stratified_split};
-use crate::loss::{probabilities, softmax_cross_entropy};
+use crate::loss::{CrossEntropy, probabilities};
 use crate::metrics::{accuracy, argmax_cols};
-use crate::{Activation, Matrix, Mlp, Module, Real, Reduction, Var};
+use crate::{Activation, Matrix, Mlp, Module, Real};
 
 /// A network that learns to tell classes apart, two or more: softmax and cross-entropy.
 ///
-/// scikit-learn's `MLPClassifier`, with other initial weights (He's or Xavier's rule, biases 0), two outputs for two
-/// classes, standardised inputs, and early stopping by loss and not by accuracy.
+/// scikit-learn's `MLPClassifier`, but for standardised inputs, two outputs for two classes, early stopping by loss and not
+/// by accuracy, and [`label_smoothing`](MlpClassifier::label_smoothing).
 ///
 /// ```
 /// use nn::estimator::MlpClassifier;
@@ -29,10 +29,19 @@ use crate::{Activation, Matrix, Mlp, Module, Real, Reduction, Var};
 pub struct MlpClassifier {
     /// How it is trained.
     pub settings: Settings,
+    /// ε of the [loss](CrossEntropy). 0.
+    #[serde(default)]
+    pub label_smoothing: f64,
 }
 builder!(MlpClassifier);
 
 impl MlpClassifier {
+    /// Smooths labels by ε, usually 0.1: see [`CrossEntropy`].
+    #[must_use]
+    pub fn label_smoothing(self, label_smoothing: f64) -> Self {
+        MlpClassifier { label_smoothing, ..self }
+    }
+
     /// Trains on samples `x`, features × samples, and their classes 0, 1, ….
     ///
     /// # Errors
@@ -49,6 +58,9 @@ impl MlpClassifier {
     pub fn fit_dataset<T: Real>(&self, data: &Dataset<T>) -> Result<FittedClassifier<T>, EstimatorError> {
         let settings = &self.settings;
         settings.check()?;
+        if !(0.0..=1.0).contains(&self.label_smoothing) {
+            return Err(EstimatorError::Setting { setting: "label_smoothing", expected: "a share from 0 to 1" });
+        }
         as_many(data.x.cols(), data.t.len())?;
         let inputs = Inputs::fit(data, settings)?;
         let classes = data.classes();
@@ -61,8 +73,9 @@ impl MlpClassifier {
             return Err(EstimatorError::OneClass { class });
         }
         let data = Dataset { x: inputs.of(&data.x)?, ..data.clone() };
+        let entropy = CrossEntropy { label_smoothing: self.label_smoothing, ..CrossEntropy::default() };
         let split = |t: &Vec<usize>, fraction, rng: &mut _| stratified_split(t, fraction, rng);
-        let (net, curves) = train(settings, classes, &data, split, entropy)?;
+        let (net, curves) = train(settings, classes, &data, split, |x, t| entropy.each(x, t).mean())?;
         Ok(FittedClassifier { net, inputs, class_names: data.target_names, curves })
     }
 }
@@ -126,7 +139,3 @@ impl<T: Real> FittedClassifier<T> {
     }
 }
 common!(FittedClassifier);
-
-fn entropy<'t, T: Real>(x: Var<'t, T>, t: &Vec<usize>) -> Var<'t, T> {
-    softmax_cross_entropy(x, t, Reduction::Mean)
-}

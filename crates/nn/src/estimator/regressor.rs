@@ -13,9 +13,9 @@ use crate::{Activation, Matrix, Mlp, Module, Real, Reduction, Var};
 
 /// A network that learns numbers, one or several for each sample: linear outputs and half the squared error.
 ///
-/// scikit-learn's `MLPRegressor`, with other initial weights (He's or Xavier's rule, biases 0), standardised inputs, early
-/// stopping by loss and not by R², and targets brought to mean 0 and variance 1 for training: so the learning rate and
-/// the tolerance suit targets of any size, and every output counts alike.
+/// scikit-learn's `MLPRegressor`, but for standardised inputs, early stopping by loss and not by R², and targets brought to
+/// mean 0 and variance 1 for training: so the learning rate and the tolerance suit targets of any size, and every output
+/// counts alike.
 ///
 /// ```
 /// use nn::estimator::MlpRegressor;

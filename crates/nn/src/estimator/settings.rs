@@ -8,7 +8,7 @@ use crate::Activation;
 /// How an estimator is trained. The defaults are scikit-learn's, and inputs are standardised besides.
 ///
 /// A step minimises the mean loss of a batch of n samples and the penalty α ‖W‖² / 2n of all weights but the biases, by
-/// [`Adam`](crate::Adam).
+/// [`Adam`](crate::Adam). Weights start by [`Init::Xavier`](crate::Init::Xavier), as scikit-learn's do, and biases at 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::inputs::at_least;
 use super::{EstimatorError, Settings};
 use crate::data::{Dataset, Sampler, Targets};
-use crate::{Adam, Layer, Mlp, Optimizer, Real, Tape, Var};
+use crate::{Adam, Init, Layer, Mlp, Optimizer, Real, Tape, Var};
 
 /// How training went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub(super) fn train<T: Real, Y: Targets + Clone>(
     at_least("samples held out", held_out.as_ref().map_or(1, Dataset::len), 1)?;
 
     let sizes = [&[data.features()], &*settings.hidden, &[outputs]].concat();
-    let mut net = Mlp::new(&sizes, settings.activation, rng);
+    let mut net = Mlp::builder(&sizes).activation(settings.activation).init(Init::Xavier).build(rng);
     let sampler = Sampler::shuffled(data.len(), settings.batch.min(data.len()), settings.seed);
     let mut adam = Adam::new(settings.lr).with().no_decay_of_biases_and_norms();
     let mut state = adam.init(&net);
