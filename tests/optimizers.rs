@@ -131,6 +131,21 @@ fn the_lectures_adam() {
     check_lecture(Adam::lecture(0.0), text, 0.01);
 }
 
+/// Averages that do not start at 0, and Adagrad's own decrease of α, by hand.
+#[test]
+fn starting_values() {
+    let close = |found: Vec<Vec<f64>>, expected: &[f64]| {
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found[0] - expected).abs() < 1e-12), "{found:?}");
+    };
+    let gradients = [vec![2.0], vec![2.0]];
+    let rmsprop = RmsProp { initial_scale: 1.0, eps_inside: 0.0, ..RmsProp::optax(1.0) };
+    let first = -2.0 / 1.3f64.sqrt(); // MS = 0.9 + 0.1 · 4, then 0.9 · 1.3 + 0.1 · 4
+    close(walk(&rmsprop, &[0.0], &gradients), &[first, first - 2.0 / 1.57f64.sqrt()]);
+    let adagrad = Adagrad { initial: 1.0, lr_decay: 1.0, eps: 0.0, ..Adagrad::new(1.0) };
+    let first = -2.0 / 5f64.sqrt(); // S = 1 + 4, then 5 + 4 with α / 2
+    close(walk(&adagrad, &[0.0], &gradients), &[first, first - 0.5 * 2.0 / 3.0]);
+}
+
 // ---------------------------------------------------------------- rules
 
 fn step_of(optimizer: impl Optimizer<f64>, w: &[f64], g: &[f64]) -> Vec<f64> {
