@@ -1,14 +1,20 @@
 //! Data larger than memory: what a pass over a long file takes does not grow with the file.
 
 use std::io::{self, Read};
+use std::sync::Mutex;
 
-use nn::data::{Csv, CsvError, Encoding, Feature, Missing, Pipeline, Standardize, Step, Summary, shuffle_chunks};
+use nn::data::{
+    ArrayReader, Csv, CsvError, Encoding, Feature, Missing, Pipeline, Standardize, Step, Summary, shuffle_chunks,
+};
 use peak_alloc::PeakAlloc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
+
+/// Peaks are measured one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 
 const ROWS: usize = 60_000;
 const CHUNK: usize = 500;
@@ -73,6 +79,7 @@ fn pass(rows: usize) -> Result<(usize, Vec<f64>), CsvError> {
 
 #[test]
 fn a_pass_takes_memory_for_a_chunk() {
+    let _alone = ALONE.lock().unwrap();
     let (short, _) = pass(10 * CHUNK).unwrap();
     let (long, mean) = pass(ROWS).unwrap();
     let mut whole = Long::new(ROWS);
@@ -83,4 +90,23 @@ fn a_pass_takes_memory_for_a_chunk() {
     // What was fitted chunk by chunk fits the whole.
     assert!(mean.iter().all(|mean| mean.abs() < 1e-9), "{mean:?}");
     assert_eq!(mean.len(), 5);
+}
+
+#[test]
+fn headers_are_not_believed_before_there_are_entries() {
+    let _alone = ALONE.lock().unwrap();
+    let npy = |shape: &str| {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &[0; 1000]].concat()
+    };
+    let (long, idx) = (npy("(1000000, 1000000)"), [&[0, 0, 0x0e, 3][..], &[0x7f, 255, 255, 255].repeat(3)].concat());
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    let found = ArrayReader::npy(&long[..], "x.npy").unwrap().read::<f64>().unwrap_err().to_string();
+    assert!(found.contains("x.npy, byte 1083: found the end of the file, expected 8000000000083 bytes"), "{found}");
+    let found = ArrayReader::idx(&idx[..], "x.idx").err().unwrap().to_string();
+    assert!(found.contains("x.idx, byte 16: found an array of shape [2147483647, 2147483647, 2147483647]"), "{found}");
+    let mut chunks = ArrayReader::npy(&long[..], "x.npy").unwrap().chunks::<f32>(usize::MAX / 2).unwrap();
+    assert!(chunks.next().unwrap().is_err() && chunks.next().is_none());
+    assert!(HEAP.peak_usage() - before < 1 << 18, "{}", HEAP.peak_usage() - before);
 }

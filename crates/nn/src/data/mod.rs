@@ -24,6 +24,7 @@
 //! # Ok::<(), nn::data::CsvError>(())
 //! ```
 
+mod array;
 mod csv;
 mod dataset;
 mod encoder;
@@ -43,6 +44,9 @@ mod standardize;
 mod table;
 mod zca;
 
+pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
+#[cfg(feature = "npz")]
+pub use self::array::{read_npz, write_npz};
 pub use self::csv::{Csv, Header, read_csv};
 pub use self::dataset::{Dataset, Targets};
 pub use self::encoder::Encoder;

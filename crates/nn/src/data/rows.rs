@@ -126,7 +126,8 @@ impl<R: Read> Read for Lines<R> {
 impl<R> Lines<R> {
     /// The line of the first byte from `byte` on that breaks none.
     fn at(&mut self, mut byte: u64) -> usize {
-        while let Some((at, c)) = self.breaks.pop_front_if(|(at, _)| *at <= byte) {
+        while let Some(&(at, c)) = self.breaks.front().filter(|(at, _)| *at <= byte) {
+            self.breaks.pop_front();
             let half = c == b'\r' && self.breaks.front() == Some(&(at + 1, b'\n'));
             self.line += usize::from(!half);
             byte = byte.max(at + 1);

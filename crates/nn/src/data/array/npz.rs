@@ -1,0 +1,63 @@
+//! NPZ: several arrays of NumPy in a ZIP archive.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+
+use autograd::Real;
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+use super::npy::write_to;
+use super::{Array, ArrayError, ArrayReader};
+
+/// Reads all arrays that `numpy.savez` or `numpy.savez_compressed` wrote, with their names, in the order of the file. Needs
+/// the feature `npz`.
+///
+/// An array may be much larger than its compressed file.
+///
+/// # Errors
+/// If the file cannot be read, or a member is no array.
+pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>)>, ArrayError> {
+    let file = path.as_ref().display().to_string();
+    let failed = |error: ZipError| match error {
+        ZipError::Io(source) => ArrayError::Read { file: file.clone(), source },
+        other => ArrayError::Malformed {
+            file: file.clone(),
+            byte: 0,
+            found: other.to_string(),
+            expected: "a ZIP archive of arrays".to_owned(),
+            advice: "save the arrays with `numpy.savez`",
+        },
+    };
+    let reader = File::open(path).map_err(|error| failed(error.into()))?;
+    let mut archive = ZipArchive::new(BufReader::new(reader)).map_err(failed)?;
+    let mut arrays = Vec::new();
+    for member in 0..archive.len() {
+        let member = archive.by_index(member).map_err(failed)?;
+        let name = member.name().map_err(failed)?.into_owned();
+        let array = ArrayReader::npy(member, &format!("{file}/{name}"))?.read()?;
+        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), array));
+    }
+    Ok(arrays)
+}
+
+/// Writes arrays with their names for `numpy.load`, uncompressed, as `numpy.savez` does. Needs the feature `npz`.
+///
+/// # Errors
+/// If the file cannot be written, or a name comes twice.
+pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
+    let write = || -> Result<(), ZipError> {
+        let mut archive = ZipWriter::new(BufWriter::new(File::create(path.as_ref())?));
+        // No time of writing: the same arrays give the same bytes.
+        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for (name, array) in arrays {
+            archive.start_file(format!("{name}.npy"), options.large_file(array.as_slice().len() >= 1 << 28))?;
+            write_to(&mut archive, array)?;
+        }
+        archive.finish()?.flush()?;
+        Ok(())
+    };
+    write().map_err(|error| ArrayError::Write { file: path.as_ref().display().to_string(), source: error.into() })
+}
