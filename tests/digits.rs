@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::{fs, process};
 
-use nn::data::{Dataset, Standardize, minibatches, read_csv, stratified_split};
-use nn::loss::softmax_cross_entropy;
+use nn::data::{Dataset, Standardize, read_csv, stratified_split};
+use nn::loss::{CrossEntropy, Loss};
 use nn::metrics::{accuracy, argmax_cols};
-use nn::{Activation, Adam, Layer, LoadError, Matrix, Mlp, Optimizer, Reduction, Tape};
+use nn::train::{Trainer, predict};
+use nn::{Activation, Adam, LoadError, Matrix, Mlp};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -23,25 +24,10 @@ fn digits() -> (Dataset<f32>, Dataset<f32>) {
 }
 
 fn trained(data: &Dataset<f32>, epochs: usize, seed: u64) -> Mlp<f32> {
-    let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-    let mut net = Mlp::new(&[64, 64, 10], Activation::Relu, rng);
-    let adam = Adam::new(0.003);
-    let mut state = adam.init(&net);
-    for _ in 0..epochs {
-        for batch in minibatches(data.len(), 32, rng) {
-            let (x, t) = data.batch(&batch);
-            let tape = Tape::new();
-            let loss = softmax_cross_entropy(net.forward(tape.constant(&x)), &t, Reduction::Mean);
-            let grads = loss.backward();
-            adam.step(&mut net, &grads, &mut state);
-        }
-    }
+    let mut net = Mlp::new(&[64, 64, 10], Activation::Relu, &mut ChaCha8Rng::seed_from_u64(seed));
+    let loss = Loss::SoftmaxCrossEntropy(CrossEntropy::default());
+    Trainer::with_loss(loss, Adam::new(0.003)).epochs(epochs).seed(seed).quiet().fit(&mut net, data).unwrap();
     net
-}
-
-fn scores(net: &Mlp<f32>, x: &Matrix<f32>) -> Matrix<f32> {
-    let tape = Tape::new();
-    net.forward(tape.constant(x)).value()
 }
 
 fn bits(scores: Matrix<f32>) -> Matrix<u32> {
@@ -59,14 +45,14 @@ fn file(name: &str) -> PathBuf {
 fn a_few_epochs_read_95_of_100() {
     let (train, test) = digits();
     let net = trained(&train, 10, 1);
-    let share = accuracy(&argmax_cols(&scores(&net, &test.x)), &test.t);
+    let share = accuracy(&argmax_cols(&predict(&net, &test.x)), &test.t);
     assert!(share >= 0.95, "{share}");
 }
 
 #[test]
 fn the_seed_decides_every_bit() {
     let (train, test) = digits();
-    let run = |seed| bits(scores(&trained(&train, 2, seed), &test.x));
+    let run = |seed| bits(predict(&trained(&train, 2, seed), &test.x));
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
@@ -77,7 +63,7 @@ fn a_file_keeps_every_bit() {
     let (net, path) = (trained(&train, 1, 1), file("kept.json"));
     nn::save(&path, &net).unwrap();
     let again: Mlp<f32> = nn::load(&path).unwrap();
-    assert_eq!(bits(scores(&again, &test.x)), bits(scores(&net, &test.x)));
+    assert_eq!(bits(predict(&again, &test.x)), bits(predict(&net, &test.x)));
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! What a trainer adds to a step: epochs of the bare loop and of a [`Trainer`] in turns, and the ratio of their medians;
+//! then the same for a batch in shards and in one piece.
+//!
+//! ```text
+//! cargo bench -p tape-nn --bench trainer -- [--seconds S]
+//! ```
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use nn::data::{Dataset, Sampler};
+use nn::loss::{CrossEntropy, Loss, softmax_cross_entropy};
+use nn::parallel::Parallel;
+use nn::train::Trainer;
+use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+type Net = Mlp<f32>;
+type Batch = (Matrix<f32>, Vec<usize>);
+
+fn main() {
+    let mut seconds = 1.0;
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    while let Some(arg) = args.next() {
+        match (arg.as_str(), args.next().and_then(|number| number.parse().ok())) {
+            ("--seconds", Some(number)) => seconds = number,
+            _ => return eprintln!("usage: trainer [--seconds S]"),
+        }
+    }
+    for (name, sizes, batch) in [
+        ("xor 2-8-2", &[2, 8, 2][..], 4),
+        ("digits 64-128-10", &[64, 128, 10], 32),
+        ("784-256-10", &[784, 256, 10], 128),
+    ] {
+        let data = data(sizes, 20 * batch);
+        let [bare, ours] = in_turns(seconds, [&|| bare(sizes, &data, batch), &|| ours(sizes, &data, batch)]);
+        println!("{name}, batch {batch}: bare loop {:.2} µs a step, trainer / bare {:.3}", bare / 20.0, ours / bare);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("threads start");
+    pool.install(|| {
+        for (sizes, batch) in [(&[64, 128, 10][..], 256), (&[784, 256, 10], 256), (&[1024, 1024, 10], 256)] {
+            let data = data(sizes, batch);
+            let net = Net::new(sizes, Activation::Relu, &mut ChaCha8Rng::seed_from_u64(1));
+            for shard in [128, 64, 32, 16] {
+                let run = |shard| move |data: &Dataset<f32>, net: &Net| shards(net, data, shard);
+                let (one, many) = (run(batch), run(shard));
+                let [one, many] = in_turns(seconds, [&|| one(&data, &net), &|| many(&data, &net)]);
+                println!("{sizes:?}, batch {batch}, one thread: shards of {shard} / one shard {:.3}", many / one);
+            }
+        }
+    });
+}
+
+/// The medians of what the two take, in microseconds.
+fn in_turns(seconds: f64, runs: [&dyn Fn(); 2]) -> [f64; 2] {
+    let (mut times, start) = ([Vec::new(), Vec::new()], Instant::now());
+    while times[0].len() < 5 || start.elapsed().as_secs_f64() < seconds {
+        for (run, times) in runs.iter().zip(&mut times) {
+            let start = Instant::now();
+            run();
+            times.push(start.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    })
+}
+
+fn data(sizes: &[usize], samples: usize) -> Dataset<f32> {
+    let (inputs, classes) = (sizes[0], sizes[sizes.len() - 1]);
+    let x = Matrix::from_fn(inputs, samples, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5);
+    Dataset::new(x, (0..samples).map(|n| n % classes).collect())
+}
+
+fn bare(sizes: &[usize], data: &Dataset<f32>, batch: usize) {
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    let mut net = Net::new(sizes, Activation::Relu, rng);
+    let (adam, sampler) = (Adam::new(1e-3), Sampler::shuffled(data.len(), batch, 1));
+    let mut state = adam.init(&net);
+    for batch in sampler.epoch(0) {
+        let (x, t) = data.batch(&batch);
+        let tape = Tape::training(rng.random());
+        let loss = softmax_cross_entropy(net.forward(tape.constant(&x)), &t, Reduction::Mean);
+        black_box(loss.item());
+        let grads = loss.backward();
+        adam.step(&mut net, &grads, &mut state);
+    }
+    black_box(net);
+}
+
+fn ours(sizes: &[usize], data: &Dataset<f32>, batch: usize) {
+    let mut net = Net::new(sizes, Activation::Relu, &mut ChaCha8Rng::seed_from_u64(1));
+    let loss = Loss::SoftmaxCrossEntropy(CrossEntropy::default());
+    let mut trainer = Trainer::with_loss(loss, Adam::new(1e-3)).epochs(1).batch(batch).seed(1).quiet();
+    trainer.fit(&mut net, data).expect("it does not diverge");
+    black_box(net);
+}
+
+fn shards(net: &Net, data: &Dataset<f32>, shard: usize) {
+    black_box(Parallel::mean().shards_of(shard).gradients(
+        net,
+        data.len(),
+        0,
+        |samples| data.batch(&samples.collect::<Vec<_>>()),
+        |tape, net, (x, t): &Batch| softmax_cross_entropy(net.forward(tape.constant(x)), t, Reduction::Mean),
+    ));
+}
