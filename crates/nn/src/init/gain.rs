@@ -4,7 +4,7 @@ use autograd::{Matrix, Tape};
 
 use crate::Layer;
 
-/// 1 / √E[h(z)²] of a standard normal z: the factor that makes a layer W h(a) as large as W a.
+/// 1 / √E(h(z)²) of a standard normal z: the factor that makes a layer W h(a) as large as W a.
 ///
 /// It is √2 for relu (He et al. 2015, eq. 7), 1 for selu and the identity, and 1.59 for tanh, where PyTorch's
 /// `calculate_gain` has 5/3. Of any activation that goes entry by entry, by the trapezoidal rule on [−12, 12].

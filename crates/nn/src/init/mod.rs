@@ -1,7 +1,7 @@
 //! Initial weights.
 //!
-//! The sum a = Σ wᵢ zᵢ over n inputs has the variance n σ² E[z²], where σ² is that of the weights. So with σ² = 1 / n a
-//! linear layer keeps the size of what goes through it, an activation h asks for the factor 1 / E[h(a)²] more (its
+//! The sum a = Σ wᵢ zᵢ over n inputs has the variance n σ² E(z²), where σ² is that of the weights. So with σ² = 1 / n a
+//! linear layer keeps the size of what goes through it, an activation h asks for the factor 1 / E(h(a)²) more (its
 //! [`gain`] squared), and the gradient, which goes through Wᵀ, asks for the number of outputs in the place of n.
 //! [`lsuv`] measures instead.
 //!
