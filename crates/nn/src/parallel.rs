@@ -53,10 +53,11 @@ pub struct Parallel {
     pub shard: Option<usize>,
 }
 
-/// Shards are worth their sum from this many samples on: to copy and add the gradient of a weight takes as long as
-/// the work of about 8 samples.
-const LEAST_SAMPLES: usize = 64;
-/// And from this much work on, in weights × samples: a tenth of a millisecond, many times what a thread takes to wake.
+/// Shards are worth their sum from this many samples on: copying and adding the gradient of a weight costs as much as
+/// several samples do. The bench `trainer` measures it: on one thread shards of 16 took 1.3 to 3.6 times as long as a
+/// single one, shards of 64 up to 1.4 times.
+const LEAST_SAMPLES: usize = 128;
+/// And from this much work on, in weights × samples: about a tenth of a millisecond, many times what a thread takes to wake.
 const LEAST_WORK: usize = 1 << 20;
 
 impl Parallel {
@@ -81,7 +82,7 @@ impl Parallel {
         Parallel { shard: Some(samples), ..self }
     }
 
-    /// Into how many shards a batch is divided: by the rule, each has at least 64 samples, and at least 2²⁰ products of
+    /// Into how many shards a batch is divided: by the rule, each has at least 128 samples, and at least 2²⁰ products of
     /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were none.
     pub fn count<T: Real>(&self, model: &impl Module<T>, samples: usize) -> usize {
         let largest = |shard: usize| samples.div_ceil(shard);

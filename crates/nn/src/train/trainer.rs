@@ -30,6 +30,9 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 /// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
 ///
 /// `M` is the model and `B` a batch as the [data](Batches) makes it.
+///
+/// An epoch of 20 steps takes 1.04 times as long as in the bare loop for the network of the digits (64-128-10, batches of 32),
+/// 1.10 times for 2-8-2 and batches of 4, where a step takes 2 µs (bench `trainer`).
 pub struct Trainer<'a, T: Real, M, B> {
     pub(super) objective: Objective<'a, T, M, B>,
     pub(super) optimizer: Box<dyn Optimizer<T> + Send + 'a>,
