@@ -49,8 +49,12 @@ fn each(
 
 /// The class a number stands for: 3 and 3.0 are class 3.
 fn index(text: &str) -> Option<usize> {
-    let k: f64 = text.parse().ok()?;
-    (k >= 0.0 && k < MAX_CLASSES as f64 && k.fract() == 0.0).then_some(k as usize)
+    text.parse().ok().and_then(class_number)
+}
+
+/// The class that a number is, if it is one.
+pub(super) fn class_number(k: f64) -> Option<usize> {
+    ((0.0..MAX_CLASSES as f64).contains(&k) && k.fract() == 0.0).then_some(k as usize)
 }
 
 /// Inf and NaN may be somebody's name.

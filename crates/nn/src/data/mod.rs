@@ -1,4 +1,14 @@
-//! Data: reading, splitting, standardizing.
+//! Data: reading, encoding, splitting, sampling, and maps of features that are saved with the model.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | CSV of numbers with a class in the last column | [`Csv::read`] | [`Dataset`] |
+//! | CSV of any columns | [`Csv::table`], [`Encoding`] | [`Table`], [`Encoder`], [`Dataset`] |
+//! | NPY, NPZ, IDX | [`read_npy`], `read_npz` (feature `npz`), [`read_idx`] (feature `gz` for compressed ones) | [`Array`] |
+//! | files larger than memory | [`Csv::chunks`], [`ArrayReader::chunks`], [`shuffle_chunks`] | parts of these |
+//! | samples | [`random_split`], [`stratified_split`], [`k_fold`] and its kin | their numbers in each part |
+//! | samples | [`Sampler`], [`minibatches`] | their numbers in each minibatch |
+//! | features | [`Pipeline`] of [`Standardize`], [`MinMax`], [`Pca`], [`Zca`] | features |
 //!
 //! ```
 //! use nn::data::{Csv, Standardize, minibatches, stratified_split};

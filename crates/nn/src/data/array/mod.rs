@@ -11,15 +11,14 @@ mod reader;
 
 use autograd::Matrix;
 
+use super::labels::class_number;
+
 pub use self::error::ArrayError;
 pub use self::idx::read_idx;
 pub use self::npy::{read_npy, write_npy};
 #[cfg(feature = "npz")]
 pub use self::npz::{read_npz, write_npz};
 pub use self::reader::{ArrayChunks, ArrayReader};
-
-/// A greater label is rather a number that is no class.
-const MAX_CLASSES: f64 = 65536.0;
 
 /// An array with any number of axes, in C order: the last index runs fastest.
 ///
@@ -81,8 +80,7 @@ impl<T: Copy + Into<f64>> Array<T> {
     pub fn classes(&self) -> Result<Vec<usize>, ArrayError> {
         let class = |(index, entry): (usize, &T)| {
             let found: f64 = (*entry).into();
-            let fits = found >= 0.0 && found < MAX_CLASSES && found.fract() == 0.0;
-            if fits { Ok(found as usize) } else { Err(ArrayError::BadClass { index, found }) }
+            class_number(found).ok_or(ArrayError::BadClass { index, found })
         };
         self.entries.iter().enumerate().map(class).collect()
     }
