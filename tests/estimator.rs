@@ -202,6 +202,28 @@ fn what_cannot_be_predicted() {
 }
 
 #[test]
+fn files_that_were_changed() {
+    let (x, t) = curved();
+    let json = serde_json::to_value(regressor().max_epochs(1).fit(&x, &t).unwrap()).unwrap();
+    let layer = |inputs: usize, outputs: usize| serde_json::json!({"rows": outputs, "cols": inputs, "data": vec![0.5; inputs * outputs]});
+    let number = |n: usize| serde_json::json!({"mean": vec![0.0; n], "scale": vec![1.0; n]});
+    for (pointer, changed) in [
+        ("/net/layers/0/weight", layer(3, 16)),
+        ("/net/layers/1/weight", layer(15, 2)),
+        ("/net/layers/1/weight", layer(16, 3)),
+        ("/net/layers/0/bias", layer(2, 16)),
+        ("/net/layers", serde_json::json!([])),
+        ("/inputs/standardize", number(3)),
+        ("/targets", number(3)),
+    ] {
+        let mut json = json.clone();
+        *json.pointer_mut(pointer).unwrap() = changed;
+        let model: FittedRegressor<f64> = serde_json::from_value(json).unwrap();
+        refuses(model.predict(&x), "do not fit together");
+    }
+}
+
+#[test]
 fn settings_out_of_range() {
     let (x, t) = (Matrix::row(&[0.0f32, 1.0]), [0, 1]);
     let fit = |estimator: MlpClassifier| estimator.fit(&x, &t);

@@ -66,6 +66,8 @@ pub enum EstimatorError {
         /// The number of outputs.
         expected: usize,
     },
+    /// The parts of a model that was read from a file do not fit together.
+    Damaged,
     /// The loss became NaN or infinite.
     Diverged {
         /// The epoch, from 1.
@@ -95,6 +97,9 @@ impl fmt::Display for EstimatorError {
             }
             EstimatorError::Outputs { found, expected } => {
                 write!(f, "targets of {found} outputs, but the model has {expected}: t is outputs × samples")
+            }
+            EstimatorError::Damaged => {
+                f.write_str("the layers of the model do not fit together: the file it was read from was changed")
             }
             EstimatorError::Diverged { epoch } => {
                 write!(f, "the loss was not finite in epoch {epoch}: lower the learning rate, or standardise the data")

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EstimatorError, Settings};
 use crate::data::{Dataset, Standardize, Targets};
-use crate::{Layer, Matrix, Mlp, Real, Tape, Var};
+use crate::{Layer, Linear, Matrix, Mlp, Real, Tape, Var};
 
 /// The features of a fitted model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,9 +45,24 @@ impl<T: Real> Inputs<T> {
         x: &Matrix<T>,
         f: impl for<'t> Fn(Var<'t, T>) -> Var<'t, T>,
     ) -> Result<Matrix<T>, EstimatorError> {
+        if !self.suit(net) {
+            return Err(EstimatorError::Damaged);
+        }
         let x = self.of(x)?;
         let tape = Tape::new();
         Ok(f(net.forward(tape.constant(&x))).value())
+    }
+
+    /// Whether each layer of the network takes what it is given, as it does unless a file was changed.
+    fn suit(&self, net: &Mlp<T>) -> bool {
+        let scaled = self.standardize.as_ref().is_none_or(|standardize| standardize.mean().len() == self.count);
+        let mut width = self.count;
+        let fits = |layer: &Linear<T>| {
+            let given = std::mem::replace(&mut width, layer.outputs());
+            let bias = layer.bias.as_ref().is_none_or(|b| b.value().shape() == (layer.outputs(), 1));
+            layer.inputs() == given && bias
+        };
+        scaled && net.norms.is_empty() && !net.layers.is_empty() && net.layers.iter().all(fits)
     }
 
     fn check(&self, x: &Matrix<T>) -> Result<(), EstimatorError> {

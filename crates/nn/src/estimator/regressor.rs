@@ -83,7 +83,11 @@ impl<T: Real> FittedRegressor<T> {
     /// # Errors
     /// If there is another number of features than in training, or one is NaN or infinite.
     pub fn predict(&self, x: &Matrix<T>) -> Result<Matrix<T>, EstimatorError> {
-        Ok(self.targets.invert(&self.inputs.through(&self.net, x, |y| y)?))
+        let y = self.inputs.through(&self.net, x, |y| y)?;
+        if y.rows() != self.outputs() {
+            return Err(EstimatorError::Damaged);
+        }
+        Ok(self.targets.invert(&y))
     }
 
     /// R² of the predictions for samples with these targets, the mean over the outputs.
