@@ -41,6 +41,7 @@ pub mod parallel;
 pub mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod regions;
 pub mod schedule;
 pub mod train;
 

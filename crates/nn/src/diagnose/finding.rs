@@ -74,16 +74,16 @@ pub enum Finding {
     },
     /// Many ReLU units are active for no sample of the batch.
     Dead {
-        /// The layer.
-        layer: String,
-        /// The share.
+        /// The layers.
+        layers: Vec<String>,
+        /// The largest share.
         share: f64,
     },
     /// Many outputs of tanh or sigmoid lie where the slope is nearly 0.
     Saturated {
-        /// The layer.
-        layer: String,
-        /// The share.
+        /// The layers.
+        layers: Vec<String>,
+        /// The largest share.
         share: f64,
     },
     /// The next step would change these weights by a large part of themselves, or by next to nothing.
@@ -118,6 +118,8 @@ impl fmt::Display for Finding {
             let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
             shown.join(", ") + &more
         };
+        let worst =
+            |layers: &[String]| if layers.len() > 1 { "one of ".to_owned() } else { String::new() } + &list(layers);
         match self {
             Finding::NotFinite { what, params } if params.is_empty() => write!(f, "not finite: {what}"),
             Finding::NotFinite { what, params } => write!(
@@ -151,17 +153,19 @@ impl fmt::Display for Finding {
                 "from `{layer}` on all samples look nearly the same: {spread:.1e} of its outputs varies between them. Add skip \
                  connections (Residual) or normalise; if it began in training, lower the learning rate"
             ),
-            Finding::Dead { layer, share } => write!(
+            Finding::Dead { layers, share } => write!(
                 f,
-                "{:.0} % of the ReLU units of `{layer}` are active for no sample and get no gradient. Lower the learning rate, \
-                 use Init::He and biases of 0, or leaky ReLU",
-                100.0 * share
+                "{:.0} % of the ReLU units of {} are active for no sample and get no gradient. Lower the learning rate, use \
+                 Init::He and biases of 0, or leaky ReLU",
+                100.0 * share,
+                worst(layers)
             ),
-            Finding::Saturated { layer, share } => write!(
+            Finding::Saturated { layers, share } => write!(
                 f,
-                "{:.0} % of the outputs of `{layer}` are saturated, where the slope is nearly 0. Normalise the inputs, draw \
-                 smaller weights (Init::Xavier), or use ReLU",
-                100.0 * share
+                "{:.0} % of the outputs of {} are saturated, where the slope is nearly 0. Normalise the inputs, draw smaller \
+                 weights (Init::Xavier), or use ReLU",
+                100.0 * share,
+                worst(layers)
             ),
             Finding::Update { layer, ratio } if *ratio > limits::UPDATE.1 => write!(
                 f,
@@ -217,15 +221,14 @@ pub(super) fn findings<T: Real>(
         found.extend(along(layers));
         found.extend(collapsed(layers));
     }
-    for layer in layers {
-        let name = || layer.name.clone();
-        found.extend(
-            layer.dead.filter(|share| *share >= limits::DEAD_SHARE).map(|share| Finding::Dead { layer: name(), share }),
-        );
-        let saturated = layer.saturated.filter(|share| *share >= limits::SATURATED_SHARE);
-        found.extend(saturated.map(|share| Finding::Saturated { layer: name(), share }));
-    }
-    found.extend(update(layers));
+    // Where no gradient arrives, no step is made.
+    let no_gradient = found.iter().any(|f| matches!(f, Finding::Alike { .. } | Finding::Vanishing { .. }));
+    let dead = above(layers, limits::DEAD_SHARE, |layer| layer.dead);
+    found.extend(dead.map(|(layers, share)| Finding::Dead { layers, share }));
+    let saturated = above(layers, limits::SATURATED_SHARE, |layer| layer.saturated);
+    found.extend(saturated.map(|(layers, share)| Finding::Saturated { layers, share }));
+    let follows = |f: &Finding| no_gradient && matches!(f, Finding::Update { ratio, .. } if *ratio < limits::UPDATE.0);
+    found.extend(update(layers).filter(|f| !follows(f)));
     found.extend(places.iter().find_map(inputs));
 
     let weights = params.iter().filter(|(_, param)| param.is_trained());
@@ -239,6 +242,17 @@ pub(super) fn findings<T: Real>(
 
 fn names<'n>(all: impl Iterator<Item = &'n String>) -> Vec<String> {
     all.cloned().collect()
+}
+
+/// The layers where a share is at least this large, and the largest.
+fn above(
+    layers: &[LayerReport],
+    limit: f64,
+    share: impl Fn(&LayerReport) -> Option<f64>,
+) -> Option<(Vec<String>, f64)> {
+    let shares = layers.iter().filter_map(|layer| Some((layer.name.clone(), share(layer)?)));
+    let (names, shares): (Vec<_>, Vec<_>) = shares.filter(|(_, share)| *share >= limit).unzip();
+    (!names.is_empty()).then(|| (names, shares.into_iter().fold(0.0, f64::max)))
 }
 
 /// Whether δ vanishes or explodes between the last layer and the first.

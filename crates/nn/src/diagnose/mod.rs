@@ -163,7 +163,7 @@ fn examine<T: Real>(
     let places = nodes::layers(&params, loss);
     let layers: Vec<LayerReport> = places.iter().map(|place| report(place, &params, grads, moved)).collect();
     let squares = params.iter().filter_map(|(_, param)| grads.get(*param)).map(|g| Entries::of(g.as_slice()).squares);
-    let (gradient, loss_now) = (squares.sum::<f64>().sqrt(), loss.item().to_f64());
+    let (gradient, loss_now) = (squares.fold(0.0, |sum, s| sum + s).sqrt(), loss.item().to_f64());
     let mut diagnosis = Diagnosis { loss: loss_now, gradient, layers, findings: Vec::new() };
     diagnosis.findings = finding::findings(&diagnosis, &params, &places, loss, grads);
     diagnosis

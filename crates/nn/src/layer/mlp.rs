@@ -86,7 +86,7 @@ impl<T: Real> Mlp<T> {
     }
 
     /// Whether the inputs of hidden layer k are added to its outputs.
-    pub(super) fn has_skip(&self, k: usize) -> bool {
+    pub(crate) fn has_skip(&self, k: usize) -> bool {
         self.skips && k + 1 < self.layers.len() && self.layers[k].inputs() == self.layers[k].outputs()
     }
 }

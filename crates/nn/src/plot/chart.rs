@@ -207,6 +207,13 @@ impl Chart {
         self
     }
 
+    /// With a filled polygon in the pale tint of a class.
+    #[must_use]
+    pub fn class_polygon(mut self, corners: impl IntoIterator<Item = (f64, f64)>, class: usize) -> Self {
+        self.areas.push(Area { corners: corners.into_iter().collect(), fill: tint(class), outlined: true });
+        self
+    }
+
     /// With a surface over a rectangle, in bands of one colour each and a bar that says which: `z` has a row for each x,
     /// from the start to the end of its range, and a column for each y.
     ///
@@ -269,8 +276,7 @@ impl Chart {
         };
         for k in 0..classes.max(2) {
             let margins = Matrix::from_fn(n, n, |i, j| margin(k, i + j * n));
-            let fill = style::mix(RGBColor(255, 255, 255), style::series(k), 0.28);
-            self.areas.push(Area { corners: above(&margins, 0.0, &x, &y), fill, outlined: false });
+            self.areas.push(Area { corners: above(&margins, 0.0, &x, &y), fill: tint(k), outlined: false });
         }
         self
     }
@@ -342,6 +348,10 @@ impl Axis {
     pub fn text(&self, scale: &Scale, x: f64) -> String {
         if self.percent { format!("{:.1} %", 100.0 * x).replace(".0 %", " %") } else { scale.text(x) }
     }
+}
+
+fn tint(class: usize) -> RGBColor {
+    style::mix(RGBColor(255, 255, 255), style::series(class), 0.28)
 }
 
 /// The points of an n × n grid over a rectangle, 2 × n²: x runs fastest.
