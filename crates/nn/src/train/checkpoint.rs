@@ -49,6 +49,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         let File { config: was, weights, run } = file;
         let mut differences = differences(&was, config);
         differences.extend(weights.misfit(model));
+        differences.extend(self.optimizer.check_state(model, &run.optimizer).err().map(|error| error.to_string()));
         if let (Some(best), true) = (&run.best, differences.is_empty()) {
             differences.extend(best.weights.misfit(model));
         }
