@@ -1,14 +1,14 @@
 //! How well do networks of 100 hidden units tell classes apart, next to scikit-learn's?
 //!
 //! ```text
-//! cargo run --release --example accuracy               four data sets, half a minute
+//! cargo run --release --example accuracy               four data sets, some ten seconds
 //! cargo run --release --example accuracy -- --quick    two of them, one seed
 //! ```
 //!
 //! Stratified 5-fold cross-validation, repeated with 5 seeds that divide the samples and draw the weights; features are
-//! standardised by the training folds. scikit-learn's numbers are those of `MLPClassifier` 1.9.1 in the same protocol.
+//! standardised by the training folds. scikit-learn's numbers are those of `MLPClassifier` 1.9.1 by the same kind of divisions.
 //! Two networks are compared: one with scikit-learn's settings, and one with settings of ours, the same for all data. Ours
-//! were chosen among a dozen by the means over other divisions, those of seeds 100 to 104 (`--first-seed 100`): small
+//! were chosen among some twenty by the means over other divisions, those of seeds 100 to 104 (`--first-seed 100`): small
 //! batches, a larger penalty, smoothed labels.
 
 use std::process::ExitCode;

@@ -138,7 +138,7 @@ fn decreasing_but_not_too_fast() {
 /// A plateau that is written down and read again at any moment goes on the same.
 #[test]
 fn a_plateau_resumes() {
-    let metric = |k: u64| 1.0 + 1.0 / (1 + k / 7) as f64 + [f64::NAN, 0.0][usize::from(k % 5 > 0)];
+    let metric = |k: u64| 1.0 + 1.0 / (1 + k / 7) as f64 + [f64::NAN, 0.0][usize::from(!k.is_multiple_of(5))];
     let new = || Plateau { patience: 2, cooldown: 1, goal: Goal::Min, ..Plateau::new(0.1) };
     let run = |plateau: &mut Plateau, steps: std::ops::Range<u64>| steps.map(|k| plateau.observe(metric(k))).last();
     let mut whole = new();
