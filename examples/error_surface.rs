@@ -63,11 +63,13 @@ impl Task {
         (0..steps).map(step).collect()
     }
 
-    /// The error at w + a d + b e for a and b in a range.
+    /// log₁₀ of the error at w + a d + b e for a and b in a range; below 10⁻³ it is shown as that.
     fn slice(&self, net: &Net, [d, e]: [&[f64]; 2], range: &Range<f64>, n: usize) -> Matrix<f64> {
         let w = weights(net);
         let at = |k: usize| range.start + (range.end - range.start) * k as f64 / (n - 1) as f64;
-        Matrix::from_fn(n, n, |i, j| self.at(&with(net, (0..w.len()).map(|k| w[k] + at(i) * d[k] + at(j) * e[k]))))
+        Matrix::from_fn(n, n, |i, j| {
+            self.at(&with(net, (0..w.len()).map(|k| w[k] + at(i) * d[k] + at(j) * e[k]))).max(1e-3).log10()
+        })
     }
 }
 
@@ -177,14 +179,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let range = -0.5..1.5;
     let plane = Chart::new("The plane through three minima")
         .axes("to another sign", "to another order")
-        .surface("error", range.clone(), range.clone(), &task.slice(&teacher, [&to(d), &to(e)], &range, n))
+        .surface("log₁₀ error", range.clone(), range.clone(), &task.slice(&teacher, [&to(d), &to(e)], &range, n))
         .dots("the same function", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
         .color(1);
     let (d, e) = (direction(&teacher, rng), direction(&teacher, rng));
     let range = -2.0..2.0;
     let near = Chart::new("Around a minimum")
         .axes("a", "b")
-        .surface("error", range.clone(), range.clone(), &task.slice(&teacher, [&d, &e], &range, n))
+        .surface("log₁₀ error", range.clone(), range.clone(), &task.slice(&teacher, [&d, &e], &range, n))
         .dots("the teacher", [(0.0, 0.0)])
         .color(1);
     let every = |curve: &[f64]| (1..).map(f64::from).zip(curve.to_vec()).step_by(20).collect::<Vec<_>>();

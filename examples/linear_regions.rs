@@ -73,14 +73,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let data = rings(1000, rng);
-    let mut net = Mlp::new(&[2, 24, 24, 3], Activation::Relu, rng);
+    let mut net = Mlp::new(&[2, 10, 10, 3], Activation::Relu, rng);
     Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
         .epochs(if options.quick { 10 } else { 150 })
         .fit(&mut net, &data)?;
     let linear = linear_regions(&net, -1.0..1.0, -1.0..1.0);
     let mut classes = class_regions(&net, -1.0..1.0, -1.0..1.0);
     classes.sort_by(|a, b| a.class.cmp(&b.class).then(b.area().total_cmp(&a.area())));
-    println!("\na network 2-24-24-3 that has learnt to tell rings apart: {} linear regions\n", linear.len());
+    println!("\na network 2-10-10-3 that has learnt to tell rings apart: {} linear regions\n", linear.len());
     println!("  class    area   pieces   convex");
     let large = |region: &&ClassRegion| region.area() > 1e-3;
     for region in classes.iter().filter(large) {
@@ -94,11 +94,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .log_y()
         .dashed("1 + M + M (M − 1) / 2", (1..=32).map(|m| (m as f64, bound(m) as f64)))
         .dots("counted", counted);
-    let slopes: Vec<f64> = linear.iter().map(|region| region.map[0][0].hypot(region.map[0][1])).collect();
-    let steepest = slopes.iter().copied().fold(0.0, f64::max);
+    // Shaded by the rank of their slope.
+    let slope = |k: &usize| linear[*k].map[0][0].hypot(linear[*k].map[0][1]);
+    let mut order: Vec<usize> = (0..linear.len()).collect();
+    order.sort_by(|a, b| slope(a).total_cmp(&slope(b)));
     let mut pieces = Chart::new(&format!("{} linear regions", linear.len())).axes("x₁", "x₂").square();
-    for (region, slope) in linear.iter().zip(&slopes) {
-        pieces = pieces.polygon(region.corners.clone(), slope / steepest);
+    for (rank, &k) in order.iter().enumerate() {
+        pieces = pieces.polygon(linear[k].corners.clone(), rank as f64 / linear.len() as f64);
     }
     let mut decisions = Chart::new("Decision regions").axes("x₁", "x₂").square();
     for region in &classes {
@@ -107,7 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for class in 0..3 {
-        let of_class = (0..data.len()).step_by(3).filter(|&k| data.t[k] == class);
+        let of_class = (0..data.len()).step_by(5).filter(|&k| data.t[k] == class);
         let points = of_class.map(|k| (data.x[(0, k)], data.x[(1, k)]));
         decisions = decisions.dots(&format!("class {class}"), points).color(class);
     }

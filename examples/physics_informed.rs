@@ -124,7 +124,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     report(&format!("{} of L-BFGS", done.iterations), done.loss, &net);
 
     let n = 61;
-    let surface = Matrix::from_vec(n, n, solution(&net, &grid(n)));
+    let surface = Matrix::from_vec(n, n, solution(&net, &grid(n))).map(|u| u.clamp(0.0, 0.999)); // without ripples of 10⁻⁴
     let map = Chart::new("u(x, t) of the network").axes("x", "t").surface("u", -1.0..1.0, 0.0..1.0, &surface);
     let x = || (0..=100).map(|k| k as f64 / 50.0 - 1.0);
     let mut fronts = Chart::new("The front, and the exact one (dashed)").axes("x", "u");

@@ -66,14 +66,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (learnt, found) = (accuracy(&net, &training), accuracy(&net, &test));
         println!("{name:<22} {:>10}  {:>6.1} %  {:>4.1} %", net.count_params(), 100.0 * learnt, 100.0 * found);
 
-        let arm = |k: usize| {
-            (0..training.len()).filter(move |n| n % 2 == k).map(|n| (training.x[(0, n)], training.x[(1, n)]))
-        };
+        let arm = |k: usize| (0..training.len()).skip(k).step_by(6).map(|n| (training.x[(0, n)], training.x[(1, n)]));
         figure = figure.with(
             Chart::new(&format!("{name}: {:.0} % of the test set", 100.0 * found))
                 .axes("x₁", "x₂")
                 .square()
-                .regions(-2.3..2.3, -2.3..2.3, 90, |x| scores(&net, x))
+                .regions(-2.3..2.3, -2.3..2.3, 70, |x| scores(&net, x))
                 .dots("one arm", arm(0))
                 .dots("the other", arm(1)),
         );

@@ -33,6 +33,7 @@ pub mod estimator;
 mod gradients;
 pub mod init;
 mod layer;
+pub mod lecture;
 pub mod loss;
 pub mod metrics;
 mod module;

@@ -43,8 +43,8 @@ impl Diagnosis {
                 chart("Units without a slope", "share")
                     .percent()
                     .y_range(0.0..1.0)
-                    .line("dead", of(&|layer| layer.dead))
-                    .line("saturated", of(&|layer| layer.saturated)),
+                    .dots("dead ReLU", of(&|layer| layer.dead))
+                    .dots("saturated", of(&|layer| layer.saturated)),
             )
     }
 }
