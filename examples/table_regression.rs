@@ -8,6 +8,7 @@
 //!
 //! The table is real (178 wines, UCI), and whole: one cell in twenty of the measured features is taken out at random, to
 //! have something missing. The network is compared with least squares on the same features, by 5-fold cross-validation.
+//! The column to predict and the decay of the weights were chosen by these same folds, so the comparison flatters it.
 
 use std::error::Error;
 use std::path::PathBuf;
