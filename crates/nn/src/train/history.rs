@@ -1,11 +1,12 @@
 //! What was measured after every epoch.
 
+use std::io;
 use std::ops::Index;
 use std::path::Path;
-use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use crate::persist;
 #[cfg(feature = "plot")]
 use crate::plot::{Chart, Figure};
 
@@ -109,7 +110,7 @@ impl History {
         })
     }
 
-    /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says.
+    /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says. The file appears whole or not at all.
     ///
     /// # Errors
     /// If the extension is another, or the file cannot be written.
@@ -123,7 +124,7 @@ impl History {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
             }
         };
-        fs::write(path, text)
+        persist::write(path, text.as_bytes())
             .map_err(|error| io::Error::new(error.kind(), format!("{}: not written: {error}", path.display())))
     }
 }

@@ -5,13 +5,14 @@
 //! ```
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use autograd::Real;
 
 use super::reader::{Header, Kind, Scalar, Source};
 use super::{Array, ArrayError, ArrayReader};
+use crate::persist;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header that describes numbers takes some hundred bytes.
@@ -38,16 +39,14 @@ pub fn read_npy<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError>
     }
 }
 
-/// Writes an array for `numpy.load`, in C order, of 4 bytes an entry for `f32` and 8 for `f64`.
+/// Writes an array for `numpy.load`, in C order, of 4 bytes an entry for `f32` and 8 for `f64`. The file appears whole or not
+/// at all.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_npy<T: Real>(path: impl AsRef<Path>, array: &Array<T>) -> Result<(), ArrayError> {
-    let written = File::create(path.as_ref()).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write_to(&mut file, array)?;
-        file.flush()
-    });
+    let mut bytes = Vec::new();
+    let written = write_to(&mut bytes, array).and_then(|()| persist::write(path.as_ref(), &bytes));
     written.map_err(|source| ArrayError::Write { file: path.as_ref().display().to_string(), source })
 }
 

@@ -1,7 +1,7 @@
 //! NPZ: several arrays of NumPy in a ZIP archive.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use autograd::Real;
@@ -11,6 +11,7 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::npy::write_to;
 use super::{Array, ArrayError, ArrayReader};
+use crate::persist;
 
 /// Reads all arrays that `numpy.savez` or `numpy.savez_compressed` wrote, with their names, in the order of the file. Needs
 /// the feature `npz`.
@@ -43,21 +44,21 @@ pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>
     Ok(arrays)
 }
 
-/// Writes arrays with their names for `numpy.load`, uncompressed, as `numpy.savez` does. Needs the feature `npz`.
+/// Writes arrays with their names for `numpy.load`, uncompressed, as `numpy.savez` does. The file appears whole or not at all.
+/// Needs the feature `npz`.
 ///
 /// # Errors
 /// If the file cannot be written, or a name comes twice.
 pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
     let write = || -> Result<(), ZipError> {
-        let mut archive = ZipWriter::new(BufWriter::new(File::create(path.as_ref())?));
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         // No time of writing: the same arrays give the same bytes.
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         for (name, array) in arrays {
             archive.start_file(format!("{name}.npy"), options.large_file(array.as_slice().len() >= 1 << 28))?;
             write_to(&mut archive, array)?;
         }
-        archive.finish()?.flush()?;
-        Ok(())
+        Ok(persist::write(path.as_ref(), archive.finish()?.get_ref())?)
     };
     write().map_err(|error| ArrayError::Write { file: path.as_ref().display().to_string(), source: error.into() })
 }
