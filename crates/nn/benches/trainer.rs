@@ -5,9 +5,11 @@
 //! cargo bench -p tape-nn --bench trainer -- [--seconds S]
 //! ```
 
-use std::hint::black_box;
-use std::time::Instant;
+mod common;
 
+use std::hint::black_box;
+
+use common::{in_turns, one_thread, options};
 use nn::data::{Dataset, Sampler};
 use nn::loss::{CrossEntropy, Loss, softmax_cross_entropy};
 use nn::parallel::Parallel;
@@ -20,52 +22,32 @@ type Net = Mlp<f32>;
 type Batch = (Matrix<f32>, Vec<usize>);
 
 fn main() {
-    let mut seconds = 1.0;
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
-    while let Some(arg) = args.next() {
-        match (arg.as_str(), args.next().and_then(|number| number.parse().ok())) {
-            ("--seconds", Some(number)) => seconds = number,
-            _ => return eprintln!("usage: trainer [--seconds S]"),
-        }
-    }
+    let [seconds] = options([("--seconds", 1.0)]);
     for (name, sizes, batch) in [
         ("xor 2-8-2", &[2, 8, 2][..], 4),
         ("digits 64-128-10", &[64, 128, 10], 32),
         ("784-256-10", &[784, 256, 10], 128),
     ] {
         let data = data(sizes, 20 * batch);
-        let [bare, ours] = in_turns(seconds, [&|| bare(sizes, &data, batch), &|| ours(sizes, &data, batch)]);
-        println!("{name}, batch {batch}: bare loop {:.2} µs a step, trainer / bare {:.3}", bare / 20.0, ours / bare);
+        let [bare, ours] = in_turns(seconds, [&mut || bare(sizes, &data, batch), &mut || ours(sizes, &data, batch)]);
+        println!(
+            "{name}, batch {batch}: bare loop {:.2} µs a step, trainer / bare {:.3}",
+            1e6 * bare / 20.0,
+            ours / bare
+        );
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("threads start");
-    pool.install(|| {
+    one_thread(|| {
         for (sizes, batch) in [(&[64, 128, 10][..], 256), (&[784, 256, 10], 256), (&[1024, 1024, 10], 256)] {
             let data = data(sizes, batch);
             let net = Net::new(sizes, Activation::Relu, &mut ChaCha8Rng::seed_from_u64(1));
             for shard in [128, 64, 32, 16] {
                 let run = |shard| move |data: &Dataset<f32>, net: &Net| shards(net, data, shard);
                 let (one, many) = (run(batch), run(shard));
-                let [one, many] = in_turns(seconds, [&|| one(&data, &net), &|| many(&data, &net)]);
+                let [one, many] = in_turns(seconds, [&mut || one(&data, &net), &mut || many(&data, &net)]);
                 println!("{sizes:?}, batch {batch}, one thread: shards of {shard} / one shard {:.3}", many / one);
             }
         }
     });
-}
-
-/// The medians of what the two take, in microseconds.
-fn in_turns(seconds: f64, runs: [&dyn Fn(); 2]) -> [f64; 2] {
-    let (mut times, start) = ([Vec::new(), Vec::new()], Instant::now());
-    while times[0].len() < 5 || start.elapsed().as_secs_f64() < seconds {
-        for (run, times) in runs.iter().zip(&mut times) {
-            let start = Instant::now();
-            run();
-            times.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-    }
-    times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    })
 }
 
 fn data(sizes: &[usize], samples: usize) -> Dataset<f32> {
