@@ -1,0 +1,169 @@
+//! A segment in groups: nodes of one level and of the same terms, in an order in which what is read together lies together.
+//!
+//! The level of a node is 1 + the largest of its operands. Slots are numbered from the last group to the first, and the nodes of
+//! a group stand in the order of the slots that their first readers fill; then what a group reads is mostly one run of numbers
+//! and needs no list.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::terms::{Item, Kind, NONE, Need, Segment, Term};
+
+/// A segment in order.
+pub(super) struct Layout {
+    /// The items of each group, from the first level to the last.
+    pub groups: Vec<Vec<u32>>,
+    /// Imported items: those without uses first, then by their number.
+    pub imports: Vec<u32>,
+    /// Items whose δ comes from later segments.
+    pub exports: Vec<u32>,
+    /// What each item's δ is the sum of, in the order of the tape's sweep.
+    pub uses: Vec<Vec<Use>>,
+    pub spots: Vec<Spot>,
+    /// How many slots there are.
+    pub slots: u32,
+}
+
+/// Where an item of a segment is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Spot {
+    level: u32,
+    shape: u32,
+    /// Its place among the values of the segment.
+    pub local: u32,
+    /// The slot of its δ; those of its edges follow, each as far from the last as its group is wide.
+    pub slot: u32,
+    width: u32,
+}
+
+/// A reader of an item, and which of its edges; reader `NONE`: a later segment, and which export.
+#[derive(Clone, Copy)]
+pub(super) struct Use {
+    reader: u32,
+    edge: u32,
+}
+
+/// Numbers for lists of terms that run alike.
+#[derive(Default)]
+pub(super) struct Shapes {
+    kinds: Vec<Kind>,
+    shapes: HashMap<Vec<u32>, u32>,
+}
+
+impl Layout {
+    /// The order of a segment that ends with the node `end` of the tape.
+    pub fn of<T: Copy>(segment: &Segment<T>, shapes: &mut Shapes, needs: &[Need], end: u32) -> Self {
+        let items = &segment.items;
+        let all = || (0..items.len() as u32).zip(items);
+        let mut nodes: Vec<u32> = all().filter(|(_, item)| !item.import && !item.gone).map(|(k, _)| k).collect();
+        let mut spots = vec![Spot::default(); items.len()];
+        for &k in &nodes {
+            let terms = segment.terms(k);
+            let below = terms.iter().flat_map(Term::operands).map(|x| spots[x as usize].level).max();
+            spots[k as usize].level = 1 + below.unwrap_or(0);
+            spots[k as usize].shape = shapes.number(items, terms);
+        }
+        let outlives = |item: &Item| item.active && item.node != NONE && needs[item.node as usize].last > end;
+        let exports: Vec<u32> = nodes.iter().copied().filter(|&k| outlives(&items[k as usize])).collect();
+        let uses = uses(segment, &nodes, &exports);
+
+        let count = |k: u32| uses[k as usize].len();
+        nodes.sort_by_key(|&k| (Reverse(spots[k as usize].level), spots[k as usize].shape, count(k)));
+        let alike = |a: &u32, b: &u32| {
+            let key = |k: u32| (spots[k as usize].level, spots[k as usize].shape, count(k));
+            key(*a) == key(*b)
+        };
+        let mut groups: Vec<Vec<u32>> = nodes.chunk_by(alike).map(<[u32]>::to_vec).collect();
+        let first = |spots: &[Spot], k: u32| uses[k as usize].first().map_or(k, |&first| slot(spots, first));
+        let mut slots = exports.len() as u32;
+        for group in &mut groups {
+            group.sort_by_cached_key(|&k| first(&spots, k));
+            let width = group.len() as u32;
+            for (i, &k) in (0..).zip(&*group) {
+                let spot = &mut spots[k as usize];
+                (spot.slot, spot.width) = (slots + i, width);
+            }
+            if count(group[0]) > 0 {
+                slots += width * (1 + segment.terms(group[0]).iter().map(|term| term.edges(items)).sum::<u32>());
+            }
+        }
+        groups.reverse();
+        let mut imports: Vec<u32> = all().filter(|(_, item)| item.import).map(|(k, _)| k).collect();
+        imports.sort_by_cached_key(|&k| (count(k), first(&spots, k)));
+        for (local, &k) in (0..).zip(imports.iter().chain(groups.iter().flatten())) {
+            spots[k as usize].local = local;
+        }
+        Layout { groups, imports, exports, uses, spots, slots }
+    }
+
+    /// The slot of a use.
+    pub fn slot(&self, at: Use) -> u32 {
+        slot(&self.spots, at)
+    }
+}
+
+fn slot(spots: &[Spot], Use { reader, edge }: Use) -> u32 {
+    match reader {
+        NONE => edge,
+        _ => spots[reader as usize].slot + edge * spots[reader as usize].width,
+    }
+}
+
+/// The uses of every item: the sweep of a tape goes from the last node to the first, and through the terms of each in order.
+fn uses<T: Copy>(segment: &Segment<T>, nodes: &[u32], exports: &[u32]) -> Vec<Vec<Use>> {
+    let items = &segment.items;
+    let mut terms = Vec::new();
+    for &reader in nodes.iter().filter(|&&k| items[k as usize].active) {
+        let mut edge = 0;
+        for term in segment.terms(reader) {
+            terms.push((Reverse(term.from), reader, edge, term));
+            edge += term.edges(items);
+        }
+    }
+    terms.sort_by_key(|&(from, ..)| from);
+    let mut uses = vec![Vec::new(); items.len()];
+    for (edge, &k) in (0..).zip(exports) {
+        uses[k as usize].push(Use { reader: NONE, edge });
+    }
+    for (_, reader, before, term) in terms {
+        let edges = before + 1..;
+        let active = term.operands().filter(|&x| items[x as usize].active);
+        for (x, edge) in active.zip(edges) {
+            uses[x as usize].push(Use { reader, edge: if term.kind == Kind::Plain { 0 } else { edge } });
+        }
+    }
+    uses
+}
+
+impl<T> Term<T> {
+    /// The operands that there are.
+    pub fn operands(&self) -> impl Iterator<Item = u32> {
+        self.x.into_iter().filter(|&x| x != NONE)
+    }
+
+    /// How many slots it fills: none if δx = δy.
+    fn edges(&self, items: &[Item]) -> u32 {
+        let active = self.operands().filter(|&x| items[x as usize].active).count();
+        if self.kind == Kind::Plain { 0 } else { active as u32 }
+    }
+}
+
+impl Shapes {
+    /// The number of a list of terms. Terms are alike that are of the same kind and have slots for the same operands; of plain
+    /// ones the number counts.
+    fn number<T>(&mut self, items: &[Item], terms: &[Term<T>]) -> u32 {
+        let mut shape = Vec::new();
+        for run in terms.chunk_by(|a, b| a.kind == Kind::Plain && b.kind == Kind::Plain) {
+            let kind = self.kinds.iter().position(|&kind| kind == run[0].kind).unwrap_or_else(|| {
+                self.kinds.push(run[0].kind);
+                self.kinds.len() - 1
+            });
+            let active = |side: usize| run[0].x[side] != NONE && items[run[0].x[side] as usize].active;
+            let slots = if run[0].kind == Kind::Plain { 0 } else { u32::from(active(0)) + 2 * u32::from(active(1)) };
+            shape.push(4 * kind as u32 + slots);
+            shape.push(run.len() as u32);
+        }
+        let next = self.shapes.len() as u32;
+        *self.shapes.entry(shape).or_insert(next)
+    }
+}
