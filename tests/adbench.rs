@@ -37,6 +37,21 @@ fn of_scalars(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Ve
     (y.item(), x.iter().map(|&x| grads.wrt(x)[(0, 0)]).collect())
 }
 
+/// The same of a program that was recorded here, ran elsewhere, and came back.
+fn of_replay(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Vec<f64>) {
+    let tape = Tape::new();
+    let x: Vec<_> = params.iter().map(|&x| tape.variable(x)).collect();
+    let mut program = f(&x).program(&x);
+    let (recorded, elsewhere) = (program.value()[(0, 0)], params.iter().map(|x| 0.9 * x).collect::<Vec<_>>());
+    // Comparisons may come out another way there.
+    let _ = program.run_entries(&elsewhere);
+    assert_ne!(program.value()[(0, 0)], recorded);
+    program.run_entries(params).unwrap();
+    let mut gradient = vec![0.0; params.len()];
+    program.gradient_into(&mut gradient);
+    (program.value()[(0, 0)], gradient)
+}
+
 /// The value and the gradient of a program in matrices, entry by entry.
 fn of_matrices(params: &[Matrix<f64>], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Vec<f64>) {
     let (value, gradient) = several::value_and_gradient(f, params);
@@ -76,6 +91,7 @@ fn a_mixture_of_gaussians() {
     let gmm = Gmm::parse(include_str!("adbench/gmm_d10_K25.txt")).unwrap();
     let scalars = of_scalars(&gmm.params, |x| gmm.scalars(x));
     known(&scalars, [-25649.6526211976, -17695.9952352, 2662.39860131]);
+    assert_eq!(of_replay(&gmm.params, |x| gmm.scalars(x)), scalars);
     let matrices = of_matrices(&gmm.matrices_of(), |x| gmm.matrices(x));
     agree(&scalars.1, &matrices.1, 1e-12);
     assert!((gmm.scalars(&gmm.params) - scalars.0).abs() <= 1e-14 * scalars.0.abs());
@@ -91,6 +107,7 @@ fn a_recurrent_network() {
         let lstm = Lstm::parse(file).unwrap();
         let scalars = of_scalars(&lstm.params, |x| lstm.scalars(x));
         known(&scalars, expected);
+        assert_eq!(of_replay(&lstm.params, |x| lstm.scalars(x)), scalars);
         let vectors = of_matrices(&lstm.vectors_of(), |x| lstm.vectors(x));
         agree(&scalars.1, &vectors.1, 1e-14);
         assert_eq!(lstm.scalars(&lstm.params), scalars.0);
@@ -119,6 +136,7 @@ fn a_banana() {
     let x: Vec<f64> = (0..1000).map(|i| -1.2 + 2.4 * f64::from((7919 * i) % 1000) / 1000.0).collect();
     let found = of_scalars(&x, |x| rosenbrock(x));
     known(&found, [61959.8424965847, -203844.744826, 11909.5850072]);
+    assert_eq!(of_replay(&x, |x| rosenbrock(x)), found);
     forward_is_reverse(&x, &found.1, rosenbrock);
     // A second derivative: dual numbers of variables, differentiated in reverse, and dual numbers of dual numbers.
     let (tape, small) = (Tape::new(), &x[..4]);

@@ -65,7 +65,8 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     /// The program, run at x.
     fn at(&mut self, x: &[impl Borrow<Matrix<T>>]) -> &Program<T> {
         let fits = |program: &Program<T>| program.shapes.iter().copied().eq(x.iter().map(|x| x.borrow().shape()));
-        let replayed = self.program.take().filter(fits).and_then(|mut program| program.run(x).is_ok().then_some(program));
+        let replayed =
+            self.program.take().filter(fits).and_then(|mut program| program.run(x).is_ok().then_some(program));
         let first = !std::mem::replace(&mut self.replayed, replayed.is_some());
         let program = match replayed {
             Some(mut program) => {

@@ -244,15 +244,7 @@ impl<T: Real> Tables<T> {
     }
 
     /// Fills the slots of the same nodes, which have this δ.
-    fn pull(
-        &self,
-        group: &Group,
-        start: usize,
-        values: &[T],
-        dy: &[T],
-        slots: &mut [T],
-        [s, t, u]: &mut Scratch<T>,
-    ) {
+    fn pull(&self, group: &Group, start: usize, values: &[T], dy: &[T], slots: &mut [T], [s, t, u]: &mut Scratch<T>) {
         let n = dy.len();
         let mut slots = slots.chunks_mut(group.width as usize);
         let mut slot = |x: Operand| if x.active { slots.next().map(|slot| &mut slot[start..][..n]) } else { None };
@@ -295,15 +287,7 @@ impl<T: Real> Tables<T> {
     }
 
     /// Adds the tangents of the same nodes, of the values and of the tangents below.
-    fn push(
-        &self,
-        group: &Group,
-        start: usize,
-        values: &[T],
-        below: &[T],
-        dy: &mut [T],
-        [s, t, u]: &mut Scratch<T>,
-    ) {
+    fn push(&self, group: &Group, start: usize, values: &[T], below: &[T], dy: &mut [T], [s, t, u]: &mut Scratch<T>) {
         let n = dy.len();
         let y = &values[group.local as usize + start..][..n];
         for row in group.rows.of(&self.rows) {

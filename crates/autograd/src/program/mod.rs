@@ -9,6 +9,8 @@ mod loops;
 mod nodes;
 mod tables;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -20,6 +22,7 @@ use crate::{Matrix, MatrixRef, Real, Var};
 pub use compiled::Compiled;
 use loops::Loops;
 use nodes::Nodes;
+use terms::SEGMENT;
 
 /// A computation that was recorded once and runs again on new values of its inputs, forward and backward.
 ///
@@ -215,7 +218,7 @@ impl<T: Real> Program<T> {
     /// Makes loops of it if it is made of single numbers.
     fn compile(&mut self) {
         if let Engine::Nodes(Nodes { inner, inputs, output }) = &self.engine
-            && let Some(loops) = Loops::new(inner, inputs, *output)
+            && let Some(loops) = Loops::new(inner, inputs, *output, SEGMENT)
         {
             self.engine = Engine::Loops(loops);
         }

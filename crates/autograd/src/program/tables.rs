@@ -51,6 +51,8 @@ impl<T: Real> Builder<T> {
         self.loops.branches = branches.into_iter().map(placed).collect();
         let Import { value, delta } = self.places[output as usize];
         self.loops.output = Import { value, delta: if active { delta } else { NONE } };
+        self.loops.tables.shrink_to_fit();
+        self.loops.values.shrink_to_fit();
         let _ = self.loops.run();
         self.loops
     }
@@ -165,6 +167,17 @@ impl<T: Real> Builder<T> {
 }
 
 impl<T: Real> Tables<T> {
+    fn shrink_to_fit(&mut self) {
+        let Tables { imports, pulls, groups, rows, ats, lists, factors } = self;
+        imports.shrink_to_fit();
+        pulls.shrink_to_fit();
+        groups.shrink_to_fit();
+        rows.shrink_to_fit();
+        ats.shrink_to_fit();
+        lists.shrink_to_fit();
+        factors.shrink_to_fit();
+    }
+
     /// These numbers: as a run if they are one, or else as a list.
     fn at(&mut self, numbers: impl Iterator<Item = u32> + Clone) -> At {
         let first = numbers.clone().next().unwrap_or(0);

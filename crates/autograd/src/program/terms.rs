@@ -91,12 +91,12 @@ pub(super) const NONE: u32 = u32::MAX;
 const MERGED: usize = 32;
 /// The most terms of any node.
 const LONG: usize = 4096;
-/// The most items and edges of a segment, each item counted twice: together 16 bits name them, and they fit into a cache.
-const SEGMENT: usize = 32768;
+/// The most items and edges of a segment, each item counted twice: 16 bits name them, and they stay in a cache.
+pub(super) const SEGMENT: usize = 32768;
 
 impl<T: Real> Loops<T> {
-    /// The program as loops over numbers, if what depends on the inputs is made of single numbers.
-    pub fn new(inner: &Inner<'_, T>, inputs: &[u32], output: u32) -> Option<Self> {
+    /// The program as loops over numbers, if what depends on the inputs is made of single numbers; in segments of this size.
+    pub fn new(inner: &Inner<'_, T>, inputs: &[u32], output: u32, size: usize) -> Option<Self> {
         let needs = needs(inner, inputs, output);
         let last = needs.len() as u32;
         let runs = |id: &u32| needs[*id as usize].live && needs[*id as usize].moves && !inner.terms(*id).is_empty();
@@ -104,8 +104,9 @@ impl<T: Real> Loops<T> {
             return None;
         }
         let (segment, builder) = (Segment::new(needs.len()), Builder::new(inner, inputs, needs.len()));
-        let mut tracer = Tracer { inner, needs: &needs, segment, builder };
-        let branches: Vec<Branch> = inner.branches.iter().filter(|branch| branch.is_within(last - 1)).copied().collect();
+        let mut tracer = Tracer { inner, needs: &needs, segment, builder, size };
+        let branches: Vec<Branch> =
+            inner.branches.iter().filter(|branch| branch.is_within(last - 1)).copied().collect();
         // What is asked for and does not move is a number.
         for id in roots(output, &branches).filter(|&id| !needs[id as usize].moves) {
             let number = number(value(inner, id), id);
@@ -113,7 +114,7 @@ impl<T: Real> Loops<T> {
         }
         for id in (0..last).filter(runs) {
             tracer.record(id);
-            tracer.close_above(SEGMENT, id);
+            tracer.close_above(size, id);
         }
         tracer.close_above(0, last);
         Some(tracer.builder.finish(output, needs[output as usize].active, branches))
@@ -189,6 +190,8 @@ struct Tracer<'a, T: Real> {
     needs: &'a [Need],
     segment: Segment<T>,
     builder: Builder<T>,
+    /// How large a segment may be.
+    size: usize,
 }
 
 impl<T: Real> Tracer<'_, T> {
@@ -206,7 +209,7 @@ impl<T: Real> Tracer<'_, T> {
             self.add(op, id, ops.len(), &mut terms);
             if terms.len() >= LONG {
                 self.item(id, &mut terms);
-                self.close_above(SEGMENT, id - 1);
+                self.close_above(self.size, id - 1);
                 terms.clear();
                 terms.push(plain(self.operand(id), id));
             }
