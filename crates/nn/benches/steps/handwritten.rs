@@ -8,14 +8,15 @@
 //! ```
 //!
 //! Every buffer is allocated once. An activation's buffer holds its δ as soon as the activation is no longer needed,
-//! and a layer is updated as soon as its gradient is known, while that is still in cache.
+//! and a layer is updated as soon as its gradient is known, while that is still in cache, unless the update waits for
+//! another thread. How two threads share a step is in `plan.rs`.
 
 use autograd::Real;
 use faer::linalg::matmul::matmul;
 use faer::traits::{RealField, math_utils};
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::workloads::{Activation, Data, LEARNING_RATE, Network, Targets, Workload, data, weights, workload};
+use super::workloads::{Activation, Data, Network, Targets, Workload};
 
 /// Runs a loop compiled for the vector instructions of this processor.
 macro_rules! simd {
@@ -40,23 +41,28 @@ pub trait Step {
     fn step(&mut self) -> f64;
 }
 
-/// The handwritten step of a workload, on its weights and data from this seed.
-pub fn build<T: Real + RealField>(name: &str, seed: u64) -> Box<dyn Step> {
-    let workload = workload(name);
-    new(&workload, weights::<T>(&workload, seed), data(&workload, seed), LEARNING_RATE)
+/// A network, its batch, and a gradient for every parameter.
+pub trait Net<T>: Send {
+    /// Computes the gradients, and updates each parameter as soon as its own is known if there is an optimizer.
+    /// Returns the mean loss before the update.
+    fn gradients(&mut self, adam: Option<&Adam>) -> f64;
+
+    /// All parameters, always in the same order.
+    fn parameters(&mut self) -> Vec<&mut Parameter<T>>;
 }
 
-fn new<T: Real + RealField>(
+/// The network of a workload with these weights; with `parts`, what is large is made by two threads.
+pub fn network<T: Real + RealField>(
     workload: &Workload,
     weights: Vec<(usize, usize, Vec<T>)>,
     data: Data<T>,
-    rate: f64,
-) -> Box<dyn Step> {
-    let mut parameters = weights.into_iter().map(|(rows, _, value)| Parameter::new(rows, value));
+    parts: bool,
+) -> Box<dyn Net<T>> {
+    let mut parameters = weights.into_iter().map(|(rows, _, value)| Parameter::new(rows, value, parts));
     let mut next = || parameters.next().unwrap();
     let mut dense = || Dense { w: next(), b: next() };
     let zeros = |rows: usize| vec![T::default(); rows * workload.batch];
-    let (adam, scratch) = (Adam { rate, steps: 0 }, Vec::new());
+    let scratch = Vec::new();
     match workload.network {
         Network::Mlp { ref sizes, activation } => Box::new(Mlp {
             layers: sizes[1..].iter().map(|_| dense()).collect(),
@@ -64,7 +70,6 @@ fn new<T: Real + RealField>(
             dh: Vec::new(),
             targets: data.targets,
             activation,
-            adam,
             scratch,
         }),
         Network::Residual { width, depth, outputs } => Box::new(Residual {
@@ -75,7 +80,6 @@ fn new<T: Real + RealField>(
             y: zeros(outputs),
             dh: zeros(width),
             targets: data.targets,
-            adam,
             scratch,
         }),
         Network::Recurrent { width, times, outputs, .. } => Box::new(Recurrent {
@@ -88,7 +92,6 @@ fn new<T: Real + RealField>(
             y: zeros(outputs),
             dh: zeros(width),
             targets: data.targets,
-            adam,
             scratch,
         }),
     }
@@ -101,13 +104,12 @@ struct Mlp<T> {
     h: Vec<Vec<T>>,
     dh: Vec<T>,
     targets: Targets<T>,
-    adam: Adam,
     scratch: Vec<T>,
 }
 
-impl<T: Real + RealField> Step for Mlp<T> {
-    fn step(&mut self) -> f64 {
-        let Mlp { layers, activation, h, dh, targets, adam, scratch } = self;
+impl<T: Real + RealField> Net<T> for Mlp<T> {
+    fn gradients(&mut self, adam: Option<&Adam>) -> f64 {
+        let Mlp { layers, activation, h, dh, targets, scratch } = self;
         let last = layers.len() - 1;
         for (i, layer) in layers.iter().enumerate() {
             let [x, y] = &mut h[i..i + 2] else { unreachable!() };
@@ -120,7 +122,6 @@ impl<T: Real + RealField> Step for Mlp<T> {
             }
         }
         let loss = loss(&mut h[last + 1], targets);
-        adam.advance();
         for (i, layer) in layers.iter_mut().enumerate().rev() {
             let [x, dy] = &mut h[i..i + 2] else { unreachable!() };
             layer.gradient(dy, x, scratch);
@@ -136,6 +137,10 @@ impl<T: Real + RealField> Step for Mlp<T> {
         }
         loss
     }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter<T>> {
+        self.layers.iter_mut().flat_map(Dense::parameters).collect()
+    }
 }
 
 struct Residual<T> {
@@ -148,13 +153,12 @@ struct Residual<T> {
     y: Vec<T>,
     dh: Vec<T>,
     targets: Targets<T>,
-    adam: Adam,
     scratch: Vec<T>,
 }
 
-impl<T: Real + RealField> Step for Residual<T> {
-    fn step(&mut self) -> f64 {
-        let Residual { blocks, head, h, z, y, dh, targets, adam, scratch } = self;
+impl<T: Real + RealField> Net<T> for Residual<T> {
+    fn gradients(&mut self, adam: Option<&Adam>) -> f64 {
+        let Residual { blocks, head, h, z, y, dh, targets, scratch } = self;
         let depth = blocks.len();
         for (i, block) in blocks.iter().enumerate() {
             let [x, sum] = &mut h[i..i + 2] else { unreachable!() };
@@ -165,7 +169,6 @@ impl<T: Real + RealField> Step for Residual<T> {
         let loss = loss(y, targets);
         head.gradient(y, &h[depth], scratch);
         head.w.pull(y, Accum::Replace, dh);
-        adam.advance();
         head.update(adam);
         for (i, block) in blocks.iter_mut().enumerate().rev() {
             let da = &mut z[i];
@@ -177,6 +180,10 @@ impl<T: Real + RealField> Step for Residual<T> {
             block.update(adam);
         }
         loss
+    }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter<T>> {
+        self.blocks.iter_mut().chain([&mut self.head]).flat_map(Dense::parameters).collect()
     }
 }
 
@@ -193,13 +200,12 @@ struct Recurrent<T> {
     y: Vec<T>,
     dh: Vec<T>,
     targets: Targets<T>,
-    adam: Adam,
     scratch: Vec<T>,
 }
 
-impl<T: Real + RealField> Step for Recurrent<T> {
-    fn step(&mut self) -> f64 {
-        let Recurrent { cell, u, head, x, h, da, y, dh, targets, adam, scratch } = self;
+impl<T: Real + RealField> Net<T> for Recurrent<T> {
+    fn gradients(&mut self, adam: Option<&Adam>) -> f64 {
+        let Recurrent { cell, u, head, x, h, da, y, dh, targets, scratch } = self;
         let (width, n, len) = (cell.w.rows, dh.len(), h.len());
         // a = U x + b for all times at once, then aₜ += W hₜ₋₁ and hₜ = tanh(aₜ) in turn.
         fill_columns(h, &cell.b.value);
@@ -222,17 +228,21 @@ impl<T: Real + RealField> Step for Recurrent<T> {
             da.copy_from_slice(&h[t..t + n]);
             tanh_slope(da, dh);
             if t > 0 {
-                product(dh, width, Accum::Replace, view(scratch, width), view(da, width));
+                product(dh, width, Accum::Replace, false, view(scratch, width), view(da, width));
             }
         }
         cell.w.gradient(&da[n..], &h[..len - n], scratch);
         sum_columns(da, &mut cell.b.gradient);
         u.gradient(da, x, scratch);
-        adam.advance();
         cell.update(adam);
-        adam.update(u);
+        adam.into_iter().for_each(|adam| adam.update(u));
         head.update(adam);
         loss
+    }
+
+    fn parameters(&mut self) -> Vec<&mut Parameter<T>> {
+        let dense = [&mut self.cell, &mut self.head];
+        dense.into_iter().flat_map(Dense::parameters).chain([&mut self.u]).collect()
     }
 }
 
@@ -254,25 +264,30 @@ impl<T: Real + RealField> Dense<T> {
         sum_columns(dy, &mut self.b.gradient);
     }
 
-    fn update(&mut self, adam: &Adam) {
-        adam.update(&mut self.w);
-        adam.update(&mut self.b);
+    fn update(&mut self, adam: Option<&Adam>) {
+        adam.into_iter().for_each(|adam| self.parameters().into_iter().for_each(|p| adam.update(p)));
+    }
+
+    fn parameters(&mut self) -> [&mut Parameter<T>; 2] {
+        [&mut self.w, &mut self.b]
     }
 }
 
 /// A matrix or a vector, its gradient, and Adam's moments.
-struct Parameter<T> {
+pub struct Parameter<T> {
     rows: usize,
-    value: Vec<T>,
-    gradient: Vec<T>,
-    m: Vec<T>,
-    v: Vec<T>,
+    pub value: Vec<T>,
+    pub gradient: Vec<T>,
+    pub m: Vec<T>,
+    pub v: Vec<T>,
+    /// Whether products with it, if large, and its update are made by two threads.
+    parts: bool,
 }
 
 impl<T: Real + RealField> Parameter<T> {
-    fn new(rows: usize, value: Vec<T>) -> Self {
+    fn new(rows: usize, value: Vec<T>, parts: bool) -> Self {
         let zeros = vec![T::default(); value.len()];
-        Parameter { rows, value, gradient: zeros.clone(), m: zeros.clone(), v: zeros }
+        Parameter { rows, value, gradient: zeros.clone(), m: zeros.clone(), v: zeros, parts }
     }
 
     fn columns(&self) -> usize {
@@ -281,22 +296,29 @@ impl<T: Real + RealField> Parameter<T> {
 
     /// y = W x, or y += W x.
     fn push(&self, x: &[T], accum: Accum, y: &mut [T]) {
-        product(y, self.rows, accum, view(&self.value, self.rows), view(x, self.columns()));
+        product(y, self.rows, accum, self.parts, view(&self.value, self.rows), view(x, self.columns()));
     }
 
     /// δx = Wᵀ δy, or δx += Wᵀ δy.
     fn pull(&self, dy: &[T], accum: Accum, dx: &mut [T]) {
-        product(dx, self.columns(), accum, view(&self.value, self.rows).transpose(), view(dy, self.rows));
+        product(dx, self.columns(), accum, self.parts, view(&self.value, self.rows).transpose(), view(dy, self.rows));
     }
 
     /// ∇W = δy xᵀ.
     fn gradient(&mut self, dy: &[T], x: &[T], scratch: &mut Vec<T>) {
         let (rows, columns) = (self.rows, self.columns());
         if self.value.len() < LARGE {
-            product(&mut self.gradient, rows, Accum::Replace, view(dy, rows), view(x, columns).transpose());
+            product(&mut self.gradient, rows, Accum::Replace, self.parts, view(dy, rows), view(x, columns).transpose());
         } else {
             transpose(x, columns, scratch);
-            product(&mut self.gradient, rows, Accum::Replace, view(dy, rows), view(scratch, x.len() / columns));
+            product(
+                &mut self.gradient,
+                rows,
+                Accum::Replace,
+                self.parts,
+                view(dy, rows),
+                view(scratch, x.len() / columns),
+            );
         }
     }
 }
@@ -314,10 +336,27 @@ fn view<T>(x: &[T], rows: usize) -> MatRef<'_, T> {
 /// A fits the second-level cache. 1024 × 1024 × 256 went from 94 to 106 Gflop/s so, 4096 × 4096 × 512 from 85 to 95.
 const BLOCK: (usize, usize, usize) = (960, 960, 256);
 
-/// y = A B, or y += A B.
-fn product<T: RealField>(y: &mut [T], rows: usize, accum: Accum, a: MatRef<'_, T>, b: MatRef<'_, T>) {
+/// Products of fewer multiplications, and updates of fewer weights, are not worth a second thread.
+const SHARED: (usize, usize) = (1 << 21, 1 << 15);
+
+/// y = A B, or y += A B; by two threads along its longer side, with `parts`.
+fn product<T: RealField>(y: &mut [T], rows: usize, accum: Accum, parts: bool, a: MatRef<'_, T>, b: MatRef<'_, T>) {
     let (columns, depth) = (b.ncols(), a.ncols());
-    let mut y = MatMut::from_column_major_slice_mut(y, rows, columns);
+    let y = MatMut::from_column_major_slice_mut(y, rows, columns);
+    if !parts || rows * columns * depth < SHARED.0 {
+        return blocks(y, accum, a, b);
+    }
+    let ((y0, y1), (a0, a1), (b0, b1)) = if rows > columns {
+        (y.split_at_row_mut(rows / 2), a.split_at_row(rows / 2), (b, b))
+    } else {
+        (y.split_at_col_mut(columns / 2), (a, a), b.split_at_col(columns / 2))
+    };
+    rayon::join(|| blocks(y0, accum, a0, b0), || blocks(y1, accum, a1, b1));
+}
+
+/// y = A B, or y += A B, block by block if large.
+fn blocks<T: RealField>(mut y: MatMut<'_, T>, accum: Accum, a: MatRef<'_, T>, b: MatRef<'_, T>) {
+    let (rows, columns, depth) = (a.nrows(), b.ncols(), a.ncols());
     if rows * columns * depth <= 512 * 512 * 512 {
         matmul(y, accum, a, b, math_utils::one(), Par::Seq);
         return;
@@ -358,18 +397,34 @@ fn transpose<T: Copy + Default>(x: &[T], rows: usize, y: &mut Vec<T>) {
 
 /// Adam: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − η m̂ / (√v̂ + ε),
 /// with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ).
-struct Adam {
+pub struct Adam {
     rate: f64,
     steps: i32,
 }
 
 impl Adam {
+    /// Before the first step.
+    pub fn new(rate: f64) -> Self {
+        Adam { rate, steps: 0 }
+    }
+
     /// Begins the next step t.
-    fn advance(&mut self) {
+    pub fn advance(&mut self) {
         self.steps += 1;
     }
 
-    fn update<T: Real + RealField>(&self, Parameter { value, gradient, m, v, .. }: &mut Parameter<T>) {
+    fn update<T: Real + RealField>(&self, Parameter { value, gradient, m, v, parts, .. }: &mut Parameter<T>) {
+        if !*parts || value.len() < SHARED.1 {
+            return self.entries(value, gradient, m, v);
+        }
+        let half = value.len() / 2;
+        let ((w0, w1), (g0, g1)) = (value.split_at_mut(half), gradient.split_at(half));
+        let ((m0, m1), (v0, v1)) = (m.split_at_mut(half), v.split_at_mut(half));
+        rayon::join(|| self.entries(w0, g0, m0, v0), || self.entries(w1, g1, m1, v1));
+    }
+
+    /// Of some weights, from their gradients and moments.
+    pub fn entries<T: Real + RealField>(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
         const BETA: (f64, f64) = (0.9, 0.999);
         let real = T::from_f64;
         let (beta1, beta2, epsilon) = (real(BETA.0), real(BETA.1), real(1e-8));
@@ -377,7 +432,7 @@ impl Adam {
         let rate = real(self.rate / (1.0 - BETA.0.powi(self.steps)));
         let root = real((1.0 / (1.0 - BETA.1.powi(self.steps))).sqrt());
         simd!({
-            for (((w, &mut g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
+            for (((w, &g), m), v) in w.iter_mut().zip(g).zip(m).zip(v) {
                 *m = flush(beta1 * *m + rest1 * g);
                 *v = flush(beta2 * *v + rest2 * (g * g));
                 *w -= rate * *m / (math_utils::sqrt(v) * root + epsilon);

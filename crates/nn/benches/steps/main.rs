@@ -1,32 +1,45 @@
 //! Times the training steps of `peers/workloads.md`, on the tape and written by hand.
 //!
 //! ```text
-//! cargo bench -p tape-nn --bench steps -- [workload …] [--threads N] [--min-seconds S] [--f64] [--peer NAME]
+//! cargo bench -p tape-nn --bench steps -- [workload …] [--threads N] [--min-seconds S] [--f64]
+//!     [--peer NAME] [--count N] [--plan NAME]
 //! ```
 //!
 //! Two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`, measured in turns so that
-//! whatever else the machine does falls on both; `--peer` leaves one of them out, for a profiler. Before timing,
-//! both must agree on the loss.
+//! whatever else the machine does falls on both. Before timing, both must agree on the loss. `--peer` builds one of them
+//! alone, for a profiler or for its memory, and `--count` then runs so many steps and no more. With two threads, the
+//! handwritten step follows the fastest plan of `plan.rs`, or the one asked for.
 
 mod handwritten;
 mod ours;
+mod plan;
 mod workloads;
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use handwritten::Step;
+
+const PEERS: [&str; 2] = ["ours", "handwritten"];
+
+#[derive(Default)]
 struct Options {
     workloads: Vec<String>,
     threads: usize,
     min_seconds: f64,
     f64: bool,
-    peer: Option<String>,
+    peer: Option<&'static str>,
+    count: Option<usize>,
+    plan: Option<plan::Plan>,
 }
 
 fn main() {
     let options = match options() {
         Ok(options) => options,
         Err(why) => {
-            eprintln!("{why}\nusage: steps [workload …] [--threads N] [--min-seconds S] [--f64] [--peer NAME]");
+            eprintln!("{why}\nusage: steps [workload …] [--threads N] [--min-seconds S] [--f64]");
+            eprintln!("             [--peer ours|handwritten] [--count N] [--plan whole|parts|halves]");
             std::process::exit(2);
         }
     };
@@ -39,17 +52,21 @@ fn main() {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { workloads: Vec::new(), threads: 1, min_seconds: 2.0, f64: false, peer: None };
+    let mut options = Options { threads: 1, min_seconds: 2.0, ..Options::default() };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
-        let number = |text: Option<String>| text.ok_or(format!("{arg} needs a number"));
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
             "--bench" => {} // cargo says so
             "--f64" => options.f64 = true,
-            "--peer" => options.peer = args.next(),
-            "--threads" => options.threads = number(args.next())?.parse().map_err(|e| format!("--threads: {e}"))?,
-            "--min-seconds" => {
-                options.min_seconds = number(args.next())?.parse().map_err(|e| format!("--min-seconds: {e}"))?;
+            "--threads" => options.threads = parse(&value()?)?,
+            "--min-seconds" => options.min_seconds = parse(&value()?)?,
+            "--count" => options.count = Some(parse(&value()?)?),
+            "--plan" => options.plan = Some(parse(&value()?)?),
+            "--peer" => {
+                let peer = value()?;
+                let known = PEERS.into_iter().find(|known| *known == peer);
+                options.peer = Some(known.ok_or(format!("no peer `{peer}`"))?);
             }
             name if workloads::NAMES.contains(&name) => options.workloads.push(arg),
             _ => return Err(format!("unknown argument `{arg}`: workloads are {}", workloads::NAMES.join(", "))),
@@ -61,17 +78,27 @@ fn options() -> Result<Options, String> {
     Ok(options)
 }
 
+fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|why| format!("{text}: {why}"))
+}
+
 fn compare<T: autograd::Real>(name: &str, options: &Options) {
     const SEED: u64 = 1;
-    let mut peers = vec![("ours", ours::build::<T>(name, SEED)), ("handwritten", handwritten::build::<T>(name, SEED))];
-    let losses: Vec<Vec<f64>> = peers.iter_mut().map(|(_, step)| (0..3).map(|_| step.step()).collect()).collect();
-    for (ours, by_hand) in losses[0].iter().zip(&losses[1]) {
-        assert!((ours - by_hand).abs() <= 1e-3 * by_hand.abs(), "{name}: the losses {ours} and {by_hand} differ");
+    let idle = memory_mib("VmRSS:");
+    let wanted = PEERS.into_iter().filter(|peer| options.peer.is_none_or(|only| only == *peer));
+    let mut peers: Vec<(&str, Box<dyn Step>)> = wanted
+        .map(|peer| match peer {
+            "ours" => (peer, ours::build::<T>(name, SEED)),
+            _ => (peer, plan::build::<T>(name, SEED, options.plan)),
+        })
+        .collect();
+    if let Some(count) = options.count {
+        let steps = peers.iter_mut().flat_map(|(_, step)| (0..count).map(|_| step.step()));
+        return println!("{name}: the last loss {}", steps.last().unwrap_or(f64::NAN));
     }
-
-    peers.retain(|(peer, _)| options.peer.as_deref().is_none_or(|only| only == *peer));
-    if peers.is_empty() {
-        return eprintln!("no such peer: ours or handwritten");
+    let losses: Vec<Vec<f64>> = peers.iter_mut().map(|(_, step)| (0..3).map(|_| step.step()).collect()).collect();
+    for (ours, by_hand) in losses[0].iter().zip(&losses[losses.len() - 1]) {
+        assert!((ours - by_hand).abs() <= 1e-3 * by_hand.abs(), "{name}: the losses {ours} and {by_hand} differ");
     }
 
     let mut times = [Vec::new(), Vec::new()];
@@ -97,20 +124,20 @@ fn compare<T: autograd::Real>(name: &str, options: &Options) {
         times[k].sort_by(f64::total_cmp);
         println!(
             "{{\"peer\": \"{peer}\", \"workload\": \"{name}\", \"threads\": {}, \"us_per_step_median\": {:.3}, \
-             \"us_per_step_min\": {:.3}, \"steps\": {}, \"final_loss\": {}, \"peak_rss_mib\": {:.1}}}",
+             \"us_per_step_min\": {:.3}, \"steps\": {}, \"final_loss\": {}, \"idle_rss_mib\": {idle:.1}, \"peak_rss_mib\": {:.1}}}",
             options.threads,
             times[k][times[k].len() / 2],
             times[k][0],
             times[k].len(),
             last[k],
-            peak_rss_mib(),
+            memory_mib("VmHWM:"),
         );
     }
 }
 
-/// The process's largest resident memory so far, where the system tells it.
-fn peak_rss_mib() -> f64 {
+/// The process's resident memory, now or at its largest, where the system tells it.
+fn memory_mib(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
     line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map_or(0.0, |kib| kib / 1024.0)
 }
