@@ -1,16 +1,19 @@
-"""Compare this crate's training steps with the handwritten ones, PyTorch and JAX, on the workloads of workloads.md.
+"""Compare this crate's training steps with the handwritten ones, PyTorch, JAX, burn and candle on the workloads of workloads.md.
 
 pip install torch numpy jax optax
-python compare.py [workload ...] [--rounds R] [--min-seconds S] [--core C] [--peers ours,handwritten,torch,jax]
+python compare.py [workload ...] [--rounds R] [--min-seconds S] [--threads 1,2] [--peers ours,handwritten,torch,jax,burn,candle]
 
-Builds `cargo bench -p tape-nn --bench steps`, then runs all peers in turn, R rounds per workload, each on the same
-one core. Prints a Markdown table of the median over the rounds and the ratios ours / peer: below 1, ours is faster.
+Builds the Rust peers first (burn takes several minutes the first time), then runs all in turn, R rounds for each workload
+and number of threads, each on as many cores. Prints Markdown tables: the median over the rounds and the ratios ours /
+peer (below 1, ours is faster), then the peak memory over that of the idle process. Peers that are not there are left out.
 """
 import argparse, importlib.metadata, json, os, pathlib, platform, shutil, statistics, subprocess, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[3]
 NAMES = ["xor", "digits", "mnist", "tanh", "wide", "resid", "rnn"]
-PEERS = ["ours", "handwritten", "torch", "jax"]
+PEERS = ["ours", "handwritten", "torch", "jax", "burn", "candle"]
+HEAVY = ["tanh", "wide"]  # where memory is looked at
 
 
 def main():
@@ -18,83 +21,114 @@ def main():
     p.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(NAMES))
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--min-seconds", type=float, default=2.0)
-    p.add_argument("--core", type=int, default=0, help="the core that everything runs on")
+    p.add_argument("--threads", default="1", help="numbers of threads, comma-separated")
     p.add_argument("--peers", default=",".join(PEERS), help="comma-separated, of " + ", ".join(PEERS))
     a = p.parse_args()
-    wanted = a.peers.split(",")
-    if unknown := [n for n in a.workloads if n not in NAMES] + [n for n in wanted if n not in PEERS]:
+    names, asked = a.workloads or NAMES, a.peers.split(",")
+    if unknown := [n for n in names if n not in NAMES] + [n for n in asked if n not in PEERS]:
         p.error(f"unknown: {', '.join(unknown)}")
 
-    commands = {}  # one command may print the lines of several peers
-    if "ours" in wanted or "handwritten" in wanted:
-        commands["steps"] = [build()]
-    if "torch" in wanted:
-        commands["torch"] = [sys.executable, str(HERE / "step_torch.py"), "--threads", "1"]
-    if "jax" in wanted:
-        commands["jax"] = [sys.executable, str(HERE / "step_jax.py")]
+    commands = {peer: command for peer in asked if (command := install(peer))}
+    print(machine(commands), end="\n\n")
+    for threads in map(int, a.threads.split(",")):
+        times(commands, names, threads, a.rounds, a.min_seconds)
+    memory(commands, [n for n in names if n in HEAVY])
 
-    print(machine(), end="\n\n")
-    print("µs per step: " + ", ".join(wanted) + f"; medians of {a.rounds} rounds\n")
-    others = [w for w in wanted if w != "ours"] if "ours" in wanted else []
-    header = ["workload", *wanted, *(f"ours / {w}" for w in others)]
+
+def times(commands, names, threads, rounds, seconds):
+    """The table of µs per step, and of ratios."""
+    peers = list(commands)
+    # One run of the steps measures both of ours in turns.
+    both = {"ours", "handwritten"} <= commands.keys()
+    runs = {p: c[:1] if both and p == "ours" else c for p, c in commands.items() if not (both and p == "handwritten")}
+    others = [p for p in peers if p != "ours"] if "ours" in peers else []
+    print(f"µs per step, threads: {threads}; medians of {rounds} rounds\n")
+    table_head(["workload", *peers, *(f"ours / {p}" for p in others)])
+    for name in names:
+        found = {peer: [] for peer in peers}
+        for _ in range(rounds):
+            for peer, command in runs.items():
+                for line in run(peer, [*command, name, "--min-seconds", str(seconds)], threads):
+                    found[line["peer"].split()[0]].append(line["us_per_step_median"])
+        median = {peer: statistics.median(times) for peer, times in found.items()}
+        cells = [f"{median[p]:,.2f}" if median[p] < 10 else f"{median[p]:,.0f}" for p in peers]
+        cells += [f"{median['ours'] / median[p]:.2f}" for p in others]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    print()
+
+
+def memory(commands, names):
+    """The table of MiB at the peak over those of the process before it builds the model, each peer by itself."""
+    if not names:
+        return
+    print("MiB at the peak over the idle process, one thread\n")
+    table_head(["workload", *commands])
+    for name in names:
+        lines = [run(peer, [*command, name, "--min-seconds", "0.1"], 1)[0] for peer, command in commands.items()]
+        cells = [f"{line['peak_rss_mib'] - line['idle_rss_mib']:,.0f}" for line in lines]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def table_head(header):
     print(f"| {' | '.join(header)} |\n|---|{'--:|' * (len(header) - 1)}", flush=True)
-    for workload in a.workloads or NAMES:
-        times = {peer: [] for peer in wanted}
-        for _ in range(a.rounds):
-            for command in commands.values():
-                for line in run([*command, workload, "--min-seconds", str(a.min_seconds)], a.core):
-                    peer = line["peer"].split()[0]
-                    if peer in times and line["workload"] == workload:
-                        times[peer].append(line["us_per_step_median"])
-        if missing := [peer for peer in wanted if not times[peer]]:
-            sys.exit(f"no result for {workload} from {', '.join(missing)}")
-        median = {peer: statistics.median(times[peer]) for peer in wanted}
-        cells = [f"{median[w]:,.2f}" if median[w] < 10 else f"{median[w]:,.0f}" for w in wanted]
-        cells += [f"{median['ours'] / median[w]:.2f}" for w in others]
-        print(f"| {workload} | {' | '.join(cells)} |", flush=True)
 
 
-def build():
-    """The bench executable; cargo itself is not run again while measuring."""
-    command = ["cargo", "bench", "-p", "tape-nn", "--bench", "steps", "--no-run", "--message-format=json"]
-    done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit("the bench does not build")
+def install(peer):
+    """The command of a peer by itself, or None with a line that says why."""
+    if peer in ("ours", "handwritten"):
+        steps = build(["cargo", "bench", "-p", "tape-nn", "--bench", "steps", "--no-run"], HERE, "steps")
+        return [steps, "--peer", peer] if steps else sys.exit("the steps do not build")
+    if peer in ("torch", "jax"):
+        try:
+            importlib.metadata.version(peer)
+            return [sys.executable, str(HERE / f"step_{peer}.py")]
+        except importlib.metadata.PackageNotFoundError:
+            return print(f"{peer} is left out: not installed\n")
+    built = build(["cargo", "build", "--release", "--target-dir", str(ROOT / "target/peers")], HERE / peer, f"peer-{peer}")
+    return [built] if built else print(f"{peer} is left out: it does not build\n")
+
+
+def build(command, folder, name):
+    """The executable that cargo builds of this name; cargo itself is not run again while measuring."""
+    done = subprocess.run([*command, "--message-format=json"], cwd=folder, stdout=subprocess.PIPE, text=True)
     for line in done.stdout.splitlines():
         message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == "steps" and "bench" in message["target"]["kind"]:
+        if message.get("executable") and message["target"]["name"] == name:
             return message["executable"]
-    sys.exit("cargo built no bench called steps")
 
 
-def run(command, core):
-    """The JSON lines that the command prints, running on this one core."""
+def run(peer, command, threads):
+    """The JSON lines that the command prints, on so many cores."""
+    if peer in ("ours", "handwritten", "torch"):
+        command = [*command, "--threads", str(threads)]
     if shutil.which("taskset"):
-        command = ["taskset", "-c", str(core), *command]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = ["taskset", "-c", f"0-{threads - 1}", *command]
+    env = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def machine():
+def machine(commands):
     """Processor, cores and versions in one line."""
     model = platform.processor() or platform.machine()
     try:
-        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        fields = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
     except OSError:
-        pass
-    rustc = subprocess.run(["rustc", "--version"], cwd=HERE, stdout=subprocess.PIPE, text=True).stdout
-    versions = [rustc.split(" (")[0], f"python {platform.python_version()}"]
-    for package in ["torch", "jax"]:
-        try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            pass
-    return f"{model}, {os.cpu_count()} cores, one thread; {', '.join(versions)}"
+        fields = {}
+    widest = next((name for name in ("avx512f", "avx2") if name in fields.get("flags", "").split()), "")
+    rustc = subprocess.run(["rustc", "--version"], cwd=HERE, stdout=subprocess.PIPE, text=True).stdout.split(" (")[0]
+    versions = [rustc, f"python {platform.python_version()}"]
+    for peer in commands:
+        if peer in ("torch", "jax"):
+            versions.append(f"{peer} {importlib.metadata.version(peer)}")
+        if peer in ("burn", "candle"):
+            lock = (HERE / peer / "Cargo.lock").read_text().splitlines()
+            name = lock.index('name = "burn"' if peer == "burn" else 'name = "candle-core"')
+            versions.append(f"{peer} {lock[name + 1].split(chr(34))[1]}")
+    return f"{fields.get('model name', model)} {widest}, {os.cpu_count()} cores; {', '.join(versions)}"
 
 
 if __name__ == "__main__":
