@@ -17,15 +17,13 @@ mod lstm;
 use std::hint::black_box;
 
 use autograd::{Var, affine, several, vectorised};
-use common::{in_turns, one_thread, options};
+use common::{in_turns, network, one_thread, options};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use gmm::Gmm;
 use lstm::Lstm;
 use nn::loss::softmax_cross_entropy;
 use nn::{Activation, Layer, Matrix, Mlp, Module, Real, Reduction, Tape};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 const SIZES: [usize; 4] = [784, 256, 128, 10];
 
@@ -39,7 +37,7 @@ fn main() {
         let by_hand = || lstm.scalars(&lstm.params);
         objective(seconds, "LSTM, l2 c1024", &lstm.vectors_of(), |x| lstm.vectors(x), Some(&by_hand));
 
-        let net = Mlp::<f32>::new(&SIZES, Activation::Relu, &mut ChaCha8Rng::seed_from_u64(1));
+        let net = network(&SIZES, Activation::Relu, false);
         let weights: Vec<_> = net.named_params().into_iter().map(|(_, p)| p.value().clone()).collect();
         let (x, t) = (inputs(128), (0..128).map(|n| n % 10).collect::<Vec<_>>());
         objective(seconds, "784-256-128-10, ReLU, batch 128", &weights, |w| loss(w, &x, &t), None);

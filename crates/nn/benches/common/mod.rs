@@ -1,7 +1,16 @@
-//! What the benches share: options of the command line, and medians of what runs in turns.
+//! What the benches share: options of the command line, medians of what runs in turns, what the machine can do.
+#![allow(dead_code, reason = "no bench uses all of it")]
 
+use std::hint::black_box;
 use std::process::exit;
 use std::time::{Duration, Instant};
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use nn::loss::softmax_cross_entropy;
+use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// The numbers given after these options, in their order, or what they are if not given.
 pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
@@ -46,4 +55,49 @@ pub fn in_turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -
 /// With one thread for whatever would use more.
 pub fn one_thread<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts").install(run)
+}
+
+/// The median of what one takes, in seconds.
+pub fn time(seconds: f64, mut run: impl FnMut()) -> f64 {
+    let [time] = in_turns(seconds, [&mut run]);
+    time
+}
+
+/// faer's product of two matrices of this side, on one core.
+pub fn faer_product(side: usize) -> impl FnMut() {
+    let a = Mat::<f32>::from_fn(side, side, |i, j| (i % 7) as f32 - (j % 5) as f32);
+    let (b, mut y) = (Mat::<f32>::full(side, side, 0.5), Mat::<f32>::zeros(side, side));
+    move || matmul(y.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq)
+}
+
+/// Bytes per second of a copy of 256 MiB: as many read as written, and both counted.
+pub fn copy_bandwidth(seconds: f64) -> f64 {
+    let x = vec![1.0f32; 1 << 26];
+    let mut y = vec![0.0; x.len()];
+    let copy = || {
+        y.copy_from_slice(black_box(&x));
+        black_box(&y);
+    };
+    8.0 * x.len() as f64 / time(seconds, copy)
+}
+
+/// Forward, softmax cross-entropy, backward, Adam: a step of a network of these sizes with this batch.
+pub fn training_step(mut net: Mlp<f32>, batch: usize) -> impl FnMut() {
+    let (inputs, classes) = (net.layers[0].inputs(), net.layers[net.layers.len() - 1].outputs());
+    let x = Matrix::from_fn(inputs, batch, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5);
+    let t: Vec<_> = (0..batch).map(|n| n % classes).collect();
+    let adam = Adam::new(1e-6);
+    let mut state = adam.init(&net);
+    move || {
+        let tape = Tape::new();
+        let loss = softmax_cross_entropy(net.forward(tape.constant(&x)), &t, Reduction::Mean);
+        black_box(loss.item());
+        let grads = loss.backward();
+        adam.step(&mut net, &grads, &mut state);
+    }
+}
+
+/// A network of these sizes; with skips where they are equal, if asked for.
+pub fn network(sizes: &[usize], activation: Activation, skips: bool) -> Mlp<f32> {
+    Mlp::builder(sizes).activation(activation).skips(skips).build(&mut ChaCha8Rng::seed_from_u64(1))
 }
