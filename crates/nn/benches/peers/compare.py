@@ -1,7 +1,7 @@
 """Compare this crate's training steps with the handwritten ones, PyTorch, JAX, burn and candle on the workloads of workloads.md.
 
 pip install torch numpy jax optax
-python compare.py [workload ...] [--rounds R] [--min-seconds S] [--threads 1,2] [--peers ours,handwritten,torch,jax,burn,candle]
+python compare.py [workload ...] [--rounds R] [--min-seconds S] [--threads 1,2] [--peers ours,torch,...]
 
 Builds the Rust peers first (burn takes several minutes the first time), then runs all in turn, R rounds for each workload
 and number of threads, each on as many cores. Prints Markdown tables: the median over the rounds and the ratios ours /
@@ -84,7 +84,8 @@ def install(peer):
             return [sys.executable, str(HERE / f"step_{peer}.py")]
         except importlib.metadata.PackageNotFoundError:
             return print(f"{peer} is left out: not installed\n")
-    built = build(["cargo", "build", "--release", "--target-dir", str(ROOT / "target/peers")], HERE / peer, f"peer-{peer}")
+    cargo = ["cargo", "build", "--release", "--locked", "--target-dir", str(ROOT / "target/peers")]
+    built = build(cargo, HERE / peer, f"peer-{peer}")
     return [built] if built else print(f"{peer} is left out: it does not build\n")
 
 
