@@ -5,10 +5,13 @@
 mod gmm;
 #[path = "adbench/lstm.rs"]
 mod lstm;
+#[path = "adbench/rosenbrock.rs"]
+mod rosenbrock;
 
-use autograd::{Dual, Matrix, Number, Tape, Var, check, several};
+use autograd::{Dual, Matrix, Scalar, ScalarTape, Tape, Var, check, several};
 use gmm::Gmm;
 use lstm::Lstm;
+use rosenbrock::{rosenbrock, start};
 
 type V<'t> = Var<'t, f64>;
 
@@ -50,6 +53,13 @@ fn of_replay(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Vec
     let mut gradient = vec![0.0; params.len()];
     program.gradient_into(&mut gradient);
     (program.value()[(0, 0)], gradient)
+}
+
+/// The same on the tape for single numbers.
+fn of_numbers(params: &[f64], f: impl for<'t> Fn(&[Scalar<'t, f64>]) -> Scalar<'t, f64>) -> (f64, Vec<f64>) {
+    let tape = ScalarTape::new();
+    let y = f(&tape.variables(params));
+    (y.value(), y.backward().as_slice().to_vec())
 }
 
 /// The value and the gradient of a program in matrices, entry by entry.
@@ -95,6 +105,9 @@ fn a_mixture_of_gaussians() {
     let matrices = of_matrices(&gmm.matrices_of(), |x| gmm.matrices(x));
     agree(&scalars.1, &matrices.1, 1e-12);
     assert!((gmm.scalars(&gmm.params) - scalars.0).abs() <= 1e-14 * scalars.0.abs());
+    let numbers = of_numbers(&gmm.params, |x| gmm.scalars(x));
+    assert_eq!(numbers.0, gmm.scalars(&gmm.params));
+    agree(&numbers.1, &scalars.1, 1e-12);
     forward_is_reverse(&gmm.params, &scalars.1, |x| gmm.scalars(x));
 }
 
@@ -111,6 +124,9 @@ fn a_recurrent_network() {
         let vectors = of_matrices(&lstm.vectors_of(), |x| lstm.vectors(x));
         agree(&scalars.1, &vectors.1, 1e-14);
         assert_eq!(lstm.scalars(&lstm.params), scalars.0);
+        let numbers = of_numbers(&lstm.params, |x| lstm.scalars(x));
+        assert_eq!(numbers.0, scalars.0);
+        agree(&numbers.1, &scalars.1, 1e-14);
         forward_is_reverse(&lstm.params, &scalars.1, |x| lstm.scalars(x));
     }
 }
@@ -125,18 +141,15 @@ fn small_instances_to_second_order() {
     check(|x| lstm.scalars(x), &scalars(&lstm.params));
 }
 
-/// Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)².
-fn rosenbrock<N: Number>(x: &[N]) -> N {
-    let terms = x.windows(2).map(|x| (x[1] - x[0].square()).square() * 100.0 + (-x[0] + 1.0).square());
-    N::sum(&terms.collect::<Vec<_>>())
-}
-
 #[test]
 fn a_banana() {
-    let x: Vec<f64> = (0..1000).map(|i| -1.2 + 2.4 * f64::from((7919 * i) % 1000) / 1000.0).collect();
+    let x = start(1000);
     let found = of_scalars(&x, |x| rosenbrock(x));
     known(&found, [61959.8424965847, -203844.744826, 11909.5850072]);
     assert_eq!(of_replay(&x, |x| rosenbrock(x)), found);
+    let numbers = of_numbers(&x, |x| rosenbrock(x));
+    assert_eq!(numbers.0, found.0);
+    agree(&numbers.1, &found.1, 1e-14);
     forward_is_reverse(&x, &found.1, rosenbrock);
     // A second derivative: dual numbers of variables, differentiated in reverse, and dual numbers of dual numbers.
     let (tape, small) = (Tape::new(), &x[..4]);

@@ -40,7 +40,7 @@ impl Lstm {
             for layer in 0..self.layers {
                 let p = &params[8 * layer * b..][..8 * b];
                 for i in 0..b {
-                    let [w, bias] = [0, 4 * b].map(|from| [0, 1, 2, 3].map(|gate| p[from + gate * b + i]));
+                    let (w, bias) = (|gate: usize| p[gate * b + i], |gate: usize| p[(4 + gate) * b + i]);
                     let (h, c) = cell(u[i], (state[2 * layer][i], state[2 * layer + 1][i]), w, bias);
                     (state[2 * layer][i], state[2 * layer + 1][i]) = (h, c);
                     u[i] = h;
@@ -67,7 +67,7 @@ impl Lstm {
         for t in 0..self.bits.len() - 1 {
             let mut u = extra[0] * tape.constant(Matrix::column(&self.bits[t]));
             for layer in 0..self.layers {
-                let [w, bias] = [0, 4].map(|from| [0, 1, 2, 3].map(|gate| p[8 * layer + from + gate]));
+                let (w, bias) = (|gate: usize| p[8 * layer + gate], |gate: usize| p[8 * layer + 4 + gate]);
                 let (h, c) = cell(u, (state[2 * layer], state[2 * layer + 1]), w, bias);
                 (state[2 * layer], state[2 * layer + 1]) = (h, c);
                 u = h;
@@ -82,11 +82,11 @@ impl Lstm {
 
 /// f = σ(u w_f + b_f), o = σ(u w_o + b_o), g = σ(h w_i + b_i), a = tanh(h w_c + b_c); c ← c f + g a, h ← o tanh c.
 /// Gates are in the order forget, in, out, change.
-fn cell<N: Number>(u: N, (h, c): (N, N), w: [N; 4], b: [N; 4]) -> (N, N) {
-    let forget = (u * w[0] + b[0]).sigmoid();
-    let gate = (h * w[1] + b[1]).sigmoid();
-    let out = (u * w[2] + b[2]).sigmoid();
-    let change = (h * w[3] + b[3]).tanh();
+fn cell<N: Number>(u: N, (h, c): (N, N), w: impl Fn(usize) -> N, b: impl Fn(usize) -> N) -> (N, N) {
+    let forget = (u * w(0) + b(0)).sigmoid();
+    let gate = (h * w(1) + b(1)).sigmoid();
+    let out = (u * w(2) + b(2)).sigmoid();
+    let change = (h * w(3) + b(3)).tanh();
     let c = c * forget + gate * change;
     (out * c.tanh(), c)
 }

@@ -51,6 +51,12 @@ pub fn vectorised<R>(f: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Call(f))
 }
 
+/// A formula of single numbers, compiled as [`vectorised`] does it if it is made of fused products.
+#[inline(always)]
+pub(crate) fn single<R>(fused: bool, mut f: impl FnMut() -> R) -> R {
+    if fused { vectorised(f) } else { f() }
+}
+
 /// `out[i] = f(i)` or `out[i] += f(i)`.
 #[inline(always)]
 pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T + Copy) {
@@ -70,6 +76,28 @@ pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T 
 /// The sign of x − at: on which side of a kink x lies.
 pub(crate) fn side(x: f64, at: f64) -> i8 {
     i8::from(x > at) - i8::from(x < at)
+}
+
+/// Whether a formula, as text, calls a function of [`Real`] that is made of fused products: exp, ln and relatives. Compiled
+/// for a processor of any age, each product would be a call.
+pub(crate) const fn is_fused(formula: &str) -> bool {
+    const WORDS: [&[u8]; 6] = [b"exp", b"ln", b"tanh", b"sigmoid", b"softplus", b"erf"];
+    let text = formula.as_bytes();
+    let (mut at, mut word) = (0, 0);
+    while word < WORDS.len() {
+        let mut same = 0;
+        while same < WORDS[word].len() && at + same < text.len() && text[at + same] == WORDS[word][same] {
+            same += 1;
+        }
+        if same == WORDS[word].len() {
+            return true;
+        }
+        at += 1;
+        if at == text.len() {
+            (at, word) = (0, word + 1);
+        }
+    }
+    false
 }
 
 macro_rules! functions {
@@ -116,6 +144,11 @@ macro_rules! functions {
                 })* }
             }
 
+            /// f(x).
+            pub(crate) fn apply<N: Number>(self, x: N) -> N {
+                match self { $(functions!(@pat Unary::$Name $($n)?) => x.$method($($n)?),)* }
+            }
+
             /// f'(x), where y = f(x).
             pub(crate) fn slope<N: Number>(self, x: N, y: N) -> N {
                 match self { $(functions!(@pat Unary::$Name $($n)?) => slopes::$method(x, y $(, $n)?),)* }
@@ -159,6 +192,12 @@ macro_rules! functions {
                     let _ = ($a, $b);
                     functions!(@or None $(, Some(side($kink2, 0.0)))?)
                 })* }
+            }
+
+            /// f(a, b).
+            #[track_caller]
+            pub(crate) fn apply<N: Number>(self, a: N, b: N) -> N {
+                match self { $(Binary::$Name2 => a.$method2(b),)* }
             }
 
             /// ∂f/∂a (`operand` 0) or ∂f/∂b (`operand` 1), where y = f(a, b).
@@ -212,6 +251,14 @@ macro_rules! functions {
             })*
         }
 
+        /// Whether a formula or its slope is made of fused products.
+        #[allow(non_upper_case_globals, dead_code)] // `mul` and `div` are operators
+        mod fused {
+            use super::is_fused;
+            $(pub const $method: bool = is_fused(concat!(stringify!($f), stringify!($df)));)*
+            $(pub const $method2: bool = is_fused(concat!(stringify!($f2), stringify!($da), stringify!($db)));)*
+        }
+
         /// The formulas of the table, of plain numbers.
         pub trait Values: Sized {
             $(#[doc(hidden)] fn $method(x: Self $(, $n: $N)?) -> Self;)*
@@ -242,7 +289,7 @@ macro_rules! functions {
     (@number $($(#[$doc:meta])* $Name:ident $method:ident ($($n:ident: $N:ty)?);)* |
         $(#[$md:meta])* Mul $mul:ident $(#[$dd:meta])* Div $div:ident
         $($(#[$doc2:meta])* $Name2:ident $method2:ident)*) => {
-        /// What a formula computes with: `f64`, a [`Var`], or a [`Dual`] of either.
+        /// What a formula computes with: `f64`, a [`Var`], a [`Scalar`], or a [`Dual`] of any.
         ///
         /// A function that is generic in it is written once and evaluated, differentiated in reverse or forward, or
         /// both, unchanged. Plain numbers stand on the right: `x * 2.0 + 1.0`.
@@ -265,8 +312,12 @@ macro_rules! functions {
         }
 
         impl Number for f64 {
-            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self { <f64 as Values>::$method(self $(, $n)?) })*
-            $(#[inline(always)] fn $method2(self, other: Self) -> Self { <f64 as Values>::$method2(self, other) })*
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
+                single(fused::$method, #[inline(always)] || <f64 as Values>::$method(self $(, $n)?))
+            })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self {
+                single(fused::$method2, #[inline(always)] || <f64 as Values>::$method2(self, other))
+            })*
         }
 
         impl<T: Real> Number for Lane<T> {
@@ -286,6 +337,22 @@ macro_rules! functions {
                     value: y,
                     tangent: slopes_a::$method2(a, b, y) * self.tangent + slopes_b::$method2(a, b, y) * other.tangent,
                 }
+            })*
+        }
+
+        impl<T: Real> Number for Scalar<'_, T> {
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
+                self.through(fused::$method, #[inline(always)] |x| {
+                    let y = <T as Values>::$method(x $(, $n)?);
+                    (y, slopes::$method(Lane(x), Lane(y) $(, $n)?).0)
+                })
+            })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self {
+                self.through_both(stringify!($method2), other, fused::$method2, #[inline(always)] |a, b| {
+                    let y = Lane(<T as Values>::$method2(a, b));
+                    let (a, b) = (Lane(a), Lane(b));
+                    [y, slopes_a::$method2(a, b, y), slopes_b::$method2(a, b, y)].map(|lane| lane.0)
+                })
             })*
         }
 

@@ -84,6 +84,7 @@ mod recorded;
 mod reduce;
 mod rule;
 mod run;
+mod scalar;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod structure;
@@ -110,6 +111,7 @@ pub use per_sample::PerSample;
 pub use program::{Compiled, Program, Stale};
 pub use real::Real;
 pub use recorded::{grad, jvp, vjp};
+pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use structure::{hstack, matrix, vstack};
 pub use tape::{Leaf, Tape};
 pub use var::{Var, affine};

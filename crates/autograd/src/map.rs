@@ -11,9 +11,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 
 use smallvec::SmallVec;
 
-use crate::elementwise::{Accum, fill, side};
+use crate::elementwise::{Accum, fill, is_fused, side, single};
 use crate::number::{Arithmetic, Dual, Lane};
-use crate::{Real, Var};
+use crate::{Real, Scalar, Var};
 
 /// Positive numbers.
 const POSITIVE: (f64, f64) = (0.0, f64::INFINITY);

@@ -1,4 +1,4 @@
-//! Numbers that formulas compute with, beside variables: plain ones, lanes of a vector loop, dual numbers.
+//! Numbers that formulas compute with, beside those of the two tapes: plain ones, lanes of a vector loop, dual numbers.
 
 use std::cmp::Ordering;
 use std::fmt;

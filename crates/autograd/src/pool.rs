@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use crate::inner::Node;
 use crate::op::Op;
+use crate::scalar::Recording;
 use crate::{Matrix, Real};
 
 /// Everything of a tape but what it borrows: its values, nodes and terms.
@@ -58,11 +59,12 @@ pub struct Pool<T> {
     records: Vec<Records<T>>,
     deltas: Vec<Deltas<T>>,
     scratch: Vec<Vec<T>>,
+    scalars: Vec<Option<Recording<T>>>,
 }
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Pool { records: Vec::new(), deltas: Vec::new(), scratch: Vec::new() }
+        Pool { records: Vec::new(), deltas: Vec::new(), scratch: Vec::new(), scalars: Vec::new() }
     }
 }
 
@@ -86,6 +88,7 @@ macro_rules! lent {
 lent!(Records<T>, records);
 lent!(Deltas<T>, deltas);
 lent!(Vec<T>, scratch);
+lent!(Option<Recording<T>>, scalars);
 
 /// A buffer that goes back to its pool when it is dropped.
 ///

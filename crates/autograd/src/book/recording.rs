@@ -64,6 +64,39 @@
 //!
 //! [`Arithmetic::sum`](crate::Arithmetic::sum) and [`Arithmetic::dot`](crate::Arithmetic::dot) record a whole sum as one node.
 //!
+//! # Which tape
+//!
+//! The same function runs on a [`ScalarTape`](crate::ScalarTape), whose numbers carry their value with them and record
+//! little more than the rule itself: some twenty times as fast as 1 × 1 variables.
+//!
+//! ```
+//! use autograd::{Number, ScalarTape};
+//! /// A pendulum's energy after some steps, by the symplectic Euler method.
+//! fn energy<N: Number>(angle: N, speed: N) -> N {
+//!     let (mut angle, mut speed) = (angle, speed);
+//!     for _ in 0..100 {
+//!         speed = speed - angle.sin() * 0.05;
+//!         angle = angle + speed * 0.05;
+//!     }
+//!     speed.square() * 0.5 - angle.cos()
+//! }
+//! let tape = ScalarTape::new();
+//! let (angle, speed) = (tape.variable(1.0), tape.variable(0.0));
+//! let y = energy(angle, speed);
+//! assert_eq!(y.value(), energy(1.0, 0.0));
+//! let h = 1e-6;
+//! let difference = (energy(1.0 + h, 0.0) - energy(1.0 - h, 0.0)) / (2.0 * h);
+//! assert!((y.backward().wrt(angle) - difference).abs() < 1e-9);
+//! ```
+//!
+//! | the program | the tape |
+//! |---|---|
+//! | computes with matrices | [`Tape`](crate::Tape) |
+//! | computes with single numbers, and branches as it likes | [`ScalarTape`](crate::ScalarTape); for Hessians of [`Dual`](crate::Dual) numbers of its numbers |
+//! | is the same for many inputs, in single numbers | either; [`Compiled`](crate::Compiled) on a [`Tape`](crate::Tape) replays without recording |
+//! | shall be replayed, drawn, verified, or differentiated more than twice | [`Tape`](crate::Tape) |
+//! | has few inputs and many outputs | [`Dual`](crate::Dual) numbers, no tape |
+//!
 //! # Looking at it
 //!
 //! `println!("{tape}")` writes a line for each value, [`Tape::picture`](crate::Tape::picture) draws it.

@@ -1,0 +1,267 @@
+//! The handle of a single number, and its operators.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::connections::Connections;
+use super::gradients::ScalarGradients;
+use super::tape::ScalarTape;
+use crate::elementwise::single;
+use crate::map::{Binary, Unary};
+use crate::{Arithmetic, Real};
+
+/// A number on a [`ScalarTape`]: its value, and up to two connections to recorded numbers.
+///
+/// It has the operators, with plain numbers on either side, and all functions of [`Number`](crate::Number). Numbers compare by
+/// their values.
+#[derive(Clone, Copy)]
+pub struct Scalar<'t, T: Real> {
+    value: T,
+    connections: Connections<T>,
+    tape: &'t ScalarTape<T>,
+}
+
+impl<'t, T: Real> Scalar<'t, T> {
+    #[inline(always)]
+    pub(super) fn new(tape: &'t ScalarTape<T>, value: T, connections: Connections<T>) -> Self {
+        Scalar { value, connections, tape }
+    }
+
+    /// The number itself.
+    #[inline(always)]
+    pub fn value(self) -> T {
+        self.value
+    }
+
+    /// The tape it is recorded on.
+    #[inline(always)]
+    pub fn tape(self) -> &'t ScalarTape<T> {
+        self.tape
+    }
+
+    /// Whether it takes part in differentiation: it is, or depends on, a variable.
+    #[inline(always)]
+    pub fn needs_gradient(self) -> bool {
+        self.connections.len() > 0
+    }
+
+    /// The same value without its history: a constant to every derivative.
+    #[must_use]
+    pub fn stop_gradient(self) -> Self {
+        self.tape.constant(self.value)
+    }
+
+    /// The gradients of this number with respect to all variables.
+    ///
+    /// # Panics
+    /// If it depends on constants only.
+    #[track_caller]
+    pub fn backward(self) -> ScalarGradients<T> {
+        self.tape.backward(&[(self, T::from_f64(1.0))])
+    }
+
+    /// A function of the table by its value: `x.unary(Unary::Tanh)` is `x.tanh()`.
+    #[must_use]
+    pub fn unary(self, f: Unary) -> Self {
+        f.apply(self)
+    }
+
+    /// A function of two operands by its value: `a.binary(Binary::Mul, b)` is `a * b`.
+    ///
+    /// # Panics
+    /// If the numbers are of different tapes.
+    #[track_caller]
+    #[must_use]
+    pub fn binary(self, f: Binary, other: Self) -> Self {
+        f.apply(self, other)
+    }
+
+    #[inline(always)]
+    pub(super) fn connections(self) -> Connections<T> {
+        self.connections
+    }
+
+    /// Which variable it is, in the order in which they were recorded.
+    pub(super) fn place(self) -> Option<usize> {
+        let number = self.connections.node()?;
+        let (place, value) = self.tape.with(|recording| recording.place(number))?;
+        // x + 1 has the connection of x, but is no variable. A variable may be NaN.
+        (value == self.value || value.partial_cmp(&value).is_none()).then_some(place)
+    }
+
+    /// f(x), where f gives value and slope.
+    #[inline(always)]
+    pub(crate) fn through(self, fused: bool, mut f: impl FnMut(T) -> (T, T)) -> Self {
+        let x = self.value;
+        let (value, slope) = single(
+            fused,
+            #[inline(always)]
+            || f(x),
+        );
+        self.to(value, slope)
+    }
+
+    /// f(a, b), where f gives the value and both slopes.
+    #[track_caller]
+    #[inline(always)]
+    pub(crate) fn through_both(self, name: &str, b: Self, fused: bool, mut f: impl FnMut(T, T) -> [T; 3]) -> Self {
+        let (x, y) = (self.value, b.value);
+        let [value, da, db] = single(
+            fused,
+            #[inline(always)]
+            || f(x, y),
+        );
+        self.join(name, b, value, da, db)
+    }
+
+    #[inline(always)]
+    fn to(self, value: T, slope: T) -> Self {
+        Scalar { value, connections: self.connections.scaled(slope), ..self }
+    }
+
+    /// A number with these slopes in a and b: not recorded while it has no more than two connections.
+    #[track_caller]
+    #[inline(always)]
+    fn join(self, name: &str, b: Self, value: T, da: T, db: T) -> Self {
+        self.same_tape(name, b);
+        let (a, b) = (self.connections.scaled(da), b.connections.scaled(db));
+        let connections = match a.plus(b) {
+            Some(connections) => connections,
+            None => Connections::to(self.tape.with(
+                #[inline(always)]
+                |recording| recording.record(a, b),
+            )),
+        };
+        Scalar { value, connections, ..self }
+    }
+
+    #[track_caller]
+    #[inline(always)]
+    fn same_tape(self, name: &str, other: Self) {
+        assert!(std::ptr::eq(self.tape, other.tape), "{name}: the numbers are of different tapes");
+    }
+
+    /// Σ of these connections as one record.
+    #[inline(always)]
+    fn record_sum(self, value: T, terms: impl Iterator<Item = Connections<T>>) -> Self {
+        let number = self.tape.with(
+            #[inline(always)]
+            |recording| recording.record_sum(terms),
+        );
+        Scalar { value, connections: number.map_or(Connections::none(), Connections::to), ..self }
+    }
+}
+
+impl<T: Real> Arithmetic for Scalar<'_, T> {
+    #[inline(always)]
+    fn zero(self) -> Self {
+        self.tape.constant(T::default())
+    }
+
+    #[track_caller]
+    fn sum(x: &[Self]) -> Self {
+        let Some(first) = x.first() else { panic!("sum: no number") };
+        x.iter().for_each(|x| first.same_tape("sum", *x));
+        let value = x[1..].iter().fold(first.value, |sum, x| sum + x.value);
+        first.record_sum(value, x.iter().map(|x| x.connections))
+    }
+
+    #[track_caller]
+    fn dot(a: &[Self], b: &[Self]) -> Self {
+        assert!(a.len() == b.len() && !a.is_empty(), "dot: {} and {} numbers", a.len(), b.len());
+        a.iter().chain(b).for_each(|x| a[0].same_tape("dot", *x));
+        let value = a[1..].iter().zip(&b[1..]).fold(a[0].value * b[0].value, |sum, (a, b)| sum + a.value * b.value);
+        if std::ptr::eq(a, b) {
+            return a[0].record_sum(value, a.iter().map(|a| a.connections.scaled(a.value + a.value)));
+        }
+        let terms = a.iter().zip(b).flat_map(|(a, b)| [a.connections.scaled(b.value), b.connections.scaled(a.value)]);
+        a[0].record_sum(value, terms)
+    }
+}
+
+impl<T: Real> Neg for Scalar<'_, T> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        self.to(-self.value, T::from_f64(-1.0))
+    }
+}
+
+/// One operator with its slopes, between numbers and with a plain number on either side.
+macro_rules! operator {
+    ($Op:ident $op:ident, |$a:ident, $b:ident, $y:ident| $da:expr, $db:expr) => {
+        impl<T: Real> $Op for Scalar<'_, T> {
+            type Output = Self;
+            #[track_caller]
+            #[inline(always)]
+            fn $op(self, other: Self) -> Self {
+                let ($a, $b) = (self.value, other.value);
+                let $y = $a.$op($b);
+                self.join(stringify!($op), other, $y, $da, $db)
+            }
+        }
+        impl<T: Real> $Op<f64> for Scalar<'_, T> {
+            type Output = Self;
+            #[inline(always)]
+            fn $op(self, number: f64) -> Self {
+                let ($a, $b) = (self.value, T::from_f64(number));
+                let $y = $a.$op($b);
+                self.to($y, $da)
+            }
+        }
+        impl<'t, T: Real> $Op<Scalar<'t, T>> for f64 {
+            type Output = Scalar<'t, T>;
+            #[inline(always)]
+            fn $op(self, x: Scalar<'t, T>) -> Scalar<'t, T> {
+                let ($a, $b) = (T::from_f64(self), x.value);
+                let $y = $a.$op($b);
+                x.to($y, $db)
+            }
+        }
+    };
+}
+operator!(Add add, |a, b, y| T::from_f64(1.0), T::from_f64(1.0));
+operator!(Sub sub, |a, b, y| T::from_f64(1.0), T::from_f64(-1.0));
+operator!(Mul mul, |a, b, y| b, a);
+operator!(Div div, |a, b, y| T::from_f64(1.0) / b, -y / b);
+
+impl<T: Real> PartialEq for Scalar<'_, T> {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Real> PartialOrd for Scalar<'_, T> {
+    #[inline(always)]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
+impl<T: Real> PartialEq<f64> for Scalar<'_, T> {
+    #[inline(always)]
+    fn eq(&self, other: &f64) -> bool {
+        self.value == T::from_f64(*other)
+    }
+}
+
+impl<T: Real> PartialOrd<f64> for Scalar<'_, T> {
+    #[inline(always)]
+    fn partial_cmp(&self, other: &f64) -> Option<Ordering> {
+        self.value.partial_cmp(&T::from_f64(*other))
+    }
+}
+
+impl<T: Real> fmt::Debug for Scalar<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.value, f)
+    }
+}
+
+impl<T: Real> fmt::Display for Scalar<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.value, f)
+    }
+}

@@ -1,0 +1,192 @@
+//! What a scalar tape holds, and its sweep.
+
+use std::mem::{replace, take};
+
+use super::connections::Connections;
+use crate::Real;
+
+/// Connections in a block. A number's connections lie in one block.
+const BLOCK: usize = 1 << 16;
+/// The most connections of one record, which a byte can count; a longer sum goes on in the next one.
+const LONGEST: usize = 255;
+
+/// The connections of the numbers from `first` on, in the order in which they were recorded; number 0 is none.
+pub(crate) struct Recording<T> {
+    block: Block<T>,
+    first: u32,
+    full: Vec<Block<T>>,
+    spare: Vec<Block<T>>,
+    /// The variables, by number, and their values.
+    variables: Vec<(u32, T)>,
+    /// The gradient of each number. Zero but in a sweep.
+    deltas: Vec<T>,
+}
+
+/// As many connections as fit: a weight and a source for each, and how many each number has.
+struct Block<T> {
+    used: usize,
+    numbers: usize,
+    weights: Box<[T; BLOCK]>,
+    sources: Box<[u32; BLOCK]>,
+    counts: Box<[u8; BLOCK]>,
+}
+
+impl<T: Real> Recording<T> {
+    /// Forgets all numbers and keeps the memory.
+    pub fn clear(&mut self) {
+        self.spare.append(&mut self.full);
+        (self.block.used, self.block.numbers, self.first) = (0, 0, 0);
+        self.close(0);
+        self.variables.clear();
+    }
+
+    /// How many numbers are recorded.
+    pub fn numbers(&self) -> usize {
+        self.first as usize + self.block.numbers - 1
+    }
+
+    /// How many connections are recorded.
+    pub fn connections(&self) -> usize {
+        self.full.iter().chain([&self.block]).map(|block| block.used).sum()
+    }
+
+    /// A number without connections, whose gradient is kept.
+    pub fn variable(&mut self, value: T) -> u32 {
+        self.make_room(0);
+        let number = self.close(0);
+        self.variables.push((number, value));
+        number
+    }
+
+    /// Which variable a number is, and its value. Mostly they are recorded before all others.
+    pub fn place(&self, number: u32) -> Option<(usize, T)> {
+        let at = |k: usize| self.variables.get(k).filter(|(found, _)| *found == number).map(|&(_, value)| (k, value));
+        at(number as usize - 1)
+            .or_else(|| at(self.variables.binary_search_by_key(&number, |(found, _)| *found).ok()?))
+    }
+
+    /// The number a + b.
+    #[inline(always)]
+    pub fn record(&mut self, a: Connections<T>, b: Connections<T>) -> u32 {
+        self.make_room(4);
+        let n = self.block.write(self.block.used, a);
+        let n = n + self.block.write(self.block.used + n, b);
+        self.block.used += n;
+        self.close(n)
+    }
+
+    /// The number Σ x, or `None` if all are constants.
+    #[inline(always)]
+    pub fn record_sum(&mut self, terms: impl Iterator<Item = Connections<T>>) -> Option<u32> {
+        self.make_room(LONGEST);
+        let mut n = 0;
+        for x in terms {
+            if n + 2 > LONGEST {
+                let partial = self.close(n);
+                self.make_room(LONGEST);
+                n = self.block.write(self.block.used, Connections::to(partial));
+                self.block.used += n;
+            }
+            let more = self.block.write(self.block.used, x);
+            self.block.used += more;
+            n += more;
+        }
+        (n > 0).then(|| self.close(n))
+    }
+
+    /// Gives the number its connections, which were written last.
+    #[inline(always)]
+    fn close(&mut self, connections: usize) -> u32 {
+        let number = self.block.numbers;
+        self.block.counts[number] = connections as u8;
+        self.block.numbers = number + 1;
+        self.first + number as u32
+    }
+
+    /// Lets n connections fit into the block.
+    #[inline(always)]
+    fn make_room(&mut self, n: usize) {
+        if self.block.used > BLOCK - n || self.block.numbers >= BLOCK {
+            self.next_block();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_block(&mut self) {
+        let numbers = self.numbers() + 1;
+        assert!(numbers < u32::MAX as usize - BLOCK, "a scalar tape holds fewer than 2³² numbers");
+        self.first = numbers as u32;
+        let mut next = self.spare.pop().unwrap_or_default();
+        (next.used, next.numbers) = (0, 0);
+        self.full.push(replace(&mut self.block, next));
+    }
+
+    /// The gradient of Σ y with respect to every variable, in their order.
+    pub fn gradients(&mut self, outputs: impl Iterator<Item = Connections<T>>, gradients: &mut Vec<T>) {
+        let all = self.numbers() + 1;
+        self.deltas.resize(all.max(self.deltas.len()), T::default());
+        for y in outputs {
+            for (w, x) in y.weights().into_iter().zip(y.sources()) {
+                self.deltas[x as usize] += w;
+            }
+        }
+        self.sweep();
+        self.deltas[0] = T::default();
+        gradients.clear();
+        gradients.extend(self.variables.iter().map(|&(x, _)| take(&mut self.deltas[x as usize])));
+    }
+
+    /// δx += w δy from the last number to the first. What has been passed on is zero again.
+    fn sweep(&mut self) {
+        let mut y = self.numbers() + 1;
+        let deltas = &mut self.deltas[..y];
+        for block in [&self.block].into_iter().chain(self.full.iter().rev()) {
+            let mut end = block.used;
+            for &count in block.counts[..block.numbers].iter().rev() {
+                y -= 1;
+                let start = end - usize::from(count);
+                let (weights, sources) = (&block.weights[start..end], &block.sources[start..end]);
+                end = start;
+                if count == 0 || deltas[y] == T::default() {
+                    continue;
+                }
+                let delta = take(&mut deltas[y]);
+                let mut add = |w: T, x: u32| deltas[x as usize] += w * delta;
+                match (weights, sources) {
+                    // The counts of most numbers, without a loop.
+                    (&[u, v, w], &[a, b, c]) => (add(u, a), add(v, b), add(w, c)).0,
+                    (&[t, u, v, w], &[a, b, c, d]) => (add(t, a), add(u, b), add(v, c), add(w, d)).0,
+                    _ => weights.iter().zip(sources).for_each(|(&w, &x)| add(w, x)),
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Block<T> {
+    /// Writes connections at a place, and says how many. Both places are written, whatever their number.
+    #[inline(always)]
+    fn write(&mut self, at: usize, connections: Connections<T>) -> usize {
+        self.weights[at..at + 2].copy_from_slice(&connections.weights());
+        self.sources[at..at + 2].copy_from_slice(&connections.sources());
+        connections.len()
+    }
+}
+
+impl<T: Real> Default for Recording<T> {
+    fn default() -> Self {
+        let (block, full, spare) = (Block::default(), Vec::new(), Vec::new());
+        Recording { block, first: 0, full, spare, variables: Vec::new(), deltas: Vec::new() }
+    }
+}
+
+impl<T: Real> Default for Block<T> {
+    fn default() -> Self {
+        Block { used: 0, numbers: 0, weights: zeros(), sources: zeros(), counts: zeros() }
+    }
+}
+
+fn zeros<E: Copy + Default + std::fmt::Debug>() -> Box<[E; BLOCK]> {
+    vec![E::default(); BLOCK].into_boxed_slice().try_into().expect("as many as were asked for")
+}
