@@ -47,9 +47,8 @@ fn linear(inputs: usize, outputs: usize) -> Linear {
 }
 
 fn mlp(sizes: &[usize], activation: fn(Tensor<2>) -> Tensor<2>, batch: usize) -> Step {
-    let (&[m, n], hidden) = sizes.split_last_chunk().expect("two sizes");
-    let hidden = [hidden, &[m][..]].concat();
-    let layers = hidden.windows(2).map(|s| linear(s[0], s[1])).collect();
+    let [.., m, n] = *sizes else { panic!("two sizes") };
+    let layers = sizes[..sizes.len() - 1].windows(2).map(|s| linear(s[0], s[1])).collect();
     let x = normal(batch, sizes[0]);
     training(Net { layers, head: linear(m, n) }, batch, n, move |net| {
         let h = net.layers.iter().fold(x.clone(), |h, layer| activation(layer.forward(h)));
