@@ -7,7 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::terms::{Item, Kind, NONE, Need, Segment, Term};
+use super::needs::Need;
+use super::segment::{Item, Kind, NONE, Segment, Term};
 
 /// A segment in order.
 pub(super) struct Layout {
@@ -17,8 +18,7 @@ pub(super) struct Layout {
     pub imports: Vec<u32>,
     /// Items whose δ comes from later segments.
     pub exports: Vec<u32>,
-    /// What each item's δ is the sum of, in the order of the tape's sweep.
-    pub uses: Vec<Vec<Use>>,
+    uses: Uses,
     pub spots: Vec<Spot>,
     /// How many slots there are.
     pub slots: u32,
@@ -43,6 +43,12 @@ pub(super) struct Use {
     edge: u32,
 }
 
+/// The uses of every item, one item after the other.
+struct Uses {
+    uses: Vec<Use>,
+    ends: Vec<u32>,
+}
+
 /// Numbers for lists of terms that run alike.
 #[derive(Default)]
 pub(super) struct Shapes {
@@ -65,16 +71,16 @@ impl Layout {
         }
         let outlives = |item: &Item| item.active && item.node != NONE && needs[item.node as usize].last > end;
         let exports: Vec<u32> = nodes.iter().copied().filter(|&k| outlives(&items[k as usize])).collect();
-        let uses = uses(segment, &nodes, &exports);
+        let uses = Uses::of(segment, &nodes, &exports);
 
-        let count = |k: u32| uses[k as usize].len();
+        let count = |k: u32| uses.of_item(k).len();
         nodes.sort_by_key(|&k| (Reverse(spots[k as usize].level), spots[k as usize].shape, count(k)));
         let alike = |a: &u32, b: &u32| {
             let key = |k: u32| (spots[k as usize].level, spots[k as usize].shape, count(k));
             key(*a) == key(*b)
         };
         let mut groups: Vec<Vec<u32>> = nodes.chunk_by(alike).map(<[u32]>::to_vec).collect();
-        let first = |spots: &[Spot], k: u32| uses[k as usize].first().map_or(k, |&first| slot(spots, first));
+        let first = |spots: &[Spot], k: u32| uses.of_item(k).first().map_or(k, |&first| slot(spots, first));
         let mut slots = exports.len() as u32;
         for group in &mut groups {
             group.sort_by_cached_key(|&k| first(&spots, k));
@@ -96,6 +102,11 @@ impl Layout {
         Layout { groups, imports, exports, uses, spots, slots }
     }
 
+    /// What the δ of an item is the sum of, in the order of the tape's sweep.
+    pub fn uses(&self, item: u32) -> &[Use] {
+        self.uses.of_item(item)
+    }
+
     /// The slot of a use.
     pub fn slot(&self, at: Use) -> u32 {
         slot(&self.spots, at)
@@ -109,30 +120,44 @@ fn slot(spots: &[Spot], Use { reader, edge }: Use) -> u32 {
     }
 }
 
-/// The uses of every item: the sweep of a tape goes from the last node to the first, and through the terms of each in order.
-fn uses<T: Copy>(segment: &Segment<T>, nodes: &[u32], exports: &[u32]) -> Vec<Vec<Use>> {
-    let items = &segment.items;
-    let mut terms = Vec::new();
-    for &reader in nodes.iter().filter(|&&k| items[k as usize].active) {
-        let mut edge = 0;
-        for term in segment.terms(reader) {
-            terms.push((Reverse(term.from), reader, edge, term));
-            edge += term.edges(items);
+impl Uses {
+    /// The sweep of a tape goes from the last node to the first, and through the terms of each in order.
+    fn of<T: Copy>(segment: &Segment<T>, nodes: &[u32], exports: &[u32]) -> Self {
+        let items = &segment.items;
+        let mut terms = Vec::new();
+        for &reader in nodes.iter().filter(|&&k| items[k as usize].active) {
+            let mut edge = 0;
+            for term in segment.terms(reader) {
+                terms.push((Reverse(term.from), Use { reader, edge }, term));
+                edge += term.edges(items);
+            }
         }
-    }
-    terms.sort_by_key(|&(from, ..)| from);
-    let mut uses = vec![Vec::new(); items.len()];
-    for (edge, &k) in (0..).zip(exports) {
-        uses[k as usize].push(Use { reader: NONE, edge });
-    }
-    for (_, reader, before, term) in terms {
-        let edges = before + 1..;
-        let active = term.operands().filter(|&x| items[x as usize].active);
-        for (x, edge) in active.zip(edges) {
-            uses[x as usize].push(Use { reader, edge: if term.kind == Kind::Plain { 0 } else { edge } });
+        terms.sort_by_key(|&(from, ..)| from);
+        let later = (0..).zip(exports).map(|(edge, &k)| (k, Use { reader: NONE, edge }));
+        let here = terms.iter().flat_map(|&(_, Use { reader, edge }, term)| {
+            let active = term.operands().filter(|&x| items[x as usize].active);
+            active
+                .zip(edge + 1..)
+                .map(move |(x, edge)| (x, Use { reader, edge: if term.kind == Kind::Plain { 0 } else { edge } }))
+        });
+        let all: Vec<(u32, Use)> = later.chain(here).collect();
+        let mut ends = vec![0; items.len() + 1];
+        all.iter().for_each(|&(x, _)| ends[x as usize + 1] += 1);
+        (1..ends.len()).for_each(|k| ends[k] += ends[k - 1]);
+        // Each item's uses go to where its own begin, and move that on to where they end.
+        let mut uses = vec![Use { reader: NONE, edge: NONE }; all.len()];
+        for (x, at) in all {
+            let end = &mut ends[x as usize];
+            uses[*end as usize] = at;
+            *end += 1;
         }
+        Uses { uses, ends }
     }
-    uses
+
+    fn of_item(&self, k: u32) -> &[Use] {
+        let start = if k == 0 { 0 } else { self.ends[k as usize - 1] };
+        &self.uses[start as usize..self.ends[k as usize] as usize]
+    }
 }
 
 impl<T> Term<T> {

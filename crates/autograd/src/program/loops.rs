@@ -5,10 +5,10 @@
 //! order in which the sweep of a tape adds them.
 
 use super::Stale;
-use super::terms::NONE;
+use super::segment::NONE;
 use crate::Real;
 use crate::branch::Branch;
-use crate::elementwise::{Accum, fill};
+use crate::elementwise::Accum;
 use crate::map::{Binary, Unary};
 
 /// Loops over numbers, and the numbers.
@@ -89,10 +89,16 @@ pub(super) struct Operand {
     pub active: bool,
 }
 
-/// Which numbers a row reads: those from one on, or those of a list from a place in `lists` on.
+/// Which numbers a row reads.
 #[derive(Clone, Copy)]
 pub(super) enum At {
+    /// Those from one on.
     From(u32),
+    /// One for all nodes.
+    Same(u32),
+    /// Those of runs, which begin at this place in `lists`: the first number and the length of each.
+    Runs(u32),
+    /// Those that are listed from this place in `lists` on.
     List(u32),
 }
 
@@ -115,11 +121,10 @@ pub(super) struct Tables<T> {
 }
 
 /// As many nodes of a group run at a time: what they gather stays in the first cache.
-const BLOCK: usize = 512;
-/// A narrower sum runs node by node.
-const NARROW: usize = 8;
+pub(super) const BLOCK: usize = 512;
 
-type Scratch<T> = [[T; BLOCK]; 3];
+/// What three operands are gathered into.
+pub(super) type Scratch<T> = [[T; BLOCK]; 3];
 
 impl<T: Real> Loops<T> {
     /// Computes every value from the entries of the inputs.
@@ -214,167 +219,6 @@ impl<T: Real> Loops<T> {
             }
         }
         if self.output.delta == NONE { T::default() } else { tangents[self.output.value as usize] }
-    }
-}
-
-impl<T: Real> Tables<T> {
-    /// The values y of the nodes of a group from the `start`-th on, of the values below.
-    fn value(&self, group: &Group, start: usize, below: &[T], y: &mut [T], [s, t, _]: &mut Scratch<T>) {
-        let n = y.len();
-        let mut accum = Accum::Replace;
-        for row in group.rows.of(&self.rows) {
-            match *row {
-                Row::Number(c) => self.fill(c, start, y, accum, |c, _| c),
-                Row::Sum(ats) => self.sum(ats, start, below, y, accum),
-                Row::Scaled(c, x) => {
-                    let x = self.read(x, start, n, below, s);
-                    self.fill(c, start, y, accum, |c, i| c * x[i]);
-                }
-                Row::ScaledProduct(c, a, b) => {
-                    let (a, b) = (self.read(a, start, n, below, s), self.read(b, start, n, below, t));
-                    self.fill(c, start, y, accum, |c, i| c * (a[i] * b[i]));
-                }
-                Row::Unary(f, x) => f.run(self.read(x, start, n, below, s), y, accum),
-                Row::Binary(f, a, b) => {
-                    f.run(self.read(a, start, n, below, s), self.read(b, start, n, below, t), y, accum);
-                }
-            }
-            accum = Accum::Add;
-        }
-    }
-
-    /// Fills the slots of the same nodes, which have this δ.
-    fn pull(&self, group: &Group, start: usize, values: &[T], dy: &[T], slots: &mut [T], [s, t, u]: &mut Scratch<T>) {
-        let n = dy.len();
-        let mut slots = slots.chunks_mut(group.width as usize);
-        let mut slot = |x: Operand| if x.active { slots.next().map(|slot| &mut slot[start..][..n]) } else { None };
-        for row in group.rows.of(&self.rows) {
-            match *row {
-                Row::Number(_) | Row::Sum(_) => {}
-                Row::Scaled(c, x) => {
-                    if let Some(dx) = slot(x) {
-                        self.fill(c, start, dx, Accum::Replace, |c, i| c * dy[i]);
-                    }
-                }
-                Row::ScaledProduct(c, a, b) => {
-                    let multiple = &mut u[..n];
-                    self.fill(c, start, multiple, Accum::Replace, |c, i| c * dy[i]);
-                    let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t)];
-                    let at = [at[0], at[1], dy, multiple];
-                    for (side, x) in [a, b].into_iter().enumerate() {
-                        if let Some(dx) = slot(x) {
-                            Binary::Mul.run_slope(side, at, dx, Accum::Replace);
-                        }
-                    }
-                }
-                Row::Unary(f, x) => {
-                    if let Some(dx) = slot(x) {
-                        let y = &values[group.local as usize + start..][..n];
-                        f.run_slope(self.read(x, start, n, values, s), y, dy, dx, Accum::Replace);
-                    }
-                }
-                Row::Binary(f, a, b) => {
-                    let y = &values[group.local as usize + start..][..n];
-                    let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t), y, dy];
-                    for (side, x) in [a, b].into_iter().enumerate() {
-                        if let Some(dx) = slot(x) {
-                            f.run_slope(side, at, dx, Accum::Replace);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds the tangents of the same nodes, of the values and of the tangents below.
-    fn push(&self, group: &Group, start: usize, values: &[T], below: &[T], dy: &mut [T], [s, t, u]: &mut Scratch<T>) {
-        let n = dy.len();
-        let y = &values[group.local as usize + start..][..n];
-        for row in group.rows.of(&self.rows) {
-            match *row {
-                Row::Number(_) => {}
-                Row::Sum(ats) => self.sum(ats, start, below, dy, Accum::Add),
-                Row::Scaled(c, x) => {
-                    let dx = self.read(x, start, n, below, s);
-                    self.fill(c, start, dy, Accum::Add, |c, i| c * dx[i]);
-                }
-                Row::ScaledProduct(c, a, b) => {
-                    for (a, b) in [(a, b), (b, a)] {
-                        let (da, b) = (self.read(a, start, n, below, s), self.read(b, start, n, values, t));
-                        self.fill(c, start, dy, Accum::Add, |c, i| c * (da[i] * b[i]));
-                    }
-                }
-                Row::Unary(f, x) => {
-                    let dx = self.read(x, start, n, below, t);
-                    f.run_slope(self.read(x, start, n, values, s), y, dx, dy, Accum::Add);
-                }
-                Row::Binary(f, a, b) => {
-                    for (side, x) in [a, b].into_iter().enumerate().filter(|(_, x)| x.active) {
-                        let dx = self.read(x, start, n, below, u);
-                        let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t), y, dx];
-                        f.run_slope(side, at, dy, Accum::Add);
-                    }
-                }
-            }
-        }
-    }
-
-    /// `n` operands of a row from the `start`-th on: where they lie, or gathered.
-    #[inline(always)]
-    fn read<'a>(&self, x: Operand, start: usize, n: usize, from: &'a [T], scratch: &'a mut [T; BLOCK]) -> &'a [T] {
-        match x.at {
-            At::From(first) => &from[first as usize + start..][..n],
-            At::List(list) => {
-                let (list, x) = (&self.lists[list as usize + start..][..n], &mut scratch[..n]);
-                x.iter_mut().zip(list).for_each(|(x, &k)| *x = from[usize::from(k)]);
-                x
-            }
-        }
-    }
-
-    /// y = Σ x or y += Σ x, one after the other.
-    fn sum(&self, ats: Span, start: usize, from: &[T], y: &mut [T], accum: Accum) {
-        let (ats, n) = (ats.of(&self.ats), y.len());
-        if n < NARROW {
-            for (i, y) in y.iter_mut().enumerate() {
-                let mut terms = ats.iter().map(|at| match *at {
-                    At::From(first) => from[first as usize + start + i],
-                    At::List(list) => from[usize::from(self.lists[list as usize + start + i])],
-                });
-                let first = if accum == Accum::Add { Some(*y) } else { terms.next() };
-                *y = terms.fold(first.unwrap_or_default(), |sum, x| sum + x);
-            }
-            return;
-        }
-        let mut accum = accum;
-        for at in ats {
-            match *at {
-                At::From(first) => {
-                    let x = &from[first as usize + start..][..n];
-                    fill(y, accum, move |i| x[i]);
-                }
-                At::List(list) => {
-                    let list = &self.lists[list as usize + start..][..n];
-                    match accum {
-                        Accum::Replace => y.iter_mut().zip(list).for_each(|(y, &k)| *y = from[usize::from(k)]),
-                        Accum::Add => y.iter_mut().zip(list).for_each(|(y, &k)| *y += from[usize::from(k)]),
-                    }
-                }
-            }
-            accum = Accum::Add;
-        }
-    }
-
-    /// y = f(c, i) or y += f(c, i), where c is the constant of a row.
-    #[inline(always)]
-    fn fill(&self, c: Factor<T>, start: usize, y: &mut [T], accum: Accum, f: impl Fn(T, usize) -> T + Copy) {
-        match c {
-            Factor::One(c) => fill(y, accum, move |i| f(c, i)),
-            Factor::Each(first) => {
-                let c = &self.factors[first as usize + start..][..y.len()];
-                fill(y, accum, move |i| f(c[i], i));
-            }
-        }
     }
 }
 

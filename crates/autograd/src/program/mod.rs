@@ -1,12 +1,16 @@
 //! A recorded computation that runs again on other numbers, without being recorded again.
 //!
-//! `nodes` runs it node by node as it stands on the tape. One that is made of single numbers becomes loops: `terms` reads the
-//! tape, `groups` puts what runs alike together, `tables` writes it down, `loops` runs it.
+//! `nodes` runs it node by node as it stands on the tape. One that is made of single numbers becomes loops: `needs` and
+//! `terms` read the tape and cut it into a `segment` after another, `groups` puts what runs alike together, `tables` writes it
+//! down, `loops` and `rows` run it.
 
 mod compiled;
 mod groups;
 mod loops;
+mod needs;
 mod nodes;
+mod rows;
+mod segment;
 mod tables;
 mod terms;
 #[cfg(test)]
@@ -82,9 +86,11 @@ impl<'t, T: Real> Var<'t, T> {
             let leaf = self.tape().with(|inner| inner.terms(x.id).is_empty());
             assert!(leaf, "program: an input is not a leaf, but the result of a computation");
         }
-        let mut program = self.recorded(inputs);
-        program.compile();
-        program
+        let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
+        match self.tape().with(|inner| Loops::new(inner, &ids, self.id, SEGMENT)) {
+            Some(loops) => Program { engine: Engine::Loops(loops), shapes: inputs.iter().map(|x| x.shape()).collect() },
+            None => self.recorded(inputs),
+        }
     }
 
     /// The same, node by node.

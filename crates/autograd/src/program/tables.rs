@@ -1,8 +1,11 @@
 //! The tables of a program in single numbers, written segment by segment.
 
+use smallvec::SmallVec;
+
 use super::groups::{Layout, Shapes};
 use super::loops::{At, Factor, Group, Import, Loops, Operand, Pull, Row, Segment, Span, Tables};
-use super::terms::{self, Kind, NONE, Need, Term};
+use super::needs::Need;
+use super::segment::{self, Kind, NONE, Term};
 use crate::Real;
 use crate::branch::{Branch, Side};
 use crate::inner::Inner;
@@ -14,6 +17,9 @@ pub(super) struct Builder<T> {
     places: Vec<Import>,
     shapes: Shapes,
 }
+
+/// Runs are stored that have so many numbers on average.
+const RUN: usize = 8;
 
 const NOWHERE: Import = Import { value: NONE, delta: NONE };
 
@@ -58,12 +64,12 @@ impl<T: Real> Builder<T> {
     }
 
     /// Writes a segment that ends with the node `end` of the tape.
-    pub fn close(&mut self, segment: &terms::Segment<T>, needs: &[Need], end: u32) {
+    pub fn close(&mut self, segment: &segment::Segment<T>, needs: &[Need], end: u32) {
         let layout = Layout::of(segment, &mut self.shapes, needs, end);
         let start = self.loops.values.len();
         let imports = self.imports(segment, &layout);
         let pulls = self.loops.tables.pulls.len();
-        for alike in layout.imports.chunk_by(|&a, &b| layout.uses[a as usize].len() == layout.uses[b as usize].len()) {
+        for alike in layout.imports.chunk_by(|&a, &b| layout.uses(a).len() == layout.uses(b).len()) {
             let uses = self.uses(&layout, alike);
             let first = imports.start + layout.spots[alike[0] as usize].local;
             if uses.len() > 0 {
@@ -94,7 +100,7 @@ impl<T: Real> Builder<T> {
         self.loops.segments.push(Segment { start, len, imports, groups, exports, pulls });
     }
 
-    fn imports(&mut self, segment: &terms::Segment<T>, layout: &Layout) -> Span {
+    fn imports(&mut self, segment: &segment::Segment<T>, layout: &Layout) -> Span {
         let imports = &mut self.loops.tables.imports;
         let start = imports.len();
         for &k in &layout.imports {
@@ -108,7 +114,7 @@ impl<T: Real> Builder<T> {
         Span::from(start, imports.len())
     }
 
-    fn group(&mut self, segment: &terms::Segment<T>, layout: &Layout, nodes: &[u32]) {
+    fn group(&mut self, segment: &segment::Segment<T>, layout: &Layout, nodes: &[u32]) {
         let uses = self.uses(layout, nodes);
         let start = self.loops.tables.rows.len();
         let model = segment.terms(nodes[0]);
@@ -158,8 +164,8 @@ impl<T: Real> Builder<T> {
     fn uses(&mut self, layout: &Layout, items: &[u32]) -> Span {
         let tables = &mut self.loops.tables;
         let start = tables.ats.len();
-        for k in 0..layout.uses[items[0] as usize].len() {
-            let at = tables.at(items.iter().map(|&item| layout.slot(layout.uses[item as usize][k])));
+        for k in 0..layout.uses(items[0]).len() {
+            let at = tables.at(items.iter().map(|&item| layout.slot(layout.uses(item)[k])));
             tables.ats.push(at);
         }
         Span::from(start, tables.ats.len())
@@ -178,15 +184,24 @@ impl<T: Real> Tables<T> {
         factors.shrink_to_fit();
     }
 
-    /// These numbers: as a run if they are one, or else as a list.
-    fn at(&mut self, numbers: impl Iterator<Item = u32> + Clone) -> At {
-        let first = numbers.clone().next().unwrap_or(0);
-        if numbers.clone().zip(first..).all(|(x, k)| x == k) {
-            return At::From(first);
+    /// These numbers, as briefly as they can be said.
+    fn at(&mut self, numbers: impl Iterator<Item = u32>) -> At {
+        let short = |x: u32| u16::try_from(x).expect("a segment is small");
+        let numbers: SmallVec<[u16; 512]> = numbers.map(short).collect();
+        let (first, start) = (u32::from(numbers[0]), self.lists.len() as u32);
+        let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+        match runs.clone().count() {
+            1 => At::From(first),
+            _ if numbers.iter().all(|&x| u32::from(x) == first) => At::Same(first),
+            count if count * RUN <= numbers.len() => {
+                self.lists.extend(runs.flat_map(|run| [run[0], run.len() as u16]));
+                At::Runs(start)
+            }
+            _ => {
+                self.lists.extend_from_slice(&numbers);
+                At::List(start)
+            }
         }
-        let start = self.lists.len() as u32;
-        self.lists.extend(numbers.map(|x| u16::try_from(x).expect("a segment is small")));
-        At::List(start)
     }
 
     /// The constants of terms: as one if they are equal.
