@@ -140,11 +140,14 @@ fn plain_numbers_on_either_side() {
         assert_eq!(y.backward().wrt(x), slope, "{k}");
     }
     assert_eq!((8.0 / x).value(), 2.0);
-    // A function of one number is not recorded, nor a product of two, and a number met twice is one connection.
-    let y = tape.variable(0.5);
-    assert_eq!((x.sqrt() * y.exp() * 0.5, tape.len()).1, 2);
-    assert_eq!(((x * x + x) / x, tape.connections()).1, 0);
-    assert_eq!(((x * y + x).value(), tape.len(), tape.connections()), (6.0, 3, 3));
+    // Nothing is recorded up to three connections; a number met twice is one.
+    let (y, z) = (tape.variable(0.5), tape.variable(0.25));
+    let (a, b) = ((x * y + z).sigmoid() * 3.0, x * x / x + y * x);
+    assert_eq!((tape.len(), tape.connections()), (3, 0));
+    let c = a * z.exp();
+    assert_eq!((tape.len(), tape.connections()), (4, 4));
+    let grads = tape.backward(&[(b, 1.0), (c, 0.0)]);
+    assert_eq!(grads.as_slice(), [1.5, 4.0, 0.0]);
 }
 
 /// A sum of more connections than a record or a block holds.

@@ -2,47 +2,45 @@
 
 use crate::Real;
 
-/// Up to two connections y += w x, each to a recorded number.
+/// Up to three connections y += w x, each to a recorded number.
 ///
-/// Both numbers are in one word, the first in its lower half; 0 is none. So a copy is three registers.
+/// Two numbers share a word, the first in its lower half; 0 is none. So a copy is five registers.
 #[derive(Clone, Copy)]
 pub struct Connections<T> {
-    weights: [T; 2],
-    sources: u64,
+    pub weights: [T; 3],
+    pub words: [u64; 2],
 }
 
 impl<T: Real> Connections<T> {
     /// Of a constant.
     #[inline(always)]
     pub fn none() -> Self {
-        Connections { weights: [T::default(); 2], sources: 0 }
+        Connections { weights: [T::default(); 3], words: [0; 2] }
     }
 
     /// Of a recorded number to itself.
     #[inline(always)]
-    pub fn to(node: u32) -> Self {
-        Connections { weights: [T::from_f64(1.0), T::default()], sources: u64::from(node) }
+    pub fn to(number: u32) -> Self {
+        let (one, zero) = (T::from_f64(1.0), T::default());
+        Connections { weights: [one, zero, zero], words: [u64::from(number), 0] }
     }
 
     #[inline(always)]
-    pub fn weights(self) -> [T; 2] {
-        self.weights
-    }
-
-    #[inline(always)]
-    pub fn sources(self) -> [u32; 2] {
-        [self.sources as u32, (self.sources >> 32) as u32]
+    pub fn sources(self) -> [u32; 3] {
+        let [a, b] = self.words;
+        [a as u32, (a >> 32) as u32, b as u32]
     }
 
     /// How many there are.
     #[inline(always)]
     pub fn len(self) -> usize {
-        usize::from(self.sources != 0) + usize::from(self.sources >> 32 != 0)
+        let [a, b] = self.words;
+        usize::from(a != 0) + usize::from(a >> 32 != 0) + usize::from(b != 0)
     }
 
     /// The recorded number that this is, if it is one.
-    pub fn node(self) -> Option<u32> {
-        (self.len() == 1 && self.weights[0] == T::from_f64(1.0)).then_some(self.sources as u32)
+    pub fn number(self) -> Option<u32> {
+        (self.len() == 1 && self.weights[0] == T::from_f64(1.0)).then_some(self.words[0] as u32)
     }
 
     /// Of c y.
@@ -51,18 +49,23 @@ impl<T: Real> Connections<T> {
         Connections { weights: self.weights.map(|w| w * c), ..self }
     }
 
-    /// Of a + b, unless there are more than two.
+    /// Of a + b, unless there are more than three.
     #[inline(always)]
-    pub fn plus(self, b: Self) -> Option<Self> {
-        let (v, w) = (self.weights, b.weights);
-        if b.sources == 0 {
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let ([a, c], [b, d]) = (self.words, other.words);
+        let (v, w) = (self.weights, other.weights);
+        if b == 0 {
             Some(self)
-        } else if self.sources == 0 {
-            Some(b)
-        } else if self.sources == b.sources {
-            Some(Connections { weights: [v[0] + w[0], v[1] + w[1]], ..self })
-        } else if (self.sources | b.sources) >> 32 == 0 {
-            Some(Connections { weights: [v[0], w[0]], sources: self.sources | b.sources << 32 })
+        } else if a == 0 {
+            Some(other)
+        } else if [a, c] == [b, d] {
+            Some(Connections { weights: [v[0] + w[0], v[1] + w[1], v[2] + w[2]], ..self })
+        } else if a >> 32 | d == 0 {
+            // One, and one or two.
+            Some(Connections { weights: [v[0], w[0], w[1]], words: [a | b << 32, b >> 32] })
+        } else if c | b >> 32 == 0 {
+            // Two and one.
+            Some(Connections { weights: [v[0], v[1], w[0]], words: [a, b] })
         } else {
             None
         }

@@ -11,7 +11,7 @@ use crate::elementwise::single;
 use crate::map::{Binary, Unary};
 use crate::{Arithmetic, Real};
 
-/// A number on a [`ScalarTape`]: its value, and up to two connections to recorded numbers.
+/// A number on a [`ScalarTape`]: its value, and up to three connections to recorded numbers.
 ///
 /// It has the operators, with plain numbers on either side, and all functions of [`Number`](crate::Number). Numbers compare by
 /// their values.
@@ -84,7 +84,7 @@ impl<'t, T: Real> Scalar<'t, T> {
 
     /// Which variable it is, in the order in which they were recorded.
     pub(super) fn place(self) -> Option<usize> {
-        let number = self.connections.node()?;
+        let number = self.connections.number()?;
         let (place, value) = self.tape.with(|recording| recording.place(number))?;
         // x + 1 has the connection of x, but is no variable. A variable may be NaN.
         (value == self.value || value.partial_cmp(&value).is_none()).then_some(place)
@@ -120,7 +120,7 @@ impl<'t, T: Real> Scalar<'t, T> {
         Scalar { value, connections: self.connections.scaled(slope), ..self }
     }
 
-    /// A number with these slopes in a and b: not recorded while it has no more than two connections.
+    /// A number with these slopes in a and b: recorded if it has more than three connections.
     #[track_caller]
     #[inline(always)]
     fn join(self, name: &str, b: Self, value: T, da: T, db: T) -> Self {
@@ -128,10 +128,7 @@ impl<'t, T: Real> Scalar<'t, T> {
         let (a, b) = (self.connections.scaled(da), b.connections.scaled(db));
         let connections = match a.plus(b) {
             Some(connections) => connections,
-            None => Connections::to(self.tape.with(
-                #[inline(always)]
-                |recording| recording.record(a, b),
-            )),
+            None => Connections::to(self.tape.record(a, b)),
         };
         Scalar { value, connections, ..self }
     }

@@ -7,11 +7,14 @@ use crate::Real;
 
 /// Connections in a block. A number's connections lie in one block.
 const BLOCK: usize = 1 << 16;
+/// The most connections of a + b.
+const SHORT: usize = 6;
 /// The most connections of one record, which a byte can count; a longer sum goes on in the next one.
 const LONGEST: usize = 255;
 
 /// The connections of the numbers from `first` on, in the order in which they were recorded; number 0 is none.
 pub(crate) struct Recording<T> {
+    /// Has room for a short record.
     block: Block<T>,
     first: u32,
     full: Vec<Block<T>>,
@@ -52,7 +55,6 @@ impl<T: Real> Recording<T> {
 
     /// A number without connections, whose gradient is kept.
     pub fn variable(&mut self, value: T) -> u32 {
-        self.make_room(0);
         let number = self.close(0);
         self.variables.push((number, value));
         number
@@ -68,11 +70,9 @@ impl<T: Real> Recording<T> {
     /// The number a + b.
     #[inline(always)]
     pub fn record(&mut self, a: Connections<T>, b: Connections<T>) -> u32 {
-        self.make_room(4);
-        let n = self.block.write(self.block.used, a);
-        let n = n + self.block.write(self.block.used + n, b);
-        self.block.used += n;
-        self.close(n)
+        let n = self.block.write(a);
+        let m = self.block.write(b);
+        self.close(n + m)
     }
 
     /// The number Σ x, or `None` if all are constants.
@@ -81,32 +81,32 @@ impl<T: Real> Recording<T> {
         self.make_room(LONGEST);
         let mut n = 0;
         for x in terms {
-            if n + 2 > LONGEST {
+            if n + 3 > LONGEST {
                 let partial = self.close(n);
                 self.make_room(LONGEST);
-                n = self.block.write(self.block.used, Connections::to(partial));
-                self.block.used += n;
+                n = self.block.write(Connections::to(partial));
             }
-            let more = self.block.write(self.block.used, x);
-            self.block.used += more;
-            n += more;
+            n += self.block.write(x);
         }
         (n > 0).then(|| self.close(n))
     }
 
-    /// Gives the number its connections, which were written last.
+    /// Gives a number its connections, which were written last. What follows makes no room, so that a record is nothing
+    /// but stores.
     #[inline(always)]
     fn close(&mut self, connections: usize) -> u32 {
-        let number = self.block.numbers;
-        self.block.counts[number] = connections as u8;
-        self.block.numbers = number + 1;
-        self.first + number as u32
+        let place = self.block.numbers;
+        self.block.counts[place] = connections as u8;
+        self.block.numbers = place + 1;
+        let number = self.first + place as u32;
+        self.make_room(SHORT);
+        number
     }
 
-    /// Lets n connections fit into the block.
+    /// Lets n connections of a number fit into the block.
     #[inline(always)]
     fn make_room(&mut self, n: usize) {
-        if self.block.used > BLOCK - n || self.block.numbers >= BLOCK {
+        if self.block.used > BLOCK - n || self.block.numbers == BLOCK {
             self.next_block();
         }
     }
@@ -127,7 +127,7 @@ impl<T: Real> Recording<T> {
         let all = self.numbers() + 1;
         self.deltas.resize(all.max(self.deltas.len()), T::default());
         for y in outputs {
-            for (w, x) in y.weights().into_iter().zip(y.sources()) {
+            for (w, x) in y.weights.into_iter().zip(y.sources()) {
                 self.deltas[x as usize] += w;
             }
         }
@@ -152,12 +152,8 @@ impl<T: Real> Recording<T> {
                     continue;
                 }
                 let delta = take(&mut deltas[y]);
-                let mut add = |w: T, x: u32| deltas[x as usize] += w * delta;
-                match (weights, sources) {
-                    // The counts of most numbers, without a loop.
-                    (&[u, v, w], &[a, b, c]) => (add(u, a), add(v, b), add(w, c)).0,
-                    (&[t, u, v, w], &[a, b, c, d]) => (add(t, a), add(u, b), add(v, c), add(w, d)).0,
-                    _ => weights.iter().zip(sources).for_each(|(&w, &x)| add(w, x)),
+                for (&w, &x) in weights.iter().zip(sources) {
+                    deltas[x as usize] += w * delta;
                 }
             }
         }
@@ -165,12 +161,14 @@ impl<T: Real> Recording<T> {
 }
 
 impl<T: Real> Block<T> {
-    /// Writes connections at a place, and says how many. Both places are written, whatever their number.
+    /// Writes connections, and says how many. All three places are written, whatever their number.
     #[inline(always)]
-    fn write(&mut self, at: usize, connections: Connections<T>) -> usize {
-        self.weights[at..at + 2].copy_from_slice(&connections.weights());
-        self.sources[at..at + 2].copy_from_slice(&connections.sources());
-        connections.len()
+    fn write(&mut self, connections: Connections<T>) -> usize {
+        let (at, n) = (self.used, connections.len());
+        self.weights[at..at + 3].copy_from_slice(&connections.weights);
+        self.sources[at..at + 3].copy_from_slice(&connections.sources());
+        self.used = at + n;
+        n
     }
 }
 

@@ -15,10 +15,10 @@ use crate::{Real, Scalar};
 /// weighted sums; with [`Dual`](crate::Dual) numbers of its numbers it gives second derivatives. It has no replay, no names
 /// of ops and no lines, which the other one has.
 ///
-/// A number carries up to two connections to recorded numbers with it. A function of one number only changes their weights;
-/// only where there would be three or four does the tape record anything. So it records about once a statement, as
-/// expression templates do (Hogan, *Fast reverse-mode automatic differentiation using expression templates in C++*, 2014),
-/// and x y + b takes one record of three connections.
+/// A number carries up to three connections to recorded numbers with it. A function of one number only changes their
+/// weights; only where there would be four or more does the tape record anything: σ(x y + b) leaves no trace on it. So it
+/// records less than once a statement, without the expression templates that do that elsewhere (Hogan, *Fast reverse-mode
+/// automatic differentiation using expression templates in C++*, 2014).
 ///
 /// ```
 /// use autograd::{Number, ScalarTape};
@@ -103,6 +103,22 @@ impl<T: Real> ScalarTape<T> {
     /// How many connections are recorded, of 12 bytes each in `f64`.
     pub fn connections(&self) -> usize {
         self.with(|recording| recording.connections())
+    }
+
+    /// The number a + b. Every part goes in a register to a function that stays a call; inlined, it would crowd out the
+    /// formula around it.
+    #[inline(always)]
+    pub(super) fn record(&self, a: Connections<T>, b: Connections<T>) -> u32 {
+        let ([q, r, s], [t, u, v]) = (a.weights, b.weights);
+        self.record_parts(q, r, s, t, u, v, a.words[0], a.words[1], b.words[0], b.words[1])
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    #[inline(never)]
+    fn record_parts(&self, q: T, r: T, s: T, t: T, u: T, v: T, a: u64, b: u64, c: u64, d: u64) -> u32 {
+        let (x, y) =
+            (Connections { weights: [q, r, s], words: [a, b] }, Connections { weights: [t, u, v], words: [c, d] });
+        self.with(|recording| recording.record(x, y))
     }
 
     pub(super) fn id(&self) -> u64 {
