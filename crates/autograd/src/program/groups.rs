@@ -6,14 +6,18 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::needs::Need;
 use super::segment::{Item, Kind, NONE, Segment, Term};
 
 /// A segment in order.
 pub(super) struct Layout {
-    /// The items of each group, from the first level to the last.
-    pub groups: Vec<Vec<u32>>,
+    /// All that is computed, from the last group to the first, and where each of these ends.
+    nodes: Vec<u32>,
+    ends: Vec<usize>,
     /// Imported items: those without uses first, then by their number.
     pub imports: Vec<u32>,
     /// Items whose δ comes from later segments.
@@ -74,16 +78,21 @@ impl Layout {
         let uses = Uses::of(segment, &nodes, &exports);
 
         let count = |k: u32| uses.of_item(k).len();
-        nodes.sort_by_key(|&k| (Reverse(spots[k as usize].level), spots[k as usize].shape, count(k)));
-        let alike = |a: &u32, b: &u32| {
-            let key = |k: u32| (spots[k as usize].level, spots[k as usize].shape, count(k));
-            key(*a) == key(*b)
-        };
-        let mut groups: Vec<Vec<u32>> = nodes.chunk_by(alike).map(<[u32]>::to_vec).collect();
+        let key = |k: u32| (Reverse(spots[k as usize].level), spots[k as usize].shape, count(k));
+        nodes.sort_by_cached_key(|&k| key(k));
+        let mut start = 0;
+        let ends = nodes.chunk_by(|&a, &b| key(a) == key(b)).map(|group| {
+            start += group.len();
+            start
+        });
+        let ends: Vec<usize> = ends.collect();
         let first = |spots: &[Spot], k: u32| uses.of_item(k).first().map_or(k, |&first| slot(spots, first));
         let mut slots = exports.len() as u32;
-        for group in &mut groups {
-            group.sort_by_cached_key(|&k| first(&spots, k));
+        for range in ranges(&ends) {
+            let group = &mut nodes[range];
+            if group.len() > 1 {
+                group.sort_by_cached_key(|&k| first(&spots, k));
+            }
             let width = group.len() as u32;
             for (i, &k) in (0..).zip(&*group) {
                 let spot = &mut spots[k as usize];
@@ -93,13 +102,23 @@ impl Layout {
                 slots += width * (1 + segment.terms(group[0]).iter().map(|term| term.edges(items)).sum::<u32>());
             }
         }
-        groups.reverse();
         let mut imports: Vec<u32> = all().filter(|(_, item)| item.import).map(|(k, _)| k).collect();
         imports.sort_by_cached_key(|&k| (count(k), first(&spots, k)));
-        for (local, &k) in (0..).zip(imports.iter().chain(groups.iter().flatten())) {
+        let groups = ranges(&ends).rev().flat_map(|group| &nodes[group]);
+        for (local, &k) in (0..).zip(imports.iter().chain(groups)) {
             spots[k as usize].local = local;
         }
-        Layout { groups, imports, exports, uses, spots, slots }
+        Layout { nodes, ends, imports, exports, uses, spots, slots }
+    }
+
+    /// The items of each group, from the first level to the last.
+    pub fn groups(&self) -> impl Iterator<Item = &[u32]> {
+        ranges(&self.ends).rev().map(|group| &self.nodes[group])
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.imports.len() + self.nodes.len()
     }
 
     /// What the δ of an item is the sum of, in the order of the tape's sweep.
@@ -111,6 +130,11 @@ impl Layout {
     pub fn slot(&self, at: Use) -> u32 {
         slot(&self.spots, at)
     }
+}
+
+/// The ranges that end there, one after the other.
+fn ranges(ends: &[usize]) -> impl DoubleEndedIterator<Item = Range<usize>> {
+    (0..ends.len()).map(|k| if k == 0 { 0 } else { ends[k - 1] }..ends[k])
 }
 
 fn slot(spots: &[Spot], Use { reader, edge }: Use) -> u32 {
@@ -177,18 +201,24 @@ impl Shapes {
     /// The number of a list of terms. Terms are alike that are of the same kind and have slots for the same operands; of plain
     /// ones the number counts.
     fn number<T>(&mut self, items: &[Item], terms: &[Term<T>]) -> u32 {
-        let mut shape = Vec::new();
+        let mut shape = SmallVec::<[u32; 16]>::new();
         for run in terms.chunk_by(|a, b| a.kind == Kind::Plain && b.kind == Kind::Plain) {
-            let kind = self.kinds.iter().position(|&kind| kind == run[0].kind).unwrap_or_else(|| {
+            // Functions with a parameter are many if it is data: no more are compared.
+            let recent = self.kinds.len().saturating_sub(64);
+            let known = self.kinds[recent..].iter().position(|&kind| kind == run[0].kind);
+            let kind = recent + known.unwrap_or(self.kinds.len() - recent);
+            if known.is_none() {
                 self.kinds.push(run[0].kind);
-                self.kinds.len() - 1
-            });
+            }
             let active = |side: usize| run[0].x[side] != NONE && items[run[0].x[side] as usize].active;
             let slots = if run[0].kind == Kind::Plain { 0 } else { u32::from(active(0)) + 2 * u32::from(active(1)) };
-            shape.push(4 * kind as u32 + slots);
-            shape.push(run.len() as u32);
+            shape.extend([4 * kind as u32 + slots, run.len() as u32]);
+        }
+        if let Some(&known) = self.shapes.get(&shape[..]) {
+            return known;
         }
         let next = self.shapes.len() as u32;
-        *self.shapes.entry(shape).or_insert(next)
+        self.shapes.insert(shape.into_vec(), next);
+        next
     }
 }

@@ -78,7 +78,7 @@ impl<T: Real> Builder<T> {
             }
         }
         let groups = self.loops.tables.groups.len();
-        for group in &layout.groups {
+        for group in layout.groups() {
             self.group(segment, &layout, group);
         }
         let exports = Span::from(self.loops.deltas, self.loops.deltas + layout.exports.len());
@@ -91,7 +91,7 @@ impl<T: Real> Builder<T> {
         for (delta, &k) in (exports.start..).zip(&layout.exports) {
             self.places[segment.items[k as usize].node as usize].delta = delta;
         }
-        let len = layout.imports.len() + layout.groups.iter().map(Vec::len).sum::<usize>();
+        let len = layout.len();
         self.loops.values.resize(start + len, T::default());
         self.loops.deltas += layout.exports.len();
         self.loops.slots = self.loops.slots.max(layout.slots as usize);
@@ -187,7 +187,7 @@ impl<T: Real> Tables<T> {
     /// These numbers, as briefly as they can be said.
     fn at(&mut self, numbers: impl Iterator<Item = u32>) -> At {
         let short = |x: u32| u16::try_from(x).expect("a segment is small");
-        let numbers: SmallVec<[u16; 512]> = numbers.map(short).collect();
+        let numbers: SmallVec<[u16; 64]> = numbers.map(short).collect();
         let (first, start) = (u32::from(numbers[0]), self.lists.len() as u32);
         let runs = numbers.chunk_by(|a, b| a + 1 == *b);
         match runs.clone().count() {
