@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::loops::Loops;
 use super::nodes::Nodes;
 use super::terms::SEGMENT;
-use super::{Engine, Program};
-use crate::{Arithmetic, Binary, Leaf, Matrix, Real, Tape, Unary, Var};
+use super::{Compiled, Engine, Program};
+use crate::{Arithmetic, Binary, Leaf, Matrix, Real, Tape, Unary, Var, several};
 
 fn sum<N: Arithmetic>(x: &[N]) -> N {
     N::sum(x)
@@ -28,12 +28,13 @@ fn record<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Var<'t, T> {
         let (a, b, detail) = (pick(a.into()), pick(b.into()), usize::from(detail));
         let some = |step: usize| (0..1 + detail % 40).map(|k| pick(k * step)).collect::<Vec<_>>();
         let number = |c| matrix.tape().constant(Leaf::Number(T::from_f64(c)));
-        let c = [-1.0, 0.5, 1.0, 0.0, -2.5][detail % 5];
+        let c = [-1.0, 0.3, 1.0, 0.0, -2.7][detail % 5];
         values.push(match op % 20 {
             0..=2 => a + b,
             3 => a - b,
             4..=6 => a * b,
-            7 => a * c,
+            7 if detail % 2 == 0 => a * c,
+            7 => a * c * 0.7,
             8 => a + c,
             9..=10 => {
                 let f = unary[detail % unary.len()];
@@ -46,7 +47,8 @@ fn record<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Var<'t, T> {
             13 => sum(&some(1)).tanh(),
             14 => dot(&some(1), &some(2)).sin(),
             15 => a.relu().select(b, a),
-            16 => a.stop_gradient() * b,
+            16 if detail % 2 == 0 => a.stop_gradient() * b,
+            16 => b - a.stop_gradient(),
             17 => a.pow(number(c)),
             18 => number(c) * a + number(2.0),
             _ if a > b => a * 0.5,
@@ -183,6 +185,19 @@ fn inputs_of_every_kind() {
             move_alike(&programs, &at).unwrap();
         }
     }
+}
+
+/// A closure is recorded again where a comparison goes another way, and becomes loops once it has been replayed.
+#[test]
+fn closures_that_branch() {
+    let f = |x: &[Var<'_, f64>]| if x[0] > x[1] { (x[0] * x[1]).sin() + x[0] } else { x[1].exp() * x[0] };
+    let mut compiled = Compiled::new(f);
+    let points = [(2.0, 1.0), (3.0, 1.0), (4.0, 2.0), (1.0, 2.0), (0.5, 2.0), (0.1, 3.0), (5.0, 1.0)];
+    for (a, b) in points {
+        let x = [Matrix::full(1, 1, a), Matrix::full(1, 1, b)];
+        assert_eq!(compiled.value_and_gradient(&x), several::value_and_gradient(f, &x));
+    }
+    assert_eq!(compiled.recordings(), 3);
 }
 
 /// A program of matrices stays as it is.
