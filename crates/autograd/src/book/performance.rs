@@ -17,7 +17,7 @@
 //! - **Memory is values + gradients.** [`checkpoint`](crate::checkpoint) brings a chain of n steps down to order √n: 256 steps
 //!   in 16 segments take an eighth of the memory (`cargo test --test autograd_memory -- --nocapture`).
 //! - **Replaying is cheaper than recording** for small nodes: [`Compiled`](crate::Compiled). A [`Program`](crate::Program) in single
-//!   numbers runs as vector loops, at a fraction of the time and of the memory of its tape: 7 to 14 bytes a node on ADBench's
+//!   numbers runs as vector loops, at a fraction of the time and of the memory of its tape: 7 to 10 bytes a node on ADBench's
 //!   mixture and LSTM (`cargo test --test autograd_replay_memory -- --nocapture`).
 //!
 //! `cargo bench -p tape-nn --bench steps` measures whole training steps against the same steps written by hand.

@@ -190,7 +190,9 @@ fn inputs_of_every_kind() {
 /// A closure is recorded again where a comparison goes another way, and becomes loops once it has been replayed.
 #[test]
 fn closures_that_branch() {
-    let f = |x: &[Var<'_, f64>]| if x[0] > x[1] { (x[0] * x[1]).sin() + x[0] } else { x[1].exp() * x[0] };
+    fn f<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        if x[0] > x[1] { (x[0] * x[1]).sin() + x[0] } else { x[1].exp() * x[0] }
+    }
     let mut compiled = Compiled::new(f);
     let points = [(2.0, 1.0), (3.0, 1.0), (4.0, 2.0), (1.0, 2.0), (0.5, 2.0), (0.1, 3.0), (5.0, 1.0)];
     for (a, b) in points {
