@@ -3,8 +3,8 @@
 //!     cargo bench -p tape-autograd --bench scalars -- [rosenbrock|gmm10|gmm32|lstm2|lstm4]… [--min-seconds 2]
 //!
 //! The peers run in turns in one process: plain numbers (the value alone), the scalar tape and the matrix tape (recording
-//! and gradient), and a recorded program (run and gradient, recorded before). Medians; absolute times mean little on a busy machine, the
-//! ratios to the scalar tape more. Operations are counted as in the comparison of other tools in `peers/README.md`.
+//! and gradient), and a recorded program (run and gradient, recorded before). Medians; on a busy machine trust the ratios to
+//! the scalar tape. `peers/README.md` says what is an active operation, and compares with others.
 
 use std::time::{Duration, Instant};
 
