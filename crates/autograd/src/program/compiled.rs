@@ -9,7 +9,7 @@ use crate::{Matrix, Real, Tape, Var};
 /// function many times (L-BFGS, a line search, an ODE solver) calls.
 ///
 /// It is recorded on the first call, when the shape of an input changes, and when a comparison of variables goes
-/// another way. It must depend on nothing but its arguments.
+/// another way; what has been replayed once runs as fast as a [`Program`]. It must depend on nothing but its arguments.
 ///
 /// ```
 /// use autograd::{Compiled, Matrix};

@@ -48,10 +48,13 @@ use terms::SEGMENT;
 ///
 /// # Programs in single numbers
 /// A program whose nodes are 1 × 1 (elementwise functions, sums and products of numbers, entries of the inputs) does not run
-/// node by node. When it is made, nodes that do the same and do not need each other are put together, and each such group is
-/// a vector loop; values and gradients have the bits of the tape. It is fast where many nodes do the same, and never slower than
-/// node by node; what does not lead from the inputs to the value is left out. [`run_entries`](Program::run_entries) and
-/// [`gradient_into`](Program::gradient_into) then allocate nothing.
+/// node by node. When it is made, which costs a few gradients on the tape, nodes that do the same and do not need each other are
+/// put together, and each such group is a vector loop. Values and gradients have the bits of the tape but for the signs of zeros
+/// (and the order of adding for an operand that comes several times in one sum of more than 4096 terms); tangents add in another
+/// order. What does not lead from the inputs to the value is left out. It is fast where many nodes do the same, on ADBench's
+/// programs two to three times as fast as recording on a [`ScalarTape`](crate::ScalarTape)
+/// (`cargo bench -p tape-autograd --bench scalars`), and faster than node by node where none do: in a chain.
+/// [`run_entries`](Program::run_entries) and [`gradient_into`](Program::gradient_into) allocate nothing once they have run.
 pub struct Program<T: Real> {
     engine: Engine<T>,
     /// The shapes of the inputs.

@@ -1,7 +1,6 @@
 //! What of a tape a program needs, found before it is read.
 
 use super::segment::NONE;
-use super::terms::LONG;
 use crate::Real;
 use crate::branch::{Branch, Side};
 use crate::inner::Inner;
@@ -89,12 +88,15 @@ fn is_single<T: Real>(inner: &Inner<'_, T>, id: u32) -> bool {
         })
 }
 
+/// A value counts as open if its last reader is no more nodes away; others are there all the time.
+const SOON: usize = 4096;
+
 fn count_open(needs: &mut [Need]) {
     let mut closing = vec![0; needs.len()];
     let mut open = 0;
     for id in 0..needs.len() {
         let Need { runs, last, .. } = needs[id];
-        if runs && (last as usize) < id + LONG {
+        if runs && (last as usize) < id + SOON {
             open += 1;
             closing[last as usize] += 1;
         }

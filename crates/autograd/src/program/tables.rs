@@ -9,6 +9,7 @@ use super::segment::{self, Kind, NONE, Term};
 use crate::Real;
 use crate::branch::{Branch, Side};
 use crate::inner::Inner;
+use crate::map::Binary;
 
 /// Loops in the making.
 pub(super) struct Builder<T> {
@@ -143,7 +144,7 @@ impl<T: Real> Builder<T> {
                     let x = operand(0);
                     Row::Scaled(tables.factor(terms(k)), x)
                 }
-                Kind::Product => Row::Binary(crate::map::Binary::Mul, operand(0), operand(1)),
+                Kind::Product => Row::Binary(Binary::Mul, operand(0), operand(1)),
                 Kind::ScaledProduct => {
                     let (a, b) = (operand(0), operand(1));
                     Row::ScaledProduct(tables.factor(terms(k)), a, b)
@@ -188,7 +189,7 @@ impl<T: Real> Tables<T> {
     fn at(&mut self, numbers: impl Iterator<Item = u32>) -> At {
         let short = |x: u32| u16::try_from(x).expect("a segment is small");
         let numbers: SmallVec<[u16; 64]> = numbers.map(short).collect();
-        let (first, start) = (u32::from(numbers[0]), self.lists.len() as u32);
+        let (first, start) = (u32::from(numbers[0]), place(self.lists.len()));
         let runs = numbers.chunk_by(|a, b| a + 1 == *b);
         match runs.clone().count() {
             1 => At::From(first),
@@ -211,7 +212,7 @@ impl<T: Real> Tables<T> {
         if terms.clone().all(|term| term.c.to_f64().to_bits() == first.to_f64().to_bits()) {
             return Factor::One(first);
         }
-        let start = self.factors.len() as u32;
+        let start = place(self.factors.len());
         self.factors.extend(terms.map(|term| term.c));
         Factor::Each(start)
     }
@@ -219,7 +220,11 @@ impl<T: Real> Tables<T> {
 
 impl Span {
     fn from(start: usize, end: usize) -> Span {
-        let number = |k: usize| u32::try_from(k).expect("a table has fewer than 2³² entries");
-        Span { start: number(start), end: number(end) }
+        Span { start: place(start), end: place(end) }
     }
+}
+
+/// A place in a table.
+fn place(k: usize) -> u32 {
+    u32::try_from(k).expect("a table has fewer than 2³² entries")
 }

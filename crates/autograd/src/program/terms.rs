@@ -18,7 +18,7 @@ use crate::op::Op;
 /// The most terms of a merged node, beside plain ones: above it a node is narrow and its terms are nodes.
 const MERGED: usize = 32;
 /// The most terms of any node.
-pub(super) const LONG: usize = 4096;
+const LONG: usize = 4096;
 /// The most items and edges of a segment, each item counted twice: 16 bits name them, and they stay in a cache.
 pub(super) const SEGMENT: usize = 32768;
 
@@ -228,7 +228,7 @@ impl<T: Real> Tracer<'_, T> {
             let most = (id..=end(id)).max_by_key(open).unwrap_or(id);
             self.segment.cut = (most..=end(most)).min_by_key(open).unwrap_or(id);
         }
-        id == self.segment.cut
+        id >= self.segment.cut
     }
 
     /// Makes groups of the segment if it is larger than a size; all of it was recorded up to the node `end`.
