@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use autograd::Unary;
-use common::{faer_product, in_turns, one_thread, options, time};
+use common::{copy, faer_product, in_turns, one_thread, options, time};
 use nn::data::Csv;
 use nn::{
     Adadelta, Adagrad, Adam, Adamax, Axis, Lion, Matrix, Momentum, NAdam, Optimizer, Param, RAdam, RmsProp, Rprop, Sgd,
@@ -138,7 +138,7 @@ fn optimizers(seconds: f64) {
         let gradient = Matrix::from_fn(SIDE, SIDE, |i, j| ((i * 7 + j * 3) % 11) as f32 - 5.0);
         tape.param(&model).dot(tape.constant(gradient)).backward()
     };
-    let (from, mut to) = (vec![1.0f32; SIDE * SIDE], vec![0.0f32; SIDE * SIDE]);
+    let mut copy = copy(SIDE * SIDE);
     let all: [Box<dyn Optimizer<f32>>; 13] = [
         Box::new(Adam::new(1e-6)),
         Box::new(Adam::amsgrad(1e-6)),
@@ -161,13 +161,9 @@ fn optimizers(seconds: f64) {
         let model = RefCell::new(&mut model); // one model for both
         let mut step = || optimizer.step(&mut **model.borrow_mut(), &grads, &mut state);
         let mut reference = || adam.step(&mut **model.borrow_mut(), &grads, &mut state_of_adam);
-        let mut copy = || {
-            to.copy_from_slice(black_box(&from));
-            black_box(&to);
-        };
-        let [step, reference, copy] = in_turns(seconds, [&mut step, &mut reference, &mut copy]);
+        let [step, reference, copied] = in_turns(seconds, [&mut step, &mut reference, &mut copy]);
         let name = format!("{}{}", optimizer.name(), suffixes.get(k).unwrap_or(&""));
-        println!("{name},{:.3},{:.2},{:.2}", 1e9 * step / (SIDE * SIDE) as f64, step / reference, step / copy);
+        println!("{name},{:.3},{:.2},{:.2}", 1e9 * step / (SIDE * SIDE) as f64, step / reference, step / copied);
     }
 }
 

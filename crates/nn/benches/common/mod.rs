@@ -29,9 +29,14 @@ pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
 }
 
 /// The median of what each takes, in seconds; in turns, so that whatever else the machine does falls on all.
+pub fn in_turns<const N: usize>(seconds: f64, runs: [&mut dyn FnMut(); N]) -> [f64; N] {
+    turns(seconds, runs).map(|times| times[times.len() / 2])
+}
+
+/// What each takes in its turns, in seconds, least first.
 ///
 /// A turn is one run that is not counted, for the caches, and then as many as take a millisecond.
-pub fn in_turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -> [f64; N] {
+fn turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -> [Vec<f64>; N] {
     let start = Instant::now();
     let mut times: [Vec<f64>; N] = [(); N].map(|()| Vec::new());
     while times.iter().any(|times| times.len() < 5) || start.elapsed().as_secs_f64() < seconds {
@@ -46,10 +51,14 @@ pub fn in_turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -
             times.push(start.elapsed().as_secs_f64() / f64::from(count));
         }
     }
-    times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    })
+    times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+    times
+}
+
+/// The least that one takes, in seconds: what the machine can do when it does nothing else.
+pub fn least(seconds: f64, mut run: impl FnMut()) -> f64 {
+    let [times] = turns(seconds, [&mut run]);
+    times[0]
 }
 
 /// With one thread for whatever would use more.
@@ -70,15 +79,13 @@ pub fn faer_product(side: usize) -> impl FnMut() {
     move || matmul(y.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq)
 }
 
-/// Bytes per second of a copy of 256 MiB: as many read as written, and both counted.
-pub fn copy_bandwidth(seconds: f64) -> f64 {
-    let x = vec![1.0f32; 1 << 26];
-    let mut y = vec![0.0; x.len()];
-    let copy = || {
+/// A copy of so many numbers.
+pub fn copy(len: usize) -> impl FnMut() {
+    let (x, mut y) = (vec![1.0f32; len], vec![0.0; len]);
+    move || {
         y.copy_from_slice(black_box(&x));
         black_box(&y);
-    };
-    8.0 * x.len() as f64 / time(seconds, copy)
+    }
 }
 
 /// Forward, softmax cross-entropy, backward, Adam: a step of a network of these sizes with this batch.

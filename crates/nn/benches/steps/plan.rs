@@ -31,7 +31,7 @@ impl std::str::FromStr for Plan {
 fn best(workload: &str) -> Plan {
     match (rayon::current_num_threads(), workload) {
         (1, _) | (_, "xor") => Plan::Whole,
-        (_, "wide") => Plan::Parts,
+        (_, "tanh") => Plan::Parts,
         _ => Plan::Halves,
     }
 }
