@@ -27,7 +27,7 @@ impl std::str::FromStr for Plan {
     }
 }
 
-/// The fastest for a workload, as measured with `--plan`.
+/// The fastest for a workload, as far as it was compared with `--plan` (`peers/workloads.md`).
 fn best(workload: &str) -> Plan {
     match (rayon::current_num_threads(), workload) {
         (1, _) | (_, "xor") => Plan::Whole,
