@@ -1,11 +1,11 @@
 //! A program in scalars: a ball is thrown, bounces off the floor, and we ask how its landing depends on the throw.
 //!
-//! One function, generic in its numbers, runs on `f64`, on dual numbers, on variables; recorded once, it runs again
-//! on other numbers, and says so when it would take another way.
+//! One function, generic in its numbers, runs on `f64`, on dual numbers, on variables, on the tape for single numbers;
+//! recorded once, it runs again on other numbers, and says so when it would take another way.
 //!
 //!     cargo run --example scalar_program
 
-use autograd::{Compiled, Dual, Matrix, Number, Tape, grad};
+use autograd::{Compiled, Dual, Matrix, Number, ScalarTape, Tape, grad};
 
 /// The distance after one second, in steps of a hundredth, of a ball thrown with these speeds. At the floor it turns
 /// round and keeps four fifths of its speed.
@@ -33,6 +33,11 @@ fn main() {
     let x = distance(a, b);
     let grads = x.backward();
     println!("reverse:  by across, up     {:.6}  {:.6}", grads.wrt(a)[(0, 0)], grads.wrt(b)[(0, 0)]);
+
+    let scalars = ScalarTape::new();
+    let (a1, b1) = (scalars.variable(across), scalars.variable(up));
+    let grads = distance(a1, b1).backward();
+    println!("on the tape for numbers     {:.6}  {:.6}", grads.wrt(a1), grads.wrt(b1));
 
     let forward = distance(Dual::constant(across), Dual::variable(up));
     println!("forward:  by up                       {:.6}", forward.tangent);
