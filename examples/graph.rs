@@ -27,7 +27,7 @@ fn scalar_graph() -> Verdict {
     let tape = Tape::new();
     let (x, w) = (tape.variable(0.8), tape.variable(-1.5));
     let (s, y) = scalars(x, w);
-    let grads = y.backward();
+    let grads = y.backward_all();
 
     // The same on paper.
     let ([x0, w0, s0], cos) = ([x, w, s].map(|v| v.item()), (w.item() * x.item()).cos());
@@ -57,7 +57,7 @@ fn matrix_graph() -> Verdict {
     let tape = Tape::new();
     let (w, x) = (tape.variable(&w), tape.variable(&x));
     let (h, e) = matrices(w, x);
-    let grads = e.backward();
+    let grads = e.backward_all();
     print_matrix("h", &h.value());
     print_matrix("E", &e.value());
     print_matrix("∇h", &grads.wrt(h).to_owned());

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let net = Net::new();
     let tape = Tape::new();
     let loss = net.record(&tape);
-    let grads = loss.backward();
+    let grads = loss.backward_all();
     match std::env::args().nth(1).as_deref() {
         None => {
             println!("{tape}");

@@ -53,7 +53,7 @@ fn every_op_can_be_written() {
 fn the_picture_in_the_readme_is_that_of_the_example() {
     let net = Net::new();
     let tape = Tape::new();
-    let grads = net.record(&tape).backward();
+    let grads = net.record(&tape).backward_all();
     let picture = tape.picture().gradients(&grads).mermaid();
     let readme = include_str!("../README.md");
     assert!(readme.contains(&format!("```mermaid\n{picture}```")), "put this into README.md:\n{picture}");

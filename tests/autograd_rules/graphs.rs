@@ -105,7 +105,7 @@ fn intermediate_variables_have_gradients() {
     let x = tape.variable(Matrix::from([[1.0, -2.0]]));
     let h = x.square();
     let y = (h * 3.0).sum();
-    let grads = y.backward();
+    let grads = y.backward_all();
     assert_eq!(grads.wrt(h).as_slice(), [3.0, 3.0]);
     assert_eq!(grads.wrt(x).as_slice(), [6.0, -12.0]);
     assert_eq!(grads.wrt(y).as_slice(), [1.0]);
@@ -127,7 +127,7 @@ fn what_is_not_used_has_gradient_zero() {
     let (x, unused) = (tape.variable(2.0), tape.variable(Matrix::from([[1.0, 2.0]])));
     let aside = unused.tanh();
     let y = x.square();
-    let grads = y.backward();
+    let grads = y.backward_all();
     assert_eq!(grads.wrt(unused).as_slice(), [0.0, 0.0]);
     assert_eq!(grads.wrt(aside).as_slice(), [0.0, 0.0]);
     let recorded = grad(y, &[unused, x]);

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::panic::Location;
 
+use crate::deltas::Deltas;
 use crate::gradients::Gradients;
 use crate::graph::formula;
 use crate::inner::Inner;
-use crate::pool::{Deltas, Pooled};
-use crate::sweep::sweep;
+use crate::pool::Pooled;
+use crate::sweep::{Keep, sweep};
 use crate::{Param, Real, Tape, Var};
 
 /// The first value or gradient that is NaN or infinite: which op made it, on which line, of what.
@@ -96,15 +97,20 @@ impl<T: Real> Var<'_, T> {
         let mut deltas = Pooled::<T, Deltas<T>>::take();
         let mut first = None;
         self.tape().with(|inner| {
-            sweep(inner, &[(self.id, &[T::from_f64(1.0)])], &mut deltas, |id, _, x, dx| {
-                let found = Range::of(dx);
-                if first.is_none() && !found.is_finite() {
-                    first = Some(Anomaly::at(inner, id, Some(x as usize), found, operands(inner, id)));
-                }
-            });
+            sweep(
+                inner,
+                &[(self.id, &[T::from_f64(1.0)])],
+                Keep::All,
+                &mut deltas,
+                Some(&mut |id, x, dx| {
+                    let found = Range::of(dx);
+                    if first.is_none() && !found.is_finite() {
+                        first = Some(Anomaly::at(inner, id, Some(x as usize), found, operands(inner, id)));
+                    }
+                }),
+            );
             if let Some(anomaly) = &mut first {
-                let dy = deltas.values[deltas.places[anomaly.node]..].split_at(inner.node(anomaly.node as u32).len()).0;
-                anomaly.operands.push(Range::of(dy));
+                anomaly.operands.extend(deltas.at(anomaly.node as u32).map(Range::of));
             }
         });
         first.map_or(Ok(Gradients { tape: self.tape().id(), deltas }), |anomaly| Err(Box::new(anomaly)))

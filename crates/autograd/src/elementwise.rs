@@ -66,8 +66,17 @@ pub(crate) fn fill<T: Real>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T 
             // Local, lest every store be a possible change of what `f` reads.
             let (out, f) = (&mut *out, f);
             match accum {
-                Accum::Replace => out.iter_mut().enumerate().for_each(|(i, y)| *y = f(i)),
-                Accum::Add => out.iter_mut().enumerate().for_each(|(i, y)| *y += f(i)),
+                // Plain loops: a `for_each` is not always compiled into the vector code around it.
+                Accum::Replace => {
+                    for (i, y) in out.iter_mut().enumerate() {
+                        *y = f(i);
+                    }
+                }
+                Accum::Add => {
+                    for (i, y) in out.iter_mut().enumerate() {
+                        *y += f(i);
+                    }
+                }
             }
         },
     )
@@ -158,7 +167,7 @@ macro_rules! functions {
             pub(crate) fn run<T: Real>(self, xs: &[T], ys: &mut [T], accum: Accum) {
                 let xs = &xs[..ys.len()];
                 match self { $(functions!(@pat Unary::$Name $($n)?) =>
-                    fill(ys, accum, move |i| <T as Values>::$method(xs[i] $(, $n)?)),
+                    fill(ys, accum, #[inline(always)] move |i| <T as Values>::$method(xs[i] $(, $n)?)),
                 )* }
             }
 
@@ -166,7 +175,7 @@ macro_rules! functions {
             pub(crate) fn run_slope<T: Real>(self, xs: &[T], ys: &[T], dys: &[T], dxs: &mut [T], accum: Accum) {
                 let (xs, ys, dys) = (&xs[..dxs.len()], &ys[..dxs.len()], &dys[..dxs.len()]);
                 match self { $(functions!(@pat Unary::$Name $($n)?) =>
-                    fill(dxs, accum, move |i| slopes::$method(Lane(xs[i]), Lane(ys[i]) $(, $n)?).0 * dys[i]),
+                    fill(dxs, accum, #[inline(always)] move |i| slopes::$method(Lane(xs[i]), Lane(ys[i]) $(, $n)?).0 * dys[i]),
                 )* }
             }
         }
@@ -211,7 +220,9 @@ macro_rules! functions {
             /// y = f(a, b) or y += f(a, b).
             pub(crate) fn run<T: Real>(self, a: &[T], b: &[T], y: &mut [T], accum: Accum) {
                 let (a, b) = (&a[..y.len()], &b[..y.len()]);
-                match self { $(Binary::$Name2 => fill(y, accum, move |i| <T as Values>::$method2(a[i], b[i])),)* }
+                match self { $(Binary::$Name2 =>
+                    fill(y, accum, #[inline(always)] move |i| <T as Values>::$method2(a[i], b[i])),
+                )* }
             }
 
             /// δa or δb (`operand` 0 or 1) = or += the slope times δy; `at` is `[a, b, y, δy]`.
@@ -219,9 +230,9 @@ macro_rules! functions {
                 let [a, b, y, dy] = at.map(|v| &v[..dx.len()]);
                 match (self, operand) { $(
                     (Binary::$Name2, 0) =>
-                        fill(dx, accum, move |i| slopes_a::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                        fill(dx, accum, #[inline(always)] move |i| slopes_a::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
                     (Binary::$Name2, _) =>
-                        fill(dx, accum, move |i| slopes_b::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                        fill(dx, accum, #[inline(always)] move |i| slopes_b::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
                 )* }
             }
         }

@@ -58,7 +58,7 @@ pub fn explain_no_gradient<'t, T: Real>(y: Var<'t, T>, x: Var<'t, T>) -> Option<
 
 fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> {
     let source = inner.source(x);
-    if inner.node(x).grad().is_none() {
+    if !inner.node(x).is_active() {
         let constant = inner.terms(x).is_empty();
         return Some(if constant { NoGradient::Constant(source) } else { NoGradient::FromConstants(source) });
     }
@@ -70,7 +70,7 @@ fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> 
     (reached[x as usize], moved[x as usize]) = (true, true);
     let mut cuts = Vec::new();
     for id in x + 1..=y {
-        let active = inner.node(id).grad().is_some();
+        let active = inner.node(id).is_active();
         for &term in inner.terms(id) {
             for (k, &operand) in inner.operands(term).iter().enumerate() {
                 reached[id as usize] |= reached[operand as usize];

@@ -2,12 +2,12 @@
 
 use smallvec::SmallVec;
 
+use crate::deltas::Deltas;
 use crate::elementwise::{Accum, Out};
 use crate::inner::Inner;
-use crate::op::pushforward;
-use crate::pool::{Deltas, Pooled};
+use crate::op::{Op, pushforward};
+use crate::pool::Pooled;
 use crate::run::run_linear;
-use crate::sweep::NOWHERE;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// The derivatives of everything on a tape along one direction: Jacobian-vector products.
@@ -54,19 +54,9 @@ impl<T: Real> Tangents<T> {
     #[track_caller]
     pub fn of(&self, y: Var<'_, T>) -> Matrix<T> {
         assert!(y.tape().id() == self.tape, "Tangents::of: the variable is of another tape");
-        let Some(&place) = self.deltas.places.get(y.id as usize) else {
-            panic!("Tangents::of: the variable was recorded later than the tangents were computed")
-        };
-        y.tape().with(|inner| tangent(inner, &self.deltas, y.id, place))
-    }
-}
-
-fn tangent<T: Real>(inner: &Inner<'_, T>, deltas: &Deltas<T>, id: u32, place: usize) -> Matrix<T> {
-    let node = inner.node(id);
-    let (rows, cols) = node.shape();
-    match place {
-        NOWHERE => Matrix::zeros(rows, cols),
-        _ => Matrix::from_vec(rows, cols, deltas.values[place..][..node.len()].to_vec()),
+        let seen = self.deltas.saw(y.id);
+        assert!(seen, "Tangents::of: the variable was recorded later than the tangents were computed");
+        self.deltas.matrix(y.id, y.shape())
     }
 }
 
@@ -79,31 +69,22 @@ enum Read {
 
 /// Tangents of every node that moves when the seeds' nodes do: forward mode.
 pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T>)], deltas: &mut Deltas<T>) {
-    let Deltas { values, places, params, .. } = deltas;
-    if values.len() < inner.grads {
-        values.resize(inner.grads, T::default());
+    let count = inner.records.nodes.len() as u32;
+    deltas.begin(count as usize);
+    for &(id, seed) in seeds.iter().filter(|&&(id, _)| inner.node(id).is_active()) {
+        let (region, _) = deltas.open(id, seed.as_slice().len());
+        deltas.slice_mut(region).copy_from_slice(seed.as_slice());
     }
-    let count = inner.records.nodes.len();
-    params.clear();
-    places.clear();
-    places.resize(count, NOWHERE);
-    for &(id, seed) in seeds {
-        let Some(start) = inner.node(id).grad() else { continue };
-        values[start..start + seed.as_slice().len()].copy_from_slice(seed.as_slice());
-        places[id as usize] = start;
-    }
-    for id in 0..count as u32 {
+    for id in 0..count {
+        let moves = |term: &Op<u32>| inner.operands(*term).iter().any(|&x| deltas.region(x).is_some());
         let node = inner.node(id);
-        let Some(start) = node.grad() else { continue };
-        if places[id as usize] != NOWHERE {
+        if !node.is_active() || deltas.region(id).is_some() || !inner.terms(id).iter().any(moves) {
             continue;
         }
-        let (below, above) = values.split_at_mut(start);
-        let ((rows, cols), data) = (node.shape(), &mut above[..node.len()]);
-        let tangent = |x: u32| {
-            let (node, place) = (inner.node(x), places[x as usize]);
-            (place != NOWHERE).then(|| MatrixRef::new(node.shape().0, node.shape().1, &below[place..][..node.len()]))
-        };
+        let (rows, cols) = node.shape();
+        let (region, _) = deltas.open(id, node.len());
+        let (before, data) = deltas.before(region);
+        let tangent = |x: u32| before.at(x, inner.node(x).shape());
         let mut accum = Accum::Replace;
         for &term in inner.terms(id) {
             if let Some(custom) = inner.custom(term) {
@@ -124,12 +105,13 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
                     Read::Value(id) => inner.view(id),
                     Read::Tangent(id) => tangent(id).expect("it moves"),
                 };
-                run_linear(linear.map(read), &inner.indices, accum, Out { rows, cols, data });
+                run_linear(linear, read, &inner.indices, accum, Out { rows, cols, data });
                 accum = Accum::Add;
             });
         }
-        if accum == Accum::Add {
-            places[id as usize] = start;
+        // An op whose slope is 0 gave no term.
+        if accum == Accum::Replace {
+            data.fill(T::default());
         }
     }
 }

@@ -56,8 +56,8 @@ pub fn hessian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Ma
     several::hessian(|x| f(x[0]), &[x])
 }
 
-/// H v, the Hessian of `f` at `x` times a direction, without the Hessian: forward over reverse, for about four times
-/// the cost of f (Pearlmutter, *Neural Computation* 6, 1994).
+/// H v, the Hessian of `f` at `x` times a direction, without the Hessian: the gradient of ⟨∇f, v⟩, reverse over forward, for a few
+/// times the cost of a gradient (Pearlmutter, *Neural Computation* 6, 1994).
 ///
 /// # Panics
 /// If `f` does not return a 1 × 1 variable, or `v` is not of the shape of `x`.
@@ -214,7 +214,7 @@ pub mod several {
         Matrix::from_vec(n, n, columns.into_iter().flatten().collect())
     }
 
-    /// H v for each matrix, where v has a direction for each: forward over reverse.
+    /// H v for each matrix, where v has a direction for each: reverse over forward.
     ///
     /// # Panics
     /// If `f` does not return a 1 × 1 variable, or the directions are not as many as the matrices or not of their shapes.
@@ -226,9 +226,13 @@ pub mod several {
     ) -> Vec<Matrix<T>> {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        let gradient = grad(f(&xs), &xs);
-        let tangents = tape.tangents(&moves("hvp", &xs, vs));
-        gradient.into_iter().map(|g| tangents.of(g)).collect()
+        let moves: Vec<_> = moves("hvp", &xs, vs).into_iter().map(|(x, v)| (x, tape.constant(v))).collect();
+        let slope = crate::jvp(f(&xs), &moves);
+        let (m, n) = slope.shape();
+        assert!((m, n) == (1, 1), "hvp: {m} × {n} is not a single number: sum it");
+        let grads = slope.needs_gradient().then(|| slope.backward());
+        let gradient = |&x: &Var<'_, T>| grads.as_ref().and_then(|g| g.get(x)).map(MatrixRef::to_owned);
+        xs.iter().map(|x| gradient(x).unwrap_or_else(|| zeros(*x))).collect()
     }
 
     /// Σ ∂²f / ∂x² over all entries of all matrices.

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use crate::deltas::Deltas;
 use crate::inner::Node;
-use crate::pool::{Deltas, Pooled};
+use crate::pool::Pooled;
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
-/// The gradient of a value with respect to everything it was computed from, parameters and
-/// intermediate variables alike. Owned: it outlives its tape.
+/// The gradient of a value with respect to the parameters and variables it was computed from; after
+/// [`backward_all`](Var::backward_all) to all intermediate variables too. Owned: it outlives its tape.
 pub struct Gradients<T: Real> {
     pub(crate) tape: u64,
     pub(crate) deltas: Pooled<T, Deltas<T>>,
@@ -24,8 +25,9 @@ impl<T: Real> Gradients<T> {
     /// differentiated value does not depend on it.
     ///
     /// # Panics
-    /// If there is none: the variable is constant, of another tape, or recorded later than the value
-    /// that was differentiated, or the parameter is not trained or was not recorded. [`get`](Gradients::get) asks first.
+    /// If there is none: the variable is constant, of another tape, recorded later than the value that was differentiated,
+    /// or an intermediate one whose gradient was not [kept](Var::backward_all), or the parameter is not trained or was
+    /// not recorded. [`get`](Gradients::get) asks first.
     #[track_caller]
     pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
         match x.find(self) {
@@ -39,25 +41,45 @@ impl<T: Real> Gradients<T> {
         x.find(self).ok()
     }
 
+    /// Adds the gradients of parameters that another tape gave, as of other samples. Those of variables are not added.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let w = Param::new(Matrix::from([[2.0]]));
+    /// let gradient = |x: f64| {
+    ///     let tape = Tape::new();
+    ///     (tape.param(&w) * x).square().backward()
+    /// };
+    /// let mut sum = gradient(1.0);
+    /// sum.add(&gradient(3.0));
+    /// assert_eq!(sum.wrt(&w)[(0, 0)], 2.0 * 2.0 * (1.0 + 9.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If a parameter had another shape.
+    pub fn add(&mut self, other: &Gradients<T>) {
+        self.deltas.add(&other.deltas);
+    }
+
     /// The new value of a buffer that a layer asked for with [`Tape::update`](crate::Tape::update), if one did.
     pub fn updated(&self, buffer: &Param<T>) -> Option<&Matrix<T>> {
         self.deltas.updates.iter().find(|(id, _)| *id == buffer.id()).map(|(_, value)| value)
     }
 
-    /// The gradient of a node; `None` of a constant, or of one that came later.
+    /// The gradient of a node; `None` of a constant, of one that came later, or where it was not kept.
     pub(crate) fn of_node(&self, id: u32, node: Node) -> Option<MatrixRef<'_, T>> {
-        node.grad().and_then(|_| self.at(id, node.shape()))
+        self.at(id, node.shape())
     }
 
     fn at(&self, node: u32, (rows, cols): (usize, usize)) -> Option<MatrixRef<'_, T>> {
-        let place = *self.deltas.places.get(node as usize)?;
-        Some(MatrixRef::new(rows, cols, &self.deltas.values[place..][..rows * cols]))
+        let data = self.deltas.at(node).filter(|data| data.len() == rows * cols)?;
+        Some(MatrixRef::new(rows, cols, data))
     }
 }
 
 impl<T: Real> fmt::Debug for Gradients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gradients of {} nodes", self.deltas.places.len())
+        write!(f, "Gradients of {} parameters", self.deltas.params.len())
     }
 }
 
@@ -67,10 +89,13 @@ impl<T: Real> Wrt<T> for Var<'_, T> {
             return Err("the variable is of another tape");
         }
         let node = self.tape().with(|inner| inner.node(self.id));
-        if node.grad().is_none() {
+        if !node.is_active() {
             return Err("the variable is constant, or depends on constants only");
         }
-        grads.at(self.id, node.shape()).ok_or("the variable was recorded after the value that was differentiated")
+        grads.at(self.id, node.shape()).ok_or(match grads.deltas.saw(self.id) {
+            true => "those of intermediate variables are kept by backward_all alone",
+            false => "the variable was recorded after the value that was differentiated",
+        })
     }
 }
 
@@ -78,7 +103,7 @@ impl<T: Real> Wrt<T> for &Param<T> {
     fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
         let slots = &grads.deltas.params;
         let slot = slots.binary_search_by_key(&self.id(), |slot| slot.id).map(|k| slots[k]);
-        let found = slot.ok().and_then(|slot| grads.at(slot.node, (slot.rows, slot.cols)));
+        let found = slot.ok().and_then(|slot| grads.at(slot.node, self.value().shape()));
         found.ok_or("the parameter is not trained, or was not recorded before the value that was differentiated")
     }
 }

@@ -42,7 +42,7 @@ impl<T: Real> fmt::Display for Tape<'_, T> {
 /// let tape = Tape::new();
 /// let x = tape.variable(0.5);
 /// let y = x + x.sin();
-/// let grads = y.backward();
+/// let grads = y.backward_all();
 /// assert!(tape.picture().dot().contains("n0 -> n1"));
 /// assert!(tape.picture().gradients(&grads).mermaid().contains("n1[\"sin<br/>1×1\"]"));
 /// ```
@@ -70,7 +70,7 @@ impl<T: Real> Picture<'_, '_, T> {
         self
     }
 
-    /// The same of the gradients; constants have no colour.
+    /// The same of the gradients that were kept: of all nodes after [`backward_all`](crate::Var::backward_all). Constants have no colour.
     ///
     /// # Panics
     /// If the gradients are of another tape.
@@ -149,7 +149,7 @@ fn kind<T: Real>(inner: &Inner<'_, T>, id: u32) -> Kind {
     match () {
         _ if !inner.terms(id).is_empty() => Kind::Computed,
         _ if inner.records.params.iter().any(|slot| slot.node == id) => Kind::Param,
-        _ if inner.node(id).grad().is_some() => Kind::Variable,
+        _ if inner.node(id).is_active() => Kind::Variable,
         _ => Kind::Constant,
     }
 }
@@ -179,8 +179,8 @@ pub(crate) fn place<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
 /// The right side of an assignment.
 pub(crate) fn formula<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
     let terms = inner.terms(id);
-    let active = inner.node(id).grad().is_some();
-    let moved = terms.iter().flat_map(|&term| inner.operands(term)).any(|x| inner.node(x).grad().is_some());
+    let active = inner.node(id).is_active();
+    let moved = terms.iter().flat_map(|&term| inner.operands(term)).any(|x| inner.node(x).is_active());
     match kind(inner, id) {
         Kind::Constant => "constant".to_string(),
         Kind::Variable => "variable".to_string(),

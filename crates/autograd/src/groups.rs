@@ -38,10 +38,15 @@ impl Groups {
         vectorised(
             #[inline(always)]
             || {
+                // Plain loops: the adapters of iterators are not always compiled into the vector code around them.
                 if along == 1 {
-                    (0..groups).for_each(|index| f(Group { index, start: index * across, len, stride: 1 }));
+                    for index in 0..groups {
+                        f(Group { index, start: index * across, len, stride: 1 });
+                    }
                 } else {
-                    (0..groups).for_each(|index| f(Group { index, start: index * across, len, stride: along }));
+                    for index in 0..groups {
+                        f(Group { index, start: index * across, len, stride: along });
+                    }
                 }
             },
         )
@@ -49,22 +54,42 @@ impl Groups {
 }
 
 impl Group {
+    /// Calls `f` with the place of every entry.
     #[inline(always)]
-    pub fn entries(self) -> impl Iterator<Item = usize> {
-        let Group { start, len, stride, .. } = self;
-        (0..len).map(move |k| start + k * stride)
+    pub fn for_each(self, mut f: impl FnMut(usize)) {
+        for k in 0..self.len {
+            f(self.start + k * self.stride);
+        }
+    }
+
+    /// The sum of `f` over the places of all entries.
+    #[inline(always)]
+    pub fn sum<T: Real>(self, f: impl Fn(usize) -> T) -> T {
+        let mut sum = T::default();
+        self.for_each(
+            #[inline(always)]
+            |i| sum += f(i),
+        );
+        sum
     }
 
     /// The largest entry; −∞ of none.
     #[inline(always)]
     fn max<T: Real>(self, x: &[T]) -> T {
-        self.entries().fold(T::from_f64(f64::NEG_INFINITY), |max, i| max.larger(x[i]))
+        let mut max = T::from_f64(f64::NEG_INFINITY);
+        self.for_each(
+            #[inline(always)]
+            |i| max = max.larger(x[i]),
+        );
+        max
     }
 
     /// Where the first largest entry lies, or the first that is not a number; `None` of none.
     pub fn first_max<T: Real>(self, x: &[T]) -> Option<usize> {
         let larger = |a: T, b: T| a > b || (a.to_f64().is_nan() && !b.to_f64().is_nan());
-        self.entries().reduce(|best, i| if larger(x[i], x[best]) { i } else { best })
+        let mut best = None;
+        self.for_each(|i| best = Some(best.map_or(i, |best| if larger(x[i], x[best]) { i } else { best })));
+        best
     }
 
     /// ln Σ eˣ = max + ln Σ e^(x − max).
@@ -80,8 +105,12 @@ impl Group {
         for k in (0..self.len).step_by(block.len()) {
             let block = &mut block[..64.min(self.len - k)];
             let start = self.start + k * self.stride;
-            block.iter_mut().enumerate().for_each(|(i, e)| *e = Real::exp(x[start + i * self.stride] - max));
-            sum += block.iter().copied().sum::<T>();
+            for (i, e) in block.iter_mut().enumerate() {
+                *e = Real::exp(x[start + i * self.stride] - max);
+            }
+            for &e in &*block {
+                sum += e;
+            }
         }
         max + Real::ln(sum)
     }
@@ -93,7 +122,7 @@ pub(crate) fn softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
         #[inline(always)]
         |g| {
             let max = g.max(x);
-            g.entries().for_each(|i| y[i] = x[i] - max);
+            g.for_each(|i| y[i] = x[i] - max);
         },
     );
     vectorised(
@@ -103,8 +132,8 @@ pub(crate) fn softmax<T: Real>(groups: Groups, x: &[T], y: &mut [T]) {
     groups.each(
         #[inline(always)]
         |g| {
-            let scale = T::from_f64(1.0) / g.entries().map(|i| y[i]).sum::<T>();
-            g.entries().for_each(|i| y[i] *= scale);
+            let scale = T::from_f64(1.0) / g.sum(|i| y[i]);
+            g.for_each(|i| y[i] *= scale);
         },
     );
 }
@@ -118,12 +147,31 @@ pub(crate) fn cross_entropy<T: Real>(
     accum: Accum,
     y: &mut [T],
 ) {
-    for (j, y) in y.iter_mut().enumerate() {
-        let (x, t, p) = (x.col(j), t.col(j), p.col(j));
-        let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
-        // The largest logit is subtracted first: what is left is as exact as the difference of logits, were they large.
-        let ln = |p: T| T::from_f64(p.to_f64().ln());
-        let terms = x.iter().zip(t).filter(|(_, t)| **t != T::default());
-        put(y, accum, terms.map(|(&xi, &t)| t * ((x[best] - xi) - ln(p[best]))).sum());
-    }
+    const BLOCK: usize = 16;
+    let (zero, m) = (T::default(), x.rows());
+    vectorised(
+        #[inline(always)]
+        || {
+            let (x, t, p, y) = (x, t, p, &mut *y);
+            for (b, y) in y.chunks_mut(BLOCK).enumerate() {
+                let column = |k: usize| Group { index: k, start: (b * BLOCK + k) * m, len: m, stride: 1 };
+                let (mut max, mut ln) = ([zero; BLOCK], [T::from_f64(1.0); BLOCK]);
+                for k in 0..y.len() {
+                    (max[k], ln[k]) = (column(k).max(x.as_slice()), column(k).max(p.as_slice()));
+                }
+                for ln in &mut ln {
+                    *ln = Real::ln(*ln);
+                }
+                for (k, y) in y.iter_mut().enumerate() {
+                    // The largest logit is subtracted first: what is left is as exact as the difference of logits, were
+                    // they large.
+                    let term = |i: usize| {
+                        let (x, t) = (x.as_slice()[i], t.as_slice()[i]);
+                        if t == zero { zero } else { t * ((max[k] - x) - ln[k]) }
+                    };
+                    put(y, accum, column(k).sum(term));
+                }
+            }
+        },
+    );
 }

@@ -1,45 +1,56 @@
 //! What a tape holds: values, nodes, terms, and what is asked of them.
 
+use std::cell::Cell;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
 use crate::branch::Branch;
 use crate::elementwise::{Accum, Out};
+use crate::leaves::Leaves;
 use crate::op::{Custom, Op};
 use crate::pass::Pass;
-use crate::pool::{Pooled, Records};
+use crate::pool::{Pooled, Records, widen};
 use crate::rule::{CustomNode, Rule};
 use crate::run::{Indices, add_two, run};
 use crate::{MatrixRef, Real};
 
 pub(crate) struct Inner<'t, T: Real> {
     pub records: Pooled<T, Records<T>>,
-    pub leaves: Vec<MatrixRef<'t, T>>,
+    pub leaves: Leaves<'t, T>,
     pub indices: Indices,
     pub customs: Vec<CustomNode<T>>,
     /// The comparisons that were made of values.
     pub branches: Vec<Branch>,
     /// What the tape is for.
     pub pass: Pass<T>,
-    /// How much of the value buffer is in use, and how long the gradient buffer will be.
+    /// How much of the value buffer is in use.
     pub used: usize,
-    pub grads: usize,
 }
 
-/// A value on the tape: its shape, where it lies, where its gradient will lie, where its terms begin.
+/// A value on the tape: its shape, where it lies, where its terms end, who recorded it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     rows: u32,
     cols: u32,
     terms: u32,
-    /// The number of the borrowed leaf, or `NONE` for a value in the buffer.
-    leaf: u32,
+    place: Place,
+    active: bool,
+    /// The start in the buffer, or the number of the borrowed matrix.
     value: usize,
-    grad: usize,
+    source: &'static Location<'static>,
 }
 
-pub(crate) const NONE: u32 = u32::MAX;
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At a place of its own in the buffer.
+    Own,
+    /// At that of a matrix whose columns it is.
+    Within,
+    /// Outside of the tape.
+    Borrowed,
+}
 
 impl Node {
     pub fn shape(&self) -> (usize, usize) {
@@ -50,9 +61,9 @@ impl Node {
         self.rows as usize * self.cols as usize
     }
 
-    /// Where its gradient lies; `None` for a constant.
-    pub fn grad(&self) -> Option<usize> {
-        (self.grad != usize::MAX).then_some(self.grad)
+    /// Whether it takes part in differentiation.
+    pub fn is_active(&self) -> bool {
+        self.active
     }
 }
 
@@ -62,21 +73,18 @@ impl<'t, T: Real> Inner<'t, T> {
         let start = self.used;
         self.used += len;
         let values = &mut self.records.values;
-        if values.len() < self.used {
-            let room = self.used.max(values.len() + values.len() / 2);
-            values.resize(room, T::default());
-        }
+        widen(values, self.used);
         &mut values[start..start + len]
     }
 
     /// Computes the sum of terms from `start` on in the value buffer; whether one of their operands needs a gradient.
     pub(crate) fn compute(&mut self, start: usize, shape: (usize, usize), terms: &[Op<u32>]) -> bool {
-        let mut active = false;
+        let active = Cell::new(false);
         let Records { values, nodes, .. } = &mut *self.records;
         let (before, rest) = values.split_at_mut(start);
-        let mut look = |id: u32| {
+        let look = |id: u32| {
             let node = &nodes[id as usize];
-            active |= node.grad().is_some();
+            active.set(active.get() | node.is_active());
             view(node, before, &self.leaves)
         };
         let (rows, cols) = shape;
@@ -89,11 +97,11 @@ impl<'t, T: Real> Inner<'t, T> {
         } else {
             let mut accum = Accum::Replace;
             for term in terms {
-                run(term.map(&mut look), &self.indices, accum, Out { rows, cols, data });
+                run(*term, look, &self.indices, accum, Out { rows, cols, data });
                 accum = Accum::Add;
             }
         }
-        active
+        active.get()
     }
 
     /// Computes a function with a rule of its own from `start` on in the value buffer.
@@ -106,17 +114,43 @@ impl<'t, T: Real> Inner<'t, T> {
     }
 
     #[track_caller]
-    pub fn push(&mut self, (rows, cols): (usize, usize), leaf: u32, active: bool) -> u32 {
-        let len = rows * cols;
-        let grad = if active { self.grads } else { usize::MAX };
-        self.grads += if active { len } else { 0 };
-        let value = if leaf == NONE { self.used - len } else { 0 };
+    pub fn push(&mut self, shape: (usize, usize), active: bool) -> u32 {
+        self.push_at(shape, Place::Own, self.used - shape.0 * shape.1, active)
+    }
+
+    /// A node whose value lies where it is said to.
+    #[track_caller]
+    pub fn push_at(&mut self, (rows, cols): (usize, usize), place: Place, value: usize, active: bool) -> u32 {
         let id = u32::try_from(self.records.nodes.len()).expect("a tape holds fewer than 2³² values");
         let terms = self.records.terms.len() as u32;
         let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
-        self.records.nodes.push(Node { rows: side(rows), cols: side(cols), terms, leaf, value, grad });
-        self.records.sources.push(Location::caller());
+        let (rows, cols, source) = (side(rows), side(cols), Location::caller());
+        self.records.nodes.push(Node { rows, cols, terms, place, active, value, source });
         id
+    }
+
+    /// A leaf outside of the tape.
+    #[track_caller]
+    pub fn push_borrowed(&mut self, x: MatrixRef<'t, T>, active: bool) -> u32 {
+        let number = self.leaves.push(x);
+        self.records.leaves = number + 1;
+        self.push_at(x.shape(), Place::Borrowed, number, active)
+    }
+
+    /// The columns of x from j on, n of them, as a node whose value is a part of that of x.
+    #[track_caller]
+    pub fn push_columns(&mut self, x: u32, j: usize, n: usize) -> u32 {
+        let node = self.node(x);
+        let (rows, _) = node.shape();
+        let (place, value) = match node.place {
+            Place::Borrowed => {
+                let part = MatrixRef::new(rows, n, &self.leaves[node.value].as_slice()[j * rows..][..n * rows]);
+                (Place::Borrowed, self.leaves.push(part))
+            }
+            _ => (Place::Within, node.value + j * rows),
+        };
+        self.records.terms.push(Op::Slice(0, j as u32, x));
+        self.push_at((rows, n), place, value, node.active)
     }
 
     /// Everything up to a node, with the borrowed leaves copied.
@@ -128,18 +162,17 @@ impl<'t, T: Real> Inner<'t, T> {
         for (id, node) in nodes.iter().enumerate() {
             let value = records.values.len();
             records.values.extend_from_slice(self.view(id as u32).as_slice());
-            records.nodes.push(Node { leaf: NONE, value, ..*node });
+            records.nodes.push(Node { place: Place::Own, value, ..*node });
         }
         let count = nodes.last().map_or(0, |node| node.terms as usize);
         records.terms.clear();
         records.terms.extend_from_slice(&from.terms[..count]);
-        records.sources.clear();
-        records.sources.extend_from_slice(&from.sources[..nodes.len()]);
         records.params.clear();
+        records.bound.clear();
         let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
-        let (used, grads) = (records.values.len(), self.grads);
+        let used = records.values.len();
         let (indices, customs) = (self.indices.clone(), self.customs.clone());
-        Inner { records, leaves: Vec::new(), indices, customs, branches, pass: Pass::new(None), used, grads }
+        Inner { records, leaves: Leaves::new(0), indices, customs, branches, pass: Pass::new(None), used }
     }
 
     /// The value of a node that lies in the buffer, to change.
@@ -152,6 +185,7 @@ impl<'t, T: Real> Inner<'t, T> {
     pub fn recompute(&mut self, id: u32) {
         let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from(self.terms(id)));
         match terms[..] {
+            _ if node.place != Place::Own => {}
             [] => {}
             [Op::Custom(Custom(k))] => {
                 let CustomNode { rule, operands } = self.customs[k as usize].clone();
@@ -228,13 +262,14 @@ impl<'t, T: Real> Inner<'t, T> {
 
     /// The line that recorded a node.
     pub fn source(&self, id: u32) -> &'static Location<'static> {
-        self.records.sources[id as usize]
+        self.records.nodes[id as usize].source
     }
 }
 
-fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &[MatrixRef<'a, T>]) -> MatrixRef<'a, T> {
-    if node.leaf != NONE {
-        return leaves[node.leaf as usize];
+#[inline(always)]
+fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &Leaves<'a, T>) -> MatrixRef<'a, T> {
+    if node.place == Place::Borrowed {
+        return leaves[node.value];
     }
     let (rows, cols) = node.shape();
     MatrixRef::new(rows, cols, &values[node.value..node.value + node.len()])

@@ -14,7 +14,7 @@ impl<'t, T: Real> Tape<'t, T> {
     /// let w = Param::new(Matrix::from([[0.5f64, 2.0]]));
     /// let tape = Tape::new();
     /// let loss = tape.param(&w).matmul(tape.constant(Matrix::column(&[1.0, -1.0]))).tanh();
-    /// let grads = loss.backward();
+    /// let grads = loss.backward_all();
     ///
     /// let nodes: Vec<_> = tape.nodes().collect();
     /// assert_eq!(nodes[0].param_id(), Some(w.id()));

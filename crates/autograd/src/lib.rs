@@ -28,7 +28,7 @@
 //!
 //! let grads = y.backward();
 //! assert_eq!(grads.wrt(w).shape(), (2, 2));
-//! assert_eq!(grads.wrt(h).shape(), (2, 3)); // of intermediate values too
+//! assert_eq!(y.backward_all().wrt(h).shape(), (2, 3)); // of intermediate values too
 //!
 //! let dw = grad(y, &[w])[0]; // the same, recorded: differentiate it again
 //! let penalty = dw.square().sum().backward();
@@ -51,6 +51,7 @@
 
 mod matrix;
 mod param;
+mod parts;
 mod tape;
 mod var;
 #[macro_use]
@@ -61,6 +62,7 @@ mod branch;
 pub mod check;
 mod checkpoint;
 mod custom;
+mod deltas;
 pub mod entries;
 mod explain;
 mod forward;
@@ -70,6 +72,7 @@ mod graph;
 mod groups;
 mod inner;
 mod inspect;
+mod leaves;
 mod linalg;
 mod map;
 mod number;

@@ -29,11 +29,20 @@ pub struct Matrix<T> {
 }
 
 /// A borrowed [`Matrix`]: `rows × cols` values, column by column without gaps.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(PartialEq)]
 pub struct MatrixRef<'a, T> {
-    rows: usize,
-    cols: usize,
+    rows: u32,
+    cols: u32,
     data: &'a [T],
+}
+
+// Not derived: the numbers need not be `Copy` for the reference to be.
+impl<T> Copy for MatrixRef<'_, T> {}
+
+impl<T> Clone for MatrixRef<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
 }
 
 /// What a file may claim to be a matrix, before its length is believed.
@@ -106,7 +115,7 @@ impl<T: Copy> Matrix<T> {
 
     /// The same matrix, borrowed.
     pub fn view(&self) -> MatrixRef<'_, T> {
-        MatrixRef { rows: self.rows, cols: self.cols, data: &self.data }
+        MatrixRef::new(self.rows, self.cols, &self.data)
     }
 
     /// The number of rows.
@@ -188,7 +197,9 @@ impl<T: Copy + Default> Matrix<T> {
     }
 }
 
-impl<'a, T: Copy> MatrixRef<'a, T> {
+impl<'a, T> MatrixRef<'a, T> {
+    pub(crate) const EMPTY: Self = MatrixRef { rows: 0, cols: 0, data: &[] };
+
     /// A view of values that lie column by column.
     ///
     /// # Panics
@@ -196,22 +207,23 @@ impl<'a, T: Copy> MatrixRef<'a, T> {
     #[track_caller]
     pub fn new(rows: usize, cols: usize, data: &'a [T]) -> Self {
         assert_eq!(data.len(), rows * cols, "MatrixRef::new: {} values cannot fill {rows} × {cols}", data.len());
-        MatrixRef { rows, cols, data }
+        let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
+        MatrixRef { rows: side(rows), cols: side(cols), data }
     }
 
     /// The number of rows.
     pub fn rows(self) -> usize {
-        self.rows
+        self.rows as usize
     }
 
     /// The number of columns.
     pub fn cols(self) -> usize {
-        self.cols
+        self.cols as usize
     }
 
     /// `(rows, cols)`.
     pub fn shape(self) -> (usize, usize) {
-        (self.rows, self.cols)
+        (self.rows(), self.cols())
     }
 
     /// All entries, column by column.
@@ -225,12 +237,15 @@ impl<'a, T: Copy> MatrixRef<'a, T> {
     /// If `j` is not below the number of columns.
     #[track_caller]
     pub fn col(self, j: usize) -> &'a [T] {
-        &self.data[j * self.rows..(j + 1) * self.rows]
+        &self.data[j * self.rows()..(j + 1) * self.rows()]
     }
 
     /// A copy that owns its entries.
-    pub fn to_owned(self) -> Matrix<T> {
-        Matrix { rows: self.rows, cols: self.cols, data: self.data.to_vec() }
+    pub fn to_owned(self) -> Matrix<T>
+    where
+        T: Copy,
+    {
+        Matrix { rows: self.rows(), cols: self.cols(), data: self.data.to_vec() }
     }
 }
 
@@ -267,17 +282,18 @@ impl<T: Copy> Index<(usize, usize)> for MatrixRef<'_, T> {
     type Output = T;
     #[track_caller]
     fn index(&self, (i, j): (usize, usize)) -> &T {
-        assert!(i < self.rows && j < self.cols, "entry ({i}, {j}) of a {} × {} matrix", self.rows, self.cols);
-        &self.data[i + j * self.rows]
+        let (m, n) = self.shape();
+        assert!(i < m && j < n, "entry ({i}, {j}) of a {m} × {n} matrix");
+        &self.data[i + j * m]
     }
 }
 
 /// Rows on lines of their own; a precision applies to every entry: `{:8.3}`.
 impl<T: Copy + fmt::Display> fmt::Display for MatrixRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for i in 0..self.rows {
+        for i in 0..self.rows() {
             f.write_str(if i == 0 { "[" } else { "\n " })?;
-            for j in 0..self.cols {
+            for j in 0..self.cols() {
                 if j > 0 {
                     f.write_str(" ")?;
                 }
@@ -297,14 +313,15 @@ impl<T: Copy + fmt::Display> fmt::Display for Matrix<T> {
 impl<T: fmt::Debug> fmt::Debug for MatrixRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} × {} ", self.rows, self.cols)?;
-        let row = |i| (0..self.cols).map(|j| &self.data[i + j * self.rows]).collect::<Vec<_>>();
-        f.debug_list().entries((0..self.rows).map(row)).finish()
+        let (m, n) = self.shape();
+        let row = |i| (0..n).map(|j| &self.data[i + j * m]).collect::<Vec<_>>();
+        f.debug_list().entries((0..m).map(row)).finish()
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Matrix<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Matrix { rows, cols, data } = self;
-        MatrixRef { rows: *rows, cols: *cols, data }.fmt(f)
+        MatrixRef::new(*rows, *cols, data).fmt(f)
     }
 }

@@ -290,30 +290,6 @@ impl<R> Op<R> {
     }
 }
 
-impl<R> Linear<R> {
-    /// The same term of other operands.
-    #[inline(always)]
-    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Linear<S> {
-        use Linear as D;
-        match self {
-            D::Op(op) => D::Op(op.map(f)),
-            D::Unary(g, x, y, d) => D::Unary(g, f(x), f(y), f(d)),
-            D::Binary(g, side, at) => D::Binary(g, side, at.map(f)),
-            D::Max(axis, x, d) => D::Max(axis, f(x), f(d)),
-            D::MaxTangent(axis, x, d) => D::MaxTangent(axis, f(x), f(d)),
-            D::Softmax(axis, y, d) => D::Softmax(axis, f(y), f(d)),
-            D::LogSoftmax(axis, y, d) => D::LogSoftmax(axis, f(y), f(d)),
-            D::LogSoftmaxTangent(axis, y, d) => D::LogSoftmaxTangent(axis, f(y), f(d)),
-            D::LogSumExp(x, y, d) => D::LogSumExp(f(x), f(y), f(d)),
-            D::LogSumExpTangent(axis, x, y, d) => D::LogSumExpTangent(axis, f(x), f(y), f(d)),
-            D::CrossEntropy(t, p, d) => D::CrossEntropy(f(t), f(p), f(d)),
-            D::CrossEntropyTangent(t, p, d) => D::CrossEntropyTangent(f(t), f(p), f(d)),
-            D::CrossEntropyTarget(x, d) => D::CrossEntropyTarget(f(x), f(d)),
-            D::CrossEntropyTargetTangent(x, d) => D::CrossEntropyTargetTangent(f(x), f(d)),
-        }
-    }
-}
-
 impl Order {
     /// The other one.
     pub fn flip(self) -> Order {

@@ -112,7 +112,7 @@ impl<T: Real> Sweep<'_, '_, T> {
     /// For a batched node δ as usual, of the shape of the node; for any other a column for each sample.
     fn run(&self, last: u32) -> Vec<Option<Matrix<T>>> {
         let mut found: Vec<Option<Matrix<T>>> = vec![None; last as usize + 1];
-        if self.inner.node(last).grad().is_some() && self.batched[last as usize] {
+        if self.inner.node(last).is_active() && self.batched[last as usize] {
             let (m, n) = self.inner.node(last).shape();
             found[last as usize] = Some(Matrix::full(m, n, T::from_f64(1.0)));
         }
@@ -158,7 +158,7 @@ impl<T: Real> Sweep<'_, '_, T> {
 
     /// The parameters of W x + b: δy xᵀ and δy of each sample. `false` of any other term.
     fn products(&self, term: Op<u32>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
-        let free = |x: u32| self.inner.node(x).grad().is_some() && !self.batched[x as usize];
+        let free = |x: u32| self.inner.node(x).is_active() && !self.batched[x as usize];
         match term {
             Op::Add(c, b) if free(b) && self.inner.node(b).shape() == (dy.rows(), 1) => {
                 let db = found[b as usize].get_or_insert_with(|| Matrix::zeros(dy.rows(), self.n));
@@ -192,7 +192,7 @@ impl<T: Real> Sweep<'_, '_, T> {
         add: &mut dyn FnMut(u32, Write<'_, T>),
     ) {
         let inner = self.inner;
-        let wanted = |x: u32| inner.node(x).grad().is_some() && self.batched[x as usize] == batched;
+        let wanted = |x: u32| inner.node(x).is_active() && self.batched[x as usize] == batched;
         if let Some(custom) = inner.custom(term) {
             return pull_custom(inner, custom, id, dy, &mut |x, write| {
                 if wanted(x) {
@@ -205,7 +205,7 @@ impl<T: Real> Sweep<'_, '_, T> {
             let x = operands[k];
             if wanted(x) {
                 let (rows, cols) = inner.node(x).shape();
-                add(x, &mut |data, accum| run_linear(linear, &inner.indices, accum, Out { rows, cols, data }));
+                add(x, &mut |data, accum| run_linear(linear, |x| x, &inner.indices, accum, Out { rows, cols, data }));
             }
         });
     }

@@ -1,12 +1,12 @@
 //! Buffers that outlive the tape that used them, so that a step allocates nothing.
 
 use std::ops::{Deref, DerefMut};
-use std::panic::Location;
 
+use crate::Real;
+use crate::deltas::Deltas;
 use crate::inner::Node;
 use crate::op::Op;
 use crate::scalar::Recording;
-use crate::{Matrix, Real};
 
 /// Everything of a tape but what it borrows: its values, nodes and terms.
 #[derive(Default)]
@@ -14,12 +14,21 @@ pub(crate) struct Records<T> {
     pub values: Vec<T>,
     pub nodes: Vec<Node>,
     pub terms: Vec<Op<u32>>,
-    /// Where in the program each node was recorded.
-    pub sources: Vec<&'static Location<'static>>,
     /// By identity.
     pub params: Vec<Slot>,
-    /// How many leaves the last tape borrowed.
+    /// The variables that parameters are bound to.
+    pub bound: Vec<u32>,
+    /// How many matrices the last tape borrowed.
     pub leaves: usize,
+}
+
+/// Lets a buffer have at least so many numbers; it grows by half at a time.
+pub(crate) fn widen<T: Real>(values: &mut Vec<T>, len: usize) {
+    if values.len() < len {
+        let room = len.max(values.len() + values.len() / 2);
+        values.reserve_exact(room - values.len());
+        values.resize(room, T::default());
+    }
 }
 
 impl<T> Records<T> {
@@ -33,28 +42,18 @@ impl<T> Records<T> {
     }
 }
 
-/// The buffers of one backward sweep.
-#[derive(Default)]
-pub(crate) struct Deltas<T> {
-    pub values: Vec<T>,
-    /// Where in `values` the gradient of each node lies.
-    pub places: Vec<usize>,
-    /// By identity.
-    pub params: Vec<Slot>,
-    /// The new values of buffers, by identity.
-    pub updates: Vec<(u64, Matrix<T>)>,
-}
-
-/// Where a parameter and its gradient lie.
+/// A parameter, and the node that is its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub id: u64,
     pub node: u32,
-    pub rows: usize,
-    pub cols: usize,
 }
 
-/// The buffers of this thread that are free to use.
+/// How many buffers of a kind a thread keeps. What is beyond is there for all threads: one may take a buffer, and
+/// another drop it.
+const OWN: usize = 4;
+
+/// The buffers that are free to use: of a thread, or of all.
 pub struct Pool<T> {
     records: Vec<Records<T>>,
     deltas: Vec<Deltas<T>>,
@@ -101,15 +100,24 @@ pub(crate) struct Pooled<T: Real, B: Lent<T>> {
 
 impl<T: Real, B: Lent<T>> Pooled<T, B> {
     pub fn take() -> Self {
-        let buffer = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).pop()).ok().flatten();
+        let own = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).pop()).ok().flatten();
+        let buffer = own.or_else(|| B::shelf(&mut *T::shared_pool().lock().ok()?).pop());
         Pooled { buffer: buffer.unwrap_or_default(), _number: std::marker::PhantomData }
     }
 }
 
 impl<T: Real, B: Lent<T>> Drop for Pooled<T, B> {
     fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.buffer);
-        let _ = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).push(buffer));
+        let mut buffer = Some(std::mem::take(&mut self.buffer));
+        let _ = T::pool().try_with(|pool| {
+            let pool = &mut *pool.borrow_mut();
+            if B::shelf(pool).len() < OWN {
+                B::shelf(pool).extend(buffer.take());
+            }
+        });
+        if let (Some(buffer), Ok(mut pool)) = (buffer, T::shared_pool().lock()) {
+            B::shelf(&mut pool).push(buffer);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Products and transposes of matrices: what is large goes block by block.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef, Par};
@@ -12,6 +14,10 @@ use crate::{MatrixRef, Real};
 /// The right factor of a product with at least this many results is copied if it is transposed, for faer
 /// is up to twice as fast on the copy of a large one (and a little slower on that of a small one).
 const COPY_TRANSPOSED: usize = 1024 * 1024;
+
+/// A product of at least this many multiplications is made in panels along its longer side, for as many
+/// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
+const PANELS: usize = 1 << 22;
 
 /// Products of more multiplications than the cube of 512 are made block by block, of 960 × 960 results (960
 /// is ten times the height of faer's kernel) and 256 terms of the sum: the blocks stay in cache.
@@ -32,6 +38,10 @@ pub(crate) fn product<T: Real>(
     }
     let (m, n) = (y.rows, y.cols);
     let y = MatMut::from_column_major_slice_mut(y.data, m, n);
+    let (_, k) = s.shape(a.shape());
+    if m * k * n < PANELS {
+        return matmul(y, accum.into(), view(s, a), view(t, b), T::from_f64(1.0), Par::Seq);
+    }
     if t == Trans::Yes && m * n >= COPY_TRANSPOSED {
         let mut scratch = Pooled::<T, Vec<T>>::take();
         let len = b.as_slice().len();
@@ -46,15 +56,17 @@ pub(crate) fn product<T: Real>(
     }
 }
 
-/// A product of at least this many multiplications is made in panels along its longer side, for as many
-/// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
-const PANELS: usize = 1 << 22;
+impl From<Accum> for faer::Accum {
+    fn from(accum: Accum) -> Self {
+        if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace }
+    }
+}
 
 fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     let block = if m * k * n > 512 * 512 * 512 { BLOCK } else { (usize::MAX, usize::MAX) };
     // Four panels at most, none narrower than 64.
-    let width = if m * k * n < PANELS { usize::MAX } else { (m.max(n).div_ceil(4)).next_multiple_of(32).max(64) };
+    let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
     panels(a, b, accum, y, width, block);
 }
 
@@ -94,7 +106,7 @@ fn panel<T: Real>(
 ) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     let (side, depth) = (side.min(m.max(n)).max(1), depth.min(k).max(1));
-    let first = if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace };
+    let first = accum.into();
     // A sum of no terms still replaces: one block of depth 0.
     for p in (0..k.max(1)).step_by(depth) {
         let accum = if p == 0 { first } else { faer::Accum::Add };
@@ -112,19 +124,34 @@ fn panel<T: Real>(
 
 /// y += xᵀ, through tiles that are read and written along their columns.
 pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
+    let (m, n) = x.shape();
+    if m * n < PANELS / 16 || rayon::current_num_threads() == 1 {
+        return transpose_rows(x, 0..m, accum, y);
+    }
+    // Four parts at most of the rows of x, which are columns of y.
+    let rows = m.div_ceil(4).next_multiple_of(16);
+    rayon::scope(|scope| {
+        for (k, y) in y.chunks_mut((rows * n).max(1)).enumerate() {
+            scope.spawn(move |_| transpose_rows(x, k * rows..m.min((k + 1) * rows), accum, y));
+        }
+    });
+}
+
+/// Some rows of x as columns of y.
+fn transpose_rows<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T]) {
     const TILE: usize = 16;
     let (m, n) = x.shape();
     let x = x.as_slice();
     let mut tile = [[T::default(); TILE]; TILE];
     for j0 in (0..n).step_by(TILE) {
-        for i0 in (0..m).step_by(TILE) {
-            let (rows, cols) = (TILE.min(m - i0), TILE.min(n - j0));
+        for i0 in range.clone().step_by(TILE) {
+            let (rows, cols) = (TILE.min(range.end - i0), TILE.min(n - j0));
             for j in 0..cols {
                 let column = &x[i0 + (j0 + j) * m..][..rows];
                 column.iter().enumerate().for_each(|(i, &x)| tile[i][j] = x);
             }
             for i in 0..rows {
-                let column = &mut y[j0 + (i0 + i) * n..][..cols];
+                let column = &mut y[j0 + (i0 - range.start + i) * n..][..cols];
                 column.iter_mut().zip(&tile[i]).for_each(|(y, &x)| put(y, accum, x));
             }
         }

@@ -39,7 +39,7 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn columns(self, range: Range<usize>) -> Self {
         let (m, n) = self.shape();
         assert!(range.start <= range.end && range.end <= n, "columns: {range:?} of {m} × {n}");
-        self.part((0, range.start), (m, range.len()))
+        self.tape().record_columns(self, range.start, range.len())
     }
 
     /// The rows in a range: some of the features.

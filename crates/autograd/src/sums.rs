@@ -1,6 +1,7 @@
 //! Blocks, repeats and sums into a buffer.
 
 use crate::elementwise::{Accum, Out, fill, put, vectorised};
+use crate::parts::in_parts;
 use crate::{MatrixRef, Real};
 
 /// y += the block of x from row i and column j on.
@@ -41,8 +42,14 @@ pub(crate) fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T
     let ((m, n), (p, q)) = (x.shape(), (y.rows, y.cols));
     let (x, y) = (x.as_slice(), y.data);
     if (m, n) == (p, q) {
-        // The plain copy is the one that every sum of terms needs.
-        return if c == T::from_f64(1.0) { fill(y, accum, move |i| x[i]) } else { fill(y, accum, move |i| c * x[i]) };
+        return in_parts(y, |start, y| {
+            let x = &x[start..][..y.len()];
+            match (c == T::from_f64(1.0), accum) {
+                (true, Accum::Replace) => y.copy_from_slice(x),
+                (true, Accum::Add) => fill(y, accum, move |i| x[i]),
+                (false, _) => fill(y, accum, move |i| c * x[i]),
+            }
+        });
     }
     let sums = (p == 1 && m != 1) || (q == 1 && n != 1);
     if sums && accum == Accum::Replace {

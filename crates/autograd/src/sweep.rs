@@ -2,17 +2,20 @@
 
 use smallvec::SmallVec;
 
-use crate::elementwise::{Accum, Out};
+use crate::deltas::Deltas;
+use crate::elementwise::{Out, fill};
 use crate::gradients::Gradients;
 use crate::inner::Inner;
 use crate::op::{Linear, Op, pullback};
-use crate::pool::{Deltas, Pooled};
+use crate::pool::Pooled;
 use crate::rule::{At, CustomNode, Write};
 use crate::run::run_linear;
 use crate::{MatrixRef, Real, Tape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The gradients of this number with respect to everything it was computed from.
+    /// The gradients of this number with respect to the parameters and variables it was computed from.
+    /// Those of intermediate variables are forgotten on the way, so that their buffers are used again;
+    /// [`backward_all`](Var::backward_all) keeps them.
     ///
     /// # Panics
     /// If it is not 1 × 1, or depends on constants only.
@@ -23,13 +26,33 @@ impl<'t, T: Real> Var<'t, T> {
         self.backward_with(MatrixRef::new(1, 1, &[T::from_f64(1.0)]))
     }
 
+    /// The gradients of this number with respect to all that it was computed from, intermediate variables included.
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(3.0);
+    /// let h = x.square();
+    /// let y = h.square();
+    /// assert_eq!(y.backward_all().wrt(h)[(0, 0)], 2.0 * 9.0);
+    /// assert!(y.backward().get(h).is_none());
+    /// ```
+    ///
+    /// # Panics
+    /// If it is not 1 × 1, or depends on constants only.
+    #[track_caller]
+    pub fn backward_all(self) -> Gradients<T> {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "backward_all: {m} × {n} is not a single number: sum it");
+        self.tape().gradients(&[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::All)
+    }
+
     /// The gradients of Σ w ⊙ y for this variable y: a vector-Jacobian product.
     ///
     /// # Panics
     /// If `w` is of another shape, or y depends on constants only.
     #[track_caller]
     pub fn backward_with<'w>(self, w: impl Into<MatrixRef<'w, T>>) -> Gradients<T> {
-        assert!(self.needs_gradient(), "backward: the value depends on constants only");
         self.tape().backward(&[(self, w.into())])
     }
 }
@@ -50,6 +73,11 @@ impl<'t, T: Real> Tape<'t, T> {
     /// ```
     #[track_caller]
     pub fn backward(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)]) -> Gradients<T> {
+        self.gradients(outputs, Keep::Leaves)
+    }
+
+    #[track_caller]
+    fn gradients(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)], keep: Keep) -> Gradients<T> {
         let mut seeds = SmallVec::<[(u32, &[T]); 2]>::new();
         for (y, w) in outputs {
             let (m, n) = y.shape();
@@ -61,112 +89,120 @@ impl<'t, T: Real> Tape<'t, T> {
         }
         assert!(!seeds.is_empty(), "backward: the value depends on constants only");
         let mut deltas = Pooled::<T, Deltas<T>>::take();
-        self.with(|inner| sweep(inner, &seeds, &mut deltas, |_, _, _, _| ()));
+        self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None));
         Gradients { tape: self.id(), deltas }
     }
 }
 
-/// What a term of a gradient reads: a value of the tape, or δy.
-#[derive(Clone, Copy, PartialEq)]
-enum Read {
-    Value(u32),
-    Delta,
+/// Which derivatives outlive a sweep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Those of leaves and of what parameters are bound to.
+    Leaves,
+    /// Those of all nodes.
+    All,
 }
 
-/// The place of a derivative that has no term yet.
-pub(crate) const NOWHERE: usize = usize::MAX;
+/// What a term of a gradient reads: the value of a node, or δy.
+const DELTA: u32 = u32::MAX;
 
-/// δ of every node up to the last that has a seed, from the last to the first; `places` says where each came to lie.
-///
-/// `watch` sees each operand's δ after a node has added to it: the node, its term, the operand, its δ.
+/// Sees an operand's δ after a node has added to it: the node, the operand, its δ.
+pub(crate) type Watch<'a, T> = &'a mut dyn FnMut(u32, u32, &[T]);
+
+/// δ of every node up to the last that has a seed, from the last to the first.
 pub(crate) fn sweep<T: Real>(
     inner: &Inner<'_, T>,
     seeds: &[(u32, &[T])],
+    keep: Keep,
     deltas: &mut Deltas<T>,
-    mut watch: impl FnMut(u32, Op<u32>, u32, &[T]),
+    mut watch: Option<Watch<'_, T>>,
 ) {
+    let nodes = &inner.records.nodes[..];
     let last = seeds.iter().map(|seed| seed.0).max().unwrap_or(0);
-    let end = inner.node(last);
-    let len = end.grad().map_or(0, |start| start + end.len());
-    let Deltas { values, places, params, updates } = deltas;
-    if values.len() < len {
-        values.resize(len, T::default());
+    deltas.begin(last as usize + 1);
+    for &(id, seed) in seeds.iter().filter(|seed| nodes[seed.0 as usize].is_active()) {
+        let (region, accum) = deltas.open(id, seed.len());
+        fill(deltas.slice_mut(region), accum, move |i| seed[i]);
     }
-    places.clear();
-    places.resize(last as usize + 1, NOWHERE);
-    for &(id, seed) in seeds {
-        let Some(start) = inner.node(id).grad() else { continue };
-        let dy = &mut values[start..start + seed.len()];
-        if places[id as usize] == NOWHERE {
-            dy.copy_from_slice(seed);
-        } else {
-            dy.iter_mut().zip(seed).for_each(|(dy, &w)| *dy += w);
-        }
-        places[id as usize] = start;
-    }
-
     for id in (0..=last).rev() {
-        let node = inner.node(id);
-        let Some(start) = node.grad() else { continue };
-        let at = places[id as usize];
-        if at == NOWHERE {
-            values[start..start + node.len()].fill(T::default());
-            places[id as usize] = start;
+        let (node, terms) = (&nodes[id as usize], inner.terms(id));
+        if !node.is_active() {
             continue;
         }
-        // Operands precede results, in the gradient buffer too: read δy above, write δx below.
-        let (below, above) = values.split_at_mut(start);
-        let dy = MatrixRef::new(node.shape().0, node.shape().1, &above[at - start..][..node.len()]);
-        // The place of an operand's δ, and whether it holds something already.
-        let place = |x: u32, places: &mut [usize], below: &mut [T]| {
-            let node = inner.node(x);
-            let own = node.grad()?;
-            let place = &mut places[x as usize];
-            let accum = if *place == NOWHERE { Accum::Replace } else { Accum::Add };
-            if accum == Accum::Add && *place != own {
-                // It was aliased, until now that it gains another term.
-                below[own..own + node.len()].copy_from_slice(&above[*place - start..][..node.len()]);
+        let kept = keep == Keep::All || terms.is_empty() || inner.records.bound.contains(&id);
+        let Some(region) = deltas.region(id) else {
+            if kept {
+                let (region, _) = deltas.open(id, node.len());
+                deltas.slice_mut(region).fill(T::default());
             }
-            *place = own;
-            Some((own, node, accum))
+            continue;
         };
-        for &term in inner.terms(id) {
-            if let Some(custom) = inner.custom(term) {
-                pull_custom(inner, custom, id, dy, &mut |x, write| {
-                    let Some((own, node, accum)) = place(x, places, below) else { return };
-                    write(&mut below[own..own + node.len()], accum);
-                    watch(id, term, x, &below[own..own + node.len()]);
-                });
-                continue;
-            }
-            let (operands, _) = term.operands();
-            pullback(term.map(Read::Value), Read::Value(id), Read::Delta, |k, adjoint| {
-                let x = operands[k];
-                // δx = δy, as at a skip connection, is not copied: it lies where δy does.
-                if adjoint == Linear::Op(Op::Add(1.0, Read::Delta))
-                    && places[x as usize] == NOWHERE
-                    && inner.node(x).grad().is_some()
-                    && inner.node(x).shape() == node.shape()
-                {
-                    return places[x as usize] = at;
-                }
-                let Some((own, x_node, accum)) = place(x, places, below) else { return };
-                let (rows, cols) = x_node.shape();
-                let data = &mut below[own..own + rows * cols];
-                let read = |from| match from {
-                    Read::Value(id) => inner.view(id),
-                    Read::Delta => dy,
-                };
-                run_linear(adjoint.map(read), &inner.indices, accum, Out { rows, cols, data });
-                watch(id, term, x, &below[own..own + rows * cols]);
-            });
+        deltas.settle(region);
+        for &term in terms {
+            pull(inner, id, term, region, deltas, &mut watch);
+        }
+        if !kept {
+            deltas.release(id);
         }
     }
+    deltas.params.clone_from(&inner.records.params);
+    deltas.updates.clone_from(&inner.pass.updates);
+}
 
-    params.clear();
-    params
-        .extend(inner.records.params.iter().filter(|slot| slot.node <= last && inner.node(slot.node).grad().is_some()));
-    updates.clone_from(&inner.pass.updates);
+/// What a term of a node adds to the δ of its operands.
+#[inline(always)]
+fn pull<T: Real>(
+    inner: &Inner<'_, T>,
+    id: u32,
+    term: Op<u32>,
+    region: u32,
+    deltas: &mut Deltas<T>,
+    watch: &mut Option<Watch<'_, T>>,
+) {
+    let nodes = &inner.records.nodes[..];
+    let node = &nodes[id as usize];
+    let (rows, cols) = node.shape();
+    if let Some(custom) = inner.custom(term) {
+        // Its rule reads δy while it writes several others: a copy.
+        let mut copy = Pooled::<T, Vec<T>>::take();
+        copy.clear();
+        copy.extend_from_slice(deltas.slice_mut(region));
+        return pull_custom(inner, custom, id, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
+            let len = nodes[x as usize].len();
+            let (own, accum) = deltas.open(x, len);
+            write(deltas.slice_mut(own), accum);
+            if let Some(watch) = watch {
+                watch(id, x, deltas.slice_mut(own));
+            }
+        });
+    }
+    let (operands, _) = term.operands();
+    pullback(term, id, DELTA, |k, adjoint| {
+        let x = operands[k];
+        let x_node = &nodes[x as usize];
+        if !x_node.is_active() {
+            return;
+        }
+        let (rows, cols) = x_node.shape();
+        match adjoint {
+            // δx = δy, as at a skip connection, is not copied.
+            Linear::Op(Op::Add(1.0, DELTA)) if deltas.region(x).is_none() && x_node.shape() == node.shape() => {
+                return deltas.share(x, region);
+            }
+            Linear::Op(Op::Pad(0, j, DELTA)) if rows == node.shape().0 && watch.is_none() => {
+                return deltas.add_columns(x, rows * cols, region, j as usize * rows);
+            }
+            _ => {}
+        }
+        let (own, accum) = deltas.open(x, rows * cols);
+        let (dy, data) = deltas.pair(region, own);
+        let dy = MatrixRef::new(node.shape().0, node.shape().1, dy);
+        let look = |id| if id == DELTA { dy } else { inner.view(id) };
+        run_linear(adjoint, look, &inner.indices, accum, Out { rows, cols, data });
+        if let Some(watch) = watch {
+            watch(id, x, deltas.slice_mut(own));
+        }
+    });
 }
 
 /// The gradients of the operands of a node with a rule of its own.
@@ -178,7 +214,7 @@ pub(crate) fn pull_custom<T: Real>(
     add: &mut dyn FnMut(u32, Write<'_, T>),
 ) {
     let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
-    let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).grad().is_some()).collect();
+    let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).is_active()).collect();
     let at = At { x: &x, y: inner.view(id), dy, source: inner.source(id) };
     custom.rule.pull(&at, &needs, &mut |k, write| add(custom.operands[k], write));
 }

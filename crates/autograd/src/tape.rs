@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::inner::{Inner, NONE};
+use crate::inner::Inner;
+use crate::leaves::Leaves;
 use crate::op::{Custom, Index, Op};
 use crate::pass::Pass;
 use crate::pool::{Pooled, Records, Slot};
@@ -58,11 +59,10 @@ impl<'t, T: Real> Tape<'t, T> {
         let mut records = Pooled::<T, Records<T>>::take();
         records.nodes.clear();
         records.terms.clear();
-        records.sources.clear();
         records.params.clear();
-        let leaves = Vec::with_capacity(records.leaves);
-        let (customs, branches) = (Vec::new(), Vec::new());
-        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0, grads: 0 };
+        records.bound.clear();
+        let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
+        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
         Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
     }
 
@@ -81,14 +81,16 @@ impl<'t, T: Real> Tape<'t, T> {
     /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
     #[track_caller]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
-        let found = self.with(|inner| inner.records.param(param.id()).map(|k| inner.records.params[k].node));
-        let place = match found {
-            Ok(node) => return Var::new(self, node),
-            Err(place) => place,
+        let inner = &mut *self.inner.borrow_mut();
+        let node = match inner.records.param(param.id()) {
+            Ok(k) => inner.records.params[k].node,
+            Err(place) => {
+                let node = inner.push_borrowed(param.value().view(), param.is_trained());
+                inner.records.params.insert(place, Slot { id: param.id(), node });
+                node
+            }
         };
-        let var = self.leaf(param.value().into(), param.is_trained());
-        self.insert(place, param, var);
-        var
+        Var::new(self, node)
     }
 
     /// Lets a parameter be this variable: a model that reads the parameter on this tape reads `x`. So a model becomes a
@@ -112,16 +114,12 @@ impl<'t, T: Real> Tape<'t, T> {
         let ((m, n), (p, q)) = (param.value().shape(), x.shape());
         assert!(std::ptr::eq(x.tape(), self), "bind: the variable is of another tape");
         assert!((m, n) == (p, q), "bind: a parameter {m} × {n} cannot be {p} × {q}");
-        match self.with(|inner| inner.records.param(param.id())) {
+        let records = &mut self.inner.borrow_mut().records;
+        match records.param(param.id()) {
             Ok(_) => panic!("bind: the parameter has been recorded before"),
-            Err(place) => self.insert(place, param, x),
+            Err(place) => records.params.insert(place, Slot { id: param.id(), node: x.id }),
         }
-    }
-
-    fn insert(&self, place: usize, param: &Param<T>, var: Var<'t, T>) {
-        let (rows, cols) = param.value().shape();
-        let slot = Slot { id: param.id(), node: var.id, rows, cols };
-        self.inner.borrow_mut().records.params.insert(place, slot);
+        records.bound.push(x.id);
     }
 
     /// How many values the tape holds, leaves included.
@@ -141,7 +139,7 @@ impl<'t, T: Real> Tape<'t, T> {
         let place = inner.grow(shape.0 * shape.1);
         place.fill(T::default());
         write(place);
-        Var::new(self, inner.push(shape, NONE, false))
+        Var::new(self, inner.push(shape, false))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -167,22 +165,18 @@ impl<'t, T: Real> Tape<'t, T> {
     #[track_caller]
     fn leaf(&'t self, leaf: Leaf<'t, T>, active: bool) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
-        let (leaf, (rows, cols)) = match &leaf {
-            Leaf::Borrowed(x) => {
-                inner.leaves.push(*x);
-                inner.records.leaves = inner.leaves.len();
-                ((inner.leaves.len() - 1) as u32, x.shape())
-            }
+        let id = match leaf {
+            Leaf::Borrowed(x) => inner.push_borrowed(x, active),
             Leaf::Owned(x) => {
                 inner.grow(x.as_slice().len()).copy_from_slice(x.as_slice());
-                (NONE, x.shape())
+                inner.push(x.shape(), active)
             }
             Leaf::Number(x) => {
-                inner.grow(1)[0] = *x;
-                (NONE, (1, 1))
+                inner.grow(1)[0] = x;
+                inner.push((1, 1), active)
             }
         };
-        Var::new(self, inner.push((rows, cols), leaf, active))
+        Var::new(self, id)
     }
 
     /// Records a node: the sum of the terms, of which those whose rule reads the value stand alone.
@@ -192,8 +186,14 @@ impl<'t, T: Real> Tape<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
         inner.grow(shape.0 * shape.1);
         let active = inner.compute(inner.used - shape.0 * shape.1, shape, terms);
-        inner.records.terms.extend_from_slice(terms);
-        Var::new(self, inner.push(shape, NONE, active))
+        terms.iter().for_each(|&term| inner.records.terms.push(term));
+        Var::new(self, inner.push(shape, active))
+    }
+
+    /// Records the columns of x from j on, n of them. Nothing is copied: a column is contiguous, and no value changes.
+    #[track_caller]
+    pub(crate) fn record_columns(&'t self, x: Var<'t, T>, j: usize, n: usize) -> Var<'t, T> {
+        Var::new(self, self.inner.borrow_mut().push_columns(x.id, j, n))
     }
 
     /// The value of x as a node that passes no gradient on.
@@ -204,7 +204,7 @@ impl<'t, T: Real> Tape<'t, T> {
         inner.grow(shape.0 * shape.1);
         inner.compute(inner.used - shape.0 * shape.1, shape, &terms);
         inner.records.terms.extend_from_slice(&terms);
-        Var::new(self, inner.push(shape, NONE, false))
+        Var::new(self, inner.push(shape, false))
     }
 
     /// Records a function with a rule of its own, of a shape that is known.
@@ -235,10 +235,10 @@ impl<'t, T: Real> Tape<'t, T> {
         x: &[Var<'t, T>],
     ) -> Var<'t, T> {
         let operands: SmallVec<_> = x.iter().map(|x| x.id).collect();
-        let active = operands.iter().any(|&x| inner.node(x).grad().is_some());
+        let active = operands.iter().any(|&x| inner.node(x).is_active());
         inner.records.terms.push(Op::Custom(Custom(inner.customs.len() as u32)));
         inner.customs.push(CustomNode { rule, operands });
-        Var::new(self, inner.push(shape, NONE, active))
+        Var::new(self, inner.push(shape, active))
     }
 }
 

@@ -63,7 +63,7 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// Whether it takes part in differentiation: it is, or depends on, a variable or parameter.
     pub fn needs_gradient(self) -> bool {
-        self.tape.with(|inner| inner.node(self.id).grad().is_some())
+        self.tape.with(|inner| inner.node(self.id).is_active())
     }
 
     // ---------------------------------------------------------------- products
@@ -273,7 +273,8 @@ pub fn affine<'t, T: Real>(products: &[(Var<'t, T>, Var<'t, T>)], b: Option<Var<
     for &(w, x) in products {
         w0.same_tape("affine", w);
         w0.same_tape("affine", x);
-        let fits = w.cols() == x.rows() && (w.rows(), x.cols()) == (m, n);
+        let ((p, k), (l, q)) = (w.shape(), x.shape());
+        let fits = k == l && (p, q) == (m, n);
         assert!(fits, "affine: W {} times X {} does not make {m} × {n}", dims(w), dims(x));
         terms.push(Op::Matmul(Trans::No, w.id, Trans::No, x.id));
     }

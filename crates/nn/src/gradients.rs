@@ -74,6 +74,15 @@ impl<T: Real> GradientSum<T> {
         });
     }
 
+    /// Gives the new buffers of a model a `share` in their mean.
+    pub(crate) fn add_buffers(&mut self, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
+        model.params(&Path::Root, &mut |_, param| {
+            if let Some(value) = grads.updated(param) {
+                self.average(param.id(), share, value);
+            }
+        });
+    }
+
     /// Adds another sum to this one.
     pub(crate) fn merge(&mut self, other: Self) {
         for (id, g) in other.gradients {

@@ -118,23 +118,19 @@ impl Parallel {
         M: Module<T> + Sync,
     {
         let shards = self.shards(model, samples, seed);
-        let run = |shard: &Shard| gradients_of(model, &batch(shard.samples.clone()), shard.seed, &loss);
-        match &shards[..] {
-            [whole] => {
-                let (loss, grads) = run(whole);
-                (loss, Total(Parts::One(grads)))
+        let run = |shard: &Shard| {
+            let share = shard.samples.len() as f64 / samples as f64;
+            let weight = if self.reduction == Reduction::Mean { share } else { 1.0 };
+            let (loss, grads) = gradients_of(model, &batch(shard.samples.clone()), shard.seed, weight, &loss);
+            let mut buffers = GradientSum::new();
+            if shards.len() > 1 {
+                buffers.add_buffers(share, model, &grads);
             }
-            _ => {
-                let (loss, sum) = tree(&shards, &|shard| {
-                    let (share, (loss, grads)) = (shard.samples.len() as f64 / samples as f64, run(shard));
-                    let weight = if self.reduction == Reduction::Mean { share } else { 1.0 };
-                    let mut sum = GradientSum::new();
-                    sum.add_shares(weight, share, model, &grads);
-                    (weight * loss, sum)
-                });
-                (loss, Total(Parts::Sum(sum)))
-            }
-        }
+            Part { loss, grads, buffers }
+        };
+        let Part { loss, grads, buffers } = tree(&shards, &run);
+        let buffers = (shards.len() > 1).then_some(buffers);
+        (loss, Total(Parts::Tapes { grads, buffers }))
     }
 
     /// The shards of a batch.
@@ -160,24 +156,36 @@ pub(crate) struct Shard {
     pub seed: u64,
 }
 
+/// wE and its gradients.
 fn gradients_of<T: Real, M, B>(
     model: &M,
     batch: &B,
     seed: u64,
+    weight: f64,
     loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T>,
 ) -> (f64, Gradients<T>) {
     let tape = Tape::training(seed);
     let loss = loss(&tape, model, batch);
-    (loss.item().to_f64(), loss.backward())
+    let value = loss.item().to_f64();
+    (weight * value, loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(weight)])))
 }
 
-/// Runs the shards, and adds what they give in halves. A shard's own buffers go back to the thread that filled them.
-fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> (f64, GradientSum<T>) + Sync)) -> (f64, GradientSum<T>) {
+/// What some shards give.
+struct Part<T: Real> {
+    loss: f64,
+    grads: Gradients<T>,
+    buffers: GradientSum<T>,
+}
+
+/// Runs the shards, and adds what they give in halves.
+fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> Part<T> + Sync)) -> Part<T> {
     let [shard] = shards else {
         let (left, right) = shards.split_at(shards.len() / 2);
-        let ((a, mut sum), (b, other)) = rayon::join(|| tree(left, run), || tree(right, run));
-        sum.merge(other);
-        return (a + b, sum);
+        let (mut sum, other) = rayon::join(|| tree(left, run), || tree(right, run));
+        sum.loss += other.loss;
+        sum.grads.add(&other.grads);
+        sum.buffers.merge(other.buffers);
+        return sum;
     };
     run(shard)
 }
@@ -186,21 +194,25 @@ fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> (f64, GradientSum<T
 pub struct Total<T: Real>(Parts<T>);
 
 enum Parts<T: Real> {
-    One(Gradients<T>),
+    /// The gradients of all shards in one; the buffers' new values beside them if there are several.
+    Tapes {
+        grads: Gradients<T>,
+        buffers: Option<GradientSum<T>>,
+    },
     Sum(GradientSum<T>),
 }
 
 impl<T: Real> ParamGradients<T> for Total<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         match &self.0 {
-            Parts::One(grads) => grads.gradient(param),
+            Parts::Tapes { grads, .. } => grads.gradient(param),
             Parts::Sum(sum) => sum.gradient(param),
         }
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
         match &self.0 {
-            Parts::One(grads) => ParamGradients::updated(grads, buffer),
-            Parts::Sum(sum) => sum.updated(buffer),
+            Parts::Tapes { grads, buffers: None } => ParamGradients::updated(grads, buffer),
+            Parts::Tapes { buffers: Some(sum), .. } | Parts::Sum(sum) => sum.updated(buffer),
         }
     }
 }

@@ -24,7 +24,7 @@
 //! let z = h.sin() + x;
 //! let grads = z.backward(); // owned: the tape may go
 //! assert!((grads.wrt(x)[(0, 0)] - (3.0 * 6f64.cos() + 1.0)).abs() < 1e-15);
-//! assert_eq!(grads.wrt(h)[(0, 0)], 6f64.cos()); // of an intermediate value too
+//! assert_eq!(z.backward_all().wrt(h)[(0, 0)], 6f64.cos()); // of an intermediate value too
 //!
 //! let dx = grad(z, &[x])[0]; // a variable: differentiate it again
 //! let dxdy = dx.backward().wrt(y)[(0, 0)];

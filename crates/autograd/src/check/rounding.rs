@@ -65,7 +65,7 @@ pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> Rounded {
                 pullback(term.map(|x| inner.view(x)), value, MatrixRef::new(rows, cols, delta), |k, adjoint| {
                     let (rows, cols) = inner.node(operands[k]).shape();
                     let data = &mut below[operands[k] as usize];
-                    run_linear(adjoint, &inner.indices, Accum::Add, Out { rows, cols, data });
+                    run_linear(adjoint, |x| x, &inner.indices, Accum::Add, Out { rows, cols, data });
                 });
             }
         }
@@ -101,7 +101,7 @@ fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, 
     let term = term.map(|x| inner.view(x));
     let value = |term| {
         let mut data = vec![0.0; rows * cols];
-        run(term, &inner.indices, Accum::Replace, Out { rows, cols, data: &mut data });
+        run(term, |x| x, &inner.indices, Accum::Replace, Out { rows, cols, data: &mut data });
         data
     };
     let abs = |x: MatrixRef<'_, f64>| x.to_owned().map(f64::abs);

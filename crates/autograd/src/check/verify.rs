@@ -59,7 +59,7 @@ impl<T: Real> Var<'_, T> {
         let mut found = Verified { passed: 0, failed: Vec::new(), undecided: Vec::new(), worst: None };
         self.tape().with(|inner| {
             let leads = inner.ancestors(self.id);
-            let wanted = |&id: &u32| leads[id as usize] && inner.node(id).grad().is_some();
+            let wanted = |&id: &u32| leads[id as usize] && inner.node(id).is_active();
             for id in (0..=self.id).filter(wanted).filter(|&id| !inner.terms(id).is_empty()) {
                 found.add(inner, id);
             }

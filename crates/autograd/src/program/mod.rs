@@ -62,8 +62,8 @@ pub struct Program<T: Real> {
 }
 
 enum Engine<T: Real> {
-    Nodes(Nodes<T>),
-    Loops(Loops<T>),
+    Nodes(Box<Nodes<T>>),
+    Loops(Box<Loops<T>>),
 }
 
 /// A comparison that would go another way than when it was recorded: the recording does not hold for these inputs.
@@ -91,7 +91,9 @@ impl<'t, T: Real> Var<'t, T> {
         }
         let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
         match self.tape().with(|inner| Loops::new(inner, &ids, self.id, SEGMENT)) {
-            Some(loops) => Program { engine: Engine::Loops(loops), shapes: inputs.iter().map(|x| x.shape()).collect() },
+            Some(loops) => {
+                Program { engine: Engine::Loops(Box::new(loops)), shapes: inputs.iter().map(|x| x.shape()).collect() }
+            }
             None => self.recorded(inputs),
         }
     }
@@ -102,7 +104,7 @@ impl<'t, T: Real> Var<'t, T> {
         let last = inputs.iter().map(|x| x.id).fold(self.id, u32::max);
         let inner = self.tape().with(|inner| inner.detached(last));
         let nodes = Nodes { inner, inputs: inputs.iter().map(|x| x.id).collect(), output: self.id };
-        Program { engine: Engine::Nodes(nodes), shapes: inputs.iter().map(|x| x.shape()).collect() }
+        Program { engine: Engine::Nodes(Box::new(nodes)), shapes: inputs.iter().map(|x| x.shape()).collect() }
     }
 }
 
@@ -226,10 +228,10 @@ impl<T: Real> Program<T> {
 
     /// Makes loops of it if it is made of single numbers.
     fn compile(&mut self) {
-        if let Engine::Nodes(Nodes { inner, inputs, output }) = &self.engine
-            && let Some(loops) = Loops::new(inner, inputs, *output, SEGMENT)
+        if let Engine::Nodes(nodes) = &self.engine
+            && let Some(loops) = Loops::new(&nodes.inner, &nodes.inputs, nodes.output, SEGMENT)
         {
-            self.engine = Engine::Loops(loops);
+            self.engine = Engine::Loops(Box::new(loops));
         }
     }
 

@@ -44,7 +44,7 @@ impl Plan {
             // Read twice at least: it is kept, and for all the program.
             (need.runs, need.reads, need.last) = (need.moves, 2, NONE);
         }
-        let differentiable = |need: &Need, id: u32| need.moves && inner.node(id).grad().is_some();
+        let differentiable = |need: &Need, id: u32| need.moves && inner.node(id).is_active();
         needs[output as usize].active = differentiable(&needs[output as usize], output);
         for id in (0..=last).rev() {
             let Need { runs, active, .. } = needs[id as usize];

@@ -3,10 +3,11 @@
 use smallvec::SmallVec;
 
 use super::Stale;
+use crate::deltas::Deltas;
 use crate::forward::push;
 use crate::inner::Inner;
-use crate::pool::{Deltas, Pooled};
-use crate::sweep::{NOWHERE, sweep};
+use crate::pool::Pooled;
+use crate::sweep::{Keep, sweep};
 use crate::{Matrix, MatrixRef, Real};
 
 pub(super) struct Nodes<T: Real> {
@@ -43,7 +44,7 @@ impl<T: Real> Nodes<T> {
     /// The gradient of Σ w ⊙ output with respect to the entries of all inputs.
     pub fn gradient(&self, w: &[T], mut gradient: &mut [T]) {
         let mut deltas = Pooled::<T, Deltas<T>>::take();
-        sweep(&self.inner, &[(self.output, w)], &mut deltas, |_, _, _, _| ());
+        sweep(&self.inner, &[(self.output, w)], Keep::Leaves, &mut deltas, None);
         for &x in &self.inputs {
             let (dx, rest) = gradient.split_at_mut(self.inner.node(x).len());
             self.derivative(x, &deltas, dx);
@@ -63,9 +64,9 @@ impl<T: Real> Nodes<T> {
     }
 
     fn derivative(&self, id: u32, deltas: &Deltas<T>, to: &mut [T]) {
-        match deltas.places.get(id as usize) {
-            None | Some(&NOWHERE) => to.fill(T::default()),
-            Some(&place) => to.copy_from_slice(&deltas.values[place..][..to.len()]),
+        match deltas.at(id) {
+            None => to.fill(T::default()),
+            Some(d) => to.copy_from_slice(d),
         }
     }
 }

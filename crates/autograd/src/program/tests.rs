@@ -77,8 +77,10 @@ fn both<T: Real>(
     let x: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     let y = f(&x);
     let [nodes, mut loops] = [y.recorded(&x), y.recorded(&x)];
-    if let Engine::Nodes(Nodes { inner, inputs, output }) = &loops.engine {
-        loops.engine = Engine::Loops(Loops::new(inner, inputs, *output, size).expect("it is made of single numbers"));
+    if let Engine::Nodes(nodes) = &loops.engine {
+        let Nodes { inner, inputs, output } = &**nodes;
+        let compiled = Loops::new(inner, inputs, *output, size).expect("it is made of single numbers");
+        loops.engine = Engine::Loops(Box::new(compiled));
     }
     [nodes, loops]
 }

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
+use std::sync::Mutex;
 use std::thread::LocalKey;
 
 use crate::map::Values;
@@ -95,6 +96,8 @@ pub trait Real:
 
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+    #[doc(hidden)]
+    fn shared_pool() -> &'static Mutex<Pool<Self>>;
 }
 
 macro_rules! real {
@@ -192,6 +195,10 @@ macro_rules! real {
             }
             fn pool() -> &'static LocalKey<RefCell<Pool<$T>>> {
                 thread_local!(static POOL: RefCell<Pool<$T>> = const { RefCell::new(Pool::new()) });
+                &POOL
+            }
+            fn shared_pool() -> &'static Mutex<Pool<$T>> {
+                static POOL: Mutex<Pool<$T>> = Mutex::new(Pool::new());
                 &POOL
             }
         }

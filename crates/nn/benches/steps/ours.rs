@@ -1,15 +1,24 @@
 //! The training steps on the tape, as a user writes them.
 
+use std::ops::Range;
+
 use autograd::{Matrix, MatrixRef, Param, Real, Tape, Var, affine};
+use nn::parallel::Parallel;
 use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, Reduction, Residual, State, loss};
 
 use super::handwritten::Step;
+use super::plan::{self, Plan};
 use super::workloads::{self, Data, LEARNING_RATE, Network, Targets, Workload};
 
-/// The step of a workload on the tape, on its weights and data from this seed.
+/// The step of a workload on the tape, on its weights and data from this seed. Threads share what the handwritten step
+/// lets them share: products and updates do so by themselves, a batch in halves is asked for.
 pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
     let workload = workloads::workload(name);
     let data = workloads::data::<T>(&workload, seed);
+    let data = match plan::best(name) {
+        Plan::Halves => plan::halves(data, &workload).into(),
+        _ => vec![data],
+    };
     let mut weights = workloads::weights(&workload, seed).into_iter();
     let mut param = || {
         let (rows, cols, values) = weights.next().expect("a weight for every parameter");
@@ -96,39 +105,60 @@ impl<T: Real> Model<T> for Recurrent<T> {
 
 struct Training<M, T: Real> {
     model: M,
-    inputs: Matrix<T>,
-    targets: Targets<T>,
+    /// In one part or in halves.
+    data: Vec<(Matrix<T>, Targets<T>)>,
     batch: usize,
     adam: Adam,
     state: State<T>,
 }
 
-fn training<M: Model<T> + 'static, T: Real>(model: M, data: Data<T>, workload: &Workload) -> Box<dyn Step> {
-    let Data { inputs, targets } = data;
+fn training<M: Model<T> + Sync + 'static, T: Real>(model: M, data: Vec<Data<T>>, workload: &Workload) -> Box<dyn Step> {
     let columns = match workload.network {
         Network::Recurrent { times, .. } => workload.batch * times,
         _ => workload.batch,
-    };
-    let inputs = Matrix::from_vec(inputs.len() / columns, columns, inputs);
+    } / data.len();
+    let part = |Data { inputs, targets }| (Matrix::from_vec(inputs.len() / columns, columns, inputs), targets);
+    let data = data.into_iter().map(part).collect();
     let adam = Adam::new(LEARNING_RATE);
     let state = adam.init(&model);
-    Box::new(Training { model, inputs, targets, batch: workload.batch, adam, state })
+    Box::new(Training { model, data, batch: workload.batch, adam, state })
 }
 
-impl<M: Model<T>, T: Real> Step for Training<M, T> {
+/// The loss of some samples.
+fn error<'t, M: Model<T>, T: Real>(
+    tape: &'t Tape<'t, T>,
+    model: &'t M,
+    (inputs, targets): &'t (Matrix<T>, Targets<T>),
+    batch: usize,
+) -> Var<'t, T> {
+    let y = model.outputs(tape, inputs.view(), batch);
+    match targets {
+        Targets::Classes(classes) => loss::softmax_cross_entropy(y, classes, Reduction::Mean),
+        Targets::Values(t) => {
+            let t = MatrixRef::new(t.len() / batch, batch, t);
+            loss::mse(y, tape.constant(t), Reduction::Mean)
+        }
+    }
+}
+
+impl<M: Model<T> + Sync, T: Real> Step for Training<M, T> {
     fn step(&mut self) -> f64 {
-        let tape = Tape::new();
-        let y = self.model.outputs(&tape, self.inputs.view(), self.batch);
-        let loss = match &self.targets {
-            Targets::Classes(classes) => loss::softmax_cross_entropy(y, classes, Reduction::Mean),
-            Targets::Values(t) => {
-                let t = MatrixRef::new(t.len() / self.batch, self.batch, t);
-                loss::mse(y, tape.constant(t), Reduction::Mean)
-            }
-        };
-        let value = loss.item().to_f64();
-        let grads = loss.backward();
-        self.adam.step(&mut self.model, &grads, &mut self.state);
-        value
+        let Training { model, data, batch, adam, state } = self;
+        if let [data] = &data[..] {
+            let tape = Tape::new();
+            let loss = error(&tape, model, data, *batch);
+            let value = loss.item().to_f64();
+            let grads = loss.backward();
+            adam.step(model, &grads, state);
+            return value;
+        }
+        let half = *batch / data.len();
+        let part = |samples: Range<usize>| &data[samples.start / half];
+        let (loss, grads) =
+            Parallel::mean()
+                .shards_of(half)
+                .gradients(&*model, *batch, 0, part, |tape, model, data| error(tape, model, data, half));
+        adam.step(model, &grads, state);
+        loss
     }
 }

@@ -28,7 +28,7 @@ impl std::str::FromStr for Plan {
 }
 
 /// The fastest for a workload, as far as it was compared with `--plan` (`peers/workloads.md`).
-fn best(workload: &str) -> Plan {
+pub fn best(workload: &str) -> Plan {
     match (rayon::current_num_threads(), workload) {
         (1, _) | (_, "xor") => Plan::Whole,
         (_, "tanh") => Plan::Parts,
@@ -116,7 +116,7 @@ impl<T: Real + RealField> Piece<'_, T> {
 }
 
 /// The data of each half of the samples; of every time, if there are several.
-fn halves<T: Copy>(Data { inputs, targets }: Data<T>, workload: &Workload) -> [Data<T>; 2] {
+pub fn halves<T: Copy>(Data { inputs, targets }: Data<T>, workload: &Workload) -> [Data<T>; 2] {
     let times = match workload.network {
         Network::Recurrent { times, .. } => times,
         _ => 1,

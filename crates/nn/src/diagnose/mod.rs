@@ -86,7 +86,7 @@ pub struct LayerReport {
 /// If the loss is not a single number, or depends on constants only.
 #[track_caller]
 pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
-    let grads = loss.backward();
+    let grads = loss.backward_all();
     examine(model, loss, &grads, &|_| None)
 }
 
@@ -112,7 +112,7 @@ pub fn diagnose_step<T: Real>(
     optimizer: &dyn Optimizer<T>,
     state: &State<T>,
 ) -> Diagnosis {
-    let grads = loss.backward();
+    let grads = loss.backward_all();
     // The step is made on a copy, of which each parameter stands for the one of the same name.
     let before: Vec<(String, &Param<T>)> = model.named_params();
     let mut copy = Copies(before.iter().map(|(name, param)| (name.clone(), (*param).clone())).collect());

@@ -159,11 +159,13 @@ pub trait Optimizer<T: Real> {
     /// whose gradients these are: it would silently never be trained. Nothing has changed then.
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
-        if let Err(problem) = self.check_state(model, state) {
-            panic!("step: {problem}");
-        }
-        if let Some(problem) = unrecorded(model, grads) {
-            panic!("step: {problem}");
+        if !state.is_ready(self.name(), self.moments(), model, grads) {
+            if let Err(problem) = self.check_state(model, state) {
+                panic!("step: {problem}");
+            }
+            if let Some(problem) = unrecorded(model, grads) {
+                panic!("step: {problem}");
+            }
         }
         self.update(Step::new(self.lr(), model, grads, state));
     }

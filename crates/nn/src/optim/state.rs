@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Module, Path, Real, Role};
+use crate::{Module, ParamGradients, Path, Real, Role};
 
 /// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped, to the bit.
 ///
@@ -32,12 +32,21 @@ pub struct State<T> {
     pub(super) params: Vec<ParamState<T>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub(super) struct ParamState<T> {
     pub name: String,
     #[serde(with = "autograd::entries::lists")]
     pub moments: Vec<Vec<T>>,
+    /// The identity of the parameter that was last found under this name.
+    #[serde(skip)]
+    pub of: Option<u64>,
+}
+
+impl<T: PartialEq> PartialEq for ParamState<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.moments == other.moments
+    }
 }
 
 impl<T: Real> State<T> {
@@ -47,10 +56,34 @@ impl<T: Real> State<T> {
             if param.role() != Role::Buffer {
                 let len = param.value().as_slice().len();
                 let moments = starts.iter().map(|&start| vec![start; len]).collect();
-                params.push(ParamState { name: path.to_string(), moments });
+                params.push(ParamState { name: path.to_string(), moments, of: Some(param.id()) });
             }
         });
         State { optimizer: optimizer.into(), steps: 0, skipped: 0, norm: None, params }
+    }
+
+    /// Whether it is of this optimizer and of the parameters that it was made or last used for, and all of these have
+    /// gradients: what holds at almost every step, seen without a look at names.
+    pub(super) fn is_ready(
+        &self,
+        optimizer: &str,
+        moments: usize,
+        model: &dyn Module<T>,
+        grads: &dyn ParamGradients<T>,
+    ) -> bool {
+        let (mut states, mut ready) = (self.params.iter(), self.optimizer == optimizer);
+        model.params(&Path::Root, &mut |_, param| {
+            if !ready || param.role() == Role::Buffer {
+                return;
+            }
+            let len = param.value().as_slice().len();
+            ready = states.next().is_some_and(|state| {
+                state.of == Some(param.id())
+                    && state.moments.len() == moments
+                    && state.moments.iter().all(|m| m.len() == len)
+            }) && (!param.is_trained() || grads.gradient(param).is_some());
+        });
+        ready && states.next().is_none()
     }
 
     /// Why it is no state of this optimizer and model, if so.

@@ -1,6 +1,7 @@
 //! One step over all parameters of a model.
 
 use autograd::vectorised;
+use rayon::prelude::*;
 
 use super::{Rules, State, norm};
 use crate::{Module, ParamGradients, Path, Real, Role};
@@ -60,11 +61,14 @@ impl<'s, T: Real> Step<'s, T> {
     /// If the rule is of another number of moments than the optimizer says.
     pub fn each<const N: usize, R>(self, rule: impl Fn(f64) -> R)
     where
-        R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy,
-        [T; N]: Moments<T>,
+        R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy + Send,
+        [T; N]: Moments<T, N>,
     {
         let Step { lr, model, grads, state, rules, scale } = self;
         state.steps += 1;
+        let entries: usize = state.params.iter().filter_map(|param| param.moments.first()).map(Vec::len).sum();
+        let several = entries >= 2 * PIECE && rayon::current_num_threads() > 1;
+        let mut pieces = Vec::new();
         let mut states = state.params.iter_mut();
         model.params_mut(&Path::Root, &mut |_, param| match param.role() {
             Role::Buffer => {
@@ -75,18 +79,57 @@ impl<'s, T: Real> Step<'s, T> {
             Role::Frozen => drop(states.next()),
             Role::Trained => {
                 let (Some(g), Some(state)) = (grads.gradient(param), states.next()) else { return };
-                let (w, g, moments) = (param.value_mut().as_mut_slice(), g.as_slice(), &mut state.moments);
+                state.of = Some(param.id());
                 let change = Change::of(&rules, &state.name, lr, scale);
-                let rule = rule(change.lr);
-                match change.entries() {
-                    None => Moments::each(w, g, moments, rule),
-                    Some(change) => Moments::each(w, g, moments, move |w, g, m| {
-                        let [w, g] = change(w, g);
-                        rule(w, g, m)
-                    }),
-                }
+                let (rule, change) = (rule(change.lr), change.entries());
+                let moments = slices(&mut state.moments);
+                let piece = Piece { w: param.value_mut().as_mut_slice(), g: g.as_slice(), moments, change, rule };
+                if several { piece.cut(&mut pieces) } else { piece.step() }
             }
         });
+        pieces.into_par_iter().for_each(Piece::step);
+    }
+}
+
+/// Large models are stepped in pieces of at most so many entries, by as many threads as rayon's current pool has.
+const PIECE: usize = 1 << 14;
+
+/// Some entries of a parameter, and what is done with them.
+struct Piece<'a, T, C, R, const N: usize> {
+    w: &'a mut [T],
+    g: &'a [T],
+    moments: [&'a mut [T]; N],
+    /// What rules do before the optimizer.
+    change: Option<C>,
+    rule: R,
+}
+
+impl<'a, T: Real, C, R, const N: usize> Piece<'a, T, C, R, N>
+where
+    [T; N]: Moments<T, N>,
+    C: Fn(T, T) -> [T; 2] + Copy,
+    R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy,
+{
+    fn step(self) {
+        let Piece { w, g, moments, change, rule } = self;
+        match change {
+            None => Moments::each(w, g, moments, rule),
+            Some(change) => Moments::each(w, g, moments, move |w, g, m| {
+                let [w, g] = change(w, g);
+                rule(w, g, m)
+            }),
+        }
+    }
+
+    fn cut(self, pieces: &mut Vec<Self>) {
+        let Piece { mut w, mut g, mut moments, change, rule } = self;
+        while !w.is_empty() {
+            let len = PIECE.min(w.len());
+            let (now, g_now, moments_now);
+            ((now, w), (g_now, g)) = (w.split_at_mut(len), g.split_at(len));
+            moments_now = moments.each_mut().map(|m| m.split_off_mut(..len).expect("as long as the weights"));
+            pieces.push(Piece { w: now, g: g_now, moments: moments_now, change, rule });
+        }
     }
 }
 
@@ -113,7 +156,7 @@ impl Change {
     }
 
     /// g ← clip(s g) + λ w, w ← (1 − α λ') w; `None` where nothing changes.
-    fn entries<T: Real>(&self) -> Option<impl Fn(T, T) -> [T; 2] + Copy + use<T>> {
+    fn entries<T: Real>(&self) -> Option<impl Fn(T, T) -> [T; 2] + Copy + Send + use<T>> {
         if self.scale == 1.0 && self.limit == f64::INFINITY && self.l2 == 0.0 && self.decay == 0.0 {
             return None;
         }
@@ -128,30 +171,58 @@ impl Change {
     }
 }
 
+fn slices<T, const N: usize>(moments: &mut [Vec<T>]) -> [&mut [T]; N] {
+    assert!(moments.len() == N, "a rule of {N} moments for {}", moments.len());
+    let mut all = moments.iter_mut();
+    std::array::from_fn(|_| all.next().expect("as many as counted").as_mut_slice())
+}
+
 /// The moments of one entry: arrays of up to four numbers.
-pub trait Moments<T: Real>: Sized {
+pub trait Moments<T: Real, const N: usize>: Sized {
     /// Applies the rule to every entry.
     #[doc(hidden)]
-    fn each(w: &mut [T], g: &[T], moments: &mut [Vec<T>], rule: impl Fn(T, T, Self) -> (T, Self) + Copy);
+    fn each(w: &mut [T], g: &[T], moments: [&mut [T]; N], rule: impl Fn(T, T, Self) -> (T, Self) + Copy);
+}
+
+const LANES: usize = 16;
+
+/// Up to so many numbers, and zeros.
+#[inline(always)]
+fn lanes<T: Real>(x: &[T]) -> [T; LANES] {
+    let mut lanes = [T::default(); LANES];
+    lanes[..x.len()].copy_from_slice(x);
+    lanes
 }
 
 /// A loop for each number of moments, for the compiler to see that their slices are of one length.
 macro_rules! moments {
     ($N:literal: $($m:ident)*) => {
-        impl<T: Real> Moments<T> for [T; $N] {
+        impl<T: Real> Moments<T, $N> for [T; $N] {
             #[inline(always)]
-            fn each(w: &mut [T], g: &[T], moments: &mut [Vec<T>], rule: impl Fn(T, T, Self) -> (T, Self) + Copy) {
+            fn each(w: &mut [T], g: &[T], moments: [&mut [T]; $N], rule: impl Fn(T, T, Self) -> (T, Self) + Copy) {
                 let n = w.len();
                 let g = &g[..n];
-                let [$($m),*] = moments else { panic!("a rule of {} moments for {}", $N, moments.len()) };
+                let [$($m),*] = moments;
                 $(let $m = &mut $m[..n];)*
                 vectorised(#[inline(always)] || {
                     // Local, lest every store be a possible change of what the rule reads.
                     let (w, rule) = (&mut *w, rule);
                     $(let $m = &mut *$m;)*
-                    for i in 0..n {
+                    let whole = n - n % LANES;
+                    for i in 0..whole {
                         (w[i], [$($m[i]),*]) = rule(w[i], g[i], [$($m[i]),*]);
                         $($m[i] = $m[i].flush();)*
+                    }
+                    // The rest as one vector, filled up with zeros.
+                    if whole < n {
+                        let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
+                        $(let mut $m = (lanes(&$m[whole..]), $m);)*
+                        for i in 0..LANES {
+                            (rest[i], [$($m.0[i]),*]) = rule(rest[i], g[i], [$($m.0[i]),*]);
+                            $($m.0[i] = $m.0[i].flush();)*
+                        }
+                        w[whole..].copy_from_slice(&rest[..n - whole]);
+                        $($m.1[whole..].copy_from_slice(&$m.0[..n - whole]);)*
                     }
                 });
             }
