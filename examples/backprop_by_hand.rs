@@ -47,7 +47,7 @@ fn by_tape(w0: &M, w1: &M, x: &M, t: &M) -> Vec<M> {
     let z = a0.tanh();
     let a1 = w1.matmul(z);
     let y = a1.softmax(Axis::Rows);
-    let grads = a1.softmax_cross_entropy(t).sum().backward();
+    let grads = a1.softmax_cross_entropy(t).sum().backward_all();
     let values = [a0, z, a1, y].map(|v| v.value());
     let gradients = [a1, w1, z, a0, w0].map(|v| grads.wrt(v).to_owned());
     values.into_iter().chain(gradients).collect()
