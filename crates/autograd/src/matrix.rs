@@ -203,7 +203,7 @@ impl<'a, T> MatrixRef<'a, T> {
     /// A view of values that lie column by column.
     ///
     /// # Panics
-    /// If `data` does not have `rows · cols` values.
+    /// If `data` does not have `rows · cols` values, or there are 2³² rows or columns.
     #[track_caller]
     pub fn new(rows: usize, cols: usize, data: &'a [T]) -> Self {
         assert_eq!(data.len(), rows * cols, "MatrixRef::new: {} values cannot fill {rows} × {cols}", data.len());

@@ -68,10 +68,8 @@ impl<T: Real> GradientSum<T> {
                     Err(k) => self.gradients.insert(k, (param.id(), scaled(weight, g))),
                 }
             }
-            if let Some(value) = grads.updated(param) {
-                self.average(param.id(), share, value);
-            }
         });
+        self.add_buffers(share, model, grads);
     }
 
     /// Gives the new buffers of a model a `share` in their mean.
@@ -83,14 +81,8 @@ impl<T: Real> GradientSum<T> {
         });
     }
 
-    /// Adds another sum to this one.
-    pub(crate) fn merge(&mut self, other: Self) {
-        for (id, g) in other.gradients {
-            match self.place(id) {
-                Ok(k) => add(self.gradients[k].1.as_mut_slice(), 1.0, g.as_slice()),
-                Err(k) => self.gradients.insert(k, (id, g)),
-            }
-        }
+    /// Takes the new buffers of another sum into the means.
+    pub(crate) fn merge_buffers(&mut self, other: Self) {
         for (id, value, share) in other.updates {
             self.average(id, share, value.view());
         }

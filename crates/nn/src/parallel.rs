@@ -184,7 +184,7 @@ fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> Part<T> + Sync)) ->
         let (mut sum, other) = rayon::join(|| tree(left, run), || tree(right, run));
         sum.loss += other.loss;
         sum.grads.add(&other.grads);
-        sum.buffers.merge(other.buffers);
+        sum.buffers.merge_buffers(other.buffers);
         return sum;
     };
     run(shard)

@@ -76,7 +76,7 @@ impl<'s, T: Real> Step<'s, T> {
                     param.value_mut().as_mut_slice().copy_from_slice(value.as_slice());
                 }
             }
-            Role::Frozen => drop(states.next()),
+            Role::Frozen => states.next().into_iter().for_each(|state| state.of = Some(param.id())),
             Role::Trained => {
                 let (Some(g), Some(state)) = (grads.gradient(param), states.next()) else { return };
                 state.of = Some(param.id());
