@@ -3,8 +3,8 @@
 use nn::data::Dataset;
 use nn::parallel::{Parallel, Total};
 use nn::{
-    Activation, BatchNorm, Dropout, Init, Layer, Linear, Matrix, Module, ParamGradients, Reduction, Sequential, Tape,
-    Var, loss,
+    Activation, Adam, BatchNorm, Dropout, Init, Layer, Linear, Matrix, MatrixRef, Module, Optimizer, Param,
+    ParamGradients, Reduction, Sequential, Sgd, Tape, Var, loss,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -128,6 +128,65 @@ fn running_averages_are_those_of_the_shards() {
         let mean = params.iter().find(|(name, _)| name.ends_with("mean")).unwrap();
         let updated = grads.updated(mean.1).unwrap()[(0, 0)];
         assert!((updated - 0.1 * (0.4 * 2.0 + 0.6 * 6.0)).abs() < 1e-12, "{updated}");
+    }
+}
+
+/// Gradients as somebody who adds them first sees them.
+struct Added(Total<f64>);
+
+impl ParamGradients<f64> for Added {
+    fn gradient(&self, param: &Param<f64>) -> Option<MatrixRef<'_, f64>> {
+        self.0.gradient(param)
+    }
+    fn updated(&self, buffer: &Param<f64>) -> Option<MatrixRef<'_, f64>> {
+        self.0.updated(buffer)
+    }
+}
+
+#[test]
+fn a_step_adds_the_halves_as_it_goes() {
+    let data = data(90);
+    let stepped = |optimizer: &dyn Optimizer<f64>, added: bool| {
+        let mut net = net(BatchNorm::new(8));
+        let (_, grads) = gradients(&net, &data, 7, Parallel::mean().shards_of(30));
+        let mut state = optimizer.init(&net);
+        match added {
+            true => optimizer.step(&mut net, &Added(grads), &mut state),
+            false => optimizer.step(&mut net, &grads, &mut state),
+        }
+        let params = net.named_params();
+        (params.iter().flat_map(|(_, param)| param.value().as_slice().to_vec()).collect::<Vec<_>>(), state.norm)
+    };
+    for adam in [Adam::new(0.1).with(), Adam::new(0.1).with().l2(0.3).clip_value(0.01)] {
+        assert_eq!(stepped(&adam, false), stepped(&adam, true), "to the bit");
+    }
+    // The norm of a sum is added up block by block.
+    let clipped = Sgd { lr: 0.1 }.with().clip_norm(1e-3);
+    let [(weights, norm), (expected, expected_norm)] = [false, true].map(|added| stepped(&clipped, added));
+    assert!((norm.unwrap() / expected_norm.unwrap() - 1.0).abs() < 1e-14);
+    assert!(weights.iter().zip(&expected).all(|(w, e)| (w - e).abs() <= 1e-14));
+}
+
+#[test]
+fn a_parameter_that_one_shard_alone_uses() {
+    for shard in [0, 1] {
+        let mut model = vec![Param::new(Matrix::from([[2.0]])), Param::new(Matrix::from([[5.0]]))];
+        let (_, grads) = Parallel::sum().shards_of(1).gradients(
+            &model,
+            2,
+            0,
+            |samples| samples.start,
+            |tape, model, &start| {
+                let y = tape.param(&model[0]).square();
+                if start == shard { y * tape.param(&model[1]) } else { y }
+            },
+        );
+        let sgd = Sgd { lr: 1.0 };
+        let mut state = sgd.init(&model);
+        sgd.step(&mut model, &grads, &mut state);
+        // E = w² v + w²
+        assert_eq!(model[0].value()[(0, 0)], 2.0 - (2.0 * 2.0 * 5.0 + 2.0 * 2.0));
+        assert_eq!(model[1].value()[(0, 0)], 5.0 - 2.0 * 2.0);
     }
 }
 

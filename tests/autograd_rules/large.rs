@@ -43,6 +43,15 @@ fn sums_hold_in_blocks() {
 }
 
 #[test]
+fn columns_are_repeated_to_any_width() {
+    for (m, n) in [(1, 5000), (3, 1), (3, 2), (32, 1001), (2047, 7), (3000, 3)] {
+        let (tape, x) = (Tape::new(), Matrix::column(&numbers(m)));
+        let y = tape.constant(&x).repeat(m, n).value();
+        assert!(y == Matrix::from_fn(m, n, |i, _| x[(i, 0)]), "{m} × {n}");
+    }
+}
+
+#[test]
 fn large_products_are_associative() {
     // (A B) v = A (B v), to k roundings of the sum of absolute values, where k counts both sums.
     let (m, k, n) = (1030, 600, 1025);

@@ -11,7 +11,7 @@ use crate::pool::{Slot, widen};
 use crate::{Matrix, MatrixRef, Real};
 
 /// The buffers of one sweep.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Deltas<T> {
     values: Vec<T>,
     /// The region of each node's derivative, or `NOWHERE`.

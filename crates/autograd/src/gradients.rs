@@ -77,6 +77,14 @@ impl<T: Real> Gradients<T> {
     }
 }
 
+impl<T: Real> Clone for Gradients<T> {
+    fn clone(&self) -> Self {
+        let mut deltas = Pooled::<T, Deltas<T>>::take();
+        deltas.clone_from(&self.deltas);
+        Gradients { tape: self.tape, deltas }
+    }
+}
+
 impl<T: Real> fmt::Debug for Gradients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gradients of {} parameters", self.deltas.params.len())

@@ -1,6 +1,7 @@
 //! Buffers that outlive the tape that used them, so that a step allocates nothing.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Real;
 use crate::deltas::Deltas;
@@ -55,21 +56,36 @@ const OWN: usize = 4;
 
 /// The buffers that are free to use: of a thread, or of all.
 pub struct Pool<T> {
-    records: Vec<Records<T>>,
-    deltas: Vec<Deltas<T>>,
-    scratch: Vec<Vec<T>>,
-    scalars: Vec<Option<Recording<T>>>,
+    /// The number of the thread, from 1 on.
+    thread: u32,
+    records: Shelf<Records<T>>,
+    deltas: Shelf<Deltas<T>>,
+    scratch: Shelf<Vec<T>>,
+    scalars: Shelf<Option<Recording<T>>>,
 }
+
+/// Buffers, each with the number of the thread that used it last and has it in its cache.
+type Shelf<B> = Vec<(u32, B)>;
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Pool { records: Vec::new(), deltas: Vec::new(), scratch: Vec::new(), scalars: Vec::new() }
+        Pool { thread: 0, records: Vec::new(), deltas: Vec::new(), scratch: Vec::new(), scalars: Vec::new() }
+    }
+}
+
+impl<T> Pool<T> {
+    fn thread(&mut self) -> u32 {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        if self.thread == 0 {
+            self.thread = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        self.thread
     }
 }
 
 /// What a pool lends.
 pub(crate) trait Lent<T>: Default {
-    fn shelf(pool: &mut Pool<T>) -> &mut Vec<Self>;
+    fn shelf(pool: &mut Pool<T>) -> &mut Shelf<Self>;
 }
 
 macro_rules! lent {
@@ -78,7 +94,7 @@ macro_rules! lent {
         where
             $Kind: Default,
         {
-            fn shelf(pool: &mut Pool<T>) -> &mut Vec<Self> {
+            fn shelf(pool: &mut Pool<T>) -> &mut Shelf<Self> {
                 &mut pool.$shelf
             }
         }
@@ -95,23 +111,39 @@ lent!(Option<Recording<T>>, scalars);
 /// it borrows, and the compiler still lets it end with its scope.
 pub(crate) struct Pooled<T: Real, B: Lent<T>> {
     buffer: B,
+    thread: u32,
     _number: std::marker::PhantomData<T>,
 }
 
 impl<T: Real, B: Lent<T>> Pooled<T, B> {
     pub fn take() -> Self {
-        let own = T::pool().try_with(|pool| B::shelf(&mut pool.borrow_mut()).pop()).ok().flatten();
-        let buffer = own.or_else(|| B::shelf(&mut *T::shared_pool().lock().ok()?).pop());
-        Pooled { buffer: buffer.unwrap_or_default(), _number: std::marker::PhantomData }
+        let (thread, own) = T::pool()
+            .try_with(|pool| {
+                let pool = &mut *pool.borrow_mut();
+                (pool.thread(), B::shelf(pool).pop())
+            })
+            .unwrap_or_default();
+        let (_, buffer) = own.or_else(|| shared::<T, B>(thread)).unwrap_or_default();
+        Pooled { buffer, thread, _number: std::marker::PhantomData }
+    }
+}
+
+/// A buffer of all threads: preferably one that this one used before.
+fn shared<T: Real, B: Lent<T>>(thread: u32) -> Option<(u32, B)> {
+    let mut pool = T::shared_pool().lock().ok()?;
+    let shelf = B::shelf(&mut pool);
+    match shelf.iter().rposition(|(last, _)| *last == thread) {
+        Some(k) => Some(shelf.swap_remove(k)),
+        None => shelf.pop(),
     }
 }
 
 impl<T: Real, B: Lent<T>> Drop for Pooled<T, B> {
     fn drop(&mut self) {
-        let mut buffer = Some(std::mem::take(&mut self.buffer));
+        let mut buffer = Some((self.thread, std::mem::take(&mut self.buffer)));
         let _ = T::pool().try_with(|pool| {
             let pool = &mut *pool.borrow_mut();
-            if B::shelf(pool).len() < OWN {
+            if pool.thread() == self.thread && B::shelf(pool).len() < OWN {
                 B::shelf(pool).extend(buffer.take());
             }
         });

@@ -63,7 +63,8 @@ pub(crate) fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T
         _ if (p, q) == (1, 1) => y[0] += c * sum(x),
         (true, _, 1) => add_columns(c, x, y),
         (true, 1, _) if c == T::from_f64(1.0) && accum == Accum::Replace => {
-            y.chunks_exact_mut(p.max(1)).for_each(|y| y.copy_from_slice(x));
+            y[..p].copy_from_slice(x);
+            copy_on(y, p);
         }
         _ => vectorised(
             #[inline(always)]
@@ -81,6 +82,18 @@ pub(crate) fn add<T: Real>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T
                 }
             },
         ),
+    }
+}
+
+/// Repeats the first entries of y, so many, up to its end: what is copied at once doubles as long as it is small.
+fn copy_on<T: Real>(y: &mut [T], mut len: usize) {
+    const LARGE: usize = 1 << 11;
+    let mut done = len;
+    while done < y.len() {
+        let now = len.min(y.len() - done);
+        y.copy_within(..now, done);
+        done += now;
+        len = if len < LARGE { done } else { len };
     }
 }
 

@@ -7,6 +7,12 @@ pub trait ParamGradients<T: Real> {
     /// The gradient of a parameter, of its shape; `None` if it was not recorded or is not trained.
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>>;
 
+    /// The gradient as a sum g + h that has not been made, such as that of two halves of a batch: who reads each entry
+    /// once adds them on the way. By default it is [`gradient`](ParamGradients::gradient) alone.
+    fn summands(&self, param: &Param<T>) -> Option<(MatrixRef<'_, T>, Option<MatrixRef<'_, T>>)> {
+        Some((self.gradient(param)?, None))
+    }
+
     /// The new value of a buffer, such as a running mean; `None` if it keeps its value.
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>>;
 }
@@ -62,7 +68,8 @@ impl<T: Real> GradientSum<T> {
     /// Adds `weight` times the gradients of a model, whose new buffers have a `share` in their mean.
     pub(crate) fn add_shares(&mut self, weight: f64, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
         model.params(&Path::Root, &mut |_, param| {
-            if let Some(g) = grads.gradient(param) {
+            let (g, h) = grads.summands(param).map_or((None, None), |(g, h)| (Some(g), h));
+            for g in [g, h].into_iter().flatten() {
                 match self.place(param.id()) {
                     Ok(k) => add(self.gradients[k].1.as_mut_slice(), weight, g.as_slice()),
                     Err(k) => self.gradients.insert(k, (param.id(), scaled(weight, g))),
@@ -127,6 +134,19 @@ impl<T: Real> ParamGradients<T> for GradientSum<T> {
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
         self.updates.iter().find(|slot| slot.0 == buffer.id()).map(|slot| slot.1.view())
+    }
+}
+
+/// `f` of the entries of g + h from a place on, block by block, so that the sum does not leave the cache; of all of g where
+/// there is no h.
+pub(crate) fn each_block<T: Real>(g: &[T], h: Option<&[T]>, mut f: impl FnMut(usize, &[T])) {
+    const BLOCK: usize = 2048;
+    let Some(h) = h else { return f(0, g) };
+    let mut sum = [T::default(); BLOCK];
+    for (k, (g, h)) in g.chunks(BLOCK).zip(h.chunks(BLOCK)).enumerate() {
+        let sum = &mut sum[..g.len()];
+        sum.iter_mut().zip(g).zip(h).for_each(|((sum, &g), &h)| *sum = g + h);
+        f(k * BLOCK, sum);
     }
 }
 

@@ -8,7 +8,7 @@
 //!             ╲   ╱       ╲   ╱
 //!              sum         sum          joined by rayon's current pool, in whatever order time has it
 //!                 ╲       ╱
-//!                    sum
+//!                    sum              made by the optimizer, as it reads them
 //! ```
 //!
 //! ```
@@ -35,6 +35,7 @@
 //! ```
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -118,19 +119,25 @@ impl Parallel {
         M: Module<T> + Sync,
     {
         let shards = self.shards(model, samples, seed);
-        let run = |shard: &Shard| {
-            let share = shard.samples.len() as f64 / samples as f64;
+        let run = |shard: usize| {
+            let Shard { samples: range, seed } = shards.get(shard);
+            let share = range.len() as f64 / samples as f64;
             let weight = if self.reduction == Reduction::Mean { share } else { 1.0 };
-            let (loss, grads) = gradients_of(model, &batch(shard.samples.clone()), shard.seed, weight, &loss);
+            let (loss, grads) = gradients_of(model, &batch(range), seed, weight, &loss);
             let mut buffers = GradientSum::new();
-            if shards.len() > 1 {
+            if shards.count > 1 {
                 buffers.add_buffers(share, model, &grads);
             }
             Part { loss, grads, buffers }
         };
-        let Part { loss, grads, buffers } = tree(&shards, &run);
-        let buffers = (shards.len() > 1).then_some(buffers);
-        (loss, Total(Parts::Tapes { grads, buffers }))
+        if shards.count == 1 {
+            let Part { loss, grads, .. } = run(0);
+            return (loss, Total(Parts::One(grads)));
+        }
+        let (mut half, other) = halves(0..shards.count, &run);
+        half.buffers.merge_buffers(other.buffers);
+        let (grads, sum) = ([half.grads, other.grads], OnceLock::new());
+        (half.loss + other.loss, Total(Parts::Two(Box::new(Halves { grads, sum, buffers: half.buffers }))))
     }
 
     /// The shards of a batch.
@@ -138,15 +145,28 @@ impl Parallel {
     /// # Panics
     /// If there are no samples.
     #[track_caller]
-    pub(crate) fn shards<T: Real>(&self, model: &impl Module<T>, samples: usize, seed: u64) -> Vec<Shard> {
+    pub(crate) fn shards<T: Real>(&self, model: &impl Module<T>, samples: usize, seed: u64) -> Shards {
         assert!(samples > 0, "parallel: a batch has at least one sample");
-        let count = self.count(model, samples);
-        if count == 1 {
-            return vec![Shard { samples: 0..samples, seed }];
-        }
-        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let start = |k: usize| (k as u128 * samples as u128 / count as u128) as usize;
-        (0..count).map(|k| Shard { samples: start(k)..start(k + 1), seed: rng.random() }).collect()
+        Shards { samples, seed, count: self.count(model, samples) }
+    }
+}
+
+/// The parts of a batch.
+pub(crate) struct Shards {
+    samples: usize,
+    seed: u64,
+    pub count: usize,
+}
+
+impl Shards {
+    pub fn get(&self, k: usize) -> Shard {
+        let start = |k: usize| (k as u128 * self.samples as u128 / self.count as u128) as usize;
+        let seed = || {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_word_pos(2 * k as u128);
+            rng.random()
+        };
+        Shard { samples: start(k)..start(k + 1), seed: if self.count == 1 { self.seed } else { seed() } }
     }
 }
 
@@ -177,42 +197,74 @@ struct Part<T: Real> {
     buffers: GradientSum<T>,
 }
 
-/// Runs the shards, and adds what they give in halves.
-fn tree<T: Real>(shards: &[Shard], run: &(impl Fn(&Shard) -> Part<T> + Sync)) -> Part<T> {
-    let [shard] = shards else {
-        let (left, right) = shards.split_at(shards.len() / 2);
-        let (mut sum, other) = rayon::join(|| tree(left, run), || tree(right, run));
-        sum.loss += other.loss;
-        sum.grads.add(&other.grads);
-        sum.buffers.merge_buffers(other.buffers);
-        return sum;
-    };
-    run(shard)
+/// What both halves of several shards give.
+fn halves<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
+    let middle = shards.start + shards.len() / 2;
+    rayon::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
+}
+
+/// Runs shards, and adds what they give in halves.
+fn tree<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync)) -> Part<T> {
+    if shards.len() == 1 {
+        return run(shards.start);
+    }
+    let (mut sum, other) = halves(shards, run);
+    sum.loss += other.loss;
+    sum.grads.add(&other.grads);
+    sum.buffers.merge_buffers(other.buffers);
+    sum
 }
 
 /// The gradients of a batch, as a step takes them.
 pub struct Total<T: Real>(Parts<T>);
 
 enum Parts<T: Real> {
-    /// The gradients of all shards in one; the buffers' new values beside them if there are several.
-    Tapes {
-        grads: Gradients<T>,
-        buffers: Option<GradientSum<T>>,
-    },
+    /// Of one tape.
+    One(Gradients<T>),
+    Two(Box<Halves<T>>),
     Sum(GradientSum<T>),
+}
+
+/// Those of both halves of several shards.
+struct Halves<T: Real> {
+    grads: [Gradients<T>; 2],
+    /// Their sum, once somebody asked for it.
+    sum: OnceLock<Gradients<T>>,
+    /// The new values of buffers.
+    buffers: GradientSum<T>,
+}
+
+impl<T: Real> Halves<T> {
+    fn sum(&self) -> &Gradients<T> {
+        self.sum.get_or_init(|| {
+            let [half, other] = &self.grads;
+            let mut sum = half.clone();
+            sum.add(other);
+            sum
+        })
+    }
 }
 
 impl<T: Real> ParamGradients<T> for Total<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         match &self.0 {
-            Parts::Tapes { grads, .. } => grads.gradient(param),
+            Parts::One(grads) => grads.gradient(param),
+            Parts::Two(halves) => halves.sum().gradient(param),
             Parts::Sum(sum) => sum.gradient(param),
+        }
+    }
+    fn summands(&self, param: &Param<T>) -> Option<(MatrixRef<'_, T>, Option<MatrixRef<'_, T>>)> {
+        let Parts::Two(halves) = &self.0 else { return Some((self.gradient(param)?, None)) };
+        match halves.grads.each_ref().map(|half| half.gradient(param)) {
+            [Some(g), h] => Some((g, h)),
+            [None, h] => h.map(|h| (h, None)),
         }
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
         match &self.0 {
-            Parts::Tapes { grads, buffers: None } => ParamGradients::updated(grads, buffer),
-            Parts::Tapes { buffers: Some(sum), .. } | Parts::Sum(sum) => sum.updated(buffer),
+            Parts::One(grads) => ParamGradients::updated(grads, buffer),
+            Parts::Two(halves) => halves.buffers.updated(buffer),
+            Parts::Sum(sum) => sum.updated(buffer),
         }
     }
 }

@@ -11,13 +11,12 @@ use super::plan::{self, Plan};
 use super::workloads::{self, Data, LEARNING_RATE, Network, Targets, Workload};
 
 /// The step of a workload on the tape, on its weights and data from this seed. Threads share what is large by themselves;
-/// a batch in halves is asked for, mostly where the handwritten step does it.
+/// a batch in halves is asked for where the handwritten step does it.
 pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
     let workload = workloads::workload(name);
     let data = workloads::data::<T>(&workload, seed);
     let data = match plan::best(name) {
-        // Half of the digits takes less time than to wake a thread.
-        Plan::Halves if name != "digits" => plan::halves(data, &workload).into(),
+        Plan::Halves => plan::halves(data, &workload).into(),
         _ => vec![data],
     };
     let mut weights = workloads::weights(&workload, seed).into_iter();

@@ -218,7 +218,7 @@ fn bias_correction(beta: f64, k: u64) -> f64 {
 fn unrecorded<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Option<String> {
     let mut problem = None;
     model.params(&Path::Root, &mut |path, param| {
-        if param.is_trained() && problem.is_none() && grads.gradient(param).is_none() {
+        if param.is_trained() && problem.is_none() && grads.summands(param).is_none() {
             problem = Some(format!("parameter `{path}` has no gradient: it was not recorded before the loss"));
         }
     });

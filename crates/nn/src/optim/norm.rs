@@ -2,7 +2,8 @@
 
 use autograd::vectorised;
 
-use crate::{Module, ParamGradients, Path, Real};
+use crate::gradients::each_block;
+use crate::{MatrixRef, Module, ParamGradients, Path, Real};
 
 /// ‖g‖ = √Σ g², over all entries of all trained parameters of the model, in double precision.
 ///
@@ -19,8 +20,8 @@ pub fn gradient_norm<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<
     let sum = |scale: f64| {
         let mut sum = 0.0;
         model.params(&Path::Root, &mut |_, param| {
-            if let Some(g) = param.is_trained().then(|| grads.gradient(param)).flatten() {
-                sum += square_sum(g.as_slice(), scale);
+            if let Some((g, h)) = param.is_trained().then(|| grads.summands(param)).flatten() {
+                each_block(g.as_slice(), h.map(MatrixRef::as_slice), |_, g| sum += square_sum(g, scale));
             }
         });
         sum

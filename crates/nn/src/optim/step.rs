@@ -1,10 +1,10 @@
 //! One step over all parameters of a model.
 
 use autograd::vectorised;
-use rayon::prelude::*;
 
 use super::{Rules, State, norm};
-use crate::{Module, ParamGradients, Path, Real, Role};
+use crate::gradients::each_block;
+use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
 
 /// A step that is about to be made: what [`Optimizer::update`](super::Optimizer::update) gets.
 pub struct Step<'s, T: Real> {
@@ -66,8 +66,9 @@ impl<'s, T: Real> Step<'s, T> {
     {
         let Step { lr, model, grads, state, rules, scale } = self;
         state.steps += 1;
-        let entries: usize = state.params.iter().filter_map(|param| param.moments.first()).map(Vec::len).sum();
-        let several = entries >= 2 * PIECE && rayon::current_num_threads() > 1;
+        let available = rayon::current_num_threads();
+        let entries = if available > 1 { model.count_params() } else { 0 };
+        let mut threads = None;
         let mut pieces = Vec::new();
         let mut states = state.params.iter_mut();
         model.params_mut(&Path::Root, &mut |_, param| match param.role() {
@@ -78,26 +79,46 @@ impl<'s, T: Real> Step<'s, T> {
             }
             Role::Frozen => states.next().into_iter().for_each(|state| state.of = Some(param.id())),
             Role::Trained => {
-                let (Some(g), Some(state)) = (grads.gradient(param), states.next()) else { return };
+                let (Some((g, h)), Some(state)) = (grads.summands(param), states.next()) else { return };
                 state.of = Some(param.id());
                 let change = Change::of(&rules, &state.name, lr, scale);
                 let (rule, change) = (rule(change.lr), change.entries());
                 let moments = slices(&mut state.moments);
-                let piece = Piece { w: param.value_mut().as_mut_slice(), g: g.as_slice(), moments, change, rule };
-                if several { piece.cut(&mut pieces) } else { piece.step() }
+                let (w, g, h) = (param.value_mut().as_mut_slice(), g.as_slice(), h.map(MatrixRef::as_slice));
+                let mut piece = Piece { w, g, h, moments, change, rule };
+                let least = if piece.h.is_some() { LEAST_AWAKE } else { LEAST };
+                let threads = threads.get_or_insert_with(|| if entries < least { 1 } else { available });
+                if *threads > 1 { piece.cut(&mut pieces) } else { piece.step() }
             }
         });
-        pieces.into_par_iter().for_each(Piece::step);
+        share(&mut pieces, threads.unwrap_or(1), &Piece::len, &Piece::step);
     }
 }
 
-/// Large models are stepped in pieces of at most so many entries, by as many threads as rayon's current pool has.
-const PIECE: usize = 1 << 14;
+/// Models of so many entries are stepped by all threads of rayon's current pool.
+const LEAST: usize = 1 << 15;
+/// So many are enough where the threads are awake, for they have just made the gradients of a half of the batch each.
+const LEAST_AWAKE: usize = 1 << 13;
+/// A piece has at most so many.
+const PIECE: usize = 1 << 12;
+
+/// `f` of every item, on so many threads. At every step a thread has the same items: what it wrote is in its cache.
+fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize + Sync), f: &(impl Fn(&mut X) + Sync)) {
+    if threads <= 1 {
+        return items.iter_mut().for_each(f);
+    }
+    let (few, mut left) = (threads / 2, items.iter().map(size).sum::<usize>() * (threads / 2) / threads);
+    let middle = items.iter().position(|item| left.checked_sub(size(item)).map(|rest| left = rest).is_none());
+    let (a, b) = items.split_at_mut(middle.unwrap_or(items.len()));
+    rayon::join(|| share(a, few, size, f), || share(b, threads - few, size, f));
+}
 
 /// Some entries of a parameter, and what is done with them.
 struct Piece<'a, T, C, R, const N: usize> {
     w: &'a mut [T],
     g: &'a [T],
+    /// What is to be added to g.
+    h: Option<&'a [T]>,
     moments: [&'a mut [T]; N],
     /// What rules do before the optimizer.
     change: Option<C>,
@@ -110,25 +131,39 @@ where
     C: Fn(T, T) -> [T; 2] + Copy,
     R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy,
 {
-    fn step(self) {
-        let Piece { w, g, moments, change, rule } = self;
-        match change {
-            None => Moments::each(w, g, moments, rule),
-            Some(change) => Moments::each(w, g, moments, move |w, g, m| {
-                let [w, g] = change(w, g);
-                rule(w, g, m)
-            }),
-        }
+    fn len(&self) -> usize {
+        self.w.len()
+    }
+
+    fn step(&mut self) {
+        let Piece { w, g, h, moments, change, rule } = self;
+        let (change, rule) = (change.as_ref(), *rule);
+        each_block(g, *h, |start, g| {
+            let w = &mut w[start..][..g.len()];
+            let moments = moments.each_mut().map(|m| &mut m[start..][..g.len()]);
+            match change {
+                None => Moments::each(w, g, moments, rule),
+                Some(change) => Moments::each(w, g, moments, move |w, g, m| {
+                    let [w, g] = change(w, g);
+                    rule(w, g, m)
+                }),
+            }
+        });
     }
 
     fn cut(self, pieces: &mut Vec<Self>) {
-        let Piece { mut w, mut g, mut moments, change, rule } = self;
+        let Piece { mut w, mut g, mut h, mut moments, change, rule } = self;
         while !w.is_empty() {
             let len = PIECE.min(w.len());
-            let (now, g_now, moments_now);
-            ((now, w), (g_now, g)) = (w.split_at_mut(len), g.split_at(len));
-            moments_now = moments.each_mut().map(|m| m.split_off_mut(..len).expect("as long as the weights"));
-            pieces.push(Piece { w: now, g: g_now, moments: moments_now, change, rule });
+            const WHY: &str = "all are as long as the weights";
+            pieces.push(Piece {
+                w: w.split_off_mut(..len).expect(WHY),
+                g: g.split_off(..len).expect(WHY),
+                h: h.as_mut().map(|h| h.split_off(..len).expect(WHY)),
+                moments: moments.each_mut().map(|m| m.split_off_mut(..len).expect(WHY)),
+                change,
+                rule,
+            });
         }
     }
 }
@@ -210,16 +245,16 @@ macro_rules! moments {
                     $(let $m = &mut *$m;)*
                     let whole = n - n % LANES;
                     for i in 0..whole {
-                        (w[i], [$($m[i]),*]) = rule(w[i], g[i], [$($m[i]),*]);
-                        $($m[i] = $m[i].flush();)*
+                        let (new, moments) = rule(w[i], g[i], [$($m[i]),*]);
+                        (w[i], [$($m[i]),*]) = (new, moments.map(Real::flush));
                     }
                     // The rest as one vector, filled up with zeros.
                     if whole < n {
                         let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
                         $(let mut $m = (lanes(&$m[whole..]), $m);)*
                         for i in 0..LANES {
-                            (rest[i], [$($m.0[i]),*]) = rule(rest[i], g[i], [$($m.0[i]),*]);
-                            $($m.0[i] = $m.0[i].flush();)*
+                            let (new, moments) = rule(rest[i], g[i], [$($m.0[i]),*]);
+                            (rest[i], [$($m.0[i]),*]) = (new, moments.map(Real::flush));
                         }
                         w[whole..].copy_from_slice(&rest[..n - whole]);
                         $($m.1[whole..].copy_from_slice(&$m.0[..n - whole]);)*

@@ -70,7 +70,8 @@ impl<T: Real, M: Module<T> + Sync, B> Objective<'_, T, M, B> {
         };
         self.micro_batches(samples, seed).find_map(|(samples, seed)| {
             let shards = self.parallel.shards(model, samples.len(), seed);
-            shards.into_iter().find_map(|shard| look(data.batch(&samples[shard.samples]), shard.seed))
+            let mut shards = (0..shards.count).map(|k| shards.get(k));
+            shards.find_map(|shard| look(data.batch(&samples[shard.samples]), shard.seed))
         })
     }
 
