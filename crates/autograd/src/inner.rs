@@ -36,6 +36,8 @@ pub(crate) struct Node {
     terms: u32,
     place: Place,
     active: bool,
+    /// Whether it is a parameter.
+    bound: bool,
     /// The start in the buffer, or the number of the borrowed matrix.
     value: usize,
     source: &'static Location<'static>,
@@ -64,6 +66,21 @@ impl Node {
     /// Whether it takes part in differentiation.
     pub fn is_active(&self) -> bool {
         self.active
+    }
+
+    /// Whether a parameter is this variable.
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    pub fn bind(&mut self) {
+        self.bound = true;
+    }
+
+    /// Values of its shape.
+    #[inline(always)]
+    pub fn over<'a, T: Real>(&self, values: &'a [T]) -> MatrixRef<'a, T> {
+        MatrixRef::of(self.rows, self.cols, values)
     }
 }
 
@@ -125,7 +142,7 @@ impl<'t, T: Real> Inner<'t, T> {
         let terms = self.records.terms.len() as u32;
         let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
         let (rows, cols, source) = (side(rows), side(cols), Location::caller());
-        self.records.nodes.push(Node { rows, cols, terms, place, active, value, source });
+        self.records.nodes.push(Node { rows, cols, terms, place, active, bound: false, value, source });
         id
     }
 
@@ -162,13 +179,12 @@ impl<'t, T: Real> Inner<'t, T> {
         for (id, node) in nodes.iter().enumerate() {
             let value = records.values.len();
             records.values.extend_from_slice(self.view(id as u32).as_slice());
-            records.nodes.push(Node { place: Place::Own, value, ..*node });
+            records.nodes.push(Node { place: Place::Own, bound: false, value, ..*node });
         }
         let count = nodes.last().map_or(0, |node| node.terms as usize);
         records.terms.clear();
         records.terms.extend_from_slice(&from.terms[..count]);
         records.params.clear();
-        records.bound.clear();
         let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
         let used = records.values.len();
         let (indices, customs) = (self.indices.clone(), self.customs.clone());
@@ -183,7 +199,7 @@ impl<'t, T: Real> Inner<'t, T> {
 
     /// Computes the value of a node again, from those of its operands.
     pub fn recompute(&mut self, id: u32) {
-        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from(self.terms(id)));
+        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
         match terms[..] {
             _ if node.place != Place::Own => {}
             [] => {}
@@ -197,10 +213,12 @@ impl<'t, T: Real> Inner<'t, T> {
         }
     }
 
+    #[inline]
     pub fn node(&self, id: u32) -> Node {
         self.records.nodes[id as usize]
     }
 
+    #[inline]
     pub fn view(&self, id: u32) -> MatrixRef<'_, T> {
         view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
     }
@@ -227,14 +245,25 @@ impl<'t, T: Real> Inner<'t, T> {
         }
     }
 
+    fn each_operand(&self, id: u32, mut f: impl FnMut(u32)) {
+        for &term in self.terms(id) {
+            match self.custom(term) {
+                Some(custom) => custom.operands.iter().copied().for_each(&mut f),
+                None => {
+                    let (all, n) = term.operands();
+                    all[..n].iter().copied().for_each(&mut f);
+                }
+            }
+        }
+    }
+
     /// Which nodes up to `y` it was computed from, itself included.
     pub fn ancestors(&self, y: u32) -> Vec<bool> {
         let mut leads = vec![false; y as usize + 1];
         leads[y as usize] = true;
         for id in (0..=y).rev() {
             if leads[id as usize] {
-                let operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
-                operands.for_each(|x| leads[x as usize] = true);
+                self.each_operand(id, |x| leads[x as usize] = true);
             }
         }
         leads
@@ -249,8 +278,9 @@ impl<'t, T: Real> Inner<'t, T> {
             first = first.min(x);
         }
         for id in first..=last {
-            let mut operands = self.terms(id).iter().flat_map(|&term| self.operands(term));
-            reached[id as usize] |= operands.any(|x| reached[x as usize]);
+            let mut found = reached[id as usize];
+            self.each_operand(id, |x| found |= reached[x as usize]);
+            reached[id as usize] = found;
         }
         reached
     }
@@ -271,6 +301,5 @@ fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &Leaves<'a, T>) -> Ma
     if node.place == Place::Borrowed {
         return leaves[node.value];
     }
-    let (rows, cols) = node.shape();
-    MatrixRef::new(rows, cols, &values[node.value..node.value + node.len()])
+    node.over(&values[node.value..][..node.len()])
 }

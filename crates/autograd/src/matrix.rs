@@ -211,6 +211,13 @@ impl<'a, T> MatrixRef<'a, T> {
         MatrixRef { rows: side(rows), cols: side(cols), data }
     }
 
+    /// A view of values that are known to fill it.
+    #[inline(always)]
+    pub(crate) fn of(rows: u32, cols: u32, data: &'a [T]) -> Self {
+        debug_assert_eq!(data.len(), rows as usize * cols as usize);
+        MatrixRef { rows, cols, data }
+    }
+
     /// The number of rows.
     pub fn rows(self) -> usize {
         self.rows as usize

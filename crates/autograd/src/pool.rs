@@ -17,8 +17,6 @@ pub(crate) struct Records<T> {
     pub terms: Vec<Op<u32>>,
     /// By identity.
     pub params: Vec<Slot>,
-    /// The variables that parameters are bound to.
-    pub bound: Vec<u32>,
     /// How many matrices the last tape borrowed.
     pub leaves: usize,
 }

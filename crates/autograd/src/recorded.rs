@@ -97,9 +97,8 @@ pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Va
                 continue;
             }
             let (operands, _) = term.operands();
-            let mut found = SmallVec::<[Linear<Var<'t, T>>; 2]>::new();
-            pushforward(term.map(var), var(id), |k| tangents[operands[k] as usize], |linear| found.push(linear));
-            gathered.extend(found.into_iter().map(define));
+            let dx = |k: usize| tangents[operands[k] as usize];
+            pushforward(term.map(var), var(id), dx, |linear| gathered.push(define(linear)));
         }
         if !gathered.is_empty() {
             tangents[id as usize] = Some(tape.record(var(id).shape(), &gathered));
@@ -117,7 +116,7 @@ fn check_tape<'t, T: Real>(name: &str, y: Var<'t, T>, xs: &[Var<'t, T>]) {
 }
 
 fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
-    y.tape().with(|inner| inner.terms(y.id).into())
+    y.tape().with(|inner| SmallVec::from_slice(inner.terms(y.id)))
 }
 
 /// The rule and the operands of a term that has its own.
@@ -166,13 +165,12 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
                 continue;
             }
             let (operands, _) = term.operands();
-            let mut adjoints = SmallVec::<[(u32, Linear<Var<'t, T>>); 3]>::new();
-            pullback(term.map(var), var(id), dy, |k, adjoint| adjoints.push((operands[k], adjoint)));
-            for (x, adjoint) in adjoints {
+            pullback(term.map(var), var(id), dy, |k, adjoint| {
+                let x = operands[k];
                 if leads[x as usize] && var(x).needs_gradient() {
                     deltas[x as usize].push(define(adjoint));
                 }
-            }
+            });
         }
     }
     let zero = |x: &Var<'t, T>| x.zero();

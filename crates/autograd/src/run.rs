@@ -137,12 +137,14 @@ pub(crate) fn run_linear<'a, T: Real, R: Copy>(
     match term {
         Linear::Op(op) => run(op, look, indices, accum, dx),
         Linear::Unary(f, x, y, dy) => {
-            let [x, y, dy] = [x, y, dy].map(|r| look(r).as_slice());
+            // Not `map`, which is a call that copies what it makes.
+            let (x, y, dy) = (look(x).as_slice(), look(y).as_slice(), look(dy).as_slice());
             in_parts(dx.data, |start, dx| f.run_slope(&x[start..], &y[start..], &dy[start..], dx, accum));
         }
-        Linear::Binary(f, side, at) => {
-            let at = at.map(|r| look(r).as_slice());
-            in_parts(dx.data, |start, dx| f.run_slope(side, at.map(|x| &x[start..]), dx, accum));
+        Linear::Binary(f, side, [a, b, y, dy]) => {
+            let (a, b, y, dy) = (look(a).as_slice(), look(b).as_slice(), look(y).as_slice(), look(dy).as_slice());
+            let at = |start: usize| [&a[start..], &b[start..], &y[start..], &dy[start..]];
+            in_parts(dx.data, |start, dx| f.run_slope(side, at(start), dx, accum));
         }
         Linear::Max(axis, x, dy) => {
             if accum == Accum::Replace {

@@ -129,7 +129,7 @@ pub(crate) fn sweep<T: Real>(
         if !node.is_active() {
             continue;
         }
-        let kept = keep == Keep::All || terms.is_empty() || inner.records.bound.contains(&id);
+        let kept = keep == Keep::All || terms.is_empty() || node.is_bound();
         let Some(region) = deltas.region(id) else {
             if kept {
                 let (region, _) = deltas.open(id, node.len());
@@ -196,7 +196,7 @@ fn pull<T: Real>(
         }
         let (own, accum) = deltas.open(x, rows * cols);
         let (dy, data) = deltas.pair(region, own);
-        let dy = MatrixRef::new(node.shape().0, node.shape().1, dy);
+        let dy = node.over(dy);
         let look = |id| if id == DELTA { dy } else { inner.view(id) };
         run_linear(adjoint, look, &inner.indices, accum, Out { rows, cols, data });
         if let Some(watch) = watch {

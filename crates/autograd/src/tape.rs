@@ -60,7 +60,6 @@ impl<'t, T: Real> Tape<'t, T> {
         records.nodes.clear();
         records.terms.clear();
         records.params.clear();
-        records.bound.clear();
         let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
         let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
         Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
@@ -119,7 +118,7 @@ impl<'t, T: Real> Tape<'t, T> {
             Ok(_) => panic!("bind: the parameter has been recorded before"),
             Err(place) => records.params.insert(place, Slot { id: param.id(), node: x.id }),
         }
-        records.bound.push(x.id);
+        records.nodes[x.id as usize].bind();
     }
 
     /// How many values the tape holds, leaves included.
