@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use nn::data::{Dataset, read_csv, stratified_k_fold};
 use nn::estimator::{EstimatorError, MlpClassifier};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rayon::prelude::*;
 
 /// Files and scikit-learn's mean accuracies.

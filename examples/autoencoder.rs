@@ -14,7 +14,7 @@ use nn::data::{Components, Csv, Dataset, Pca, minibatches, stratified_split};
 use nn::plot::Images;
 use nn::{Activation, Adam, Layer, Matrix, Module, Optimizer, Reduction, Tape, TiedAutoencoder, loss};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 /// 1797 digits of 8 × 8 pixels: in each line 64 numbers, from 0 for paper to 16 for ink, and the digit.
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");

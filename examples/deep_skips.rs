@@ -20,7 +20,7 @@ use nn::metrics::{accuracy, argmax_cols};
 use nn::plot::{Chart, Figure};
 use nn::{Activation, Adam, Diagnosis, Init, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, diagnose_step};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 const WIDTH: usize = 32;

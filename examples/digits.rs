@@ -20,7 +20,7 @@ use nn::schedule::Linear;
 use nn::train::{Trainer, accuracy, predict};
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Momentum, Optimizer, Reduction, RmsProp, Sgd};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 

@@ -26,7 +26,7 @@ use nn::{
     Var, diagnose,
 };
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");

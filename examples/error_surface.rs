@@ -23,7 +23,7 @@ use nn::{
     loss,
 };
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 type Net = Mlp<f64>;

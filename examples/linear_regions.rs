@@ -20,8 +20,8 @@ use nn::plot::{Chart, Figure};
 use nn::regions::{ClassRegion, class_regions, linear_regions};
 use nn::train::Trainer;
 use nn::{Activation, Adam, Init, Linear, Matrix, Mlp, Param};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// A network with biases as large as its weights: the lines do not all go through 0.
 fn random(sizes: &[usize], rng: &mut ChaCha8Rng) -> Mlp<f64> {

@@ -15,7 +15,7 @@ use nn::schedule::{Cosine, LrFinder, Schedule};
 use nn::{Activation, Adam, Layer, Lbfgs, Matrix, Mlp, Momentum, Optimizer, Param, Reduction, RmsProp, Sgd, Tape, Var};
 use nn::{Gradients, loss};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 /// An error of two weights, of which the least is 0 at the origin.
 struct Surface {

@@ -18,8 +18,8 @@ use autograd::jvp;
 use nn::plot::{Chart, Figure};
 use nn::schedule::{Cosine, Schedule};
 use nn::{Activation, Adam, Layer, Lbfgs, Matrix, Mlp, Optimizer, Tape, Var};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const NU: f64 = 0.03;
 

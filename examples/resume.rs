@@ -18,8 +18,8 @@ use nn::loss::{CrossEntropy, Loss};
 use nn::schedule::Cosine;
 use nn::train::{Trainer, accuracy};
 use nn::{Activation, Adam, Mlp, Module};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 /// Trains a network to read digits, and goes on where it was stopped
 #[derive(Parser)]

@@ -14,8 +14,8 @@ use autograd::hstack;
 use nn::plot::Chart;
 use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Reduction, Tape, Var, loss};
 use nn::{Gru, Lstm, Recurrent, RecurrentLayer, RecurrentRule, Rnn};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const HIDDEN: usize = 32;
 const BATCH: usize = 32;

@@ -19,7 +19,7 @@ use nn::plot::{Chart, Figure};
 use nn::train::Trainer;
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Tape};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
 
 /// Two arms of one and a half turns with noise, and which arm each point is on.

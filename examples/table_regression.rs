@@ -20,8 +20,8 @@ use nn::metrics::{mae, r2};
 use nn::plot::Chart;
 use nn::train::predict;
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Optimizer, Reduction, Tape, loss};
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 const WINE: &str = include_str!("data/wine.csv");

@@ -17,7 +17,7 @@ use std::error::Error;
 use nn::plot::{Chart, Figure};
 use nn::{Activation, Init, Layer, Lbfgs, Matrix, Mlp, Reduction, Tape, loss};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 fn f(x: f64) -> f64 {
     x.abs() + (8.0 * x).sin() / 4.0

@@ -4,7 +4,7 @@ use nn::data::{Components, Covariance, Pca, Pipeline, Step, Zca};
 use nn::{Matrix, Real, Tape};
 use proptest::prelude::*;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 type M = Matrix<f64>;

@@ -8,7 +8,7 @@ use nn::data::{
 };
 use peak_alloc::PeakAlloc;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;

@@ -9,7 +9,7 @@ use nn::metrics::{accuracy, argmax_cols};
 use nn::train::{Trainer, predict};
 use nn::{Activation, Adam, LoadError, Matrix, Mlp};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 /// Standardized digits to train and to test on.
 fn digits() -> (Dataset<f32>, Dataset<f32>) {

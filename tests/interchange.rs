@@ -9,7 +9,7 @@ use nn::{Activation, Init, Layer, LoadError, Matrix, Mlp, Module, Param, SaveErr
 use nn::{BatchNorm, LayerNorm, Linear, PRelu, RmsNorm, load_safetensors, save_safetensors};
 use nn::{Bidirectional, Embedding, Gru, Lstm, Real, Recurrent, Rnn};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use safetensors::SafeTensors;
 
 #[path = "interchange/hostile.rs"]

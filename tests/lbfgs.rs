@@ -6,7 +6,7 @@ use nn::{
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 /// Minimises a function of one column from `start`: where it ends, and the report.
 fn minimize(lbfgs: Lbfgs, start: &[f64], f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) -> (Vec<f64>, LbfgsReport) {

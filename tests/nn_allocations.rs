@@ -6,7 +6,7 @@ use nn::{
 };
 use peak_alloc::PeakAlloc;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;

@@ -7,7 +7,7 @@ use nn::{
     Tape, Var, affine, diagnose, diagnose_step,
 };
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 fn rng() -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(3)

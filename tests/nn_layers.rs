@@ -9,8 +9,8 @@ use nn::{
     Activation, AnyLayer, Axis, BatchNorm, DenseBlock, Dropout, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module,
     Norm, PRelu, Param, Path, Real, Residual, RmsNorm, Sequential, Shortcut, Tape, TiedAutoencoder, Var, grad,
 };
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use values::{close_all, is_close, numbers, parse, samples};
 

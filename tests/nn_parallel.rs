@@ -8,7 +8,7 @@ use nn::{
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 type Batch = (Matrix<f64>, Matrix<f64>);
 

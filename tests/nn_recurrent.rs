@@ -7,7 +7,7 @@ use nn::{
     Module, Param, Recurrent, RecurrentLayer, RecurrentRule, Rnn, RnnRule, Tape, Var, grad, torch_name,
 };
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 use serde_json::Value;
 
 fn rng(seed: u64) -> ChaCha8Rng {

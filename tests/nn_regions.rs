@@ -3,7 +3,7 @@
 use nn::regions::{ClassRegion, class_regions, linear_regions};
 use nn::{Activation, Layer, Linear, Matrix, Mlp, Param, Tape};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 fn value(net: &Mlp<f64>, x: f64, y: f64) -> Vec<f64> {
     let tape = Tape::new();

@@ -12,8 +12,8 @@ use nn::parallel::Parallel;
 use nn::schedule::{Cosine, Plateau};
 use nn::train::{End, History, TrainError, Trainer, accuracy};
 use nn::{Activation, Adam, BatchNorm, Dropout, Init, Linear, Matrix, Module, Optimizer, RmsProp, Sequential, persist};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 type Net = Sequential<f32>;
 type Data = Dataset<f32>;

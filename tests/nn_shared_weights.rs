@@ -6,7 +6,7 @@ use nn::{
     affine, loss,
 };
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 fn random(rows: usize, cols: usize, seed: u64) -> Matrix<f64> {
     Init::Normal(1.0).sample(rows, cols, &mut ChaCha8Rng::seed_from_u64(seed))

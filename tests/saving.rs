@@ -22,7 +22,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn net(sizes: &[usize]) -> Mlp<f32> {
-    Mlp::new(sizes, Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1))
+    Mlp::new(sizes, Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1))
 }
 
 fn binary(value: &impl Serialize) -> Vec<u8> {

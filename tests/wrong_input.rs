@@ -10,7 +10,7 @@ use nn::{Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, Ema, LayerNorm, P
 use nn::{Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd};
 use nn::{Bidirectional, Embedding, Lstm, Recurrent, Tape, TiedAutoencoder, Var, loss};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 thread_local! {
     static CATCHING: Cell<bool> = const { Cell::new(false) };

@@ -37,7 +37,7 @@ fn a_kill_leaves_the_old_file_or_the_new() {
     let folder = file("killed");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
-    let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(7);
     let mut saved = 0.0;
     for round in 0..12 {
         let path = folder.join(["model.nn", "model.json"][round % 2]);

@@ -15,8 +15,8 @@ use nn::loss::{CrossEntropy, Loss, softmax_cross_entropy};
 use nn::parallel::Parallel;
 use nn::train::Trainer;
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape};
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 type Net = Mlp<f32>;
 type Batch = (Matrix<f32>, Vec<usize>);

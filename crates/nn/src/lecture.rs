@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use nn::{Activation, Layer, Matrix, Mlp, Tape, loss};
-//! # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+//! # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 //! let net: Mlp<f64> = Mlp::new(&[2, 3, 2], Activation::Tanh, rng);
 //! let x = Matrix::column(&[0.5, -1.0]);
 //! let tape = Tape::new();
@@ -62,7 +62,7 @@
 //!
 //! ```
 //! use nn::{Activation, Layer, Matrix, Mlp, Tape};
-//! # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+//! # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 //! let net: Mlp<f64> = Mlp::new(&[2, 3, 1], Activation::Tanh, rng);
 //! let mut other = net.clone();
 //! other.permute_hidden(0, &[2, 0, 1]);

@@ -10,7 +10,7 @@
 //! let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]); // columns are samples
 //! let t = Matrix::row(&[0.0f32, 1.0, 1.0, 0.0]);
 //!
-//! let mut model = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! let mut model = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1));
 //! let adam = Adam::new(0.05);
 //! let mut state = adam.init(&model);
 //! let mut error = 0.0;
@@ -26,6 +26,7 @@
 
 extern crate self as nn;
 
+mod atomic;
 pub mod data;
 pub mod diagnose;
 mod ema;
@@ -39,6 +40,7 @@ pub mod metrics;
 mod module;
 mod optim;
 pub mod parallel;
+#[cfg(feature = "save")]
 pub mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
@@ -68,4 +70,7 @@ pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
     RmsProp, Rprop, Rules, Sgd, State, StateError, Step, Stop, With, gradient_norm,
 };
-pub use persist::{LoadError, SaveError, load, load_safetensors, save, save_safetensors};
+#[cfg(feature = "save")]
+pub use persist::{LoadError, SaveError, load, save};
+#[cfg(feature = "safetensors")]
+pub use persist::{load_safetensors, save_safetensors};

@@ -30,7 +30,7 @@ pub use nn_derive::Module;
 ///     }
 /// }
 ///
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let net = Net {
 ///     hidden: Linear::new(2, 8, Init::Xavier, rng),
 ///     output: Linear::new(8, 1, Init::Xavier, rng),
@@ -97,7 +97,7 @@ pub trait Module<T: Real> {
     ///
     /// ```
     /// use nn::{Activation, Mlp, Module};
-    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
     /// let mut net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
     /// assert_eq!(net.freeze(&|name| name.starts_with("layers.0.")), 2); // fine-tune the last layer only
     /// assert_eq!(net.count_params(), 16 * 3 + 3);

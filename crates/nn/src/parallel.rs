@@ -14,7 +14,7 @@
 //! ```
 //! use nn::{Activation, Layer, Matrix, Mlp, Module, ParamGradients, Reduction, loss, parallel::Parallel};
 //! # use rand::SeedableRng;
-//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+//! # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 //! let net: Mlp<f64> = Mlp::new(&[3, 16, 2], Activation::Tanh, rng);
 //! let (x, t) = (Matrix::from_fn(3, 100, |i, j| (i * j % 7) as f64), Matrix::from_fn(2, 100, |i, j| (i + j) as f64));
 //!
@@ -37,8 +37,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
 

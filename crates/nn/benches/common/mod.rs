@@ -10,7 +10,7 @@ use faer::{Accum, Mat, Par};
 use nn::loss::softmax_cross_entropy;
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape};
 use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::ChaCha8Rng;
 
 /// The numbers given after these options, in their order, or what they are if not given.
 pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {

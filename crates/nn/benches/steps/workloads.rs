@@ -3,8 +3,8 @@
 //! Columns are samples: inputs are features × batch, weights outputs × inputs, all column-major.
 
 use autograd::Real;
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Tiny, so that the fixed batch is never learnt and no gradient becomes subnormal.

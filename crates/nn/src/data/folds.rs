@@ -16,7 +16,7 @@ type Parts = (Vec<usize>, Vec<usize>);
 /// ```
 /// use nn::data::k_fold;
 /// use rand::SeedableRng;
-/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
 /// for repeat in 0..5 {
 ///     for (train, test) in k_fold(10, 3, &mut rng) {
 ///         assert_eq!(train.len() + test.len(), 10);
@@ -36,7 +36,7 @@ pub fn k_fold(n: usize, k: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<Parts> {
 ///
 /// ```
 /// use nn::data::stratified_k_fold;
-/// # let mut rng = <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
+/// # let mut rng = <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
 /// let classes = [0, 0, 0, 0, 0, 0, 1, 1, 1];
 /// for (_, test) in stratified_k_fold(&classes, 3, &mut rng) {
 ///     assert_eq!(test.iter().map(|&i| classes[i]).collect::<Vec<_>>(), [0, 0, 1]);
@@ -65,7 +65,7 @@ pub fn stratified_k_fold(classes: &[usize], k: usize, rng: &mut (impl Rng + ?Siz
 ///
 /// ```
 /// use nn::data::group_k_fold;
-/// # let mut rng = <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
+/// # let mut rng = <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1);
 /// let patients = [7, 7, 7, 2, 2, 5, 5, 5];
 /// for (train, test) in group_k_fold(&patients, 2, &mut rng) {
 ///     assert!(train.iter().all(|&i| test.iter().all(|&j| patients[i] != patients[j])));
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::rngs::ChaCha8Rng;
 
     fn rng(seed: u64) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(seed)

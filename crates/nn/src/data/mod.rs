@@ -19,7 +19,7 @@
 //! assert_eq!((data.features(), data.len()), (2, 6));
 //! assert_eq!(data.target_names, ["elm", "oak"]);
 //!
-//! let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
 //! let (train, test) = stratified_split(&data.t, 0.67, &mut rng);
 //! let (mut train, mut test) = (data.select(&train), data.select(&test));
 //!
@@ -35,33 +35,28 @@
 //! ```
 
 mod array;
+#[cfg(feature = "csv")]
 mod csv;
 mod dataset;
-mod encoder;
-mod encoding;
-mod error;
 mod folds;
-mod labels;
 mod min_max;
 mod moments;
 mod pca;
 mod pipeline;
-mod rows;
 mod sampler;
 mod shuffle;
 mod split;
 mod standardize;
-mod table;
 mod zca;
 
 pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
 #[cfg(feature = "npz")]
 pub use self::array::{read_npz, write_npz};
-pub use self::csv::{Csv, Header, read_csv};
+#[cfg(feature = "csv")]
+pub use self::csv::{
+    Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
+};
 pub use self::dataset::{Dataset, Targets};
-pub use self::encoder::Encoder;
-pub use self::encoding::{Encoding, Feature, Missing, Unknown};
-pub use self::error::{CsvError, Place};
 pub use self::folds::{group_k_fold, k_fold, stratified_k_fold};
 pub use self::min_max::MinMax;
 pub use self::moments::{Covariance, Summary};
@@ -71,5 +66,4 @@ pub use self::sampler::Sampler;
 pub use self::shuffle::{ShuffledChunks, shuffle_chunks};
 pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
 pub use self::standardize::Standardize;
-pub use self::table::{Table, TableChunks};
 pub use self::zca::Zca;

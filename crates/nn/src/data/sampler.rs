@@ -3,9 +3,9 @@
 use autograd::Real;
 use rand::distr::weighted::WeightedIndex;
 use rand::distr::{Distribution, OpenClosed01};
+use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::Minibatches;

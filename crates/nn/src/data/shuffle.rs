@@ -18,7 +18,7 @@ use super::{Dataset, Targets};
 /// use nn::Matrix;
 /// use rand::SeedableRng;
 /// let chunk = |k: usize| Ok::<_, std::io::Error>(Dataset::new(Matrix::full(1, 10, k as f32), vec![k; 10]));
-/// let rng = rand_chacha::ChaCha8Rng::seed_from_u64(1); // one for each epoch
+/// let rng = rand::rngs::ChaCha8Rng::seed_from_u64(1); // one for each epoch
 /// let mut samples = 0;
 /// for batch in shuffle_chunks((0..10).map(chunk), 40, 8, rng) {
 ///     samples += batch?.len();
@@ -115,7 +115,7 @@ mod tests {
     use autograd::Matrix;
     use proptest::prelude::*;
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::rngs::ChaCha8Rng;
 
     /// Samples 0, 1, … in chunks of the given sizes.
     fn chunks(sizes: &[usize]) -> Vec<Result<Dataset<f64>, String>> {

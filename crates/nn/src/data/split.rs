@@ -18,7 +18,7 @@ use rand::seq::SliceRandom;
 /// use nn::data::stratified_split;
 /// use rand::SeedableRng;
 /// let classes = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1];
-/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
 /// let (train, test) = stratified_split(&classes, 0.75, &mut rng);
 /// assert_eq!(train.iter().filter(|&&i| classes[i] == 0).count(), 6);
 /// assert_eq!(train.iter().filter(|&&i| classes[i] == 1).count(), 3);
@@ -61,7 +61,7 @@ pub fn random_split(n: usize, fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (
 /// ```
 /// use nn::data::minibatches;
 /// use rand::SeedableRng;
-/// let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
 /// let epoch: Vec<Vec<usize>> = minibatches(7, 3, &mut rng).collect();
 /// assert_eq!(epoch.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1]);
 /// ```
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
+    use rand::rngs::ChaCha8Rng;
 
     fn sorted(parts: &[Vec<usize>]) -> Vec<usize> {
         let mut all = parts.concat();

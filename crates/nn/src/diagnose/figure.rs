@@ -8,7 +8,7 @@ impl Diagnosis {
     ///
     /// ```
     /// use nn::{Activation, Layer, Matrix, Mlp, Tape, diagnose};
-    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
     /// let net: Mlp<f32> = Mlp::new(&[2, 8, 8, 1], Activation::Tanh, rng);
     /// let tape = Tape::new();
     /// let loss = net.forward(tape.constant(Matrix::from([[0.3, 1.0], [-0.7, 0.2]]))).square().mean();

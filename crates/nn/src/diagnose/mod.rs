@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use nn::{Activation, Layer, Matrix, Mlp, Reduction, Tape, diagnose, loss};
-//! # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+//! # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 //! let mut net: Mlp<f64> = Mlp::new(&[2, 8, 1], Activation::Tanh, rng);
 //! net.layers.iter_mut().for_each(|layer| layer.weight.value_mut().as_mut_slice().fill(0.0));
 //!
@@ -94,7 +94,7 @@ pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
 ///
 /// ```
 /// use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Tape, diagnose_step};
-/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 /// let net: Mlp<f32> = Mlp::new(&[2, 8, 1], Activation::Tanh, rng);
 /// let adam = Adam::new(0.001);
 /// let tape = Tape::new();

@@ -19,7 +19,7 @@ use crate::{Init, Layer, Path};
 /// ```
 /// use nn::{Activation, Init, Mlp, init::lsuv};
 /// # use rand::SeedableRng;
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let mut net: Mlp<f32> = Mlp::new(&[20, 50, 50, 3], Activation::Sigmoid, rng);
 /// let x = Init::Normal(1.0).sample(20, 200, rng);
 /// for (name, variance) in lsuv(&mut net, &x, 0.01, rng)? {

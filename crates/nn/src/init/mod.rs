@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Optimizer, Reduction, Tape, init, loss};
-//! # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+//! # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 //! let x = Matrix::from([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]);
 //! let t = Matrix::row(&[0.0, 1.0, 1.0, 0.0]);
 //! let mut stuck = Mlp::<f64>::new(&[2, 8, 1], Activation::Tanh, rng);
@@ -124,7 +124,7 @@ impl Init {
     /// ```
     /// use nn::{Activation, Init, Matrix};
     /// # use rand::SeedableRng;
-    /// # let rng = || rand_chacha::ChaCha8Rng::seed_from_u64(0);
+    /// # let rng = || rand::rngs::ChaCha8Rng::seed_from_u64(0);
     /// let (a, b): (Matrix<f32>, Matrix<f32>) =
     ///     (Init::he(&Activation::Relu).sample(3, 4, &mut rng()), Init::He.sample(3, 4, &mut rng()));
     /// assert!(a.as_slice().iter().zip(b.as_slice()).all(|(a, b)| (a - b).abs() < 1e-6));
@@ -138,7 +138,7 @@ impl Init {
     /// ```
     /// use nn::Init;
     /// # use rand::SeedableRng;
-    /// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(7);
+    /// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(7);
     /// let w = Init::Uniform(0.5).sample::<f32>(3, 2, rng);
     /// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.5));
     /// ```

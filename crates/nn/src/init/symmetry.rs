@@ -14,7 +14,7 @@ use crate::{Module, ParamGradients, Path};
 ///
 /// ```
 /// use nn::{Layer, Linear, Init, Matrix, Tape, init, loss, Reduction};
-/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 /// let mut model = vec![Linear::<f64>::new(2, 4, Init::Constant(0.3), rng), Linear::new(4, 1, Init::Constant(0.3), rng)];
 /// let names = |model: &Vec<Linear<f64>>| {
 ///     let tape = Tape::new();

@@ -13,7 +13,7 @@ use crate::{Layer, Module, Real, Var};
 ///
 /// ```
 /// use nn::{Activation, DenseBlock, Layer, Matrix, Tape};
-/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 /// let block = DenseBlock::<_>::new(4, 3, 2, Activation::Relu, rng);
 /// let tape = Tape::<f32>::new();
 /// assert_eq!(block.forward(tape.constant(Matrix::zeros(4, 5))).shape(), (4 + 3 + 3, 5));

@@ -1,7 +1,7 @@
 //! Units left out at random.
 
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{Layer, Matrix, Module, Real, Var};

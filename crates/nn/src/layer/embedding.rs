@@ -16,7 +16,7 @@ use crate::{Init, Matrix, Module, Param, Real, Tape, Var};
 /// ```
 /// use nn::{Embedding, Reduction, Tape, loss};
 /// # use rand::SeedableRng;
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let words: Embedding<f32> = Embedding::new(100, 16, rng);
 /// let tape = Tape::new();
 /// let h = words.lookup(&tape, &[7, 99, 7]).tanh(); // 16 × 3

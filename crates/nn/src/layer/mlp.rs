@@ -14,7 +14,7 @@ use crate::{Init, Layer, Module, Param, Path, Real, Var};
 /// ```
 /// use nn::{Activation, Layer, Matrix, Mlp, Tape};
 /// # use rand::SeedableRng;
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
 /// let tape = Tape::new();
 /// let y = net.forward(tape.constant(Matrix::zeros(4, 5)));
@@ -59,7 +59,7 @@ impl<T: Real> Mlp<T> {
     ///
     /// ```
     /// use nn::{Activation, Mlp, Module, Norm};
-    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
     /// let net: Mlp<f32> = Mlp::builder(&[64, 128, 128, 10])
     ///     .activation(Activation::Gelu)
     ///     .norm(Norm::Batch)

@@ -15,7 +15,7 @@ use crate::{Layer, Module, Param, Path, Real, Var};
 ///
 /// ```
 /// use nn::{Activation, BatchNorm, Dropout, Init, Layer, Linear, Matrix, Module, Residual, Sequential, Tape};
-/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 /// let net: Sequential<f32> = Sequential::new()
 ///     .then(Linear::new(4, 8, Init::He, rng))
 ///     .then(Activation::Relu)

@@ -16,7 +16,7 @@ impl<T: Real> Mlp<T> {
     ///
     /// ```
     /// use nn::{Activation, Mlp};
-    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
     /// let mut net: Mlp<f64> = Mlp::new(&[2, 3, 1], Activation::Tanh, rng);
     /// let old = net.clone();
     /// net.permute_hidden(0, &[2, 0, 1]);

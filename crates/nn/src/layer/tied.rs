@@ -23,7 +23,7 @@ use crate::{Activation, Init, Layer, Matrix, Module, Param, Real, Var, affine};
 /// ```
 /// use nn::{Activation, Layer, Matrix, Reduction, Tape, TiedAutoencoder, loss};
 /// # use rand::SeedableRng;
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let net: TiedAutoencoder<f32> = TiedAutoencoder::new(&[64, 32, 8], Activation::Tanh, rng);
 /// let x = Matrix::zeros(64, 5);
 /// let tape = Tape::new();

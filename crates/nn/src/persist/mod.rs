@@ -7,7 +7,7 @@
 //! ```
 //! use nn::{Activation, Mlp};
 //! # use rand::SeedableRng;
-//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+//! # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 //! # let folder = std::env::temp_dir().join(format!("nn-saving-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder)?;
 //! let net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
@@ -61,11 +61,11 @@
 //! Nothing of a file is believed before its checksum was found right (where the format has one), and no length before that many bytes are
 //! there. No bytes in a file make loading panic.
 
-mod atomic;
 mod binary;
 mod error;
 mod finite;
 mod json;
+#[cfg(feature = "safetensors")]
 mod safetensors;
 
 use std::fs::File;
@@ -76,10 +76,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use crate::{Module, Real};
+use crate::{Module, Real, atomic};
 
-pub(crate) use atomic::write;
 pub use error::{LoadError, Misfit, Position, SaveError};
+#[cfg(feature = "safetensors")]
 pub use safetensors::{Safetensors, load_safetensors, save_safetensors};
 
 /// How values are written.
@@ -118,7 +118,7 @@ impl Format {
 /// ```
 /// use nn::{Activation, Mlp};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// # let folder = std::env::temp_dir().join(format!("nn-save-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// let net: Mlp<f32> = Mlp::new(&[4, 16, 3], Activation::Tanh, rng);
@@ -165,7 +165,7 @@ pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> R
         return Err(SaveError::Extension { file });
     }
     let bytes = Format::of(path).encode(value, file.clone())?;
-    write(path, &bytes).map_err(|source| SaveError::Write { file, source })
+    atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
 }
 
 /// Reads what [`save`] or [`save_value`] wrote, in either format, as the type that was saved.

@@ -9,8 +9,8 @@ use std::path::Path as FilePath;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, View};
 
-use super::{LoadError, Misfit, Position, SaveError, finite_params, name, write};
-use crate::{Axes, Matrix, Module, Param, Path, Real};
+use super::{LoadError, Misfit, Position, SaveError, finite_params, name};
+use crate::{Axes, Matrix, Module, Param, Path, Real, atomic};
 
 /// Writes the parameters and buffers of a model as safetensors, as [`Safetensors`] does without options.
 ///
@@ -44,7 +44,7 @@ pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
 /// ```
 /// use nn::{Activation, Init, Linear, Sequential, load_safetensors, save_safetensors};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// # let folder = std::env::temp_dir().join(format!("nn-safetensors-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder)?;
 /// # let path = folder.join("net.safetensors");
@@ -60,7 +60,7 @@ pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
 ///
 /// ```no_run
 /// use nn::persist::Safetensors;
-/// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+/// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
 /// # let mut net: nn::Mlp<f32> = nn::Mlp::new(&[4, 16, 3], nn::Activation::Relu, rng);
 /// let named = Safetensors::new().prefix("encoder.").rename(|name| {
 ///     let mut parts = name.split('.'); // layers.1.weight is 2.weight there
@@ -128,7 +128,7 @@ impl<'f> Safetensors<'f> {
         let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
         let bytes = safetensors::serialize(tensors, Some(metadata))
             .map_err(|source| SaveError::Safetensors { file: file.clone(), source: Box::new(source) })?;
-        write(path, &bytes).map_err(|source| SaveError::Write { file, source })
+        atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
     }
 
     /// Reads all parameters and buffers of the model. Tensors of `F64`, `F32`, `F16` and `BF16` are converted to its

@@ -27,7 +27,7 @@ impl Drop for Folder {
 }
 
 fn net() -> Mlp<f32> {
-    Mlp::new(&[2, 3, 2], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1))
+    Mlp::new(&[2, 3, 2], Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1))
 }
 
 fn text<T: Real>(model: &(impl Module<T> + Serialize)) -> Vec<u8> {

@@ -246,7 +246,7 @@ impl Chart {
     /// ```
     /// use nn::plot::Chart;
     /// use nn::{Activation, Layer, Mlp, Tape};
-    /// # let rng = &mut <rand_chacha::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
     /// let net: Mlp<f64> = Mlp::new(&[2, 8, 3], Activation::Relu, rng);
     /// Chart::new("Who gets what").regions(-1.0..1.0, -1.0..1.0, 40, |x| {
     ///     let tape = Tape::new();

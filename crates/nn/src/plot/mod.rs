@@ -113,7 +113,7 @@ impl Figure {
         let path = path.as_ref();
         path.parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| crate::persist::write(path, self.to_svg().as_bytes()))
+            .and_then(|()| crate::atomic::write(path, self.to_svg().as_bytes()))
             .map_err(|source| PlotError { path: path.to_owned(), source })
     }
 }

@@ -13,7 +13,7 @@ use crate::{Module, Optimizer, ParamGradients, Real};
 /// use nn::schedule::LrFinder;
 /// use nn::{Activation, Adam, Layer, Matrix, Mlp, Reduction, Tape, loss};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(1);
 /// let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]);
 /// let t = Matrix::row(&[0.0f32, 1.0, 1.0, 0.0]);
 /// let net = Mlp::new(&[2, 8, 1], Activation::Tanh, rng);

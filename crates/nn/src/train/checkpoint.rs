@@ -32,7 +32,18 @@ struct File<C, W, R> {
 }
 
 impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
-    /// Writes the file, if there is to be one.
+    /// The file, if there is to be one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone())
+    }
+
+    /// Whether it is written after this step.
+    pub(super) fn due(&self, step: u64) -> bool {
+        let every = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.every);
+        every.is_some_and(|every| step.is_multiple_of(every))
+    }
+
+    /// Writes it.
     pub(super) fn save(&self, model: &M, config: &Config, run: &Run<T>) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
         let file = File { config, weights: Weights::of(model), run };
@@ -60,7 +71,8 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         Ok(Some(run))
     }
 
-    /// What decides the bits of a run, but for the loss, the values of the data and the weights at the start.
+    /// What decides the bits of a run, but for the loss, the values of the data and the weights at the start; nothing where none
+    /// is kept.
     pub(super) fn config(
         &self,
         model: &M,
@@ -68,6 +80,9 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         held_out: Option<&dyn Batches<Batch = B>>,
         sampler: &Sampler,
     ) -> Config {
+        if self.checkpoint.is_none() {
+            return Config::new();
+        }
         let sets = held_out.map(|data| data.len()).into_iter().chain(self.watched.iter().map(|(_, data)| data.len()));
         let order = (0..2).flat_map(|epoch| sampler.epoch(epoch)).flatten().map(|sample| sample as u64);
         let metrics: Vec<&str> = self.objective.metrics.iter().map(|(name, _)| &**name).collect();

@@ -4,6 +4,7 @@ use std::{error, fmt};
 
 use autograd::Anomaly;
 
+#[cfg(feature = "save")]
 use crate::{LoadError, SaveError};
 
 /// Why a model was not trained to the end.
@@ -24,10 +25,13 @@ pub enum TrainError {
         anomaly: Option<Box<Anomaly>>,
     },
     /// The checkpoint is not written.
+    #[cfg(feature = "save")]
     Save(SaveError),
     /// The checkpoint is not read.
+    #[cfg(feature = "save")]
     Load(LoadError),
     /// The checkpoint is of a run with another model or other settings.
+    #[cfg(feature = "save")]
     OtherRun {
         /// The file.
         file: String,
@@ -54,8 +58,11 @@ impl fmt::Display for TrainError {
                 f.write_str("; try a smaller learning rate, clip the gradients, standardize the inputs")?;
                 anomaly.as_ref().map_or(Ok(()), |anomaly| write!(f, "\n{anomaly}"))
             }
+            #[cfg(feature = "save")]
             TrainError::Save(source) => write!(f, "checkpoint {source}"),
+            #[cfg(feature = "save")]
             TrainError::Load(source) => write!(f, "checkpoint {source}"),
+            #[cfg(feature = "save")]
             TrainError::OtherRun { file, differences } => {
                 write!(f, "{file}: the checkpoint of another run: {}; ", differences.join("; "))?;
                 f.write_str("go on with the model and settings it was written with, or remove it to start again")
@@ -73,9 +80,11 @@ impl error::Error for TrainError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             TrainError::Threads(source) => Some(source),
+            #[cfg(feature = "save")]
             TrainError::Save(source) => Some(source),
+            #[cfg(feature = "save")]
             TrainError::Load(source) => Some(source),
-            TrainError::Diverged { .. } | TrainError::OtherRun { .. } | TrainError::Interrupt(_) => None,
+            _ => None,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::batches::Subset;
@@ -164,7 +164,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         let sampler = self.sampler.clone();
         let sampler = sampler.unwrap_or_else(|| Sampler::shuffled(data.len(), self.batch, self.seed));
         assert!(sampler.batches() > 0, "fit: the {} samples make no batch", data.len());
-        let config = self.checkpoint.as_ref().map(|_| self.config(model, data, held_out, &sampler)).unwrap_or_default();
+        let config = self.config(model, data, held_out, &sampler);
         let mut run = self.resumed(model, &config)?.unwrap_or_else(|| self.start(model));
         // What stopped it then need not stop it now.
         run.end = run.end.filter(|end| *end == End::EarlyStopping);
@@ -190,7 +190,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         }
         let best_epoch = best.map(|best| best.epoch).filter(|epoch| *epoch != run.epoch);
         let Run { history, warnings, end, step, epoch, .. } = run;
-        let checkpoint = self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone());
+        let checkpoint = self.file();
         let trained =
             Trained { history, end: end.unwrap_or(End::Epochs), step, epoch, best_epoch, checkpoint, warnings };
         if trained.end == End::Interrupted && !self.quiet {
@@ -262,8 +262,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
                 run.end = Some(End::Interrupted);
                 break;
             }
-            let every = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.every);
-            if every.is_some_and(|every| run.step.is_multiple_of(every)) {
+            if self.due(run.step) {
                 self.save(model, config, run)?;
             }
         }

@@ -1,12 +1,9 @@
 //! What was measured after every epoch.
 
-use std::io;
 use std::ops::Index;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::persist;
 #[cfg(feature = "plot")]
 use crate::plot::{Chart, Figure};
 
@@ -70,7 +67,8 @@ impl History {
         assert!(count == self.curves.len(), "History: the epochs before have more curves");
     }
 
-    /// A table with a line for every epoch, and the names of the curves in the first.
+    /// A table with a line for every epoch, and the names of the curves in the first. Feature `csv`.
+    #[cfg(feature = "csv")]
     pub fn to_csv(&self) -> String {
         let mut table = csv::Writer::from_writer(Vec::new());
         let mut line = |cells: Vec<String>| table.write_record(cells).expect("memory can be written to");
@@ -82,7 +80,8 @@ impl History {
         String::from_utf8(table.into_inner().expect("memory can be written to")).expect("names are text")
     }
 
-    /// An object with an array of numbers for every curve; `null` where they are NaN or infinite.
+    /// An object with an array of numbers for every curve; `null` where they are NaN or infinite. Feature `save`.
+    #[cfg(feature = "save")]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers can be said in JSON")
     }
@@ -111,21 +110,24 @@ impl History {
     }
 
     /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says. The file appears whole or not at all.
+    /// Features `csv` and `save`.
     ///
     /// # Errors
     /// If the extension is another, or the file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+    #[cfg(all(feature = "csv", feature = "save"))]
+    pub fn save(&self, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
+        use std::io::{Error, ErrorKind};
         let path = path.as_ref();
         let text = match path.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => self.to_csv(),
             Some("json") => self.to_json(),
             _ => {
                 let why = format!("{}: a history is saved as .csv or .json", path.display());
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+                return Err(Error::new(ErrorKind::InvalidInput, why));
             }
         };
-        persist::write(path, text.as_bytes())
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: not written: {error}", path.display())))
+        crate::atomic::write(path, text.as_bytes())
+            .map_err(|error| Error::new(error.kind(), format!("{}: not written: {error}", path.display())))
     }
 }
 

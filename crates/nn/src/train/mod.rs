@@ -6,7 +6,7 @@
 //! use nn::train::{Trainer, accuracy};
 //! use nn::{Activation, Adam, Matrix, Mlp};
 //! # use rand::SeedableRng;
-//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(1);
 //! let x = Matrix::from_fn(2, 200, |i, n| ((n * (7 + 4 * i)) % 20) as f32 / 10.0 - 1.0);
 //! let t = (0..200).map(|n| usize::from(x[(0, n)] * x[(1, n)] > 0.0)).collect();
 //! let data = Dataset::new(x, t);
@@ -26,7 +26,7 @@
 //! ```
 //! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Reduction, data::Dataset, loss, train::Trainer};
 //! # use rand::SeedableRng;
-//! # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1));
 //! # let data = Dataset::new(Matrix::row(&[0.0, 1.0]), Matrix::row(&[0.0, 1.0]));
 //! let penalised = Trainer::new(
 //!     |tape, net: &Mlp<f64>, (x, t): &(Matrix<f64>, Matrix<f64>)| {
@@ -47,7 +47,7 @@
 //! ```
 //! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, data::{Dataset, Sampler}, loss};
 //! # use rand::{RngExt, SeedableRng};
-//! # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(1);
+//! # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(1);
 //! # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, rng);
 //! # let data = Dataset::new(Matrix::row(&[0.0, 1.0]), Matrix::row(&[0.0, 1.0]));
 //! let (adam, sampler) = (Adam::new(0.01), Sampler::shuffled(data.len(), 32, 1));
@@ -81,7 +81,7 @@
 //! # use std::ops::ControlFlow::{Break, Continue};
 //! # let data = Dataset::new(Matrix::from_fn(1, 64, |_, n| n as f64), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
 //! # let path = std::env::temp_dir().join(format!("nn-train-{}.checkpoint", std::process::id()));
-//! let new = || Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand_chacha::ChaCha8Rng::seed_from_u64(1));
+//! let new = || Mlp::new(&[1, 4, 1], Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1));
 //! let trainer = || Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(10);
 //! let mut whole = new();
 //! trainer().fit(&mut whole, &data)?;
@@ -100,6 +100,10 @@
 mod answers;
 mod batches;
 mod callback;
+#[cfg(feature = "save")]
+mod checkpoint;
+#[cfg(not(feature = "save"))]
+#[path = "unsaved.rs"]
 mod checkpoint;
 mod error;
 mod fit;

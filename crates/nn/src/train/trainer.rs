@@ -1,9 +1,9 @@
 //! The parts of a training run, each with a default.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 
 use super::callback::{OnEpochEnd, OnStep};
+#[cfg(feature = "save")]
 use super::checkpoint::Checkpoint;
 use super::objective::Objective;
 use super::{Batches, Callback, Progress, Targets};
@@ -52,11 +52,13 @@ pub struct Trainer<'a, T: Real, M, B> {
     pub(super) patience: Option<usize>,
     pub(super) keep_best: bool,
     pub(super) callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
+    #[cfg(feature = "save")]
     pub(super) checkpoint: Option<Checkpoint>,
     #[cfg(feature = "interrupt")]
     pub(super) interruptible: bool,
     #[cfg(feature = "interrupt")]
     pub(super) listener: Option<super::interrupt::Listener>,
+    #[cfg(feature = "save")]
     pub(super) notes: Vec<(String, String)>,
     pub(super) quiet: bool,
 }
@@ -109,11 +111,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             patience: None,
             keep_best: false,
             callbacks: Vec::new(),
+            #[cfg(feature = "save")]
             checkpoint: None,
             #[cfg(feature = "interrupt")]
             interruptible: false,
             #[cfg(feature = "interrupt")]
             listener: None,
+            #[cfg(feature = "save")]
             notes: Vec::new(),
             quiet: false,
         }
@@ -251,7 +255,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
 
     /// Writes the run to a file after every epoch and at its end: weights, optimizer, where it is in schedule and data, history,
     /// the best weights. The file is always whole: the old one or the new one.
-    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+    #[cfg(feature = "save")]
+    pub fn checkpoint(self, path: impl Into<std::path::PathBuf>) -> Self {
         let checkpoint = Checkpoint { path: path.into(), ..self.checkpoint.unwrap_or_default() };
         Trainer { checkpoint: Some(checkpoint), ..self }
     }
@@ -261,6 +266,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Panics
     /// If it is 0, or there is no checkpoint.
     #[track_caller]
+    #[cfg(feature = "save")]
     pub fn checkpoint_every(mut self, steps: u64) -> Self {
         assert!(steps > 0, "checkpoint_every: a number of steps from 1");
         self.checkpoint.as_mut().expect("checkpoint_every: name the file by `checkpoint` first").every = Some(steps);
@@ -275,12 +281,14 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Panics
     /// If there is no checkpoint.
     #[track_caller]
+    #[cfg(feature = "save")]
     pub fn resume(mut self) -> Self {
         self.checkpoint.as_mut().expect("resume: name the file by `checkpoint` first").resume = true;
         self
     }
 
     /// Puts a setting down in the checkpoint, which is then refused where it is another.
+    #[cfg(feature = "save")]
     pub fn note(mut self, name: &str, value: impl ToString) -> Self {
         self.notes.push((name.to_owned(), value.to_string()));
         self

@@ -33,7 +33,9 @@ impl<T: Real> Weights<T> {
             param.value_mut().as_mut_slice().copy_from_slice(kept.value().as_slice());
         });
     }
+
     /// In what a model differs from the one these are of, if it does.
+    #[cfg(feature = "save")]
     pub fn misfit(&self, model: &dyn Module<T>) -> Option<String> {
         let say = |entry: Option<&(String, Param<T>)>| {
             entry.map_or("nothing".to_owned(), |(name, param)| {

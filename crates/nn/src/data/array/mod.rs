@@ -11,7 +11,7 @@ mod reader;
 
 use autograd::Matrix;
 
-use super::labels::class_number;
+use super::dataset::class_number;
 
 pub use self::error::ArrayError;
 pub use self::idx::read_idx;

@@ -12,7 +12,7 @@ use autograd::Real;
 
 use super::reader::{Header, Kind, Scalar, Source};
 use super::{Array, ArrayError, ArrayReader};
-use crate::persist;
+use crate::atomic;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header that describes numbers takes some hundred bytes.
@@ -46,7 +46,7 @@ pub fn read_npy<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError>
 /// If the file cannot be written.
 pub fn write_npy<T: Real>(path: impl AsRef<Path>, array: &Array<T>) -> Result<(), ArrayError> {
     let mut bytes = Vec::new();
-    let written = write_to(&mut bytes, array).and_then(|()| persist::write(path.as_ref(), &bytes));
+    let written = write_to(&mut bytes, array).and_then(|()| atomic::write(path.as_ref(), &bytes));
     written.map_err(|source| ArrayError::Write { file: path.as_ref().display().to_string(), source })
 }
 

@@ -11,7 +11,7 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::npy::write_to;
 use super::{Array, ArrayError, ArrayReader};
-use crate::persist;
+use crate::atomic;
 
 /// Reads all arrays that `numpy.savez` or `numpy.savez_compressed` wrote, with their names, in the order of the file. Needs
 /// the feature `npz`.
@@ -58,7 +58,7 @@ pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) 
             archive.start_file(format!("{name}.npy"), options.large_file(array.as_slice().len() >= 1 << 28))?;
             write_to(&mut archive, array)?;
         }
-        Ok(persist::write(path.as_ref(), archive.finish()?.get_ref())?)
+        Ok(atomic::write(path.as_ref(), archive.finish()?.get_ref())?)
     };
     write().map_err(|error| ArrayError::Write { file: path.as_ref().display().to_string(), source: error.into() })
 }

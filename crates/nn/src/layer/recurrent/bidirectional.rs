@@ -13,7 +13,7 @@ use crate::{Module, Real, Var};
 /// ```
 /// use nn::{Bidirectional, Matrix, Recurrent, Rnn, Tape};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let both: Bidirectional<Rnn<f32>> = Bidirectional { forward: Rnn::new(3, 8, rng), backward: Rnn::new(3, 8, rng) };
 /// let tape = Tape::new();
 /// let (ys, [[_], [first]]) = both.run(&[tape.constant(Matrix::zeros(3, 5))], None);

@@ -18,7 +18,7 @@ use crate::{Real, Var};
 /// ```
 /// use nn::{Gru, Matrix, Module, Recurrent, Tape};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let gru: Gru<f32> = Gru::new(3, 8, rng);
 /// assert_eq!(gru.count_params(), 3 * 8 * (3 + 8 + 2));
 /// let tape = Tape::new();

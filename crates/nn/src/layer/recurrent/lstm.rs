@@ -18,7 +18,7 @@ use crate::{Real, Var};
 /// ```
 /// use nn::{Lstm, Matrix, Recurrent, Tape};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let lstm: Lstm<f32> = Lstm::new(3, 8, rng).with_forget_bias(1.0);
 /// let tape = Tape::new();
 /// let (ys, [h, c]) = lstm.run(&[tape.constant(Matrix::zeros(3, 5))], None);

@@ -26,7 +26,7 @@ pub use rnn::{Rnn, RnnRule};
 /// ```
 /// use nn::{Bidirectional, Gru, Lstm, Matrix, Recurrent, Tape};
 /// # use rand::SeedableRng;
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let lstm: Lstm<f32> = Lstm::new(3, 8, rng);
 /// let tape = Tape::new();
 /// let xs = vec![tape.constant(Matrix::zeros(3, 5)); 10]; // 10 steps of 5 samples
@@ -150,7 +150,7 @@ impl<T: Real, R: Recurrent<T>> Recurrent<T> for Vec<R> {
 ///     }
 /// }
 ///
-/// let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let layer = RecurrentLayer::<f32, Minimal>::new(3, 8, rng);
 /// let tape = Tape::new();
 /// let (ys, [h]) = layer.run(&[tape.constant(Matrix::zeros(3, 5))], None);

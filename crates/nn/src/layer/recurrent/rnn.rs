@@ -13,7 +13,7 @@ use crate::{Activation, Layer, Real, Var};
 /// ```
 /// use nn::{Activation, Matrix, Recurrent, Rnn, Tape};
 /// # use rand::SeedableRng;
-/// # let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+/// # let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(0);
 /// let rnn: Rnn<f32> = Rnn::new(3, 8, rng).with_activation(Activation::Relu);
 /// let tape = Tape::new();
 /// let (ys, [h]) = rnn.run(&[tape.constant(Matrix::zeros(3, 5)), tape.constant(Matrix::zeros(3, 5))], None);

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// A model has an output for every class up to the largest index; a greater integer is rather a number in the
-/// wrong column.
-const MAX_CLASSES: usize = 1 << 16;
+use crate::data::dataset::{MAX_CLASSES, class_number};
 
 /// A label that is none of the expected.
 #[derive(Debug)]
@@ -50,11 +48,6 @@ fn each(
 /// The class a number stands for: 3 and 3.0 are class 3.
 fn index(text: &str) -> Option<usize> {
     text.parse().ok().and_then(class_number)
-}
-
-/// The class that a number is, if it is one.
-pub(super) fn class_number(k: f64) -> Option<usize> {
-    ((0.0..MAX_CLASSES as f64).contains(&k) && k.fract() == 0.0).then_some(k as usize)
 }
 
 /// Inf and NaN may be somebody's name.

@@ -1,5 +1,12 @@
 //! Reading CSV: numbers with a class in the last column, or a table of any columns.
 
+mod encoder;
+mod encoding;
+mod error;
+mod labels;
+mod rows;
+mod table;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -7,9 +14,15 @@ use std::path::Path;
 use autograd::{Matrix, Real};
 use csv::StringRecord;
 
-use super::labels::classes;
-use super::rows::{Row, Rows, excerpt, number};
-use super::{CsvError, Dataset, Table, TableChunks};
+use labels::classes;
+use rows::{Row, Rows, excerpt, number};
+
+use super::Dataset;
+
+pub use encoder::Encoder;
+pub use encoding::{Encoding, Feature, Missing, Unknown};
+pub use error::{CsvError, Place};
+pub use table::{Table, TableChunks};
 
 /// What stands for a missing value where nothing else is said.
 const MISSING: [&str; 7] = ["", "?", "NA", "N/A", "NaN", "nan", "null"];
@@ -32,8 +45,8 @@ const MISSING: [&str; 7] = ["", "?", "NA", "N/A", "NaN", "nan", "null"];
 #[derive(Clone, Debug, PartialEq)]
 pub struct Csv {
     header: Header,
-    pub(super) delimiter: u8,
-    pub(super) quote: u8,
+    delimiter: u8,
+    quote: u8,
     missing: Vec<String>,
     classes: Option<Vec<String>>,
 }

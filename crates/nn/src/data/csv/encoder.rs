@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::class_of;
 use super::rows::{excerpt, number};
-use super::{CsvError, Dataset, Table, Unknown};
+use super::{CsvError, Table, Unknown};
+use crate::data::Dataset;
 
 /// An [`Encoding`](super::Encoding) that was fitted: it makes features and targets of any table with the same columns.
 ///
