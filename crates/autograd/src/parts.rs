@@ -1,7 +1,5 @@
 //! Large loops in parts, for as many threads.
 
-use rayon::prelude::*;
-
 /// Loops of fewer entries are not divided: a thread takes some microseconds to take over a part.
 const PART: usize = 1 << 15;
 
@@ -10,7 +8,7 @@ const PART: usize = 1 << 15;
 /// What `f` writes to an entry must not depend on the part that the entry is in; then the bits do not depend on the
 /// number of threads.
 pub(crate) fn in_parts<T: Send>(y: &mut [T], f: impl Fn(usize, &mut [T]) + Sync) {
-    if y.len() < 2 * PART || rayon::current_num_threads() == 1 {
+    if y.len() < 2 * PART || rayon_core::current_num_threads() == 1 {
         return f(0, y);
     }
     halves(0, y, &f);
@@ -22,13 +20,14 @@ fn halves<T: Send>(start: usize, y: &mut [T], f: &(impl Fn(usize, &mut [T]) + Sy
     }
     let middle = (y.len() / 2).next_multiple_of(64);
     let (a, b) = y.split_at_mut(middle);
-    rayon::join(|| halves(start, a, f), || halves(start + middle, b, f));
+    rayon_core::join(|| halves(start, a, f), || halves(start + middle, b, f));
 }
 
 /// `f` of every item, on several threads if there is as much to do in all: `size` says how many entries an item has.
 pub(crate) fn each_in_parts<X: Send>(items: &mut [X], size: impl Fn(&X) -> usize, f: impl Fn(&mut X) + Sync + Send) {
-    if items.iter().map(size).sum::<usize>() < 2 * PART || rayon::current_num_threads() == 1 {
+    if items.iter().map(size).sum::<usize>() < 2 * PART || rayon_core::current_num_threads() == 1 {
         return items.iter_mut().for_each(f);
     }
-    items.par_iter_mut().for_each(f);
+    let f = &f;
+    rayon_core::scope(|scope| items.iter_mut().for_each(|item| scope.spawn(move |_| f(item))));
 }

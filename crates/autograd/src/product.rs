@@ -89,8 +89,8 @@ fn panels<T: Real>(
         ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
     };
     let first = || panels(a0, b0, accum, y0, width, block);
-    if rayon::current_num_threads() > 1 {
-        rayon::join(first, || panels(a1, b1, accum, y1, width, block));
+    if rayon_core::current_num_threads() > 1 {
+        rayon_core::join(first, || panels(a1, b1, accum, y1, width, block));
     } else {
         first();
         panels(a1, b1, accum, y1, width, block);
@@ -125,12 +125,12 @@ fn panel<T: Real>(
 /// y += xᵀ, through tiles that are read and written along their columns.
 pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     let (m, n) = x.shape();
-    if m * n < PANELS / 16 || rayon::current_num_threads() == 1 {
+    if m * n < PANELS / 16 || rayon_core::current_num_threads() == 1 {
         return transpose_rows(x, 0..m, accum, y);
     }
     // Four parts at most of the rows of x, which are columns of y.
     let rows = m.div_ceil(4).next_multiple_of(16);
-    rayon::scope(|scope| {
+    rayon_core::scope(|scope| {
         for (k, y) in y.chunks_mut((rows * n).max(1)).enumerate() {
             scope.spawn(move |_| transpose_rows(x, k * rows..m.min((k + 1) * rows), accum, y));
         }

@@ -24,6 +24,9 @@
 //! assert!(error < 1e-2, "exclusive or is learnt");
 //! ```
 
+// The text links to what the features of the default add.
+#![cfg_attr(not(all(feature = "csv", feature = "safetensors")), allow(rustdoc::broken_intra_doc_links))]
+
 extern crate self as nn;
 
 mod atomic;

@@ -200,7 +200,7 @@ struct Part<T: Real> {
 /// What both halves of several shards give.
 fn halves<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
     let middle = shards.start + shards.len() / 2;
-    rayon::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
+    rayon_core::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
 }
 
 /// Runs shards, and adds what they give in halves.

@@ -66,7 +66,7 @@ impl<'s, T: Real> Step<'s, T> {
     {
         let Step { lr, model, grads, state, rules, scale } = self;
         state.steps += 1;
-        let available = rayon::current_num_threads();
+        let available = rayon_core::current_num_threads();
         let entries = if available > 1 { model.count_params() } else { 0 };
         let mut threads = None;
         let mut pieces = Vec::new();
@@ -110,7 +110,7 @@ fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize 
     let (few, mut left) = (threads / 2, items.iter().map(size).sum::<usize>() * (threads / 2) / threads);
     let middle = items.iter().position(|item| left.checked_sub(size(item)).map(|rest| left = rest).is_none());
     let (a, b) = items.split_at_mut(middle.unwrap_or(items.len()));
-    rayon::join(|| share(a, few, size, f), || share(b, threads - few, size, f));
+    rayon_core::join(|| share(a, few, size, f), || share(b, threads - few, size, f));
 }
 
 /// Some entries of a parameter, and what is done with them.

@@ -41,7 +41,7 @@ pub enum TrainError {
     /// Ctrl-C cannot be listened to, as when the program does so itself.
     Interrupt(String),
     /// Threads cannot be started.
-    Threads(rayon::ThreadPoolBuildError),
+    Threads(rayon_core::ThreadPoolBuildError),
 }
 
 impl fmt::Display for TrainError {

@@ -135,7 +135,7 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
         let trained = match self.threads {
             None => self.divide(model, data),
             Some(threads) => {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.map_err(TrainError::Threads).and_then(|pool| pool.install(|| self.divide(model, data)))
             }
         };

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
-use rayon::prelude::*;
 
 use super::Batches;
 use crate::parallel::{Parallel, Total};
@@ -78,7 +77,12 @@ impl<T: Real, M: Module<T> + Sync, B> Objective<'_, T, M, B> {
     /// The loss and each metric of a set, as means over its samples: NaN of none.
     pub fn evaluate(&self, model: &M, data: &dyn Batches<Batch = B>) -> Vec<f64> {
         let samples: Vec<usize> = (0..data.len()).collect();
-        let parts: Vec<Vec<f64>> = samples.par_chunks(PART).map(|part| self.measure(model, data, part)).collect();
+        let mut parts = vec![Vec::new(); samples.len().div_ceil(PART)];
+        rayon_core::scope(|scope| {
+            for (part, sums) in samples.chunks(PART).zip(&mut parts) {
+                scope.spawn(move |_| *sums = self.measure(model, data, part));
+            }
+        });
         let mut sums = vec![0.0; 1 + self.metrics.len()];
         for part in &parts {
             sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
