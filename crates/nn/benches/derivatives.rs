@@ -5,7 +5,7 @@
 //! - a network's outputs for one sample against the same by hand.
 //!
 //! ```text
-//! cargo bench -p tape-nn --bench derivatives -- [--seconds S]
+//! cargo bench -p tape-nn --bench derivatives -- [--seconds S] [--json]
 //! ```
 
 mod common;
@@ -17,7 +17,7 @@ mod lstm;
 use std::hint::black_box;
 
 use autograd::{Var, affine, several, vectorised};
-use common::{in_turns, network, one_thread, options};
+use common::{in_turns, json, network, one_thread, options};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use gmm::Gmm;
@@ -33,14 +33,14 @@ fn main() {
         let gmm = Gmm::parse(include_str!("../../../tests/adbench/gmm_d10_K25.txt")).expect("a mixture");
         let lstm = Lstm::parse(include_str!("../../../tests/adbench/lstm_l2_c1024.txt")).expect("a network");
         let by_hand = || gmm.scalars(&gmm.params);
-        objective(seconds, "mixture of Gaussians, d10 K25", &gmm.matrices_of(), |x| gmm.matrices(x), Some(&by_hand));
+        objective(seconds, "gmm10: mixture of Gaussians, d10 K25", &gmm.matrices_of(), |x| gmm.matrices(x), Some(&by_hand));
         let by_hand = || lstm.scalars(&lstm.params);
-        objective(seconds, "LSTM, l2 c1024", &lstm.vectors_of(), |x| lstm.vectors(x), Some(&by_hand));
+        objective(seconds, "lstm2: LSTM, l2 c1024", &lstm.vectors_of(), |x| lstm.vectors(x), Some(&by_hand));
 
         let net = network(&SIZES, Activation::Relu, false);
         let weights: Vec<_> = net.named_params().into_iter().map(|(_, p)| p.value().clone()).collect();
         let (x, t) = (inputs(128), (0..128).map(|n| n % 10).collect::<Vec<_>>());
-        objective(seconds, "784-256-128-10, ReLU, batch 128", &weights, |w| loss(w, &x, &t), None);
+        objective(seconds, "mnist: 784-256-128-10, ReLU, batch 128", &weights, |w| loss(w, &x, &t), None);
         inference(seconds, &net);
     });
 }
@@ -65,11 +65,9 @@ fn objective<T: Real>(
         black_box(by_hand.map(|run| run()));
     };
     let [value, gradient, hvp, loops] = in_turns(seconds, [&mut value, &mut gradient, &mut hvp, &mut loops]);
-    print!("{name}: gradient / objective {:.2}, H v / gradient {:.2}", gradient / value, hvp / gradient);
-    match by_hand {
-        Some(_) => println!(", gradient / objective in loops {:.2}", gradient / loops),
-        None => println!(),
-    }
+    let mut ratios = vec![("gradient / objective", gradient / value), ("H v / gradient", hvp / gradient)];
+    ratios.extend(by_hand.map(|_| ("gradient / objective in loops", gradient / loops)));
+    report(name, &ratios);
 }
 
 /// The loss of a network with these weights: W, b, W, b, ….
@@ -112,7 +110,18 @@ fn inference(seconds: f64, net: &Mlp<f32>) {
     for (ours, by_hand) in outputs.as_slice().iter().zip(&buffers[2]) {
         assert!((ours - by_hand).abs() < 1e-4, "{ours} and {by_hand} differ");
     }
-    println!("784-256-128-10, one sample: {:.1} µs, ours / by hand {:.2}", 1e6 * ours, ours / by_hand);
+    report("mnist: 784-256-128-10, one sample", &[("µs", 1e6 * ours), ("ours / by hand", ours / by_hand)]);
+}
+
+/// A line of what was measured of a program, whose short name comes first; in JSON if asked for.
+fn report(name: &str, measured: &[(&str, f64)]) {
+    let (quote, colon, digits) = if json() { ("\"", ": ", 4) } else { ("", " ", 2) };
+    let measured = measured.iter().map(|(what, x)| format!("{quote}{what}{quote}{colon}{x:.digits$}"));
+    let measured = measured.collect::<Vec<_>>().join(", ");
+    match name.split_once(": ") {
+        Some((short, _)) if json() => println!("{{\"program\": \"{short}\", {measured}}}"),
+        _ => println!("{name}: {measured}"),
+    }
 }
 
 fn inputs(samples: usize) -> Matrix<f32> {

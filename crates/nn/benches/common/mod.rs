@@ -14,7 +14,7 @@ use rand::rngs::ChaCha8Rng;
 
 /// The numbers given after these options, in their order, or what they are if not given.
 pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench"); // cargo says so
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench" && arg != "--json"); // cargo says the first
     while let Some(arg) = args.next() {
         let known = options.iter_mut().find(|(name, _)| *name == arg);
         match (known, args.next().and_then(|number| number.parse().ok())) {
@@ -26,6 +26,11 @@ pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
         }
     }
     options.map(|(_, value)| value)
+}
+
+/// Whether `--json` was given.
+pub fn json() -> bool {
+    std::env::args().any(|arg| arg == "--json")
 }
 
 /// The median of what each takes, in seconds; in turns, so that whatever else the machine does falls on all.

@@ -16,6 +16,10 @@ PEERS = ["ours", "handwritten", "torch", "jax", "burn", "candle"]
 HEAVY = ["tanh", "wide"]  # where memory is looked at
 
 
+class Missing(SystemExit):
+    """Why a peer, or what it would have measured, is not there."""
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("workloads", nargs="*", metavar="workload", help=", ".join(NAMES))
@@ -28,65 +32,84 @@ def main():
     if unknown := [n for n in names if n not in NAMES] + [n for n in asked if n not in PEERS]:
         p.error(f"unknown: {', '.join(unknown)}")
 
-    commands = {peer: command for peer in asked if (command := install(peer))}
+    commands = {}
+    for peer in asked:
+        try:
+            commands[peer] = install(peer)
+        except Missing as why:
+            print(f"{peer} is left out: {why}\n")
     print(machine(commands), end="\n\n")
     for threads in map(int, a.threads.split(",")):
-        times(commands, names, threads, a.rounds, a.min_seconds)
-    memory(commands, [n for n in names if n in HEAVY])
+        print_times(commands, names, threads, a.rounds, a.min_seconds)
+    print_memory(commands, [n for n in names if n in HEAVY])
 
 
-def times(commands, names, threads, rounds, seconds):
-    """The table of µs per step, and of ratios."""
-    peers = list(commands)
+def times(commands, name, threads, seconds):
+    """µs per step of each peer, in one round."""
     # One run of the steps measures both of ours in turns.
     both = {"ours", "handwritten"} <= commands.keys()
     runs = {p: c[:1] if both and p == "ours" else c for p, c in commands.items() if not (both and p == "handwritten")}
+    lines = [run(peer, [*c, name, "--min-seconds", str(seconds)], threads) for peer, c in runs.items()]
+    return {line["peer"].split()[0]: line["us_per_step_median"] for line in sum(lines, [])}
+
+
+def memory(command, peer, name):
+    """MiB at a peer's peak over those of its process before it builds the model, on one thread."""
+    line = run(peer, [*command, name, "--min-seconds", "0.1"], 1)[0]
+    return line["peak_rss_mib"] - line["idle_rss_mib"]
+
+
+def medians(rounds):
+    """The median over the rounds of each peer."""
+    return {peer: statistics.median(round[peer] for round in rounds) for peer in rounds[0]}
+
+
+def print_times(commands, names, threads, rounds, seconds):
+    """The table of µs per step, and of ratios."""
+    peers = list(commands)
     others = [p for p in peers if p != "ours"] if "ours" in peers else []
     print(f"µs per step, threads: {threads}; medians of {rounds} rounds\n")
     table_head(["workload", *peers, *(f"ours / {p}" for p in others)])
     for name in names:
-        found = {peer: [] for peer in peers}
-        for _ in range(rounds):
-            for peer, command in runs.items():
-                for line in run(peer, [*command, name, "--min-seconds", str(seconds)], threads):
-                    found[line["peer"].split()[0]].append(line["us_per_step_median"])
-        median = {peer: statistics.median(times) for peer, times in found.items()}
+        median = medians([times(commands, name, threads, seconds) for _ in range(rounds)])
         cells = [f"{median[p]:,.2f}" if median[p] < 10 else f"{median[p]:,.0f}" for p in peers]
         cells += [f"{median['ours'] / median[p]:.2f}" for p in others]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
     print()
 
 
-def memory(commands, names):
-    """The table of MiB at the peak over those of the process before it builds the model, each peer by itself."""
+def print_memory(commands, names):
+    """The table of memory."""
     if not names:
         return
     print("MiB at the peak over the idle process, one thread\n")
     table_head(["workload", *commands])
     for name in names:
-        lines = [run(peer, [*command, name, "--min-seconds", "0.1"], 1)[0] for peer, command in commands.items()]
-        cells = [f"{line['peak_rss_mib'] - line['idle_rss_mib']:,.0f}" for line in lines]
+        cells = [f"{memory(command, peer, name):,.0f}" for peer, command in commands.items()]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def table_head(header):
-    print(f"| {' | '.join(header)} |\n|---|{'--:|' * (len(header) - 1)}", flush=True)
+def table_head(header, align="--:"):
+    print(f"| {' | '.join(header)} |\n|---|{f'{align}|' * (len(header) - 1)}", flush=True)
 
 
 def install(peer):
-    """The command of a peer by itself, or None with a line that says why."""
+    """The command of a peer by itself."""
     if peer in ("ours", "handwritten"):
-        steps = build(["cargo", "bench", "-p", "tape-nn", "--bench", "steps", "--no-run"], HERE, "steps")
-        return [steps, "--peer", peer] if steps else sys.exit("the steps do not build")
+        return [bench("steps"), "--peer", peer]
     if peer in ("torch", "jax"):
         try:
             importlib.metadata.version(peer)
             return [sys.executable, str(HERE / f"step_{peer}.py")]
         except importlib.metadata.PackageNotFoundError:
-            return print(f"{peer} is left out: not installed\n")
+            raise Missing("not installed")
     cargo = ["cargo", "build", "--release", "--locked", "--target-dir", str(ROOT / "target/peers")]
-    built = build(cargo, HERE / peer, f"peer-{peer}")
-    return [built] if built else print(f"{peer} is left out: it does not build\n")
+    return [build(cargo, HERE / peer, f"peer-{peer}")]
+
+
+def bench(name):
+    """The executable of a bench of this crate."""
+    return build(["cargo", "bench", "-p", "tape-nn", "--bench", name, "--no-run"], HERE, name)
 
 
 def build(command, folder, name):
@@ -96,6 +119,7 @@ def build(command, folder, name):
         message = json.loads(line)
         if message.get("executable") and message["target"]["name"] == name:
             return message["executable"]
+    raise Missing(f"{name} does not build")
 
 
 def run(peer, command, threads):
@@ -107,7 +131,7 @@ def run(peer, command, threads):
     env = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+        raise Missing(f"{peer} failed\n{' '.join(command)}\n{done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 

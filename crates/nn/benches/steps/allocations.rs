@@ -1,0 +1,55 @@
+//! The bytes that a training step of `peers/workloads.md` takes from the heap beyond those held when it begins.
+//!
+//! ```text
+//! cargo bench -p tape-nn --bench allocations -- [workload …] [--threads N]
+//! ```
+//!
+//! A JSON line for each workload: the median and the most of the steps after the first two. The heap is counted for all
+//! threads, so a list that rayon makes now and then is in the most alone. A bench of its own: counting would slow `steps`.
+
+#[allow(dead_code, reason = "of the handwritten step the trait alone")]
+mod handwritten;
+mod ours;
+#[allow(dead_code, reason = "how threads share a step, not what they share by hand")]
+mod plan;
+mod workloads;
+
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+/// Steps that are counted.
+const STEPS: usize = 9;
+
+fn main() {
+    let mut args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect(); // cargo says so
+    let threads = args.iter().position(|arg| arg == "--threads").map_or(1, |at| {
+        let [_, threads] = args.drain(at..).take(2).collect::<Vec<_>>().try_into().expect("--threads N, at the end");
+        threads.parse().expect("a number of threads")
+    });
+    if args.is_empty() {
+        args = workloads::NAMES.map(String::from).to_vec();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+    pool.install(|| args.iter().for_each(|name| count(name, threads)));
+}
+
+fn count(name: &str, threads: usize) {
+    let mut training = ours::build::<f32>(name, 1);
+    for _ in 0..2 {
+        training.step();
+    }
+    let mut bytes = [(); STEPS].map(|()| {
+        HEAP.reset_peak_usage();
+        let before = HEAP.current_usage();
+        training.step();
+        HEAP.peak_usage() - before
+    });
+    bytes.sort();
+    println!(
+        "{{\"workload\": \"{name}\", \"threads\": {threads}, \"bytes_per_step_median\": {}, \"bytes_per_step_most\": {}}}",
+        bytes[STEPS / 2],
+        bytes[STEPS - 1],
+    );
+}

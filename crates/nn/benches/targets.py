@@ -1,0 +1,235 @@
+"""Measure every target of speed and print one Markdown table: what, the target, what was measured, whether it is met.
+
+pip install torch numpy jax optax
+python crates/nn/benches/targets.py [--rounds R] [--min-seconds S] [--quick] [--only PART]
+
+Builds and runs the benches and their peers one after the other. A ratio is of medians over the rounds. What a missing peer
+would be needed for is not measured, and the table says why. A folder with CoDiPack may be given in CODIPACK.
+"""
+import argparse, functools, math, operator, os, pathlib, sys, time
+from typing import NamedTuple
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "peers"))
+import compare
+from compare import HEAVY, NAMES, Missing
+
+SMALL, LARGE = ["xor", "digits", "resid", "rnn"], ["mnist", "tanh", "wide"]
+SHARED = ["mnist", "tanh", "wide", "resid"]  # worth the while of a second thread
+THREADS = {1: "1 thread", 2: "2 threads"}
+TITLES = dict(handwritten="handwritten", torch="PyTorch", jax="JAX", burn="burn", candle="candle")
+PROGRAMS = ["rosenbrock", "gmm10", "lstm2"]
+MATRICES = ["gmm10", "lstm2"]
+ALLOCATED = "bytes allocated by a step after the first two"
+NUMBERS = "single numbers, record and sweep"
+BUILD = "cold release build / faer alone"
+
+
+class Target(NamedTuple):
+    part: str  # that measures it
+    what: str
+    cases: list
+    bound: str  # empty where it is only shown
+
+
+def of_steps(peer, cases, bound):
+    return [Target("steps", f"ours / {TITLES[peer]}, {threads}", cases, bound) for threads in THREADS.values()]
+
+
+TARGETS = [
+    *of_steps("handwritten", NAMES, "≤ 1.10"),
+    *of_steps("torch", SMALL, "≤ 0.55"),
+    *of_steps("torch", LARGE, "< 1"),
+    *of_steps("jax", SMALL, "≤ 0.55"),
+    *of_steps("jax", LARGE, "< 1"),
+    *of_steps("burn", NAMES, "< 1"),
+    *of_steps("candle", NAMES, "< 1"),
+    Target("steps", "2 threads / 1 thread", SHARED, "≤ 0.6"),
+    Target("allocations", f"{ALLOCATED}, 1 thread", NAMES, "= 0"),
+    Target("allocations", f"{ALLOCATED}, 2 threads", NAMES, "= 0"),
+    Target("memory", "peak memory over idle / PyTorch's", HEAVY, "≤ 0.8"),
+    Target("scalars", f"{NUMBERS}: xad-rs / ours", PROGRAMS, "> 1"),
+    Target("scalars", f"{NUMBERS}: reverse / ours", PROGRAMS, "> 1"),
+    Target("scalars", f"{NUMBERS}: ours / CoDiPack", PROGRAMS, "≤ 1.3"),
+    Target("scalars", "single numbers, replayed / CoDiPack", PROGRAMS, "< 1"),
+    Target("derivatives", "gradient / objective, in matrices", MATRICES, "≤ 4"),
+    Target("derivatives", "H v / gradient", [*MATRICES, "mnist"], "≤ 4"),
+    Target("derivatives", "one sample through the net / handwritten", ["mnist"], "≤ 1.1"),
+    Target("build", BUILD, ["light"], "≤ 1.25"),
+    Target("build", BUILD, ["default"], ""),
+    Target("build", "crates", ["light"], "≤ 60"),
+    Target("build", "crates", ["default", "tape-autograd"], ""),
+]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--min-seconds", type=float, default=1.0, help="for each program in each round")
+    p.add_argument("--quick", action="store_true", help="one round as short as can be, to see that all runs; no cold builds")
+    p.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS) + "; may be repeated")
+    a = p.parse_args()
+    if a.quick:
+        a.rounds, a.min_seconds = 1, 0.02
+    parts = a.only or [part for part in PARTS if not (a.quick and part == "build")]
+    commands = peers()[0] if {"steps", "memory"} & set(parts) else {}
+    load, start, found = os.getloadavg()[0], time.monotonic(), {}
+    for part in parts:
+        try:
+            for what, case, x in PARTS[part](a.rounds, a.min_seconds):
+                found[what, case] = x
+        except Missing as why:
+            said(part, "not measured:", why)
+            found = {**unmeasured(part, why), **found}
+    print(compare.machine(commands) + f"; load {load:.1f} at the start")
+    print(f"Rounds: {a.rounds}, of {a.min_seconds} s each; {(time.monotonic() - start) / 60:.0f} minutes in all.", end="\n\n")
+    compare.table_head(["what", "target", "measured", "met"], "---")
+    for target in TARGETS:
+        if target.part in parts:
+            print(row(target, [found.get((target.what, case), Missing("not told")) for case in target.cases]))
+
+
+def row(target, values):
+    """A line of the table.
+
+    >>> row(Target("steps", "ours / JAX", ["xor", "rnn"], "≤ 0.55"), [0.5, 0.66])
+    '| ours / JAX | ≤ 0.55 | xor 0.50, rnn **0.66** | no: rnn × 1.20 |'
+    >>> row(Target("steps", "ours / JAX", ["xor", "rnn"], "< 1"), [0.5, Missing("not installed")])
+    '| ours / JAX | < 1 | xor 0.50; not measured: rnn (not installed) | |'
+    """
+    numbers, missed, absent = [], [], {}
+    for case, x in zip(target.cases, values):
+        if isinstance(x, Missing):
+            absent.setdefault(str(x).splitlines()[0], []).append(case)
+            continue
+        shown = f"{x:,}" if isinstance(x, int) else f"{x:.2f}"
+        if factor := misses(target.bound, x):
+            missed.append(case if factor == math.inf else f"{case} × {factor:.2f}")
+            shown = f"**{shown}**"
+        numbers.append(f"{case} {shown}")
+    why = [f"{', '.join(cases)} ({why})" for why, cases in absent.items()]
+    measured = "; ".join([", ".join(numbers)] * bool(numbers) + [f"not measured: {', '.join(why)}"] * bool(why))
+    met = f"no: {', '.join(missed)} " if missed else "yes " if target.bound and not absent else ""
+    return f"| {target.what} | {target.bound} | {measured} | {met}|"
+
+
+def misses(bound, x):
+    """The factor by which x misses a bound, None where it meets it.
+
+    >>> misses("≤ 1.10", 1.1), misses("< 1", 1.0), misses("> 1", 0.5), misses("= 0", 24), misses("", 3)
+    (None, 1.0, 2.0, inf, None)
+    """
+    relation, _, limit = bound.partition(" ")
+    meets = {"≤": operator.le, "<": operator.lt, ">": operator.gt, "=": operator.eq}
+    if not bound or meets[relation](x, limit := float(limit)):
+        return None
+    return limit / x if relation == ">" else x / limit if limit else math.inf
+
+
+# The parts: each gives what, case and number, or why there is none.
+
+
+def steps(rounds, seconds):
+    commands, missing = peers()
+    for name in NAMES:
+        try:
+            turns = []  # both numbers of threads in each round
+            for round in range(rounds):
+                said(f"steps, {name}: round {round + 1} of {rounds}")
+                turns.append([compare.times(commands, name, threads, seconds) for threads in THREADS])
+            median = dict(zip(THREADS, map(compare.medians, zip(*turns))))
+        except Missing as why:
+            said(f"steps, {name}: not measured:", why)
+            yield from ((what, case, why) for (what, case), why in unmeasured("steps", why).items() if case == name)
+            continue
+        for threads, title in THREADS.items():
+            for peer in TITLES:
+                ratio = missing.get(peer) or median[threads]["ours"] / median[threads][peer]
+                yield f"ours / {TITLES[peer]}, {title}", name, ratio
+        yield "2 threads / 1 thread", name, median[2]["ours"] / median[1]["ours"]
+
+
+def allocations(*_):
+    counter = compare.bench("allocations")
+    for threads, title in THREADS.items():
+        said("allocations,", title)
+        for line in compare.run("ours", [counter, *NAMES], threads):
+            yield f"{ALLOCATED}, {title}", line["workload"], line["bytes_per_step_median"]
+
+
+def memory(*_):
+    commands, missing = peers()
+    for name in HEAVY:
+        said("memory,", name)
+        if "torch" in missing:
+            raise missing["torch"]
+        ours, torch = (compare.memory(commands[peer], peer, name) for peer in ("ours", "torch"))
+        yield "peak memory over idle / PyTorch's", name, ours / torch
+
+
+def scalars(rounds, seconds):
+    said("scalars")
+    script = HERE.parents[1] / "autograd/benches/peers/compare.sh"
+    lines = compare.run("scalars", ["bash", str(script), "--json", str(rounds), str(seconds)], 1)
+    ns = {(line["case"], line["peer"]): line["ns"] for line in lines}
+    for case in PROGRAMS:
+        ours, replayed, codipack = (ns.get((case, peer)) for peer in ("scalar-tape", "replayed", "codipack"))
+        for crate in ("xad-rs", "reverse"):
+            yield f"{NUMBERS}: {crate} / ours", case, ns[case, crate] / ours
+        no = None if codipack else Missing("no CoDiPack")
+        yield f"{NUMBERS}: ours / CoDiPack", case, no or ours / codipack
+        yield "single numbers, replayed / CoDiPack", case, no or replayed / codipack
+
+
+def derivatives(_, seconds):
+    said("derivatives")
+    titles = {
+        "gradient / objective": "gradient / objective, in matrices",
+        "H v / gradient": "H v / gradient",
+        "ours / by hand": "one sample through the net / handwritten",
+    }
+    for line in compare.run("derivatives", [compare.bench("derivatives"), "--json", "--seconds", str(seconds)], 1):
+        yield from ((titles[what], line["program"], x) for what, x in line.items() if what in titles)
+
+
+def build(*_):
+    said("cold builds")
+    script = HERE / "peers/build.py"
+    for line in compare.run("build", [sys.executable, str(script), "--json"], os.cpu_count()):
+        yield from ((BUILD, case, ratio) for case, ratio in line["build"].items())
+        yield from (("crates", case, count) for case, count in line["crates"].items())
+
+
+PARTS = dict(
+    steps=steps, allocations=allocations, memory=memory, scalars=scalars, derivatives=derivatives, build=build
+)
+
+
+@functools.cache
+def peers():
+    """The commands of the peers that run, and why the others do not."""
+    commands, missing = {}, {}
+    for peer in compare.PEERS:
+        said("building", peer)
+        try:
+            command = compare.install(peer)
+            compare.run(peer, [*command, "xor", "--min-seconds", "0"], 1)
+            commands[peer] = command
+        except Missing as why:
+            said(peer, "is left out:", why)
+            missing[peer] = why
+    if "ours" in missing:
+        raise missing["ours"]
+    return commands, missing
+
+
+def unmeasured(part, why):
+    return {(target.what, case): why for target in TARGETS if target.part == part for case in target.cases}
+
+
+def said(*what):
+    print(*what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
