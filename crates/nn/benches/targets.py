@@ -23,6 +23,7 @@ MATRICES = ["gmm10", "lstm2"]
 ALLOCATED = "bytes allocated by a step after the first two"
 NUMBERS = "single numbers, record and sweep"
 BUILD = "cold release build / faer alone"
+SKIPPED = Missing("left out")
 
 
 class Target(NamedTuple):
@@ -66,27 +67,27 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--min-seconds", type=float, default=1.0, help="for each program in each round")
-    p.add_argument("--quick", action="store_true", help="one round as short as can be, to see that all runs; no cold builds")
+    p.add_argument("--quick", action="store_true", help="one short round, to see that all runs; without wide and cold builds")
     p.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS) + "; may be repeated")
     a = p.parse_args()
     if a.quick:
         a.rounds, a.min_seconds = 1, 0.02
-    parts = a.only or [part for part in PARTS if not (a.quick and part == "build")]
+    load, start, parts, found = os.getloadavg()[0], time.monotonic(), a.only or PARTS, {}
     commands = peers()[0] if {"steps", "memory"} & set(parts) else {}
-    load, start, found = os.getloadavg()[0], time.monotonic(), {}
     for part in parts:
         try:
-            for what, case, x in PARTS[part](a.rounds, a.min_seconds):
+            for what, case, x in PARTS[part](a):
                 found[what, case] = x
         except Missing as why:
             said(part, "not measured:", why)
             found = {**unmeasured(part, why), **found}
     print(compare.machine(commands) + f"; load {load:.1f} at the start")
-    print(f"Rounds: {a.rounds}, of {a.min_seconds} s each; {(time.monotonic() - start) / 60:.0f} minutes in all.", end="\n\n")
+    minutes = (time.monotonic() - start) / 60
+    print(f"Rounds: {a.rounds}, of {a.min_seconds} s for each program; {minutes:.0f} minutes in all.", end="\n\n")
     compare.table_head(["what", "target", "measured", "met"], "---")
     for target in TARGETS:
         if target.part in parts:
-            print(row(target, [found.get((target.what, case), Missing("not told")) for case in target.cases]))
+            print(row(target, [found.get((target.what, case), SKIPPED) for case in target.cases]))
 
 
 def row(target, values):
@@ -129,14 +130,14 @@ def misses(bound, x):
 # The parts: each gives what, case and number, or why there is none.
 
 
-def steps(rounds, seconds):
+def steps(a):
     commands, missing = peers()
-    for name in NAMES:
+    for name in quick(a, NAMES):
         try:
             turns = []  # both numbers of threads in each round
-            for round in range(rounds):
-                said(f"steps, {name}: round {round + 1} of {rounds}")
-                turns.append([compare.times(commands, name, threads, seconds) for threads in THREADS])
+            for round in range(a.rounds):
+                said(f"steps, {name}: round {round + 1} of {a.rounds}")
+                turns.append([compare.times(commands, name, threads, a.min_seconds) for threads in THREADS])
             median = dict(zip(THREADS, map(compare.medians, zip(*turns))))
         except Missing as why:
             said(f"steps, {name}: not measured:", why)
@@ -149,17 +150,17 @@ def steps(rounds, seconds):
         yield "2 threads / 1 thread", name, median[2]["ours"] / median[1]["ours"]
 
 
-def allocations(*_):
+def allocations(a):
     counter = compare.bench("allocations")
     for threads, title in THREADS.items():
         said("allocations,", title)
-        for line in compare.run("ours", [counter, *NAMES], threads):
+        for line in compare.run("ours", [counter, *quick(a, NAMES)], threads):
             yield f"{ALLOCATED}, {title}", line["workload"], line["bytes_per_step_median"]
 
 
-def memory(*_):
+def memory(a):
     commands, missing = peers()
-    for name in HEAVY:
+    for name in quick(a, HEAVY):
         said("memory,", name)
         if "torch" in missing:
             raise missing["torch"]
@@ -167,10 +168,10 @@ def memory(*_):
         yield "peak memory over idle / PyTorch's", name, ours / torch
 
 
-def scalars(rounds, seconds):
+def scalars(a):
     said("scalars")
     script = HERE.parents[1] / "autograd/benches/peers/compare.sh"
-    lines = compare.run("scalars", ["bash", str(script), "--json", str(rounds), str(seconds)], 1)
+    lines = compare.run("scalars", ["bash", str(script), "--json", str(a.rounds), str(a.min_seconds)], 1)
     ns = {(line["case"], line["peer"]): line["ns"] for line in lines}
     for case in PROGRAMS:
         ours, replayed, codipack = (ns.get((case, peer)) for peer in ("scalar-tape", "replayed", "codipack"))
@@ -181,18 +182,21 @@ def scalars(rounds, seconds):
         yield "single numbers, replayed / CoDiPack", case, no or replayed / codipack
 
 
-def derivatives(_, seconds):
+def derivatives(a):
     said("derivatives")
     titles = {
         "gradient / objective": "gradient / objective, in matrices",
         "H v / gradient": "H v / gradient",
         "ours / by hand": "one sample through the net / handwritten",
     }
-    for line in compare.run("derivatives", [compare.bench("derivatives"), "--json", "--seconds", str(seconds)], 1):
+    seconds = ["--seconds", str(a.rounds * a.min_seconds)]
+    for line in compare.run("derivatives", [compare.bench("derivatives"), "--json", *seconds], 1):
         yield from ((titles[what], line["program"], x) for what, x in line.items() if what in titles)
 
 
-def build(*_):
+def build(a):
+    if a.quick:
+        raise SKIPPED
     said("cold builds")
     script = HERE / "peers/build.py"
     for line in compare.run("build", [sys.executable, str(script), "--json"], os.cpu_count()):
@@ -223,12 +227,16 @@ def peers():
     return commands, missing
 
 
+def quick(a, names):
+    return [name for name in names if not (a.quick and name == "wide")]
+
+
 def unmeasured(part, why):
     return {(target.what, case): why for target in TARGETS if target.part == part for case in target.cases}
 
 
 def said(*what):
-    print(*what, file=sys.stderr, flush=True)
+    print(time.strftime("%H:%M:%S"), *what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
