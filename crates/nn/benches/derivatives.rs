@@ -33,7 +33,7 @@ fn main() {
         let gmm = Gmm::parse(include_str!("../../../tests/adbench/gmm_d10_K25.txt")).expect("a mixture");
         let lstm = Lstm::parse(include_str!("../../../tests/adbench/lstm_l2_c1024.txt")).expect("a network");
         let by_hand = || gmm.scalars(&gmm.params);
-        objective(seconds, "gmm10: mixture of Gaussians, d10 K25", &gmm.matrices_of(), |x| gmm.matrices(x), Some(&by_hand));
+        objective(seconds, "gmm10: mixture, d10 K25", &gmm.matrices_of(), |x| gmm.matrices(x), Some(&by_hand));
         let by_hand = || lstm.scalars(&lstm.params);
         objective(seconds, "lstm2: LSTM, l2 c1024", &lstm.vectors_of(), |x| lstm.vectors(x), Some(&by_hand));
 
