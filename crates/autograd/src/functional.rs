@@ -275,6 +275,10 @@ pub mod several {
         vs: &'v [impl Borrow<Matrix<T>>],
     ) -> Vec<(Var<'t, T>, MatrixRef<'v, T>)> {
         assert!(xs.len() == vs.len(), "{name}: {} directions for {} matrices", vs.len(), xs.len());
+        for (k, (x, v)) in xs.iter().zip(vs).enumerate() {
+            let ((m, n), (p, q)) = (x.shape(), v.borrow().shape());
+            assert!((m, n) == (p, q), "{name}: direction {k} is {p} × {q} for a matrix {m} × {n}");
+        }
         xs.iter().zip(vs).map(|(&x, v)| (x, v.borrow().view())).collect()
     }
 
