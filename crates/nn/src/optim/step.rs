@@ -88,7 +88,7 @@ impl<'s, T: Real> Step<'s, T> {
                 let mut piece = Piece { w, g, h, moments, change, rule };
                 let least = if piece.h.is_some() { LEAST_AWAKE } else { LEAST };
                 let threads = threads.get_or_insert_with(|| if entries < least { 1 } else { available });
-                if *threads > 1 { piece.cut(&mut pieces) } else { piece.step() }
+                if *threads > 1 { piece.cut(PIECE.max(entries / PIECES), &mut pieces) } else { piece.step() }
             }
         });
         share(&mut pieces, threads.unwrap_or(1), &Piece::len, &Piece::step);
@@ -99,8 +99,10 @@ impl<'s, T: Real> Step<'s, T> {
 const LEAST: usize = 1 << 15;
 /// So many are enough where the threads are awake, for they have just made the gradients of a half of the batch each.
 const LEAST_AWAKE: usize = 1 << 13;
-/// A piece has at most so many.
+/// A parameter is cut into pieces of so many, or larger ones
 const PIECE: usize = 1 << 12;
+/// where that would make more than about so many of a model.
+const PIECES: usize = 64;
 
 /// `f` of every item, on so many threads. At every step a thread has the same items: what it wrote is in its cache.
 fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize + Sync), f: &(impl Fn(&mut X) + Sync)) {
@@ -151,10 +153,10 @@ where
         });
     }
 
-    fn cut(self, pieces: &mut Vec<Self>) {
+    fn cut(self, size: usize, pieces: &mut Vec<Self>) {
         let Piece { mut w, mut g, mut h, mut moments, change, rule } = self;
         while !w.is_empty() {
-            let len = PIECE.min(w.len());
+            let len = size.min(w.len());
             const WHY: &str = "all are as long as the weights";
             pieces.push(Piece {
                 w: w.split_off_mut(..len).expect(WHY),
