@@ -87,7 +87,7 @@ impl<'s, T: Real> Step<'s, T> {
                 let (w, g, h) = (param.value_mut().as_mut_slice(), g.as_slice(), h.map(MatrixRef::as_slice));
                 let mut piece = Piece { w, g, h, moments, change, rule };
                 let least = if piece.h.is_some() { LEAST_AWAKE } else { LEAST };
-                let threads = threads.get_or_insert_with(|| if entries < least { 1 } else { available });
+                let threads = threads.get_or_insert(if entries < least { 1 } else { available });
                 if *threads > 1 { piece.cut(PIECE.max(entries / PIECES), &mut pieces) } else { piece.step() }
             }
         });
