@@ -5,6 +5,8 @@
 mod gmm;
 #[path = "adbench/lstm.rs"]
 mod lstm;
+#[path = "adbench/matrices.rs"]
+mod matrices;
 #[path = "adbench/rosenbrock.rs"]
 mod rosenbrock;
 

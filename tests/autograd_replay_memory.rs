@@ -1,10 +1,8 @@
 //! What a program in single numbers takes: few bytes a node, and no allocation once it has run.
 
 #[path = "adbench/gmm.rs"]
-#[allow(dead_code)]
 mod gmm;
 #[path = "adbench/lstm.rs"]
-#[allow(dead_code)]
 mod lstm;
 
 use autograd::{Arithmetic, Tape, Var};

@@ -1,11 +1,11 @@
-//! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars and in matrices.
+//! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars; `matrices.rs` has it in matrices.
 //!
 //! L = −(N D / 2) ln 2π + Σᵢ lseₖ(αₖ + Sₖ − ½ ‖Qₖ (xᵢ − μₖ)‖²) − N lse(α)
 //!   + Σₖ [½ γ² (Σ e^(2 q) + Σ l²) − m Sₖ] − K C
 //!
 //! Qₖ is lower triangular with diagonal e^q and l below it, column by column; Sₖ = Σ q.
 
-use autograd::{Axis, Matrix, Number, Var, vstack};
+use autograd::{Matrix, Number};
 
 /// An instance: its sizes, its data D × N, its parameters as one row of numbers, the prior.
 pub struct Gmm {
@@ -33,12 +33,12 @@ impl Gmm {
     }
 
     /// Numbers of a component beside α and μ.
-    fn block(&self) -> usize {
+    pub fn block(&self) -> usize {
         self.dim * (self.dim + 1) / 2
     }
 
     /// What does not depend on parameters. The benchmark has π to 12 digits.
-    fn constant(&self) -> f64 {
+    pub fn constant(&self) -> f64 {
         let pi = 314_159_265_359.0 / 1e11;
         let (d, k, n) = (self.dim as f64, self.components as f64, self.x.cols() as f64);
         let degrees = d + f64::from(self.m) + 1.0;
@@ -80,36 +80,6 @@ impl Gmm {
         });
         let prior = N::sum(&prior.collect::<Vec<_>>());
         likelihood - log_sum_exp(alpha) * self.x.cols() as f64 + prior + self.constant()
-    }
-
-    /// α as K × 1, μ as D × K, the blocks as D (D + 1) / 2 × K.
-    pub fn matrices_of(&self) -> [Matrix<f64>; 3] {
-        let (k, dim) = (self.components, self.dim);
-        let part =
-            |from: usize, rows: usize, cols| Matrix::from_vec(rows, cols, self.params[from..][..rows * cols].to_vec());
-        [part(0, k, 1), part(k, dim, k), part(k + k * dim, self.block(), k)]
-    }
-
-    /// In matrices.
-    pub fn matrices<'t>(&self, params: &[Var<'t, f64>]) -> Var<'t, f64> {
-        let (dim, n) = (self.dim, self.x.cols() as f64);
-        let (alpha, means, blocks) = (params[0], params[1], params[2]);
-        let x = alpha.tape().constant(self.x.clone());
-        // Where the entries below the diagonal go, column by column.
-        let below: Vec<_> = (0..dim).flat_map(|j| (j + 1..dim).map(move |i| (i, j))).collect();
-        let (q, l) = (blocks.rows_in(0..dim), blocks.rows_in(dim..blocks.rows()));
-        let (diagonals, sums) = (q.exp(), q.sum_over(Axis::Rows));
-        let of_component = |k: usize| {
-            let one = k..k + 1;
-            let lower = l.columns(one.clone()).scatter_add((dim, dim), |i, _| below[i]);
-            let y = (diagonals.columns(one.clone()).diag() + lower).matmul(x - means.columns(one.clone()));
-            alpha.rows_in(one.clone()) + sums.columns(one) - y.square().sum_over(Axis::Rows) * 0.5
-        };
-        let rows: Vec<_> = (0..self.components).map(of_component).collect();
-        let likelihood = vstack(&rows).log_sum_exp(Axis::Rows).sum();
-        let squares = (diagonals.square().sum() + l.square().sum()) * (0.5 * self.gamma * self.gamma);
-        let prior = squares - sums.sum() * f64::from(self.m);
-        likelihood - alpha.log_sum_exp(Axis::Rows) * n + prior + self.constant()
     }
 }
 

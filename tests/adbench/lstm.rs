@@ -1,7 +1,7 @@
-//! The cross-entropy of an elementwise LSTM on a sequence of bits, in scalars and in vectors: the cell is one function
-//! of numbers, which are 1 × 1 or all entries at once.
+//! The cross-entropy of an elementwise LSTM on a sequence of bits, in scalars; `matrices.rs` has it in vectors. The
+//! cell is one function of numbers, which are 1 × 1 or all entries at once.
 
-use autograd::{Matrix, Number, Var};
+use autograd::Number;
 
 /// An instance: layers, entries b, parameters (main, then extra), the state before, the bits of each step.
 pub struct Lstm {
@@ -52,37 +52,11 @@ impl Lstm {
         }
         N::sum(&losses) * (-1.0 / ((self.bits.len() - 1) * b) as f64)
     }
-
-    /// Of vectors b × 1: for each layer four weights and four biases, then the extra three.
-    pub fn vectors_of(&self) -> Vec<Matrix<f64>> {
-        self.params.chunks(self.width).map(Matrix::column).collect()
-    }
-
-    /// In vectors.
-    pub fn vectors<'t>(&self, p: &[Var<'t, f64>]) -> Var<'t, f64> {
-        let tape = p[0].tape();
-        let mut state: Vec<_> = self.state.chunks(self.width).map(|s| tape.constant(Matrix::column(s))).collect();
-        let extra = &p[8 * self.layers..];
-        let mut losses = Vec::new();
-        for t in 0..self.bits.len() - 1 {
-            let mut u = extra[0] * tape.constant(Matrix::column(&self.bits[t]));
-            for layer in 0..self.layers {
-                let (w, bias) = (|gate: usize| p[8 * layer + gate], |gate: usize| p[8 * layer + 4 + gate]);
-                let (h, c) = cell(u, (state[2 * layer], state[2 * layer + 1]), w, bias);
-                (state[2 * layer], state[2 * layer + 1]) = (h, c);
-                u = h;
-            }
-            let y = u * extra[1] + extra[2];
-            let normal = (y.exp().sum() + 2.0).ln();
-            losses.push((y - normal).dot(tape.constant(Matrix::column(&self.bits[t + 1]))));
-        }
-        <Var<'t, f64> as autograd::Arithmetic>::sum(&losses) * (-1.0 / ((self.bits.len() - 1) * self.width) as f64)
-    }
 }
 
 /// f = σ(u w_f + b_f), o = σ(u w_o + b_o), g = σ(h w_i + b_i), a = tanh(h w_c + b_c); c ← c f + g a, h ← o tanh c.
 /// Gates are in the order forget, in, out, change.
-fn cell<N: Number>(u: N, (h, c): (N, N), w: impl Fn(usize) -> N, b: impl Fn(usize) -> N) -> (N, N) {
+pub fn cell<N: Number>(u: N, (h, c): (N, N), w: impl Fn(usize) -> N, b: impl Fn(usize) -> N) -> (N, N) {
     let forget = (u * w(0) + b(0)).sigmoid();
     let gate = (h * w(1) + b(1)).sigmoid();
     let out = (u * w(2) + b(2)).sigmoid();

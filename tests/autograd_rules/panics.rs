@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{Location, UnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-use autograd::{Axis, Matrix, Tape, Var, affine, check, grad};
+use autograd::{Axis, Matrix, Tape, Var, affine, check, grad, hvp, several};
 
 thread_local! {
     /// File, line and text of this thread's last panic.
@@ -69,6 +69,17 @@ fn unequal_shapes() {
     says!([(2, 3), (4, 3)], |x| x[0].squared_error(x[1]), ["squared_error", "2 × 3", "4 × 3"]);
     says!([(2, 3), (4, 3)], |x| x[0].bce_with_logits(x[1]), ["bce_with_logits", "2 × 3", "4 × 3"]);
     says!([(2, 3), (2, 1)], |x| x[0].softmax_cross_entropy(x[1]), ["softmax_cross_entropy", "2 × 3", "2 × 1"]);
+}
+
+#[test]
+fn directions() {
+    let [x, v] = [(2, 1), (1, 3)].map(|(m, n)| Matrix::<f64>::zeros(m, n));
+    for text in [
+        message(|| drop(hvp(|x| x.square().sum(), &x, &v))),
+        message(|| drop(several::hvp(|x| x[0].square().sum(), &[&x], &[&v]))),
+    ] {
+        ["hvp", "2 × 1", "1 × 3"].into_iter().for_each(|word| assert!(text.contains(word), "{text:?}"));
+    }
 }
 
 #[test]

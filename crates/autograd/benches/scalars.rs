@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 use autograd::{Number, ScalarTape, Tape};
 
 #[path = "../../../tests/adbench/gmm.rs"]
-#[allow(dead_code)]
 mod gmm;
 #[path = "../../../tests/adbench/lstm.rs"]
-#[allow(dead_code)]
 mod lstm;
 #[path = "../../../tests/adbench/rosenbrock.rs"]
 mod rosenbrock;

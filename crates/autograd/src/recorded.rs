@@ -1,10 +1,12 @@
 //! Derivatives that are recorded on the tape again, so that they can be differentiated: reverse and forward.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::map::Binary;
 use crate::op::{Axis, Linear, Op, pullback, pushforward};
-use crate::rule::Recorded;
+use crate::rule::{Recorded, Rule};
 use crate::{Real, Var};
 
 /// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
@@ -119,12 +121,11 @@ fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
     y.tape().with(|inner| SmallVec::from_slice(inner.terms(y.id)))
 }
 
+/// A rule of its own and what it is applied to.
+type Applied<'t, T> = (Arc<dyn Rule<T>>, SmallVec<[Var<'t, T>; 4]>);
+
 /// The rule and the operands of a term that has its own.
-#[allow(clippy::type_complexity)]
-fn custom<'t, T: Real>(
-    y: Var<'t, T>,
-    term: Op<u32>,
-) -> Option<(std::sync::Arc<dyn crate::rule::Rule<T>>, SmallVec<[Var<'t, T>; 4]>)> {
+fn custom<'t, T: Real>(y: Var<'t, T>, term: Op<u32>) -> Option<Applied<'t, T>> {
     let node = y.tape().with(|inner| inner.custom(term).cloned())?;
     Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
 }

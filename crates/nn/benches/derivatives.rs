@@ -13,6 +13,8 @@ mod common;
 mod gmm;
 #[path = "../../../tests/adbench/lstm.rs"]
 mod lstm;
+#[path = "../../../tests/adbench/matrices.rs"]
+mod matrices;
 
 use std::hint::black_box;
 

@@ -142,6 +142,7 @@ impl<T: Real> ParamGradients<T> for GradientSum<T> {
 pub(crate) fn each_block<T: Real>(g: &[T], h: Option<&[T]>, mut f: impl FnMut(usize, &[T])) {
     const BLOCK: usize = 2048;
     let Some(h) = h else { return f(0, g) };
+    assert!(g.len() == h.len(), "the parts of a gradient have {} and {} entries", g.len(), h.len());
     let mut sum = [T::default(); BLOCK];
     for (k, (g, h)) in g.chunks(BLOCK).zip(h.chunks(BLOCK)).enumerate() {
         let sum = &mut sum[..g.len()];

@@ -236,12 +236,14 @@ struct Halves<T: Real> {
 
 impl<T: Real> Halves<T> {
     fn sum(&self) -> &Gradients<T> {
-        self.sum.get_or_init(|| {
+        if self.sum.get().is_none() {
+            // Not under the lock: a thread that waits for parts of the sum may be given work that asks for it again.
             let [half, other] = &self.grads;
             let mut sum = half.clone();
             sum.add(other);
-            sum
-        })
+            let _ = self.sum.set(sum);
+        }
+        self.sum.get().expect("the sum was set")
     }
 }
 

@@ -7,10 +7,8 @@ use autograd::{Scalar, ScalarTape, Var};
 use xad_rs::{AReal, Tape, ops::compute_gradient_rev_with};
 
 #[path = "../../../../tests/adbench/gmm.rs"]
-#[allow(dead_code)]
 mod gmm;
 #[path = "../../../../tests/adbench/lstm.rs"]
-#[allow(dead_code)]
 mod lstm;
 mod programs;
 #[path = "../../../../tests/adbench/rosenbrock.rs"]

@@ -105,20 +105,19 @@ impl<T: Real> ScalarTape<T> {
         self.with(|recording| recording.connections())
     }
 
-    /// The number a + b. Every part goes in a register to a function that stays a call; inlined, it would crowd out the
-    /// formula around it.
+    /// The number a + b. Every part goes in a register, pair by pair, to a function that stays a call; inlined, it would
+    /// crowd out the formula around it.
     #[inline(always)]
     pub(super) fn record(&self, a: Connections<T>, b: Connections<T>) -> u32 {
         let ([q, r, s], [t, u, v]) = (a.weights, b.weights);
-        self.record_parts(q, r, s, t, u, v, a.words[0], a.words[1], b.words[0], b.words[1])
+        self.record_parts((q, r), (s, t), (u, v), a.words.into(), b.words.into())
     }
 
-    #[allow(clippy::too_many_arguments)]
     #[inline(never)]
-    fn record_parts(&self, q: T, r: T, s: T, t: T, u: T, v: T, a: u64, b: u64, c: u64, d: u64) -> u32 {
-        let (x, y) =
-            (Connections { weights: [q, r, s], words: [a, b] }, Connections { weights: [t, u, v], words: [c, d] });
-        self.with(|recording| recording.record(x, y))
+    fn record_parts(&self, (q, r): (T, T), (s, t): (T, T), (u, v): (T, T), a: (u64, u64), b: (u64, u64)) -> u32 {
+        let (a, b) =
+            (Connections { weights: [q, r, s], words: a.into() }, Connections { weights: [t, u, v], words: b.into() });
+        self.with(|recording| recording.record(a, b))
     }
 
     pub(super) fn id(&self) -> u64 {

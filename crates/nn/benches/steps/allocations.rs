@@ -7,10 +7,7 @@
 //! A JSON line for each workload: the median and the most of the steps after the first two. The heap is counted for all
 //! threads, so a list that rayon makes now and then is in the most alone. A bench of its own: counting would slow `steps`.
 
-#[allow(dead_code, reason = "of the handwritten step the trait alone")]
-mod handwritten;
 mod ours;
-#[allow(dead_code, reason = "how threads share a step, not what they share by hand")]
 mod plan;
 mod workloads;
 

@@ -10,7 +10,9 @@
 //! alone, for a profiler or for its memory, and `--count` then runs so many steps and no more. With two threads, the
 //! handwritten step follows the fastest plan of `plan.rs`, or the one asked for.
 
+mod by_hand;
 mod handwritten;
+mod kernels;
 mod ours;
 mod plan;
 mod workloads;
@@ -19,7 +21,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use handwritten::Step;
+use workloads::Step;
 
 const PEERS: [&str; 2] = ["ours", "handwritten"];
 
@@ -89,7 +91,7 @@ fn compare<T: autograd::Real>(name: &str, options: &Options) {
     let mut peers: Vec<(&str, Box<dyn Step>)> = wanted
         .map(|peer| match peer {
             "ours" => (peer, ours::build::<T>(name, SEED)),
-            _ => (peer, plan::build::<T>(name, SEED, options.plan)),
+            _ => (peer, by_hand::build::<T>(name, SEED, options.plan)),
         })
         .collect();
     if let Some(count) = options.count {

@@ -6,9 +6,8 @@ use autograd::{Matrix, MatrixRef, Param, Real, Tape, Var, affine};
 use nn::parallel::Parallel;
 use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, Reduction, Residual, State, loss};
 
-use super::handwritten::Step;
 use super::plan::{self, Plan};
-use super::workloads::{self, Data, LEARNING_RATE, Network, Targets, Workload};
+use super::workloads::{self, Data, LEARNING_RATE, Network, Step, Targets, Workload};
 
 /// The step of a workload on the tape, on its weights and data from this seed. Threads share what is large by themselves;
 /// a batch in halves is asked for where the handwritten step does it.

@@ -13,6 +13,12 @@ pub const LEARNING_RATE: f64 = 1e-6;
 /// The names of all workloads.
 pub const NAMES: [&str; 7] = ["xor", "digits", "mnist", "tanh", "wide", "resid", "rnn"];
 
+/// A training step: forward, mean loss, backward, Adam.
+pub trait Step {
+    /// Updates every parameter and returns the mean loss before the update.
+    fn step(&mut self) -> f64;
+}
+
 /// A network and the batch it is trained on.
 #[derive(Clone, Debug)]
 pub struct Workload {

@@ -7,7 +7,8 @@ use super::{Batches, TrainError, Trainer};
 use crate::data::Sampler;
 use crate::{Module, Real};
 
-pub(super) type Config = ();
+/// There is nothing to keep.
+pub(super) struct Config;
 
 impl<T: Real, M: Module<T>, B> Trainer<'_, T, M, B> {
     pub(super) fn file(&self) -> Option<PathBuf> {
@@ -18,11 +19,11 @@ impl<T: Real, M: Module<T>, B> Trainer<'_, T, M, B> {
         false
     }
 
-    pub(super) fn save(&self, _: &M, (): &Config, _: &Run<T>) -> Result<(), TrainError> {
+    pub(super) fn save(&self, _: &M, _: &Config, _: &Run<T>) -> Result<(), TrainError> {
         Ok(())
     }
 
-    pub(super) fn resumed(&self, _: &mut M, (): &Config) -> Result<Option<Run<T>>, TrainError> {
+    pub(super) fn resumed(&self, _: &mut M, _: &Config) -> Result<Option<Run<T>>, TrainError> {
         Ok(None)
     }
 
@@ -33,5 +34,6 @@ impl<T: Real, M: Module<T>, B> Trainer<'_, T, M, B> {
         _: Option<&dyn Batches<Batch = B>>,
         _: &Sampler,
     ) -> Config {
+        Config
     }
 }
