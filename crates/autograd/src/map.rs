@@ -100,7 +100,7 @@ one {
     /// ln(1 + eˣ), the smooth version of relu.
     Softplus: softplus(x, y) => Real::softplus(x),             x.sigmoid();
     /// max(x, 0); the slope at 0 is 0.
-    Relu: relu(x, y)       => Real::relu(x),                   x.step(), kinks at [0.0];
+    Relu: relu(x, y)       => Real::relu(x),                   y.step(), kinks at [0.0];
     /// x where x > 0, else c x; the slope at 0 is c.
     LeakyRelu: leaky_relu(x, y; c: f64, [0.01]) => Real::relu(x) - (c as f64 as Self) * Real::relu(-x), x.step() * (1.0 - c) + c, kinks at [0.0];
     /// x where x > 0, else α (eˣ − 1) (Clevert, Unterthiner, Hochreiter, 2016).

@@ -82,7 +82,7 @@ pub enum Linear<R> {
     /// ẏ += ẋ − Σ eʸ ẋ.
     LogSoftmaxTangent(Axis, R, R),
     /// δx += e^(x − y) ⊙ δy.
-    LogSumExp(R, R, R),
+    LogSumExp(Axis, R, R, R),
     /// ẏ += Σ e^(x − y) ẋ.
     LogSumExpTangent(Axis, R, R, R),
     /// δx += (p Σ t − t) ⊙ δy: for targets that sum to 1 the lecture's δ = y − t.
@@ -162,7 +162,7 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
         Op::ArgMax(..) => {}
         Op::Softmax(axis, _) => add(0, D::Softmax(axis, y, dy)),
         Op::LogSoftmax(axis, _) => add(0, D::LogSoftmax(axis, y, dy)),
-        Op::LogSumExp(_, x) => add(0, D::LogSumExp(x, y, dy)),
+        Op::LogSumExp(axis, x) => add(0, D::LogSumExp(axis, x, y, dy)),
         Op::CrossEntropy { x, t, p } => {
             add(0, D::CrossEntropy(t, p, dy));
             add(1, D::CrossEntropyTarget(x, dy));
@@ -252,6 +252,16 @@ impl<R> Op<R> {
         }
     }
 
+    /// The same along the rows.
+    pub(crate) fn along_rows(mut self) -> Self {
+        match &mut self {
+            Op::CumSum(axis, ..) | Op::Max(axis, _) | Op::ArgMax(axis, _) => *axis = Axis::Rows,
+            Op::Softmax(axis, _) | Op::LogSoftmax(axis, _) | Op::LogSumExp(axis, _) => *axis = Axis::Rows,
+            _ => {}
+        }
+        self
+    }
+
     /// Whether the rule does without the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
         match self {
@@ -287,6 +297,44 @@ impl<R> Op<R> {
             Op::CrossEntropy { .. } => "softmax_cross_entropy",
             Op::Custom(_) => "custom",
         }
+    }
+}
+
+impl<R> Linear<R> {
+    /// The same of other operands, which `f` is asked for in order.
+    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Linear<S> {
+        use Linear as D;
+        match self {
+            D::Op(op) => D::Op(op.map(f)),
+            D::Unary(g, x, y, d) => D::Unary(g, f(x), f(y), f(d)),
+            D::Binary(g, side, all) => D::Binary(g, side, all.map(f)),
+            D::Max(axis, x, d) => D::Max(axis, f(x), f(d)),
+            D::MaxTangent(axis, x, d) => D::MaxTangent(axis, f(x), f(d)),
+            D::Softmax(axis, y, d) => D::Softmax(axis, f(y), f(d)),
+            D::LogSoftmax(axis, y, d) => D::LogSoftmax(axis, f(y), f(d)),
+            D::LogSoftmaxTangent(axis, y, d) => D::LogSoftmaxTangent(axis, f(y), f(d)),
+            D::LogSumExp(axis, x, y, d) => D::LogSumExp(axis, f(x), f(y), f(d)),
+            D::LogSumExpTangent(axis, x, y, d) => D::LogSumExpTangent(axis, f(x), f(y), f(d)),
+            D::CrossEntropy(t, p, d) => D::CrossEntropy(f(t), f(p), f(d)),
+            D::CrossEntropyTangent(t, p, d) => D::CrossEntropyTangent(f(t), f(p), f(d)),
+            D::CrossEntropyTarget(x, d) => D::CrossEntropyTarget(f(x), f(d)),
+            D::CrossEntropyTargetTangent(x, d) => D::CrossEntropyTargetTangent(f(x), f(d)),
+        }
+    }
+
+    /// The same along the rows; an op is left to [`Op::along_rows`].
+    pub(crate) fn along_rows(mut self) -> Self {
+        use Linear as D;
+        match &mut self {
+            D::Max(axis, ..) | D::MaxTangent(axis, ..) | D::Softmax(axis, ..) | D::LogSoftmax(axis, ..) => {
+                *axis = Axis::Rows
+            }
+            D::LogSoftmaxTangent(axis, ..) | D::LogSumExp(axis, ..) | D::LogSumExpTangent(axis, ..) => {
+                *axis = Axis::Rows
+            }
+            _ => {}
+        }
+        self
     }
 }
 

@@ -129,12 +129,20 @@ pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T])
         return transpose_rows(x, 0..m, accum, y);
     }
     // Four parts at most of the rows of x, which are columns of y.
-    let rows = m.div_ceil(4).next_multiple_of(16);
-    rayon_core::scope(|scope| {
-        for (k, y) in y.chunks_mut((rows * n).max(1)).enumerate() {
-            scope.spawn(move |_| transpose_rows(x, k * rows..m.min((k + 1) * rows), accum, y));
-        }
-    });
+    transpose_parts(x, 0..m, m.div_ceil(4).next_multiple_of(16), accum, y);
+}
+
+/// Some rows of x as columns of y, so many at a time.
+fn transpose_parts<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: Accum, y: &mut [T]) {
+    if range.len() <= rows {
+        return transpose_rows(x, range, accum, y);
+    }
+    let first = (range.len() / 2).next_multiple_of(rows);
+    let (middle, (a, b)) = (range.start + first, y.split_at_mut(first * x.cols()));
+    rayon_core::join(
+        || transpose_parts(x, range.start..middle, rows, accum, a),
+        || transpose_parts(x, middle..range.end, rows, accum, b),
+    );
 }
 
 /// Some rows of x as columns of y.

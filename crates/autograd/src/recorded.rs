@@ -195,7 +195,7 @@ fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
         Linear::Softmax(axis, y, d) => product(y, d - over(y * d, axis)),
         Linear::LogSoftmax(axis, y, d) => Op::Add(1.0, (d - y.exp() * over(d, axis)).id),
         Linear::LogSoftmaxTangent(axis, y, d) => Op::Add(1.0, (d - over(y.exp() * d, axis)).id),
-        Linear::LogSumExp(x, y, d) => Op::Add(1.0, ((x - y).exp() * d).id),
+        Linear::LogSumExp(_, x, y, d) => Op::Add(1.0, ((x - y).exp() * d).id),
         Linear::LogSumExpTangent(axis, x, y, d) => sum(axis, (x - y).exp() * d),
         Linear::CrossEntropy(t, p, d) => Op::Add(1.0, ((p * over(t, Axis::Rows) - t) * d).id),
         Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p * over(t, Axis::Rows) - t) * d),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::columns::{Transposes, cross_entropy, each_column, first_max, log_sum_exp, softmax, sum};
 use crate::elementwise::{Accum, Out, fill, put};
-use crate::groups::{Group, Groups, cross_entropy, softmax};
 use crate::op::{Axis, Index, Linear, Op, Order};
 use crate::parts::in_parts;
 use crate::product::{product, transpose};
@@ -38,6 +38,16 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
     y: Out<'_, T>,
 ) {
     match op {
+        Op::CumSum(Axis::Cols, ..)
+        | Op::Max(Axis::Cols, _)
+        | Op::ArgMax(Axis::Cols, _)
+        | Op::Softmax(Axis::Cols, _)
+        | Op::LogSoftmax(Axis::Cols, _)
+        | Op::LogSumExp(Axis::Cols, _) => {
+            let mut copies = Transposes::new();
+            let op = op.map(|x| copies.push(look(x))).along_rows();
+            copies.write(accum, y, |look, y| run(op, look, indices, Accum::Replace, y));
+        }
         Op::Number(c) => {
             let c = T::from_f64(c);
             fill(y.data, accum, move |_| c);
@@ -61,16 +71,17 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
             }
             indices.get(index).iter().zip(look(x).as_slice()).for_each(|(&k, &x)| y.data[k as usize] += x);
         }
-        Op::CumSum(axis, order, x) => {
+        Op::CumSum(Axis::Rows, order, x) => {
             let x = look(x);
-            Groups::of(axis, x.shape()).each(
+            each_column(
+                x.shape(),
                 #[inline(always)]
                 |g| {
-                    let mut sum = T::default();
-                    for k in 0..g.len {
-                        let i = g.start + g.stride * if order == Order::Forward { k } else { g.len - 1 - k };
-                        sum += x.as_slice()[i];
-                        put(&mut y.data[i], accum, sum);
+                    let (x, y, mut sum) = (g.of(x.as_slice()), g.of_mut(y.data), T::default());
+                    for k in 0..x.len() {
+                        let i = if order == Order::Forward { k } else { x.len() - 1 - k };
+                        sum += x[i];
+                        put(&mut y[i], accum, sum);
                     }
                 },
             );
@@ -83,41 +94,50 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
             let (a, b) = (look(a).as_slice(), look(b).as_slice());
             in_parts(y.data, |start, y| f.run(&a[start..], &b[start..], y, accum));
         }
-        Op::Max(axis, x) => {
+        Op::Max(Axis::Rows, x) => {
             let x = look(x);
-            Groups::of(axis, x.shape()).each(|g| {
-                let max = g.first_max(x.as_slice()).map_or(T::from_f64(f64::NEG_INFINITY), |i| x.as_slice()[i]);
-                put(&mut y.data[g.index], accum, max);
-            });
+            each_column(
+                x.shape(),
+                #[inline(always)]
+                |g| {
+                    let x = g.of(x.as_slice());
+                    let max = first_max(x).map_or(T::from_f64(f64::NEG_INFINITY), |i| x[i]);
+                    put(&mut y.data[g.index], accum, max);
+                },
+            );
         }
-        Op::ArgMax(axis, x) => {
+        Op::ArgMax(Axis::Rows, x) => {
             if accum == Accum::Replace {
                 y.data.fill(T::default());
             }
             let (x, one) = (look(x), T::from_f64(1.0));
-            Groups::of(axis, x.shape()).each(|g| g.first_max(x.as_slice()).into_iter().for_each(|i| y.data[i] += one));
+            each_column(
+                x.shape(),
+                #[inline(always)]
+                |g| first_max(g.of(x.as_slice())).into_iter().for_each(|i| g.of_mut(y.data)[i] += one),
+            );
         }
-        Op::Softmax(axis, x) => {
+        Op::Softmax(Axis::Rows, x) => softmax(look(x), y.data),
+        Op::LogSoftmax(Axis::Rows, x) => {
             let x = look(x);
-            softmax(Groups::of(axis, x.shape()), x.as_slice(), y.data);
-        }
-        Op::LogSoftmax(axis, x) => {
-            let x = look(x);
-            let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
-            groups.each(
+            let (shape, x) = (x.shape(), x.as_slice());
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let lse = g.log_sum_exp(x);
-                    g.for_each(|i| y.data[i] = x[i] - lse);
+                    let (x, y) = (g.of(x), g.of_mut(y.data));
+                    let lse = log_sum_exp(x);
+                    g.for_each(|i| y[i] = x[i] - lse);
                 },
             );
         }
-        Op::LogSumExp(axis, x) => {
+        Op::LogSumExp(Axis::Rows, x) => {
             let x = look(x);
-            let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
-            groups.each(
+            let (shape, x) = (x.shape(), x.as_slice());
+            each_column(
+                shape,
                 #[inline(always)]
-                |g| y.data[g.index] = g.log_sum_exp(x),
+                |g| y.data[g.index] = log_sum_exp(g.of(x)),
             );
         }
         Op::CrossEntropy { x, t, p } => cross_entropy(look(x), look(t), look(p), accum, y.data),
@@ -136,6 +156,17 @@ pub(crate) fn run_linear<'a, T: Real, R: Copy>(
     let shape = (dx.rows, dx.cols);
     match term {
         Linear::Op(op) => run(op, look, indices, accum, dx),
+        Linear::Max(Axis::Cols, ..)
+        | Linear::MaxTangent(Axis::Cols, ..)
+        | Linear::Softmax(Axis::Cols, ..)
+        | Linear::LogSoftmax(Axis::Cols, ..)
+        | Linear::LogSoftmaxTangent(Axis::Cols, ..)
+        | Linear::LogSumExp(Axis::Cols, ..)
+        | Linear::LogSumExpTangent(Axis::Cols, ..) => {
+            let mut copies = Transposes::new();
+            let term = term.map(|x| copies.push(look(x))).along_rows();
+            copies.write(accum, dx, |look, dx| run_linear(term, look, indices, Accum::Replace, dx));
+        }
         Linear::Unary(f, x, y, dy) => {
             // Not `map`, which is a call that copies what it makes.
             let (x, y, dy) = (look(x).as_slice(), look(y).as_slice(), look(dy).as_slice());
@@ -146,67 +177,81 @@ pub(crate) fn run_linear<'a, T: Real, R: Copy>(
             let at = |start: usize| [&a[start..], &b[start..], &y[start..], &dy[start..]];
             in_parts(dx.data, |start, dx| f.run_slope(side, at(start), dx, accum));
         }
-        Linear::Max(axis, x, dy) => {
+        Linear::Max(Axis::Rows, x, dy) => {
             if accum == Accum::Replace {
                 dx.data.fill(T::default());
             }
             let (x, dy) = (look(x), look(dy));
-            let pick =
-                |g: Group| g.first_max(x.as_slice()).into_iter().for_each(|i| dx.data[i] += dy.as_slice()[g.index]);
-            Groups::of(axis, shape).each(pick);
-        }
-        Linear::MaxTangent(axis, x, d) => {
-            let (x, d) = (look(x), look(d).as_slice());
-            Groups::of(axis, x.shape()).each(|g| {
-                put(&mut dx.data[g.index], accum, g.first_max(x.as_slice()).map_or(T::default(), |i| d[i]));
-            });
-        }
-        Linear::Softmax(axis, y, dy) => {
-            let (y, dy, dx) = (look(y).as_slice(), look(dy).as_slice(), dx.data);
-            Groups::of(axis, shape).each(
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let dot: T = g.sum(|i| y[i] * dy[i]);
+                    let dx = g.of_mut(dx.data);
+                    first_max(g.of(x.as_slice())).into_iter().for_each(|i| dx[i] += dy.as_slice()[g.index]);
+                },
+            );
+        }
+        Linear::MaxTangent(Axis::Rows, x, d) => {
+            let (x, d) = (look(x), look(d).as_slice());
+            each_column(
+                x.shape(),
+                #[inline(always)]
+                |g| {
+                    let (place, d) = (first_max(g.of(x.as_slice())), g.of(d));
+                    put(&mut dx.data[g.index], accum, place.map_or(T::default(), |i| d[i]));
+                },
+            );
+        }
+        Linear::Softmax(Axis::Rows, y, dy) => {
+            let (y, dy, dx) = (look(y).as_slice(), look(dy).as_slice(), dx.data);
+            each_column(
+                shape,
+                #[inline(always)]
+                |g| {
+                    let (y, dy, dx) = (g.of(y), g.of(dy), g.of_mut(dx));
+                    let dot: T = sum([y, dy], |[y, dy]| y * dy);
                     g.for_each(|i| put(&mut dx[i], accum, y[i] * (dy[i] - dot)));
                 },
             );
         }
-        Linear::LogSoftmax(axis, y, dy) => {
+        Linear::LogSoftmax(Axis::Rows, y, dy) => {
             let (y, dy, dx) = (look(y).as_slice(), look(dy).as_slice(), dx.data);
-            Groups::of(axis, shape).each(
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let sum: T = g.sum(|i| dy[i]);
+                    let (y, dy, dx) = (g.of(y), g.of(dy), g.of_mut(dx));
+                    let total: T = sum([dy], |[dy]| dy);
                     g.for_each(
                         #[inline(always)]
-                        |i| put(&mut dx[i], accum, dy[i] - Real::exp(y[i]) * sum),
+                        |i| put(&mut dx[i], accum, dy[i] - Real::exp(y[i]) * total),
                     );
                 },
             );
         }
-        Linear::LogSoftmaxTangent(axis, y, d) => {
+        Linear::LogSoftmaxTangent(Axis::Rows, y, d) => {
             let (y, d, dx) = (look(y).as_slice(), look(d).as_slice(), dx.data);
-            Groups::of(axis, shape).each(
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let mean: T = g.sum(
+                    let (y, d, dx) = (g.of(y), g.of(d), g.of_mut(dx));
+                    let mean: T = sum(
+                        [y, d],
                         #[inline(always)]
-                        |i| Real::exp(y[i]) * d[i],
+                        |[y, d]| Real::exp(y) * d,
                     );
                     g.for_each(|i| put(&mut dx[i], accum, d[i] - mean));
                 },
             );
         }
-        Linear::LogSumExp(x, y, dy) => {
-            let (x, y, dy) = (look(x), look(y), look(dy));
-            // One result for each column, unless there is one for each row.
-            let by_column = y.rows() == 1 && y.cols() == x.cols();
-            let groups = Groups::of(if by_column { Axis::Rows } else { Axis::Cols }, x.shape());
-            let (x, y, dy, dx) = (x.as_slice(), y.as_slice(), dy.as_slice(), dx.data);
-            groups.each(
+        Linear::LogSumExp(Axis::Rows, x, y, dy) => {
+            let ([x, y, dy], dx) = ([x, y, dy].map(|r| look(r).as_slice()), dx.data);
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let (y, dy) = (y[g.index], dy[g.index]);
+                    let (y, dy, x, dx) = (y[g.index], dy[g.index], g.of(x), g.of_mut(dx));
                     g.for_each(
                         #[inline(always)]
                         |i| put(&mut dx[i], accum, Real::exp(x[i] - y) * dy),
@@ -214,57 +259,67 @@ pub(crate) fn run_linear<'a, T: Real, R: Copy>(
                 },
             );
         }
-        Linear::LogSumExpTangent(axis, x, y, d) => {
+        Linear::LogSumExpTangent(Axis::Rows, x, y, d) => {
             let (x, y, d) = (look(x), look(y).as_slice(), look(d).as_slice());
-            let (groups, x) = (Groups::of(axis, x.shape()), x.as_slice());
-            groups.each(
+            let (shape, x) = (x.shape(), x.as_slice());
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let mean = g.sum(
+                    let (x, y, d) = (g.of(x), y[g.index], g.of(d));
+                    let mean = sum(
+                        [x, d],
                         #[inline(always)]
-                        |i| Real::exp(x[i] - y[g.index]) * d[i],
+                        |[x, d]| Real::exp(x - y) * d,
                     );
                     put(&mut dx.data[g.index], accum, mean);
                 },
             );
         }
         Linear::CrossEntropyTangent(t, p, d) => {
-            let (groups, [t, p, d]) = (Groups::of(Axis::Rows, look(t).shape()), [t, p, d].map(|r| look(r).as_slice()));
-            groups.each(
+            let (shape, [t, p, d]) = (look(t).shape(), [t, p, d].map(|r| look(r).as_slice()));
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let total: T = g.sum(|i| t[i]);
-                    put(&mut dx.data[g.index], accum, g.sum(|i| (p[i] * total - t[i]) * d[i]));
+                    let [t, p, d] = [t, p, d].map(|r| g.of(r));
+                    let total: T = sum([t], |[t]| t);
+                    put(&mut dx.data[g.index], accum, sum([t, p, d], |[t, p, d]| (p * total - t) * d));
                 },
             );
         }
         Linear::CrossEntropyTargetTangent(x, d) => {
-            let (groups, [x, d]) = (Groups::of(Axis::Rows, look(x).shape()), [x, d].map(|r| look(r).as_slice()));
-            groups.each(
+            let (shape, [x, d]) = (look(x).shape(), [x, d].map(|r| look(r).as_slice()));
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let lse = g.log_sum_exp(x);
-                    put(&mut dx.data[g.index], accum, g.sum(|i| (lse - x[i]) * d[i]));
+                    let (x, d) = (g.of(x), g.of(d));
+                    let lse = log_sum_exp(x);
+                    put(&mut dx.data[g.index], accum, sum([x, d], |[x, d]| (lse - x) * d));
                 },
             );
         }
         Linear::CrossEntropy(t, p, dy) => {
             let ([t, p, dy], dx) = ([t, p, dy].map(|r| look(r).as_slice()), dx.data);
-            Groups::of(Axis::Rows, shape).each(
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let total: T = g.sum(|i| t[i]);
-                    let dy = dy[g.index];
+                    let (t, p, dy, dx) = (g.of(t), g.of(p), dy[g.index], g.of_mut(dx));
+                    let total: T = sum([t], |[t]| t);
                     g.for_each(|i| put(&mut dx[i], accum, (p[i] * total - t[i]) * dy));
                 },
             );
         }
         Linear::CrossEntropyTarget(x, dy) => {
             let (x, dy, dx) = (look(x).as_slice(), look(dy).as_slice(), dx.data);
-            Groups::of(Axis::Rows, shape).each(
+            each_column(
+                shape,
                 #[inline(always)]
                 |g| {
-                    let (lse, dy) = (g.log_sum_exp(x), dy[g.index]);
+                    let (x, dy, dx) = (g.of(x), dy[g.index], g.of_mut(dx));
+                    let lse = log_sum_exp(x);
                     g.for_each(|i| put(&mut dx[i], accum, (lse - x[i]) * dy));
                 },
             );

@@ -132,12 +132,11 @@ impl Parallel {
         };
         if shards.count == 1 {
             let Part { loss, grads, .. } = run(0);
-            return (loss, Total(Parts::One(grads)));
+            return (loss, Total::of([Some(grads), None], GradientSum::new()));
         }
         let (mut half, other) = halves(0..shards.count, &run);
         half.buffers.merge_buffers(other.buffers);
-        let (grads, sum) = ([half.grads, other.grads], OnceLock::new());
-        (half.loss + other.loss, Total(Parts::Two(Box::new(Halves { grads, sum, buffers: half.buffers }))))
+        (half.loss + other.loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers))
     }
 
     /// The shards of a batch.
@@ -216,29 +215,23 @@ fn tree<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync))
 }
 
 /// The gradients of a batch, as a step takes them.
-pub struct Total<T: Real>(Parts<T>);
-
-enum Parts<T: Real> {
-    /// Of one tape.
-    One(Gradients<T>),
-    Two(Box<Halves<T>>),
-    Sum(GradientSum<T>),
-}
-
-/// Those of both halves of several shards.
-struct Halves<T: Real> {
-    grads: [Gradients<T>; 2],
-    /// Their sum, once somebody asked for it.
+pub struct Total<T: Real> {
+    /// Of one tape, or of both halves of several shards.
+    tapes: [Option<Gradients<T>>; 2],
+    /// Those of both halves, once somebody asked for their sum.
     sum: OnceLock<Gradients<T>>,
-    /// The new values of buffers.
-    buffers: GradientSum<T>,
+    /// The new values of buffers where there are several shards; everything where there are no tapes.
+    rest: GradientSum<T>,
 }
 
-impl<T: Real> Halves<T> {
-    fn sum(&self) -> &Gradients<T> {
+impl<T: Real> Total<T> {
+    fn of(tapes: [Option<Gradients<T>>; 2], rest: GradientSum<T>) -> Self {
+        Total { tapes, sum: OnceLock::new(), rest }
+    }
+
+    fn sum(&self, half: &Gradients<T>, other: &Gradients<T>) -> &Gradients<T> {
         if self.sum.get().is_none() {
             // Not under the lock: a thread that waits for parts of the sum may be given work that asks for it again.
-            let [half, other] = &self.grads;
             let mut sum = half.clone();
             sum.add(other);
             let _ = self.sum.set(sum);
@@ -249,30 +242,29 @@ impl<T: Real> Halves<T> {
 
 impl<T: Real> ParamGradients<T> for Total<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        match &self.0 {
-            Parts::One(grads) => grads.gradient(param),
-            Parts::Two(halves) => halves.sum().gradient(param),
-            Parts::Sum(sum) => sum.gradient(param),
+        match &self.tapes {
+            [Some(half), Some(other)] => self.sum(half, other).gradient(param),
+            [Some(grads), _] => grads.gradient(param),
+            _ => self.rest.gradient(param),
         }
     }
     fn summands(&self, param: &Param<T>) -> Option<(MatrixRef<'_, T>, Option<MatrixRef<'_, T>>)> {
-        let Parts::Two(halves) = &self.0 else { return Some((self.gradient(param)?, None)) };
-        match halves.grads.each_ref().map(|half| half.gradient(param)) {
+        let [Some(half), Some(other)] = &self.tapes else { return Some((self.gradient(param)?, None)) };
+        match [half, other].map(|half| half.gradient(param)) {
             [Some(g), h] => Some((g, h)),
             [None, h] => h.map(|h| (h, None)),
         }
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        match &self.0 {
-            Parts::One(grads) => ParamGradients::updated(grads, buffer),
-            Parts::Two(halves) => halves.buffers.updated(buffer),
-            Parts::Sum(sum) => sum.updated(buffer),
+        match &self.tapes {
+            [Some(grads), None] => ParamGradients::updated(grads, buffer),
+            _ => self.rest.updated(buffer),
         }
     }
 }
 
 impl<T: Real> From<GradientSum<T>> for Total<T> {
     fn from(sum: GradientSum<T>) -> Self {
-        Total(Parts::Sum(sum))
+        Total::of([None, None], sum)
     }
 }

@@ -1,10 +1,10 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
+use crate::columns::first_max;
 use crate::elementwise::{Accum, Out, side};
-use crate::groups::Groups;
 use crate::inner::Inner;
 use crate::map::{Binary, Unary};
-use crate::op::{Op, pullback};
+use crate::op::{Axis, Op, pullback};
 use crate::run::{run, run_linear};
 use crate::sums::roundings;
 use crate::sweep::pull_custom;
@@ -178,9 +178,12 @@ fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec
                     signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
                 }
                 Op::Max(axis, x) | Op::ArgMax(axis, x) => {
-                    Groups::of(axis, inner.view(x).shape()).each(|g| {
-                        signs.push(g.first_max(inner.view(x).as_slice()).map_or(-1, |i| i as i32));
-                    });
+                    let x = if axis == Axis::Rows {
+                        inner.view(x).to_owned()
+                    } else {
+                        inner.view(x).to_owned().transpose()
+                    };
+                    signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));
                 }
                 _ => {}
             }

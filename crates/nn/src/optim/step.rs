@@ -1,6 +1,7 @@
 //! One step over all parameters of a model.
 
 use autograd::vectorised;
+use smallvec::SmallVec;
 
 use super::{Rules, State, norm};
 use crate::gradients::each_block;
@@ -69,7 +70,7 @@ impl<'s, T: Real> Step<'s, T> {
         let available = rayon_core::current_num_threads();
         let entries = if available > 1 { model.count_params() } else { 0 };
         let mut threads = None;
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::new();
         let mut states = state.params.iter_mut();
         model.params_mut(&Path::Root, &mut |_, param| match param.role() {
             Role::Buffer => {
@@ -103,6 +104,8 @@ const LEAST_AWAKE: usize = 1 << 13;
 const PIECE: usize = 1 << 12;
 /// where that would make more than about so many of a model.
 const PIECES: usize = 64;
+/// A list of them that is on the stack for most models: a step allocates nothing.
+type Pieces<P> = SmallVec<[P; 2 * PIECES]>;
 
 /// `f` of every item, on so many threads. At every step a thread has the same items: what it wrote is in its cache.
 fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize + Sync), f: &(impl Fn(&mut X) + Sync)) {
@@ -153,7 +156,7 @@ where
         });
     }
 
-    fn cut(self, size: usize, pieces: &mut Vec<Self>) {
+    fn cut(self, size: usize, pieces: &mut Pieces<Self>) {
         let Piece { mut w, mut g, mut h, mut moments, change, rule } = self;
         while !w.is_empty() {
             let len = size.min(w.len());
