@@ -1,11 +1,6 @@
-//! Sums, maxima and softmax of columns, in vector code. What goes along the rows of a matrix goes along the columns of its
-//! transpose: there the entries lie together.
+//! Sums, maxima and softmax of columns, in vector code.
 
-use smallvec::SmallVec;
-
-use crate::elementwise::{Accum, Out, put, vectorised};
-use crate::pool::Pooled;
-use crate::product::transpose;
+use crate::elementwise::{Accum, put, vectorised};
 use crate::{MatrixRef, Real};
 
 /// A column of matrices of one shape.
@@ -242,49 +237,6 @@ pub(crate) fn cross_entropy<T: Real>(
             }
         },
     );
-}
-
-/// Transposes of matrices, by number.
-pub(crate) struct Transposes<T: Real> {
-    entries: Pooled<T, Vec<T>>,
-    /// The rows and columns, and where the entries begin.
-    places: SmallVec<[(usize, usize, usize); 4]>,
-}
-
-impl<T: Real> Transposes<T> {
-    pub fn new() -> Self {
-        let mut entries = Pooled::<T, Vec<T>>::take();
-        entries.clear();
-        Transposes { entries, places: SmallVec::new() }
-    }
-
-    /// Adds that of x; returns its number.
-    pub fn push(&mut self, x: MatrixRef<'_, T>) -> usize {
-        let start = self.entries.len();
-        self.entries.resize(start + x.as_slice().len(), T::default());
-        transpose(x, Accum::Replace, &mut self.entries[start..]);
-        self.places.push((x.cols(), x.rows(), start));
-        self.places.len() - 1
-    }
-
-    /// y = or += the transpose of what `f` makes of these.
-    pub fn write<'s>(
-        &'s self,
-        accum: Accum,
-        y: Out<'_, T>,
-        f: impl FnOnce(&dyn Fn(usize) -> MatrixRef<'s, T>, Out<'_, T>),
-    ) {
-        let look = |k: usize| {
-            let (m, n, start) = self.places[k];
-            MatrixRef::new(m, n, &self.entries[start..][..m * n])
-        };
-        let (rows, cols) = (y.cols, y.rows);
-        let mut made = Pooled::<T, Vec<T>>::take();
-        made.clear();
-        made.resize(rows * cols, T::default());
-        f(&look, Out { rows, cols, data: &mut made });
-        transpose(MatrixRef::new(rows, cols, &made), accum, y.data);
-    }
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use smallvec::SmallVec;
 use crate::deltas::Deltas;
 use crate::elementwise::{Accum, Out};
 use crate::inner::Inner;
+use crate::linear::run_linear;
 use crate::op::{Op, pushforward};
 use crate::pool::Pooled;
-use crate::run::run_linear;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// The derivatives of everything on a tape along one direction: Jacobian-vector products.

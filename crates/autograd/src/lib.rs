@@ -74,6 +74,7 @@ mod inner;
 mod inspect;
 mod leaves;
 mod linalg;
+mod linear;
 mod map;
 mod number;
 mod op;
@@ -93,6 +94,7 @@ pub mod strategies;
 mod structure;
 mod sums;
 mod sweep;
+mod transposes;
 
 pub use anomaly::{Anomaly, Range};
 pub use check::check;

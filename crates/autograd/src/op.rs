@@ -9,6 +9,7 @@
 //! The kind of operand is the only parameter: [`Op<u32>`] is what the tape stores, `Op<MatrixRef>`
 //! is what runs, and a sweep that is recorded again turns each [`Linear<Var>`] into ops of its own.
 
+use crate::linear::Linear;
 use crate::map::{Binary, Unary};
 
 /// A term of a node: what is added to its value, from operands of kind `R`.
@@ -60,39 +61,6 @@ pub enum Op<R> {
     },
     /// y += a function with a rule of its own, which names its operands.
     Custom(Custom),
-}
-
-/// A linear term: of δx, an op of δy or the slope of one applied to it; or of the tangent of y, the same of that of x.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Linear<R> {
-    /// A linear op of δy.
-    Op(Op<R>),
-    /// δx += f'(x, y) ⊙ δy.
-    Unary(Unary, R, R, R),
-    /// δa (side 0) or δb (side 1) += the slope of f at (a, b), where it is y, ⊙ δy.
-    Binary(Binary, usize, [R; 4]),
-    /// δx += δy at the first largest entry of x along an axis.
-    Max(Axis, R, R),
-    /// The tangent of that: ẏ += ẋ there.
-    MaxTangent(Axis, R, R),
-    /// δx += y ⊙ (δy − Σ y δy), and so the tangent, for the Jacobian is symmetric.
-    Softmax(Axis, R, R),
-    /// δx += δy − eʸ Σ δy.
-    LogSoftmax(Axis, R, R),
-    /// ẏ += ẋ − Σ eʸ ẋ.
-    LogSoftmaxTangent(Axis, R, R),
-    /// δx += e^(x − y) ⊙ δy.
-    LogSumExp(Axis, R, R, R),
-    /// ẏ += Σ e^(x − y) ẋ.
-    LogSumExpTangent(Axis, R, R, R),
-    /// δx += (p Σ t − t) ⊙ δy: for targets that sum to 1 the lecture's δ = y − t.
-    CrossEntropy(R, R, R),
-    /// ẏ += Σ (p Σ t − t) ẋ.
-    CrossEntropyTangent(R, R, R),
-    /// δt += −ln p ⊙ δy = (ln Σ eˣ − x) ⊙ δy, from x and δy.
-    CrossEntropyTarget(R, R),
-    /// ẏ += Σ (ln Σ eˣ − x) ṫ.
-    CrossEntropyTargetTangent(R, R),
 }
 
 /// An index list on a tape: for each entry of one matrix its place in another.
@@ -297,44 +265,6 @@ impl<R> Op<R> {
             Op::CrossEntropy { .. } => "softmax_cross_entropy",
             Op::Custom(_) => "custom",
         }
-    }
-}
-
-impl<R> Linear<R> {
-    /// The same of other operands, which `f` is asked for in order.
-    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> Linear<S> {
-        use Linear as D;
-        match self {
-            D::Op(op) => D::Op(op.map(f)),
-            D::Unary(g, x, y, d) => D::Unary(g, f(x), f(y), f(d)),
-            D::Binary(g, side, all) => D::Binary(g, side, all.map(f)),
-            D::Max(axis, x, d) => D::Max(axis, f(x), f(d)),
-            D::MaxTangent(axis, x, d) => D::MaxTangent(axis, f(x), f(d)),
-            D::Softmax(axis, y, d) => D::Softmax(axis, f(y), f(d)),
-            D::LogSoftmax(axis, y, d) => D::LogSoftmax(axis, f(y), f(d)),
-            D::LogSoftmaxTangent(axis, y, d) => D::LogSoftmaxTangent(axis, f(y), f(d)),
-            D::LogSumExp(axis, x, y, d) => D::LogSumExp(axis, f(x), f(y), f(d)),
-            D::LogSumExpTangent(axis, x, y, d) => D::LogSumExpTangent(axis, f(x), f(y), f(d)),
-            D::CrossEntropy(t, p, d) => D::CrossEntropy(f(t), f(p), f(d)),
-            D::CrossEntropyTangent(t, p, d) => D::CrossEntropyTangent(f(t), f(p), f(d)),
-            D::CrossEntropyTarget(x, d) => D::CrossEntropyTarget(f(x), f(d)),
-            D::CrossEntropyTargetTangent(x, d) => D::CrossEntropyTargetTangent(f(x), f(d)),
-        }
-    }
-
-    /// The same along the rows; an op is left to [`Op::along_rows`].
-    pub(crate) fn along_rows(mut self) -> Self {
-        use Linear as D;
-        match &mut self {
-            D::Max(axis, ..) | D::MaxTangent(axis, ..) | D::Softmax(axis, ..) | D::LogSoftmax(axis, ..) => {
-                *axis = Axis::Rows
-            }
-            D::LogSoftmaxTangent(axis, ..) | D::LogSumExp(axis, ..) | D::LogSumExpTangent(axis, ..) => {
-                *axis = Axis::Rows
-            }
-            _ => {}
-        }
-        self
     }
 }
 

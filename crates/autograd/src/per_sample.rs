@@ -2,9 +2,9 @@
 
 use crate::elementwise::{Accum, Out};
 use crate::inner::Inner;
-use crate::op::{Axis, Linear, Op, Trans, pullback};
+use crate::linear::{Linear, run_linear};
+use crate::op::{Axis, Op, Trans, pullback};
 use crate::rule::Write;
-use crate::run::run_linear;
 use crate::sweep::pull_custom;
 use crate::{Matrix, MatrixRef, Real, Var};
 

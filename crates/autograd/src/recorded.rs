@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::linear::Linear;
 use crate::map::Binary;
-use crate::op::{Axis, Linear, Op, pullback, pushforward};
+use crate::op::{Axis, Op, pullback, pushforward};
 use crate::rule::{Recorded, Rule};
 use crate::{Real, Var};
 

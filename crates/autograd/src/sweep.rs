@@ -6,10 +6,10 @@ use crate::deltas::Deltas;
 use crate::elementwise::{Out, fill};
 use crate::gradients::Gradients;
 use crate::inner::Inner;
-use crate::op::{Linear, Op, pullback};
+use crate::linear::{Linear, run_linear};
+use crate::op::{Op, pullback};
 use crate::pool::Pooled;
 use crate::rule::{At, CustomNode, Write};
-use crate::run::run_linear;
 use crate::{MatrixRef, Real, Tape, Var};
 
 impl<'t, T: Real> Var<'t, T> {

@@ -3,9 +3,10 @@
 use crate::columns::first_max;
 use crate::elementwise::{Accum, Out, side};
 use crate::inner::Inner;
+use crate::linear::run_linear;
 use crate::map::{Binary, Unary};
 use crate::op::{Axis, Op, pullback};
-use crate::run::{run, run_linear};
+use crate::run::run;
 use crate::sums::roundings;
 use crate::sweep::pull_custom;
 use crate::{Matrix, MatrixRef, Tape, Var};
