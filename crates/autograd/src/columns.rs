@@ -174,7 +174,7 @@ pub(crate) fn log_sum_exp<T: Real>(x: &[T]) -> T {
     max + Real::ln(total)
 }
 
-/// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short groups cost no more.
+/// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short columns cost no more.
 pub(crate) fn softmax<T: Real>(x: MatrixRef<'_, T>, y: &mut [T]) {
     let (shape, x) = (x.shape(), x.as_slice());
     each_column(

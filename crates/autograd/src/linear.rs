@@ -64,7 +64,7 @@ impl<R> Linear<R> {
         }
     }
 
-    /// The same along the rows; an op is left to [`Op::along_rows`].
+    /// The same of each column: along [`Axis::Rows`]. An op is left to [`Op::along_rows`].
     pub(crate) fn along_rows(mut self) -> Self {
         use Linear as D;
         match &mut self {

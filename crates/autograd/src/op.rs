@@ -220,7 +220,7 @@ impl<R> Op<R> {
         }
     }
 
-    /// The same along the rows.
+    /// The same of each column: along [`Axis::Rows`].
     pub(crate) fn along_rows(mut self) -> Self {
         match &mut self {
             Op::CumSum(axis, ..) | Op::Max(axis, _) | Op::ArgMax(axis, _) => *axis = Axis::Rows,

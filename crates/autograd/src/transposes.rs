@@ -1,4 +1,4 @@
-//! What goes along the rows of a matrix goes along the columns of its transpose: there the entries lie together.
+//! What is done to each row of a matrix is done to each column of its transpose, where the entries lie together.
 
 use smallvec::SmallVec;
 
