@@ -267,6 +267,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_a_number_is_not_lost() {
+        type Loss = for<'t> fn(Var<'t, f32>) -> Var<'t, f32>;
+        let all: [Loss; 5] = [
+            |x| x.softmax(Axis::Rows),
+            |x| x.log_softmax(Axis::Rows),
+            |x| x.log_sum_exp(Axis::Rows),
+            |x| x.max_over(Axis::Rows),
+            |x| x.softmax_cross_entropy_with_classes(&[0]),
+        ];
+        for (m, at) in [(1, 0), (2, 1), (10, 7), (33, 32), (100, 3)] {
+            for others in [1.0, f32::INFINITY, f32::NEG_INFINITY] {
+                let x = Matrix::from_fn(m, 1, |i, _| if i == at { f32::NAN } else { others });
+                for f in all {
+                    let tape = Tape::new();
+                    let y = f(tape.variable(&x));
+                    assert!(y.value().as_slice().iter().all(|y| y.is_nan()), "{m} entries, the {at}th NaN");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn rows_are_the_columns_of_the_transpose() {
         type Along = for<'t> fn(Var<'t, f64>, Axis) -> Var<'t, f64>;
         let all: [Along; 6] = [

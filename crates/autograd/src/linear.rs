@@ -74,7 +74,7 @@ impl<R> Linear<R> {
             D::LogSoftmaxTangent(axis, ..) | D::LogSumExp(axis, ..) | D::LogSumExpTangent(axis, ..) => {
                 *axis = Axis::Rows
             }
-            _ => {}
+            _ => unreachable!("it has no axis"),
         }
         self
     }

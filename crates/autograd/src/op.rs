@@ -225,7 +225,7 @@ impl<R> Op<R> {
         match &mut self {
             Op::CumSum(axis, ..) | Op::Max(axis, _) | Op::ArgMax(axis, _) => *axis = Axis::Rows,
             Op::Softmax(axis, _) | Op::LogSoftmax(axis, _) | Op::LogSumExp(axis, _) => *axis = Axis::Rows,
-            _ => {}
+            _ => unreachable!("it has no axis"),
         }
         self
     }

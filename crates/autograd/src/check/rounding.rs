@@ -179,11 +179,8 @@ fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec
                     signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
                 }
                 Op::Max(axis, x) | Op::ArgMax(axis, x) => {
-                    let x = if axis == Axis::Rows {
-                        inner.view(x).to_owned()
-                    } else {
-                        inner.view(x).to_owned().transpose()
-                    };
+                    let x = inner.view(x).to_owned();
+                    let x = if axis == Axis::Rows { x } else { x.transpose() };
                     signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));
                 }
                 _ => {}
