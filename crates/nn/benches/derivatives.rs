@@ -8,7 +8,11 @@
 //! cargo bench -p tape-nn --bench derivatives -- [--seconds S] [--json]
 //! ```
 
-mod common;
+mod common {
+    pub mod median;
+    pub mod network;
+    pub mod timing;
+}
 #[path = "../../../tests/adbench/gmm.rs"]
 mod gmm;
 #[path = "../../../tests/adbench/lstm.rs"]
@@ -19,7 +23,9 @@ mod matrices;
 use std::hint::black_box;
 
 use autograd::{Var, affine, several, vectorised};
-use common::{in_turns, json, network, one_thread, options};
+use common::median::in_turns;
+use common::network::network;
+use common::timing::{one_thread, options};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use gmm::Gmm;
@@ -128,4 +134,9 @@ fn report(name: &str, measured: &[(&str, f64)]) {
 
 fn inputs(samples: usize) -> Matrix<f32> {
     Matrix::from_fn(SIZES[0], samples, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5)
+}
+
+/// Whether `--json` was given.
+fn json() -> bool {
+    std::env::args().any(|arg| arg == "--json")
 }

@@ -4,14 +4,22 @@
 //! cargo bench -p tape-nn --bench ops -- [--seconds S]
 //! ```
 
-mod common;
+mod common {
+    pub mod machine;
+    pub mod median;
+    pub mod single;
+    pub mod timing;
+}
 
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::hint::black_box;
 
 use autograd::Unary;
-use common::{copy, faer_product, in_turns, one_thread, options, time};
+use common::machine::{copy, faer_product};
+use common::median::in_turns;
+use common::single::time;
+use common::timing::{one_thread, options};
 use nn::data::Csv;
 use nn::{
     Adadelta, Adagrad, Adam, Adamax, Axis, Lion, Matrix, Momentum, NAdam, Optimizer, Param, RAdam, RmsProp, Rprop, Sgd,

@@ -9,11 +9,19 @@
 //! two gradients of weights and one of a hidden layer. It moves 24 bytes for each of 2 w² weights at least: a weight and
 //! two moments of Adam, read and written. What stays in cache may move faster.
 
-mod common;
+mod common {
+    pub mod machine;
+    pub mod network;
+    pub mod step;
+    pub mod timing;
+}
 
 use std::path::Path;
 
-use common::{copy, faer_product, least, network, one_thread, options, training_step};
+use common::machine::{copy, faer_product};
+use common::network::network;
+use common::step::training_step;
+use common::timing::{one_thread, options, turns};
 use nn::Activation;
 use nn::plot::{Chart, Figure};
 
@@ -62,4 +70,10 @@ fn main() {
         Figure::new().with(width).with(batch).save(&path).expect("the picture is written");
         println!("out/roofline.svg   step time against width and batch, and the ceilings");
     });
+}
+
+/// The least that one takes, in seconds: what the machine can do when it does nothing else.
+fn least(seconds: f64, mut run: impl FnMut()) -> f64 {
+    let [times] = turns(seconds, [&mut run]);
+    times[0]
 }

@@ -7,12 +7,21 @@
 //!
 //! The chain goes up to N scalars (10⁷ by default; 10⁸ where the memory suffices), layers up to D, widths and batches to W.
 
-mod common;
+mod common {
+    pub mod median;
+    pub mod network;
+    pub mod single;
+    pub mod step;
+    pub mod timing;
+}
 
 use std::fs::read_to_string;
 use std::hint::black_box;
 
-use common::{network, one_thread, options, time, training_step};
+use common::network::network;
+use common::single::time;
+use common::step::training_step;
+use common::timing::{one_thread, options};
 use nn::{Activation, Tape};
 
 fn main() {

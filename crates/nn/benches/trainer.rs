@@ -5,11 +5,15 @@
 //! cargo bench -p tape-nn --bench trainer -- [--seconds S]
 //! ```
 
-mod common;
+mod common {
+    pub mod median;
+    pub mod timing;
+}
 
 use std::hint::black_box;
 
-use common::{in_turns, one_thread, options};
+use common::median::in_turns;
+use common::timing::{one_thread, options};
 use nn::data::{Dataset, Sampler};
 use nn::loss::{CrossEntropy, Loss, softmax_cross_entropy};
 use nn::parallel::Parallel;
