@@ -68,6 +68,7 @@ pub mod entries;
 mod explain;
 mod forward;
 mod functional;
+mod gemm;
 mod gradients;
 mod graph;
 mod inner;

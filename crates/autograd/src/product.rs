@@ -3,25 +3,19 @@
 use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
-use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef, Par};
 
 use crate::elementwise::{Accum, Out, put};
 use crate::op::Trans;
-use crate::pool::Pooled;
 use crate::{MatrixRef, Real};
-
-/// The right factor of a product with at least this many results is copied if it is transposed, for faer
-/// is up to twice as fast on the copy of a large one (and a little slower on that of a small one).
-const COPY_TRANSPOSED: usize = 1024 * 1024;
 
 /// A product of at least this many multiplications is made in panels along its longer side, for as many
 /// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
 const PANELS: usize = 1 << 22;
 
-/// Products of more multiplications than the cube of 512 are made block by block, of 960 × 960 results (960
-/// is ten times the height of faer's kernel) and 256 terms of the sum: the blocks stay in cache.
-const BLOCK: (usize, usize) = (960, 256);
+/// One of at least so many, with no side shorter than that, is not left to faer, which takes up to twice as long
+/// (`cargo bench -p tape-nn --bench ops`, *product*).
+const LARGE: (usize, usize) = (1 << 27, 64);
 
 /// y += A B.
 pub(crate) fn product<T: Real>(
@@ -42,18 +36,12 @@ pub(crate) fn product<T: Real>(
     if m * k * n < PANELS {
         return matmul(y, accum.into(), view(s, a), view(t, b), T::from_f64(1.0), Par::Seq);
     }
-    if t == Trans::Yes && m * n >= COPY_TRANSPOSED {
-        let mut scratch = Pooled::<T, Vec<T>>::take();
-        let len = b.as_slice().len();
-        if scratch.len() < len {
-            scratch.resize(len, T::default());
-        }
-        transpose(b, Accum::Replace, &mut scratch[..len]);
-        let b = MatRef::from_column_major_slice(&scratch[..len], b.cols(), b.rows());
-        blocks(view(s, a), b, accum, y);
-    } else {
-        blocks(view(s, a), view(t, b), accum, y);
+    if m * k * n >= LARGE.0 && m.min(k).min(n) >= LARGE.1 {
+        return T::gemm(y, accum == Accum::Add, view(s, a), view(t, b), rayon_core::current_num_threads());
     }
+    // Four panels at most, none narrower than 64.
+    let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
+    panels(view(s, a), view(t, b), accum, y, width);
 }
 
 impl From<Accum> for faer::Accum {
@@ -62,25 +50,10 @@ impl From<Accum> for faer::Accum {
     }
 }
 
-fn blocks<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
-    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let block = if m * k * n > 512 * 512 * 512 { BLOCK } else { (usize::MAX, usize::MAX) };
-    // Four panels at most, none narrower than 64.
-    let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
-    panels(a, b, accum, y, width, block);
-}
-
-fn panels<T: Real>(
-    a: MatRef<'_, T>,
-    b: MatRef<'_, T>,
-    accum: Accum,
-    y: MatMut<'_, T>,
-    width: usize,
-    block: (usize, usize),
-) {
+fn panels<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>, width: usize) {
     let (m, n) = (a.nrows(), b.ncols());
     if m.max(n) <= width {
-        return panel(a, b, accum, y, block);
+        return matmul(y, accum.into(), a, b, T::from_f64(1.0), Par::Seq);
     }
     let middle = (m.max(n) / 2).next_multiple_of(width);
     let ((a0, a1), (b0, b1), (y0, y1)) = if m > n {
@@ -88,37 +61,12 @@ fn panels<T: Real>(
     } else {
         ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
     };
-    let first = || panels(a0, b0, accum, y0, width, block);
+    let first = || panels(a0, b0, accum, y0, width);
     if rayon_core::current_num_threads() > 1 {
-        rayon_core::join(first, || panels(a1, b1, accum, y1, width, block));
+        rayon_core::join(first, || panels(a1, b1, accum, y1, width));
     } else {
         first();
-        panels(a1, b1, accum, y1, width, block);
-    }
-}
-
-fn panel<T: Real>(
-    a: MatRef<'_, T>,
-    b: MatRef<'_, T>,
-    accum: Accum,
-    mut y: MatMut<'_, T>,
-    (side, depth): (usize, usize),
-) {
-    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let (side, depth) = (side.min(m.max(n)).max(1), depth.min(k).max(1));
-    let first = accum.into();
-    // A sum of no terms still replaces: one block of depth 0.
-    for p in (0..k.max(1)).step_by(depth) {
-        let accum = if p == 0 { first } else { faer::Accum::Add };
-        let terms = depth.min(k - p);
-        for j in (0..n).step_by(side) {
-            let cols = side.min(n - j);
-            for i in (0..m).step_by(side) {
-                let rows = side.min(m - i);
-                let (a, b) = (a.submatrix(i, p, rows, terms), b.submatrix(p, j, terms, cols));
-                matmul(y.rb_mut().submatrix_mut(i, j, rows, cols), accum, a, b, T::from_f64(1.0), Par::Seq);
-            }
-        }
+        panels(a1, b1, accum, y1, width);
     }
 }
 

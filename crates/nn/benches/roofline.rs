@@ -22,6 +22,7 @@ use common::machine::{copy, faer_product};
 use common::network::network;
 use common::step::training_step;
 use common::timing::{one_thread, options, turns};
+use faer::Mat;
 use nn::Activation;
 use nn::plot::{Chart, Figure};
 
@@ -33,7 +34,8 @@ fn main() {
     one_thread(|| {
         let most = most as usize;
         let side = most.min(512);
-        let flops = 2.0 * (side as f64).powi(3) / least(seconds, faer_product(side));
+        let x = Mat::full(side, side, 0.5);
+        let flops = 2.0 * (side as f64).powi(3) / least(seconds, faer_product(x.as_ref(), x.as_ref()));
         let bytes = 8.0 * COPIED as f64 / least(seconds, copy(COPIED)); // as many read as written
         println!("product {:.1} Gflop/s, copy {:.1} GB/s", flops / 1e9, bytes / 1e9);
         let sizes: Vec<usize> = std::iter::successors(Some(64), |n| Some(n * 2)).take_while(|&n| n <= most).collect();

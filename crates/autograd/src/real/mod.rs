@@ -15,6 +15,10 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 use std::sync::Mutex;
 use std::thread::LocalKey;
 
+use faer::{MatMut, MatRef};
+
+use crate::elementwise::Accum;
+use crate::gemm::gemm;
 use crate::map::Values;
 use crate::pool::Pool;
 
@@ -94,6 +98,9 @@ pub trait Real:
     /// Whether the number is neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
+    /// y = A B or y += A B, large ones: compiled once, here.
+    #[doc(hidden)]
+    fn gemm(y: MatMut<'_, Self>, add: bool, a: MatRef<'_, Self>, b: MatRef<'_, Self>, threads: usize);
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
     #[doc(hidden)]
@@ -192,6 +199,9 @@ macro_rules! real {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 std::primitive::$T::is_finite(self)
+            }
+            fn gemm(y: MatMut<'_, $T>, add: bool, a: MatRef<'_, $T>, b: MatRef<'_, $T>, threads: usize) {
+                gemm(y, if add { Accum::Add } else { Accum::Replace }, a, b, threads);
             }
             fn pool() -> &'static LocalKey<RefCell<Pool<$T>>> {
                 thread_local!(static POOL: RefCell<Pool<$T>> = const { RefCell::new(Pool::new()) });

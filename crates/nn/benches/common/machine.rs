@@ -3,13 +3,12 @@
 use std::hint::black_box;
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Mat, MatRef, Par};
 
-/// faer's product of two matrices of this side, on one core.
-pub fn faer_product(side: usize) -> impl FnMut() {
-    let a = Mat::<f32>::from_fn(side, side, |i, j| (i % 7) as f32 - (j % 5) as f32);
-    let (b, mut y) = (Mat::<f32>::full(side, side, 0.5), Mat::<f32>::zeros(side, side));
-    move || matmul(y.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq)
+/// A product by faer, on one core.
+pub fn faer_product<'a>(a: MatRef<'a, f32>, b: MatRef<'a, f32>) -> impl FnMut() + 'a {
+    let mut y = Mat::zeros(a.nrows(), b.ncols());
+    move || matmul(y.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq)
 }
 
 /// A copy of so many numbers.
