@@ -13,6 +13,13 @@ pub(crate) enum Accum {
     Add,
 }
 
+impl Accum {
+    /// What is added, or replaces.
+    pub fn of(add: bool) -> Self {
+        if add { Accum::Add } else { Accum::Replace }
+    }
+}
+
 /// Where a term is written: a `rows × cols` part of a buffer.
 pub(crate) struct Out<'a, T> {
     pub rows: usize,

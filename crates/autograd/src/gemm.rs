@@ -6,12 +6,14 @@
 
 use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef};
-use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
+use pulp::bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Real;
 use crate::elementwise::{Accum, put, vectorised};
 use crate::pool::{Pooled, widen};
+use crate::tile::Tile;
+use crate::transpose::{SIDE, turn};
 
 /// So many terms of a sum are added in one go: a panel of A, of 32 rows and as many columns, has 32 KiB in `f32`.
 const TERMS: usize = 256;
@@ -107,7 +109,7 @@ impl<T: Real + Pod> Block<'_, T> {
     fn run<S: Simd, const V: usize>(self, simd: S) {
         let Block { mut y, accum, a, b } = self;
         let (m, k, n) = (a.nrows(), a.ncols(), y.ncols());
-        let height = V * (size_of::<T::SimdVec<S>>() / size_of::<T>());
+        let height = Tile::<T, S, V, N>::HEIGHT;
         let wide = n.next_multiple_of(N);
         let rows = PANELS * height;
         let high = m.min(rows).next_multiple_of(height);
@@ -124,7 +126,14 @@ impl<T: Real + Pod> Block<'_, T> {
                 let mut sums = sums.chunks_exact_mut(height * N);
                 for (a, i) in panels.chunks_exact(terms * height).zip((i..).step_by(height)) {
                     for (b, j) in b[p * wide..][..terms * wide].chunks_exact(terms * N).zip((0..).step_by(N)) {
-                        let mut tile = Tile::<T, S, V>::product(simd, a, b);
+                        let mut tile = Tile::<T, S, V, N>::product(
+                            simd,
+                            terms,
+                            #[inline(always)]
+                            |p| &a[p * height..],
+                            #[inline(always)]
+                            |p| *b[p * N..].first_chunk().expect("panels of N columns"),
+                        );
                         if k > TERMS {
                             let sums = sums.next().expect("a place for every tile");
                             if p > 0 {
@@ -136,7 +145,17 @@ impl<T: Real + Pod> Block<'_, T> {
                             }
                         }
                         let (rows, columns) = (height.min(m - i), N.min(n - j));
-                        tile.put(simd, accum, edge, y.rb_mut().submatrix_mut(i, j, rows, columns));
+                        if rows == height {
+                            for t in 0..columns {
+                                tile.put(simd, accum, t, &mut contiguous_mut(y.rb_mut(), j + t)[i..i + height]);
+                            }
+                            continue;
+                        }
+                        tile.write(edge);
+                        for (t, sums) in edge.chunks_exact(height).take(columns).enumerate() {
+                            let y = &mut contiguous_mut(y.rb_mut(), j + t)[i..];
+                            y.iter_mut().zip(sums).for_each(|(y, &sum)| put(y, accum, sum));
+                        }
                     }
                 }
             }
@@ -173,96 +192,44 @@ fn pack<T: Real>(x: MatRef<'_, T>, height: usize, to: &mut [T]) {
         }
         return;
     }
-    const SOME: usize = 4;
     let x = x.transpose();
     for (panel, i) in to.chunks_exact_mut(height * cols).zip((0..rows).step_by(height)) {
-        for r in (0..height).step_by(SOME) {
-            let some = SOME.min(height - r);
-            if some == SOME && i + r + SOME <= rows {
-                let x: [&[T]; SOME] = std::array::from_fn(|t| &contiguous(x, i + r + t)[..cols]);
-                for (p, to) in panel.chunks_exact_mut(height).enumerate() {
-                    let to = &mut to[r..r + SOME];
-                    for t in 0..SOME {
-                        to[t] = x[t][p];
-                    }
-                }
-            } else {
-                for r in r..r + some {
-                    let x = if i + r < rows { contiguous(x, i + r) } else { &[] };
-                    for (p, to) in panel.chunks_exact_mut(height).enumerate() {
-                        to[r] = x.get(p).copied().unwrap_or_default();
-                    }
-                }
+        let mut r = turned::<T, SIDE>(x, i, 0, height, panel);
+        r = turned::<T, 4>(x, i, r, height, panel);
+        for r in r..height {
+            let x = if i + r < rows { contiguous(x, i + r) } else { &[] };
+            for (p, to) in panel.chunks_exact_mut(height).enumerate() {
+                to[r] = x.get(p).copied().unwrap_or_default();
             }
         }
     }
+}
+
+/// Columns of x from i + r on as the rows of a panel from r on, N at a time; returns the first row that is left.
+#[inline(always)]
+fn turned<T: Real, const N: usize>(x: MatRef<'_, T>, i: usize, mut r: usize, height: usize, panel: &mut [T]) -> usize {
+    let (terms, end) = (x.nrows(), height.min(x.ncols() - i));
+    while r + N <= end {
+        let columns: [&[T]; N] = std::array::from_fn(|t| &contiguous(x, i + r + t)[..terms]);
+        let mut p = 0;
+        while p + N <= terms {
+            turn(columns, p, Accum::Replace, &mut panel[p * height + r..], height);
+            p += N;
+        }
+        for p in p..terms {
+            for t in 0..N {
+                panel[p * height + r + t] = columns[t][p];
+            }
+        }
+        r += N;
+    }
+    r
 }
 
 /// A column of a matrix with contiguous columns.
 #[inline(always)]
 fn contiguous<T>(x: MatRef<'_, T>, j: usize) -> &[T] {
     x.col(j).try_as_col_major().expect("columns or rows are contiguous").as_slice()
-}
-
-/// A part of y, in registers: N columns of V vectors.
-struct Tile<T: Real, S: Simd, const V: usize>([[T::SimdVec<S>; V]; N]);
-
-impl<T: Real + Pod, S: Simd, const V: usize> Tile<T, S, V> {
-    /// Of a panel of A and one of B.
-    #[inline(always)]
-    fn product(simd: S, a: &[T], b: &[T]) -> Self {
-        let simd = &T::simd_ctx(simd);
-        let mut sums = [[T::simd_splat(simd, &T::default()); V]; N];
-        let (a, _) = cast_slice::<T, T::SimdVec<S>>(a).as_chunks::<V>();
-        let (b, _) = b.as_chunks::<N>();
-        for (a, b) in a.iter().zip(b) {
-            for j in 0..N {
-                let b = T::simd_splat(simd, &b[j]);
-                for i in 0..V {
-                    sums[j][i] = T::simd_mul_add(simd, a[i], b, sums[j][i]);
-                }
-            }
-        }
-        Tile(sums)
-    }
-
-    /// Adds other sums, before its own.
-    #[inline(always)]
-    fn add(&mut self, simd: S, other: &[T]) {
-        let simd = &T::simd_ctx(simd);
-        let (other, _) = cast_slice::<T, T::SimdVec<S>>(other).as_chunks::<V>();
-        for (sums, other) in self.0.iter_mut().zip(other) {
-            for i in 0..V {
-                sums[i] = T::simd_add(simd, other[i], sums[i]);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn write(&self, to: &mut [T]) {
-        let (to, _) = cast_slice_mut::<T, T::SimdVec<S>>(to).as_chunks_mut::<V>();
-        to.copy_from_slice(&self.0);
-    }
-
-    /// y = or += the tile, which ends where y does. One that is cut off goes through `edge`.
-    #[inline(always)]
-    fn put(&self, simd: S, accum: Accum, edge: &mut [T], mut y: MatMut<'_, T>) {
-        let height = edge.len() / N;
-        if y.nrows() < height || y.ncols() < N {
-            self.write(edge);
-            for (j, from) in edge.chunks_exact(height).take(y.ncols()).enumerate() {
-                contiguous_mut(y.rb_mut(), j).iter_mut().zip(from).for_each(|(y, &x)| put(y, accum, x));
-            }
-            return;
-        }
-        let simd = &T::simd_ctx(simd);
-        for (j, sums) in self.0.iter().enumerate() {
-            let y = cast_slice_mut::<T, T::SimdVec<S>>(contiguous_mut(y.rb_mut(), j));
-            for (y, &sum) in y.iter_mut().zip(sums) {
-                *y = if accum == Accum::Add { T::simd_add(simd, *y, sum) } else { sum };
-            }
-        }
-    }
 }
 
 /// A column of y, whose columns are contiguous.
@@ -275,25 +242,10 @@ fn contiguous_mut<T>(y: MatMut<'_, T>, j: usize) -> &mut [T] {
 mod tests {
     use super::*;
     use crate::Matrix;
-
-    /// Integers, whose sums are exact in any order.
-    fn integers<T: Real>(m: usize, n: usize) -> Matrix<T> {
-        Matrix::from_fn(m, n, |i, j| T::from_f64(((i * 7 + j * 5) % 13) as f64 - 6.0))
-    }
+    use crate::product::tests::{integers, naive};
 
     fn faer<T: Copy>(x: &Matrix<T>) -> MatRef<'_, T> {
         MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols())
-    }
-
-    /// The sums, one after the other.
-    fn naive<T: Real>(y: &mut Matrix<T>, a: &Matrix<T>, b: &Matrix<T>) {
-        for j in 0..b.cols() {
-            for p in 0..a.cols() {
-                for i in 0..a.rows() {
-                    y[(i, j)] += a[(i, p)] * b[(p, j)];
-                }
-            }
-        }
     }
 
     /// A product by `multiply(y, accum, a, b)`, against the naive one, with every factor transposed or not.
@@ -304,8 +256,7 @@ mod tests {
         let (a, b) = (integers::<T>(m, k), integers::<T>(k, n));
         let (at, bt) = (a.transpose(), b.transpose());
         for accum in [Accum::Replace, Accum::Add] {
-            let mut expected = if accum == Accum::Add { integers(m, n) } else { Matrix::zeros(m, n) };
-            naive(&mut expected, &a, &b);
+            let expected = naive(&integers(m, n), accum, &a, &b);
             for (a, b) in [(faer(&a), faer(&b)), (faer(&at).transpose(), faer(&b)), (faer(&a), faer(&bt).transpose())] {
                 let mut y = integers(m, n);
                 multiply(MatMut::from_column_major_slice_mut(y.as_mut_slice(), m, n), accum, a, b);

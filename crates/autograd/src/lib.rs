@@ -90,11 +90,14 @@ mod reduce;
 mod rule;
 mod run;
 mod scalar;
+mod small;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 mod structure;
 mod sums;
 mod sweep;
+mod tile;
+mod transpose;
 mod transposes;
 
 pub use anomaly::{Anomaly, Range};

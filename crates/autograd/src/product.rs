@@ -1,12 +1,12 @@
-//! Products and transposes of matrices: what is large goes block by block.
-
-use std::ops::Range;
+//! Products of matrices: which way each is made.
 
 use faer::linalg::matmul::matmul;
 use faer::{MatMut, MatRef, Par};
 
-use crate::elementwise::{Accum, Out, put};
+use crate::elementwise::{Accum, Out};
 use crate::op::Trans;
+use crate::pool::{Pooled, widen};
+use crate::transpose::transpose;
 use crate::{MatrixRef, Real};
 
 /// A product of at least this many multiplications is made in panels along its longer side, for as many
@@ -16,6 +16,10 @@ const PANELS: usize = 1 << 22;
 /// One of at least so many, with no side shorter than that, is not left to faer, which takes up to twice as long
 /// (`cargo bench -p tape-nn --bench ops`, *product*).
 const LARGE: (usize, usize) = (1 << 27, 64);
+
+/// Nor is one of so many at most, with a side no longer than that, if its rows are a multiple of that and fill vectors. A
+/// transposed left factor is copied, if it is smaller still.
+const SMALL: (usize, usize, usize) = (1 << 19, 32, 16);
 
 /// y += A B.
 pub(crate) fn product<T: Real>(
@@ -30,13 +34,27 @@ pub(crate) fn product<T: Real>(
         let view = MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols());
         if trans == Trans::Yes { view.transpose() } else { view }
     }
-    let (m, n) = (y.rows, y.cols);
+    let ((m, n), (_, k)) = ((y.rows, y.cols), s.shape(a.shape()));
+    let (work, least) = (m * k * n, m.min(k).min(n));
+    if work <= SMALL.0 && least <= SMALL.1 && m % SMALL.2 == 0 {
+        let small = |a: &[T], y: &mut [T]| {
+            T::small(y, accum == Accum::Add, a, b.as_slice(), [m, k, n], t == Trans::Yes);
+        };
+        if s == Trans::No {
+            return small(a.as_slice(), y.data);
+        }
+        if m.max(k) <= SMALL.1 && n > 1 {
+            let mut copy = Pooled::<T, Vec<T>>::take();
+            widen(&mut copy, m * k);
+            transpose(a, Accum::Replace, &mut copy[..m * k]);
+            return small(&copy[..m * k], y.data);
+        }
+    }
     let y = MatMut::from_column_major_slice_mut(y.data, m, n);
-    let (_, k) = s.shape(a.shape());
-    if m * k * n < PANELS {
+    if work < PANELS {
         return matmul(y, accum.into(), view(s, a), view(t, b), T::from_f64(1.0), Par::Seq);
     }
-    if m * k * n >= LARGE.0 && m.min(k).min(n) >= LARGE.1 {
+    if work >= LARGE.0 && least >= LARGE.1 {
         return T::gemm(y, accum == Accum::Add, view(s, a), view(t, b), rayon_core::current_num_threads());
     }
     // Four panels at most, none narrower than 64.
@@ -70,45 +88,46 @@ fn panels<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'
     }
 }
 
-/// y += xᵀ, through tiles that are read and written along their columns.
-pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
-    let (m, n) = x.shape();
-    if m * n < PANELS / 16 || rayon_core::current_num_threads() == 1 {
-        return transpose_rows(x, 0..m, accum, y);
-    }
-    // Four parts at most of the rows of x, which are columns of y.
-    transpose_parts(x, 0..m, m.div_ceil(4).next_multiple_of(16), accum, y);
-}
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Matrix;
 
-/// Some rows of x as columns of y, so many at a time.
-fn transpose_parts<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: Accum, y: &mut [T]) {
-    if range.len() <= rows {
-        return transpose_rows(x, range, accum, y);
+    /// Integers, whose sums are exact in any order.
+    pub fn integers<T: Real>(m: usize, n: usize) -> Matrix<T> {
+        Matrix::from_fn(m, n, |i, j| T::from_f64(((i * 7 + j * 5) % 13) as f64 - 6.0))
     }
-    let first = (range.len() / 2).next_multiple_of(rows);
-    let (middle, (a, b)) = (range.start + first, y.split_at_mut(first * x.cols()));
-    rayon_core::join(
-        || transpose_parts(x, range.start..middle, rows, accum, a),
-        || transpose_parts(x, middle..range.end, rows, accum, b),
-    );
-}
 
-/// Some rows of x as columns of y.
-fn transpose_rows<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T]) {
-    const TILE: usize = 16;
-    let (m, n) = x.shape();
-    let x = x.as_slice();
-    let mut tile = [[T::default(); TILE]; TILE];
-    for j0 in (0..n).step_by(TILE) {
-        for i0 in range.clone().step_by(TILE) {
-            let (rows, cols) = (TILE.min(range.end - i0), TILE.min(n - j0));
-            for j in 0..cols {
-                let column = &x[i0 + (j0 + j) * m..][..rows];
-                column.iter().enumerate().for_each(|(i, &x)| tile[i][j] = x);
+    /// A B or y + A B, one product after the other.
+    pub fn naive<T: Real>(y: &Matrix<T>, accum: Accum, a: &Matrix<T>, b: &Matrix<T>) -> Matrix<T> {
+        let mut y = if accum == Accum::Add { y.clone() } else { Matrix::zeros(a.rows(), b.cols()) };
+        for j in 0..b.cols() {
+            for p in 0..a.cols() {
+                for i in 0..a.rows() {
+                    y[(i, j)] += a[(i, p)] * b[(p, j)];
+                }
             }
-            for i in 0..rows {
-                let column = &mut y[j0 + (i0 - range.start + i) * n..][..cols];
-                column.iter_mut().zip(&tile[i]).for_each(|(y, &x)| put(y, accum, x));
+        }
+        y
+    }
+
+    /// Every way a product can be made, by its sides: small and not, by panels, large.
+    #[test]
+    fn as_naive() {
+        for (m, k, n) in
+            [(3, 4, 5), (16, 5, 3), (32, 32, 8), (32, 40, 8), (64, 64, 70), (300, 80, 200), (512, 513, 514)]
+        {
+            let (a, b, start) = (integers::<f32>(m, k), integers::<f32>(k, n), integers::<f32>(m, n));
+            for accum in [Accum::Replace, Accum::Add] {
+                let expected = naive(&start, accum, &a, &b);
+                for (s, t) in
+                    [(Trans::No, Trans::No), (Trans::No, Trans::Yes), (Trans::Yes, Trans::No), (Trans::Yes, Trans::Yes)]
+                {
+                    let given = |trans, x: &Matrix<f32>| if trans == Trans::Yes { x.transpose() } else { x.clone() };
+                    let (a, b, mut y) = (given(s, &a), given(t, &b), start.clone());
+                    product(s, a.view(), t, b.view(), accum, Out { rows: m, cols: n, data: y.as_mut_slice() });
+                    assert!(y == expected, "{m} × {k} × {n}, {s:?}, {t:?}, {accum:?}");
+                }
             }
         }
     }

@@ -6,8 +6,9 @@ use crate::columns::{cross_entropy, each_column, first_max, log_sum_exp, softmax
 use crate::elementwise::{Accum, Out, fill, put};
 use crate::op::{Axis, Index, Op, Order};
 use crate::parts::in_parts;
-use crate::product::{product, transpose};
+use crate::product::product;
 use crate::sums::{add, pad, slice};
+use crate::transpose::transpose;
 use crate::transposes::Transposes;
 use crate::{MatrixRef, Real};
 

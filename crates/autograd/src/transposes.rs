@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::elementwise::{Accum, Out};
 use crate::pool::Pooled;
-use crate::product::transpose;
+use crate::transpose::transpose;
 use crate::{MatrixRef, Real};
 
 /// Transposes of matrices, by number.

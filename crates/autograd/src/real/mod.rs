@@ -21,6 +21,7 @@ use crate::elementwise::Accum;
 use crate::gemm::gemm;
 use crate::map::Values;
 use crate::pool::Pool;
+use crate::small::Small;
 
 /// `f32` or `f64`.
 ///
@@ -98,7 +99,10 @@ pub trait Real:
     /// Whether the number is neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
-    /// y = A B or y += A B, large ones: compiled once, here.
+    /// y = A B or y += A B, small ones, of these sides m, k, n.
+    #[doc(hidden)]
+    fn small(y: &mut [Self], add: bool, a: &[Self], b: &[Self], sides: [usize; 3], transposed: bool);
+    /// The same, large ones. Both are compiled once, here.
     #[doc(hidden)]
     fn gemm(y: MatMut<'_, Self>, add: bool, a: MatRef<'_, Self>, b: MatRef<'_, Self>, threads: usize);
     #[doc(hidden)]
@@ -200,8 +204,11 @@ macro_rules! real {
             fn is_finite(self) -> bool {
                 std::primitive::$T::is_finite(self)
             }
+            fn small(y: &mut [$T], add: bool, a: &[$T], b: &[$T], sides: [usize; 3], transposed: bool) {
+                Small { y, accum: Accum::of(add), a, b, sides, transposed }.run();
+            }
             fn gemm(y: MatMut<'_, $T>, add: bool, a: MatRef<'_, $T>, b: MatRef<'_, $T>, threads: usize) {
-                gemm(y, if add { Accum::Add } else { Accum::Replace }, a, b, threads);
+                gemm(y, Accum::of(add), a, b, threads);
             }
             fn pool() -> &'static LocalKey<RefCell<Pool<$T>>> {
                 thread_local!(static POOL: RefCell<Pool<$T>> = const { RefCell::new(Pool::new()) });
