@@ -199,7 +199,7 @@ def build(a):
         raise SKIPPED
     said("cold builds")
     script = HERE / "peers/build.py"
-    for line in compare.run("build", [sys.executable, str(script), "--json"], os.cpu_count()):
+    for line in compare.run("build", [sys.executable, str(script), "--json", "--rounds", str(a.rounds)], os.cpu_count()):
         yield from ((BUILD, case, ratio) for case, ratio in line["build"].items())
         yield from (("crates", case, count) for case, count in line["crates"].items())
 
