@@ -21,7 +21,7 @@ const LARGE: (usize, usize) = (1 << 27, 64);
 /// transposed left factor is copied, if it is smaller still.
 const SMALL: (usize, usize, usize) = (1 << 19, 32, 16);
 
-/// y += A B.
+/// y = A B or y += A B, with either factor transposed.
 pub(crate) fn product<T: Real>(
     s: Trans,
     a: MatrixRef<'_, T>,

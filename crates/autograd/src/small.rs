@@ -45,6 +45,7 @@ impl<T: Real + Pod> Small<'_, T> {
         }
     }
 
+    /// N columns of y from j on, of those rows.
     #[inline(always)]
     fn tile<S: Simd, const V: usize, const N: usize>(&mut self, simd: S, i: usize, j: usize) {
         let Small { a, b, sides: [m, k, n], .. } = *self;

@@ -11,7 +11,7 @@ pub(crate) const SIDE: usize = 16;
 /// A matrix of so many entries is divided among threads.
 const PARTS: usize = 1 << 18;
 
-/// y += xᵀ.
+/// y = xᵀ or y += xᵀ.
 pub(crate) fn transpose<T: Real>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     let (m, n) = x.shape();
     // Four parts at most of the rows of x, which are columns of y.
@@ -53,7 +53,7 @@ fn columns<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &
     }
 }
 
-/// Columns from entry i on, as many as there are columns: as the columns of a square that begin so many entries apart.
+/// The square of N rows of x from i on, given by its N columns, transposed: the columns of y begin so many entries apart.
 #[inline(always)]
 pub(crate) fn turn<T: Real, const N: usize>(x: [&[T]; N], i: usize, accum: Accum, y: &mut [T], apart: usize) {
     let mut square = [[T::default(); N]; N];
