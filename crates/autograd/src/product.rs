@@ -131,4 +131,40 @@ pub(crate) mod tests {
             }
         }
     }
+
+    #[test]
+    fn of_empty_matrices() {
+        for (m, k, n) in [(0, 4, 5), (16, 0, 3), (16, 3, 0), (5, 0, 5), (0, 0, 0)] {
+            let (a, b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::full(m, n, f32::NAN));
+            product(
+                Trans::No,
+                a.view(),
+                Trans::No,
+                b.view(),
+                Accum::Replace,
+                Out { rows: m, cols: n, data: y.as_mut_slice() },
+            );
+            assert_eq!(y, Matrix::zeros(m, n), "{m} × {k} × {n}");
+        }
+    }
+
+    /// Also where a tile is padded.
+    #[test]
+    fn what_is_not_a_number_stays_in_its_row_and_column() {
+        for (m, k, n) in [(16, 20, 9), (48, 32, 32), (70, 70, 70), (513, 514, 515)] {
+            let (mut a, mut b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::zeros(m, n));
+            (a[(1, 2)], b[(3, 4)]) = (f32::NAN, f32::NAN);
+            product(
+                Trans::No,
+                a.view(),
+                Trans::No,
+                b.view(),
+                Accum::Replace,
+                Out { rows: m, cols: n, data: y.as_mut_slice() },
+            );
+            for (i, j) in (0..n).flat_map(|j| (0..m).map(move |i| (i, j))) {
+                assert_eq!(y[(i, j)].is_nan(), i == 1 || j == 4, "{m} × {k} × {n} at ({i}, {j})");
+            }
+        }
+    }
 }
