@@ -9,7 +9,7 @@ use crate::op::{Axis, Op, pullback};
 use crate::run::run;
 use crate::sums::roundings;
 use crate::sweep::pull_custom;
-use crate::{Matrix, MatrixRef, Tape, Var};
+use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// The precision that an error is bounded for.
 #[derive(Clone, Copy)]
@@ -39,20 +39,20 @@ pub(super) struct Rounded {
 ///
 /// It has a sweep of its own, naive and through constants too: what a constant lost in
 /// rounding reaches `y` although no gradient is kept for it.
-pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> Rounded {
+pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
     y.tape().with(|inner| {
-        let mut deltas: Vec<Vec<f64>> = (0..=y.id).map(|id| vec![0.0; inner.node(id).len()]).collect();
-        deltas[y.id as usize].fill(1.0);
+        let mut deltas: Vec<Vec<T>> = (0..=y.id).map(|id| vec![T::default(); inner.node(id).len()]).collect();
+        deltas[y.id as usize].fill(T::from_f64(1.0));
         let mut total = Rounded { error: 0.0, size: 0.0 };
         for id in (0..=y.id).rev() {
             let (below, above) = deltas.split_at_mut(id as usize);
             let delta = &above[0];
-            if delta.iter().all(|&d| d == 0.0) {
+            if delta.iter().all(|&d| d == T::default()) {
                 continue;
             }
             let (value, (rows, cols)) = (inner.view(id), inner.node(id).shape());
             let (c, m) = magnitude(inner, id);
-            for (d, m) in delta.iter().zip(m) {
+            for (d, m) in numbers(delta).zip(m) {
                 total.error += d.abs() * (c * format.unit * m + format.tiny);
                 total.size += d.abs() * m;
             }
@@ -74,15 +74,17 @@ pub(super) fn rounding(y: Var<'_, f64>, format: Format) -> Rounded {
     })
 }
 
+fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
+    x.iter().map(|x| x.to_f64())
+}
+
 /// How many roundings an entry of a node takes, and for each entry the absolute values that are added up.
-fn magnitude(inner: &Inner<'_, f64>, id: u32) -> (f64, Vec<f64>) {
+fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
     let (y, terms) = (inner.view(id), inner.terms(id));
-    let mut sum = vec![0.0; y.as_slice().len()];
     if terms.is_empty() {
-        y.as_slice().iter().zip(&mut sum).for_each(|(y, m)| *m = y.abs());
-        return (1.0, sum);
+        return (1.0, numbers(y.as_slice()).map(f64::abs).collect());
     }
-    let mut count = FUNCTION;
+    let (mut count, mut sum) = (FUNCTION, vec![0.0; y.as_slice().len()]);
     for &term in terms {
         let (c, m) = sizes(inner, term, y);
         count += 1.0 + c;
@@ -92,21 +94,21 @@ fn magnitude(inner: &Inner<'_, f64>, id: u32) -> (f64, Vec<f64>) {
 }
 
 /// The same of one term: how many absolute values are added up, and their sum.
-fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, Vec<f64>) {
+fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (f64, Vec<f64>) {
     let (rows, cols) = y.shape();
     if let Some(custom) = inner.custom(term) {
         // Taken to be as accurate as its operands allow: what they lost in rounding is counted there.
         let entries = custom.operands.iter().map(|&x| inner.node(x).len() as f64).sum();
-        return (entries, y.as_slice().to_vec());
+        return (entries, numbers(y.as_slice()).collect());
     }
     let term = term.map(|x| inner.view(x));
     let value = |term| {
-        let mut data = vec![0.0; rows * cols];
+        let mut data = vec![T::default(); rows * cols];
         run(term, |x| x, &inner.indices, Accum::Replace, Out { rows, cols, data: &mut data });
-        data
+        numbers(&data).collect()
     };
-    let abs = |x: MatrixRef<'_, f64>| x.to_owned().map(f64::abs);
-    let largest = |x: MatrixRef<'_, f64>| x.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+    let abs = |x: MatrixRef<'_, T>| x.to_owned().map(Real::abs);
+    let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(c, x) => {
             // Along the rows by lanes and pairs, along the columns one after the other.
@@ -120,35 +122,36 @@ fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, 
         }
         // max(x, 0) and t x may cancel.
         Op::Binary(Binary::BceWithLogits, x, t) => {
-            let size = |(&x, &t): (&f64, &f64)| x.abs() * (1.0 + t.abs()) + 1.0;
-            (1.0, x.as_slice().iter().zip(t.as_slice()).map(size).collect())
+            let size = |(x, t): (f64, f64)| x.abs() * (1.0 + t.abs()) + 1.0;
+            (1.0, numbers(x.as_slice()).zip(numbers(t.as_slice())).map(size).collect())
         }
         // Of a sum of sums, each loses at most as much as its absolute values would.
         Op::CumSum(axis, order, x) => (axis.len(x.shape()) as f64, value(Op::CumSum(axis, order, abs(x).view()))),
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round their argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
-            let slope = |(&x, &y): (&f64, &f64)| y.abs() + x.abs() * f.slope(x, y).abs() + lost(f, x);
-            (0.0, x.as_slice().iter().zip(y.as_slice()).map(slope).collect())
+            let slope = |(x, y): (f64, f64)| y.abs() + x.abs() * f.slope(x, y).abs() + lost(f, x);
+            (0.0, numbers(x.as_slice()).zip(numbers(y.as_slice())).map(slope).collect())
         }
         Op::Binary(Binary::Pow, a, b) => {
-            let size = |((&a, &b), &y): ((&f64, &f64), &f64)| y.abs() * (1.0 + (b * a.ln()).abs());
-            (1.0, a.as_slice().iter().zip(b.as_slice()).zip(y.as_slice()).map(size).collect())
+            let size = |((a, b), y): ((f64, f64), f64)| y.abs() * (1.0 + (b * a.ln()).abs());
+            let operands = numbers(a.as_slice()).zip(numbers(b.as_slice()));
+            (1.0, operands.zip(numbers(y.as_slice())).map(size).collect())
         }
         Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
         // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
         Op::Softmax(_, x) => {
             let spread = 1.0 + (x.as_slice().len() as f64).ln();
-            let size = |&y: &f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
-            (x.as_slice().len() as f64, y.as_slice().iter().map(size).collect())
+            let size = |y: f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
+            (x.as_slice().len() as f64, numbers(y.as_slice()).map(size).collect())
         }
         Op::LogSoftmax(_, x) | Op::LogSumExp(_, x) => {
             let (len, max) = (x.as_slice().len() as f64, largest(x));
-            (1.0 + len, y.as_slice().iter().map(|y| y.abs() + 2.0 * max + 1.0).collect())
+            (1.0 + len, numbers(y.as_slice()).map(|y| y.abs() + 2.0 * max + 1.0).collect())
         }
         Op::CrossEntropy { x, t, .. } => {
             let (len, max) = (x.rows() as f64, largest(x));
-            let size = |j| t.col(j).iter().map(|t| t.abs() * (2.0 * max + len.ln() + 1.0)).sum();
+            let size = |j| numbers(t.col(j)).map(|t| t.abs() * (2.0 * max + len.ln() + 1.0)).sum();
             (1.0 + len, (0..x.cols()).map(size).collect())
         }
         _ => (0.0, value(term)),
@@ -156,39 +159,32 @@ fn sizes(inner: &Inner<'_, f64>, term: Op<u32>, y: MatrixRef<'_, f64>) -> (f64, 
 }
 
 /// The signs of all arguments of functions with a kink: points with the same signs lie on one smooth piece.
-pub(super) fn branches(tape: &Tape<'_, f64>) -> Vec<i32> {
-    tape.with(|inner| signs(inner, |x| x))
-}
-
-/// The same of a tape in single precision.
-pub(super) fn branches_f32(tape: &Tape<'_, f32>) -> Vec<i32> {
-    tape.with(|inner| signs(inner, f64::from))
-}
-
-fn signs<T: crate::Real>(inner: &Inner<'_, T>, number: impl Fn(T) -> f64) -> Vec<i32> {
-    let mut signs = Vec::new();
-    let entries = |x: u32| inner.view(x).as_slice().iter().map(|&x| number(x));
-    for id in 0..inner.records.nodes.len() as u32 {
-        for &term in inner.terms(id) {
-            match term {
-                Op::Unary(f, x) => {
-                    let kinks = f.kinks();
-                    signs.extend(kinks.iter().flat_map(|&at| entries(x).map(move |x| i32::from(side(x, at)))));
+pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
+    tape.with(|inner| {
+        let mut signs = Vec::new();
+        let entries = |x: u32| numbers(inner.view(x).as_slice());
+        for id in 0..inner.records.nodes.len() as u32 {
+            for &term in inner.terms(id) {
+                match term {
+                    Op::Unary(f, x) => {
+                        let kinks = f.kinks();
+                        signs.extend(kinks.iter().flat_map(|&at| entries(x).map(move |x| i32::from(side(x, at)))));
+                    }
+                    Op::Binary(f, a, b) => {
+                        signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
+                    }
+                    Op::Max(axis, x) | Op::ArgMax(axis, x) => {
+                        let x = inner.view(x).to_owned();
+                        let x = if axis == Axis::Rows { x } else { x.transpose() };
+                        signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));
+                    }
+                    _ => {}
                 }
-                Op::Binary(f, a, b) => {
-                    signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
-                }
-                Op::Max(axis, x) | Op::ArgMax(axis, x) => {
-                    let x = inner.view(x).to_owned();
-                    let x = if axis == Axis::Rows { x } else { x.transpose() };
-                    signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));
-                }
-                _ => {}
             }
         }
-    }
-    signs.extend(inner.branches.iter().map(|branch| branch.found.map_or(2, |found| found as i32)));
-    signs
+        signs.extend(inner.branches.iter().map(|branch| branch.found.map_or(2, |found| found as i32)));
+        signs
+    })
 }
 
 /// Whether a function of the table is a formula of several functions.

@@ -2,7 +2,7 @@
 
 use super::properties::equal;
 use super::report::{Along, Comparison, Property, Report, Verdict};
-use super::rounding::{SINGLE, branches, branches_f32, largest, rounding};
+use super::rounding::{SINGLE, branches, largest, rounding};
 use super::scalar::{Scalar, backward, dot_of};
 use super::{Check, Draw, entries};
 use crate::{Matrix, Real, Tape, Var, grad};
@@ -46,7 +46,7 @@ const RANGE: &str = "a number does not fit into single precision";
 
 /// ⟨w, y⟩ for several w, ⟨∇E, d⟩ for several d, each in both precisions.
 pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> Report {
-    let f64s = closure(|x| f.call(x));
+    let f64s = for_all_lifetimes(|x| f.call(x));
     let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
     let mut draw = Draw(check.seed);
 
@@ -56,7 +56,7 @@ pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> R
     let weights = draw.weights(y.shape());
     let w = tape.constant(weights.map(|w| w as f32));
     let number = (w * y).sum();
-    let (value, signs) = ([y.value().map(f64::from)], branches_f32(&tape));
+    let (value, signs) = ([y.value().map(f64::from)], branches(&tape));
     let widen = |g: Vec<Matrix<f32>>| g.iter().map(|g| g.map(f64::from)).collect::<Vec<_>>();
     let zeros = || wide.iter().map(|x| x.map(|_| 0.0)).collect();
     let buffered = backward(number, &vars).map_or_else(zeros, widen);
@@ -88,7 +88,7 @@ pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> R
 }
 
 /// Lets the compiler see that a closure serves every lifetime.
-fn closure<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
+pub(super) fn for_all_lifetimes<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
     f
 }
 

@@ -5,12 +5,13 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::shadow::for_all_lifetimes;
 use super::{Check, Comparison, Property, Verdict};
 use crate::graph::formula;
 use crate::inner::Inner;
 use crate::op::{Axis, Op};
 use crate::rule::Rule;
-use crate::{Matrix, Real, Tape, Var};
+use crate::{Matrix, Real, Var};
 
 /// What [`Var::verify`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,8 +87,8 @@ impl Verified {
             source: inner.source(id),
             comparison,
         };
-        let Some(alone) = Alone::of(inner, id) else { return self.undecided.push(local(None)) };
-        let report = Check::new().order(1).run(|x| alone.record(x), &alone.operands);
+        let Some((f, operands)) = alone(inner, id) else { return self.undecided.push(local(None)) };
+        let report = Check::new().order(1).run(f, &operands);
         let numerical = |c: &&Comparison| matches!(c.property, Property::Gradient);
         let first = |list: &[Comparison]| list.iter().find(numerical).or(list.first()).cloned();
         match report.verdict {
@@ -103,56 +104,45 @@ impl Verified {
     }
 }
 
-/// A node with operands of its own.
-struct Alone<'a> {
-    shape: (usize, usize),
-    terms: Vec<Op<u32>>,
-    /// What the numbers in `terms` stand for.
-    ids: Vec<u32>,
-    operands: Vec<Matrix<f64>>,
-    rule: Option<&'a Arc<dyn Rule<f64>>>,
-    indices: crate::run::Indices,
-}
-
-impl<'a> Alone<'a> {
-    /// `None` of a function with a rule of its own in single precision: differences need double.
-    fn of<T: Real>(inner: &'a Inner<'_, T>, id: u32) -> Option<Self> {
-        let terms = inner.terms(id).to_vec();
-        let mut rule = None;
-        if let Some(custom) = inner.custom(terms[0]) {
-            rule = Some((&custom.rule as &dyn Any).downcast_ref::<Arc<dyn Rule<f64>>>()?);
-        }
-        let mut ids: Vec<u32> = terms.iter().flat_map(|&term| inner.operands(term)).collect();
-        // A rule of its own gets an operand for each place, others one for each number.
-        if rule.is_none() {
-            ids.sort_unstable();
-            ids.dedup();
-        }
-        // softmax(x), which a cross-entropy reads, moves with x.
-        let softmax = terms.iter().find_map(|term| if let Op::CrossEntropy { p, .. } = term { Some(*p) } else { None });
-        ids.retain(|&x| Some(x) != softmax);
-        let operands = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
-        let indices = inner.indices.clone();
-        Some(Alone { shape: inner.node(id).shape(), terms, ids, operands, rule, indices })
+/// A node as a function of operands of its own, and these. `None` if it has a rule of its own in single precision:
+/// differences need double.
+fn alone<T: Real>(
+    inner: &Inner<'_, T>,
+    id: u32,
+) -> Option<(impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, Vec<Matrix<f64>>)> {
+    let (shape, terms, indices) = (inner.node(id).shape(), inner.terms(id), &inner.indices);
+    let mut rule = None;
+    if let Some(custom) = inner.custom(terms[0]) {
+        rule = Some((&custom.rule as &dyn Any).downcast_ref::<Arc<dyn Rule<f64>>>()?);
     }
-
-    fn record<'t>(&self, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+    let mut ids: Vec<u32> = terms.iter().flat_map(|&term| inner.operands(term)).collect();
+    // A rule of its own gets an operand for each place, others one for each number.
+    if rule.is_none() {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    // softmax(x), which a cross-entropy reads, moves with x.
+    let softmax = terms.iter().find_map(|term| if let Op::CrossEntropy { p, .. } = term { Some(*p) } else { None });
+    ids.retain(|&x| Some(x) != softmax);
+    let operands = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
+    let record = for_all_lifetimes(move |x| {
         let Some(first) = x.first() else { unreachable!("a node that needs a gradient has an operand") };
-        let tape: &'t Tape<'t, f64> = first.tape();
-        if let Some(rule) = self.rule {
-            return tape.record_rule(self.shape, Arc::clone(rule), x);
+        let tape = first.tape();
+        if let Some(rule) = rule {
+            return tape.record_rule(shape, Arc::clone(rule), x);
         }
-        tape.with_mut(|inner| inner.indices = self.indices.clone());
-        let own = |id: u32| self.ids.iter().position(|&x| x == id).map(|k| x[k].id);
-        let terms = self.terms.iter().map(|&term| match term {
+        tape.with_mut(|inner| inner.indices = indices.clone());
+        let own = |id: u32| ids.iter().position(|&x| x == id).map_or(0, |k| x[k].id);
+        let terms = terms.iter().map(|&term| match term {
             Op::CrossEntropy { x, t, .. } => {
-                let (x, t) = (own(x).unwrap_or(0), own(t).unwrap_or(0));
+                let (x, t) = (own(x), own(t));
                 Op::CrossEntropy { x, t, p: Var::new(tape, x).softmax(Axis::Rows).id }
             }
-            term => term.map(|id| own(id).unwrap_or(0)),
+            term => term.map(own),
         });
-        tape.record(self.shape, &terms.collect::<Vec<_>>())
-    }
+        tape.record(shape, &terms.collect::<Vec<_>>())
+    });
+    Some((record, operands))
 }
 
 impl fmt::Display for Verified {
