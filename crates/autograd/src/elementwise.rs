@@ -97,20 +97,14 @@ pub(crate) fn side(x: f64, at: f64) -> i8 {
 /// Whether a formula, as text, calls a function of [`Real`] that is made of fused products: exp, ln and relatives. Compiled
 /// for a processor of any age, each product would be a call.
 pub(crate) const fn is_fused(formula: &str) -> bool {
-    const WORDS: [&[u8]; 6] = [b"exp", b"ln", b"tanh", b"sigmoid", b"softplus", b"erf"];
-    let text = formula.as_bytes();
-    let (mut at, mut word) = (0, 0);
-    while word < WORDS.len() {
-        let mut same = 0;
-        while same < WORDS[word].len() && at + same < text.len() && text[at + same] == WORDS[word][same] {
-            same += 1;
-        }
-        if same == WORDS[word].len() {
-            return true;
-        }
-        at += 1;
-        if at == text.len() {
-            (at, word) = (0, word + 1);
+    let mut text = formula.as_bytes();
+    while let [_, rest @ ..] = text {
+        match text {
+            [b'e', b'x', b'p', ..] | [b'l', b'n', ..] | [b'e', b'r', b'f', ..] | [b't', b'a', b'n', b'h', ..] => {
+                return true;
+            }
+            [b's', b'i', b'g', b'm', ..] | [b's', b'o', b'f', b't', ..] => return true,
+            _ => text = rest,
         }
     }
     false

@@ -11,6 +11,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::Real;
 use crate::elementwise::{Accum, put, vectorised};
+use crate::parts::join;
 use crate::pool::{Pooled, widen};
 use crate::tile::Tile;
 use crate::transpose::{SIDE, turn};
@@ -40,7 +41,7 @@ pub(crate) fn gemm<T: Real + Pod>(
         && let Some((few, middle)) = halves(n, N, threads)
     {
         let ((b0, b1), (y0, y1)) = (b.split_at_col(middle), y.split_at_col_mut(middle));
-        rayon_core::join(|| gemm(y0, accum, a, b0, few), || gemm(y1, accum, a, b1, threads - few));
+        join(|| gemm(y0, accum, a, b0, few), || gemm(y1, accum, a, b1, threads - few));
         return;
     }
     let columns = n.div_ceil(n.div_ceil(COLUMNS)).next_multiple_of(N);
@@ -68,7 +69,7 @@ fn pack_b<T: Real>(b: MatRef<'_, T>, to: &mut [T], threads: usize) {
     let wide = n.next_multiple_of(N);
     if let Some((few, middle)) = halves(k, TERMS, threads) {
         let ((b0, b1), (to0, to1)) = (b.split_at_row(middle), to.split_at_mut(middle * wide));
-        rayon_core::join(|| pack_b(b0, to0, few), || pack_b(b1, to1, threads - few));
+        join(|| pack_b(b0, to0, few), || pack_b(b1, to1, threads - few));
         return;
     }
     vectorised(
@@ -96,7 +97,7 @@ impl<T: Real + Pod> Block<'_, T> {
             None => Arch::new().dispatch(Block { y, accum, a, b }),
             Some((few, middle)) => {
                 let ((a0, a1), (y0, y1)) = (a.split_at_row(middle), y.split_at_row_mut(middle));
-                rayon_core::join(
+                join(
                     || Block { y: y0, accum, a: a0, b }.share(few),
                     || Block { y: y1, accum, a: a1, b }.share(threads - few),
                 );

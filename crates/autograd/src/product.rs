@@ -5,6 +5,7 @@ use faer::{MatMut, MatRef, Par};
 
 use crate::elementwise::{Accum, Out};
 use crate::op::Trans;
+use crate::parts::join;
 use crate::pool::{Pooled, widen};
 use crate::transpose::transpose;
 use crate::{MatrixRef, Real};
@@ -81,7 +82,7 @@ fn panels<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'
     };
     let first = || panels(a0, b0, accum, y0, width);
     if rayon_core::current_num_threads() > 1 {
-        rayon_core::join(first, || panels(a1, b1, accum, y1, width));
+        join(first, || panels(a1, b1, accum, y1, width));
     } else {
         first();
         panels(a1, b1, accum, y1, width);

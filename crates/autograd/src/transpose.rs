@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::elementwise::{Accum, put, vectorised};
+use crate::parts::join;
 use crate::{MatrixRef, Real};
 
 /// Rows and columns of a square.
@@ -29,7 +30,7 @@ fn parts<T: Real>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: 
     }
     let first = (range.len() / 2).next_multiple_of(rows);
     let (middle, (a, b)) = (range.start + first, y.split_at_mut(first * x.cols()));
-    rayon_core::join(|| parts(x, range.start..middle, rows, accum, a), || parts(x, middle..range.end, rows, accum, b));
+    join(|| parts(x, range.start..middle, rows, accum, a), || parts(x, middle..range.end, rows, accum, b));
 }
 
 /// Some rows of x as columns of y.
