@@ -2,7 +2,8 @@
 //!
 //! The scheme is that of Goto and van de Geijn, *Anatomy of High-Performance Matrix Multiplication* (2008), as BLIS divides it:
 //! panels of a few rows of A and of a few columns of B are copied so that both are read in order, and one panel of each gives
-//! a tile of y whose sums stay in registers. A panel of A stays in the first cache while all panels of B pass by.
+//! a tile of y whose sums stay in registers. A panel of B stays in the first cache while a block of A passes by, which stays in
+//! the second.
 
 use faer::reborrow::ReborrowMut;
 use faer::{MatMut, MatRef};
@@ -12,11 +13,11 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::Real;
 use crate::elementwise::{Accum, put, vectorised};
 use crate::parts::join;
-use crate::pool::{Pooled, widen};
+use crate::pool::{Pooled, aligned};
 use crate::tile::Tile;
 use crate::transpose::{SIDE, turn};
 
-/// So many terms of a sum are added in one go: a panel of A, of 32 rows and as many columns, has 32 KiB in `f32`.
+/// So many terms of a sum are added in one go: a panel of B, of as many rows and 12 columns, has 12 KiB in `f32`.
 const TERMS: usize = 256;
 /// Columns of a tile and of a panel of B.
 const N: usize = 12;
@@ -49,10 +50,10 @@ pub(crate) fn gemm<T: Real + Pod>(
     for j in (0..n).step_by(columns) {
         let b = b.subcols(j, columns.min(n - j));
         let len = k * b.ncols().next_multiple_of(N);
-        widen(&mut panels, len);
-        pack_b(b, &mut panels[..len], threads);
+        let panels = aligned(&mut panels, len);
+        pack_b(b, panels, threads);
         let y = y.rb_mut().subcols_mut(j, b.ncols());
-        Block { y, accum, a, b: &panels[..len] }.share(if threads > 1 { 2 * threads } else { 1 });
+        Block { y, accum, a, b: panels }.share(if threads > 1 { 2 * threads } else { 1 });
     }
 }
 
@@ -115,8 +116,8 @@ impl<T: Real + Pod> Block<'_, T> {
         let rows = PANELS * height;
         let high = m.min(rows).next_multiple_of(height);
         let mut scratch = Pooled::<T, Vec<T>>::take();
-        widen(&mut scratch, high * k.min(TERMS) + height * N + if k > TERMS { high * wide } else { 0 });
-        let (panels, rest) = scratch.split_at_mut(high * k.min(TERMS));
+        let len = high * k.min(TERMS) + height * N + if k > TERMS { high * wide } else { 0 };
+        let (panels, rest) = aligned(&mut scratch, len).split_at_mut(high * k.min(TERMS));
         let (edge, sums) = rest.split_at_mut(height * N);
         for i in (0..m).step_by(rows) {
             let rows = rows.min(m - i);
@@ -125,8 +126,8 @@ impl<T: Real + Pod> Block<'_, T> {
                 let panels = &mut panels[..terms * rows.next_multiple_of(height)];
                 pack(a.submatrix(i, p, rows, terms), height, panels);
                 let mut sums = sums.chunks_exact_mut(height * N);
-                for (a, i) in panels.chunks_exact(terms * height).zip((i..).step_by(height)) {
-                    for (b, j) in b[p * wide..][..terms * wide].chunks_exact(terms * N).zip((0..).step_by(N)) {
+                for (b, j) in b[p * wide..][..terms * wide].chunks_exact(terms * N).zip((0..).step_by(N)) {
+                    for (a, i) in panels.chunks_exact(terms * height).zip((i..).step_by(height)) {
                         let mut tile = Tile::<T, S, V, N>::product(
                             simd,
                             terms,

@@ -30,6 +30,14 @@ pub(crate) fn widen<T: Real>(values: &mut Vec<T>, len: usize) {
     }
 }
 
+/// So many places of a buffer from the start of a line of the cache on: a vector that lies across two lines is read twice.
+pub(crate) fn aligned<T: Real>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    const LINE: usize = 64;
+    widen(buffer, len + LINE / size_of::<T>());
+    let start = buffer.as_ptr().align_offset(LINE);
+    &mut buffer[start..][..len]
+}
+
 impl<T> Records<T> {
     /// The place of a parameter among those that were recorded, or where it would go. Parameters are mostly recorded in
     /// the order in which they were made: at the end.
