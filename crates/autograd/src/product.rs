@@ -6,7 +6,7 @@ use faer::{MatMut, MatRef, Par};
 use crate::elementwise::{Accum, Out};
 use crate::op::Trans;
 use crate::parts::join;
-use crate::pool::{Pooled, widen};
+use crate::pool::{Pooled, aligned};
 use crate::transpose::transpose;
 use crate::{MatrixRef, Real};
 
@@ -14,13 +14,16 @@ use crate::{MatrixRef, Real};
 /// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
 const PANELS: usize = 1 << 22;
 
-/// One of at least so many, with no side shorter than that, is not left to faer, which takes up to twice as long
+/// One of at least so many, with no side shorter than [`LARGE_SIDE`], is not left to faer, which takes up to twice as long
 /// (`cargo bench -p tape-nn --bench ops`, *product*).
-const LARGE: (usize, usize) = (1 << 27, 64);
+const LARGE: usize = 1 << 27;
+const LARGE_SIDE: usize = 64;
 
-/// Nor is one of so many at most, with a side no longer than that, if its rows are a multiple of that and fill vectors. A
-/// transposed left factor is copied, if it is smaller still.
-const SMALL: (usize, usize, usize) = (1 << 19, 32, 16);
+/// Nor is one of so many at most, with a side no longer than [`SMALL_SIDE`], if its rows are a multiple of [`SMALL_ROWS`] and so
+/// fill vectors. A transposed left factor is copied, if neither of its sides is longer than that.
+const SMALL: usize = 1 << 19;
+const SMALL_SIDE: usize = 32;
+const SMALL_ROWS: usize = 16;
 
 /// y = A B or y += A B, with either factor transposed.
 pub(crate) fn product<T: Real>(
@@ -37,25 +40,25 @@ pub(crate) fn product<T: Real>(
     }
     let ((m, n), (_, k)) = ((y.rows, y.cols), s.shape(a.shape()));
     let (work, least) = (m * k * n, m.min(k).min(n));
-    if work <= SMALL.0 && least <= SMALL.1 && m % SMALL.2 == 0 {
+    if work <= SMALL && least <= SMALL_SIDE && m % SMALL_ROWS == 0 {
         let small = |a: &[T], y: &mut [T]| {
             T::small(y, accum == Accum::Add, a, b.as_slice(), [m, k, n], t == Trans::Yes);
         };
         if s == Trans::No {
             return small(a.as_slice(), y.data);
         }
-        if m.max(k) <= SMALL.1 && n > 1 {
-            let mut copy = Pooled::<T, Vec<T>>::take();
-            widen(&mut copy, m * k);
-            transpose(a, Accum::Replace, &mut copy[..m * k]);
-            return small(&copy[..m * k], y.data);
+        if m.max(k) <= SMALL_SIDE && n > 1 {
+            let mut buffer = Pooled::<T, Vec<T>>::take();
+            let copy = aligned(&mut buffer, m * k);
+            transpose(a, Accum::Replace, copy);
+            return small(copy, y.data);
         }
     }
     let y = MatMut::from_column_major_slice_mut(y.data, m, n);
     if work < PANELS {
         return matmul(y, accum.into(), view(s, a), view(t, b), T::from_f64(1.0), Par::Seq);
     }
-    if work >= LARGE.0 && least >= LARGE.1 {
+    if work >= LARGE && least >= LARGE_SIDE {
         return T::gemm(y, accum == Accum::Add, view(s, a), view(t, b), rayon_core::current_num_threads());
     }
     // Four panels at most, none narrower than 64.
