@@ -95,7 +95,7 @@ pub(crate) fn side(x: f64, at: f64) -> i8 {
 }
 
 /// Whether a formula, as text, calls a function of [`Real`] that is made of fused products: exp, ln and relatives. Compiled
-/// for a processor of any age, each product would be a call.
+/// for a processor of any age, each product would be a call. One pass, for rustc interprets it for every line of the table.
 pub(crate) const fn is_fused(formula: &str) -> bool {
     let mut text = formula.as_bytes();
     while let [_, rest @ ..] = text {

@@ -39,6 +39,8 @@ pub(super) struct Rounded {
 ///
 /// It has a sweep of its own, naive and through constants too: what a constant lost in
 /// rounding reaches `y` although no gradient is kept for it.
+///
+/// It is asked in `f64` alone, and generic so that it is compiled where a function is checked, with every loop it reaches.
 pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
     y.tape().with(|inner| {
         let mut deltas: Vec<Vec<T>> = (0..=y.id).map(|id| vec![T::default(); inner.node(id).len()]).collect();
@@ -74,6 +76,7 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
     })
 }
 
+/// In double precision.
 fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
     x.iter().map(|x| x.to_f64())
 }
