@@ -46,7 +46,7 @@ const RANGE: &str = "a number does not fit into single precision";
 
 /// ⟨w, y⟩ for several w, ⟨∇E, d⟩ for several d, each in both precisions.
 pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> Report {
-    let f64s = for_all_lifetimes(|x| f.call(x));
+    let f64s = closure(|x| f.call(x));
     let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
     let mut draw = Draw(check.seed);
 
@@ -88,7 +88,7 @@ pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> R
 }
 
 /// Lets the compiler see that a closure serves every lifetime.
-pub(super) fn for_all_lifetimes<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
+fn closure<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
     f
 }
 

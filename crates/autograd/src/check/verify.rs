@@ -5,8 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::shadow::for_all_lifetimes;
-use super::{Check, Comparison, Property, Verdict};
+use super::{Check, Comparison, Property, Report, Verdict};
 use crate::graph::formula;
 use crate::inner::Inner;
 use crate::op::{Axis, Op};
@@ -87,8 +86,7 @@ impl Verified {
             source: inner.source(id),
             comparison,
         };
-        let Some((f, operands)) = alone(inner, id) else { return self.undecided.push(local(None)) };
-        let report = Check::new().order(1).run(f, &operands);
+        let Some(report) = alone(inner, id) else { return self.undecided.push(local(None)) };
         let numerical = |c: &&Comparison| matches!(c.property, Property::Gradient);
         let first = |list: &[Comparison]| list.iter().find(numerical).or(list.first()).cloned();
         match report.verdict {
@@ -104,12 +102,9 @@ impl Verified {
     }
 }
 
-/// A node as a function of operands of its own, and these. `None` if it has a rule of its own in single precision:
-/// differences need double.
-fn alone<T: Real>(
-    inner: &Inner<'_, T>,
-    id: u32,
-) -> Option<(impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, Vec<Matrix<f64>>)> {
+/// Checks a node as a function of operands of its own. `None` if it has a rule of its own in single precision: differences
+/// need double.
+fn alone<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<Report> {
     let (shape, terms, indices) = (inner.node(id).shape(), inner.terms(id), &inner.indices);
     let mut rule = None;
     if let Some(custom) = inner.custom(terms[0]) {
@@ -124,25 +119,28 @@ fn alone<T: Real>(
     // softmax(x), which a cross-entropy reads, moves with x.
     let softmax = terms.iter().find_map(|term| if let Op::CrossEntropy { p, .. } = term { Some(*p) } else { None });
     ids.retain(|&x| Some(x) != softmax);
-    let operands = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
-    let record = for_all_lifetimes(move |x| {
-        let Some(first) = x.first() else { unreachable!("a node that needs a gradient has an operand") };
-        let tape = first.tape();
-        if let Some(rule) = rule {
-            return tape.record_rule(shape, Arc::clone(rule), x);
-        }
-        tape.with_mut(|inner| inner.indices = indices.clone());
-        let own = |id: u32| ids.iter().position(|&x| x == id).map_or(0, |k| x[k].id);
-        let terms = terms.iter().map(|&term| match term {
-            Op::CrossEntropy { x, t, .. } => {
-                let (x, t) = (own(x), own(t));
-                Op::CrossEntropy { x, t, p: Var::new(tape, x).softmax(Axis::Rows).id }
+    let operands: Vec<Matrix<f64>> = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
+    let report = Check::new().order(1).run(
+        |x| {
+            let Some(first) = x.first() else { unreachable!("a node that needs a gradient has an operand") };
+            let tape = first.tape();
+            if let Some(rule) = rule {
+                return tape.record_rule(shape, Arc::clone(rule), x);
             }
-            term => term.map(own),
-        });
-        tape.record(shape, &terms.collect::<Vec<_>>())
-    });
-    Some((record, operands))
+            tape.with_mut(|inner| inner.indices = indices.clone());
+            let own = |id: u32| ids.iter().position(|&x| x == id).map_or(0, |k| x[k].id);
+            let terms = terms.iter().map(|&term| match term {
+                Op::CrossEntropy { x, t, .. } => {
+                    let (x, t) = (own(x), own(t));
+                    Op::CrossEntropy { x, t, p: Var::new(tape, x).softmax(Axis::Rows).id }
+                }
+                term => term.map(own),
+            });
+            tape.record(shape, &terms.collect::<Vec<_>>())
+        },
+        &operands,
+    );
+    Some(report)
 }
 
 impl fmt::Display for Verified {
