@@ -115,6 +115,11 @@ pub(crate) mod tests {
         y
     }
 
+    fn run(s: Trans, a: &Matrix<f32>, t: Trans, b: &Matrix<f32>, accum: Accum, y: &mut Matrix<f32>) {
+        let (rows, cols) = y.shape();
+        product(s, a.view(), t, b.view(), accum, Out { rows, cols, data: y.as_mut_slice() });
+    }
+
     /// Every way a product can be made, by its sides: small and not, by panels, large.
     #[test]
     fn as_naive() {
@@ -129,7 +134,7 @@ pub(crate) mod tests {
                 {
                     let given = |trans, x: &Matrix<f32>| if trans == Trans::Yes { x.transpose() } else { x.clone() };
                     let (a, b, mut y) = (given(s, &a), given(t, &b), start.clone());
-                    product(s, a.view(), t, b.view(), accum, Out { rows: m, cols: n, data: y.as_mut_slice() });
+                    run(s, &a, t, &b, accum, &mut y);
                     assert!(y == expected, "{m} × {k} × {n}, {s:?}, {t:?}, {accum:?}");
                 }
             }
@@ -140,14 +145,7 @@ pub(crate) mod tests {
     fn of_empty_matrices() {
         for (m, k, n) in [(0, 4, 5), (16, 0, 3), (16, 3, 0), (5, 0, 5), (0, 0, 0)] {
             let (a, b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::full(m, n, f32::NAN));
-            product(
-                Trans::No,
-                a.view(),
-                Trans::No,
-                b.view(),
-                Accum::Replace,
-                Out { rows: m, cols: n, data: y.as_mut_slice() },
-            );
+            run(Trans::No, &a, Trans::No, &b, Accum::Replace, &mut y);
             assert_eq!(y, Matrix::zeros(m, n), "{m} × {k} × {n}");
         }
     }
@@ -158,14 +156,7 @@ pub(crate) mod tests {
         for (m, k, n) in [(16, 20, 9), (48, 32, 32), (70, 70, 70), (513, 514, 515)] {
             let (mut a, mut b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::zeros(m, n));
             (a[(1, 2)], b[(3, 4)]) = (f32::NAN, f32::NAN);
-            product(
-                Trans::No,
-                a.view(),
-                Trans::No,
-                b.view(),
-                Accum::Replace,
-                Out { rows: m, cols: n, data: y.as_mut_slice() },
-            );
+            run(Trans::No, &a, Trans::No, &b, Accum::Replace, &mut y);
             for (i, j) in (0..n).flat_map(|j| (0..m).map(move |i| (i, j))) {
                 assert_eq!(y[(i, j)].is_nan(), i == 1 || j == 4, "{m} × {k} × {n} at ({i}, {j})");
             }
