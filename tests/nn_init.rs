@@ -2,7 +2,7 @@
 
 use nn::init::{gain, lsuv, symmetric};
 use nn::{
-    Activation, Adam, Axis, Fan, Init, Law, Layer, Linear, Matrix, Mlp, Module, Momentum, Optimizer, Param, Real,
+    Activation, Adam, Axis, Fan, Float, Init, Law, Layer, Linear, Matrix, Mlp, Module, Momentum, Optimizer, Param,
     Reduction, Residual, Sgd, Tape, loss,
 };
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn rng(seed: u64) -> ChaCha8Rng {
 
 /// Φ.
 fn normal(z: f64) -> f64 {
-    0.5 * Real::erfc(-z / 2f64.sqrt())
+    0.5 * Float::erfc(-z / 2f64.sqrt())
 }
 
 /// N numbers have mean 0 and the variance to 5 deviations of such estimates, where E[w⁴] = κ σ⁴, lie within the
@@ -183,13 +183,13 @@ fn the_size_of_activations_is_kept() {
 
 // ---------------------------------------------------------------- by measuring
 
-fn variance<T: Real>(a: &Matrix<T>) -> f64 {
+fn variance<T: Float>(a: &Matrix<T>) -> f64 {
     let n = a.as_slice().len() as f64;
     let mean = a.as_slice().iter().map(|a| a.to_f64()).sum::<f64>() / n;
     a.as_slice().iter().map(|a| (a.to_f64() - mean).powi(2)).sum::<f64>() / n
 }
 
-fn check_lsuv<T: Real>(activation: Activation, tolerance: f64) {
+fn check_lsuv<T: Float>(activation: Activation, tolerance: f64) {
     let rng = &mut rng(4);
     let mut net = Mlp::<T>::new(&[10, 40, 40, 40, 40, 40, 40, 3], activation, rng);
     for (l, layer) in net.layers.iter_mut().enumerate() {

@@ -100,6 +100,8 @@ pub fn laplacian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &
 pub mod several {
     use std::borrow::Borrow;
 
+    use kernel::compiled_once;
+
     use super::unit;
     use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
 
@@ -127,9 +129,7 @@ pub mod several {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
         let y = f(&xs);
-        let value = y.item();
-        let grads = y.backward();
-        (value, xs.iter().map(|&x| grads.get(x).map_or_else(|| zeros(x), MatrixRef::to_owned)).collect())
+        (y.item(), gradients(y, &xs))
     }
 
     /// f(x), and for each matrix the gradient of Σ w ⊙ f(x): a vector-Jacobian product.
@@ -174,30 +174,7 @@ pub mod several {
     ) -> Vec<Matrix<T>> {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        let y = f(&xs);
-        let len = |x: &Var<'_, T>| x.rows() * x.cols();
-        let (outputs, inputs) = (len(&y), xs.iter().map(len).sum::<usize>());
-        let mut all: Vec<Matrix<T>> = xs.iter().map(|x| Matrix::zeros(outputs, len(x))).collect();
-        if !y.needs_gradient() {
-            return all;
-        }
-        if inputs <= outputs {
-            for (x, jacobian) in xs.iter().zip(&mut all) {
-                for j in 0..len(x) {
-                    let column = tape.tangents(&[(*x, unit(x.shape(), j).view())]).of(y);
-                    jacobian.col_mut(j).copy_from_slice(column.as_slice());
-                }
-            }
-        } else {
-            for i in 0..outputs {
-                let grads = y.backward_with(&unit(y.shape(), i));
-                for (x, jacobian) in xs.iter().zip(&mut all) {
-                    let Some(row) = grads.get(*x) else { continue };
-                    row.as_slice().iter().enumerate().for_each(|(j, &entry)| jacobian[(i, j)] = entry);
-                }
-            }
-        }
-        all
+        jacobians(f(&xs), &xs)
     }
 
     /// The matrix of second derivatives of `f` with respect to all entries, those of the first matrix first.
@@ -230,9 +207,7 @@ pub mod several {
         let slope = crate::jvp(f(&xs), &moves);
         let (m, n) = slope.shape();
         assert!((m, n) == (1, 1), "hvp: {m} × {n} is not a single number: sum it");
-        let grads = slope.needs_gradient().then(|| slope.backward());
-        let gradient = |&x: &Var<'_, T>| grads.as_ref().and_then(|g| g.get(x)).map(MatrixRef::to_owned);
-        xs.iter().map(|x| gradient(x).unwrap_or_else(|| zeros(*x))).collect()
+        if slope.needs_gradient() { gradients(slope, &xs) } else { xs.iter().map(|&x| zeros(x)).collect() }
     }
 
     /// Σ ∂²f / ∂x² over all entries of all matrices.
@@ -252,9 +227,53 @@ pub mod several {
     ) -> Vec<Vec<T>> {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        let gradient = grad(f(&xs), &xs);
+        second_of(f(&xs), &xs)
+    }
+
+    /// The gradients of a number.
+    #[compiled_once]
+    #[track_caller]
+    fn gradients<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Matrix<T>> {
+        let grads = y.backward();
+        xs.iter().map(|&x| grads.get(x).map_or_else(|| zeros(x), MatrixRef::to_owned)).collect()
+    }
+
+    /// The Jacobians of a variable, by forward mode where it has more entries than the others together.
+    #[compiled_once]
+    #[track_caller]
+    fn jacobians<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Matrix<T>> {
+        let len = |x: &Var<'_, T>| x.rows() * x.cols();
+        let (outputs, inputs) = (len(&y), xs.iter().map(len).sum::<usize>());
+        let mut all: Vec<Matrix<T>> = xs.iter().map(|x| Matrix::zeros(outputs, len(x))).collect();
+        if !y.needs_gradient() {
+            return all;
+        }
+        if inputs <= outputs {
+            for (x, jacobian) in xs.iter().zip(&mut all) {
+                for j in 0..len(x) {
+                    let column = y.tape().tangents(&[(*x, unit(x.shape(), j).view())]).of(y);
+                    jacobian.col_mut(j).copy_from_slice(column.as_slice());
+                }
+            }
+        } else {
+            for i in 0..outputs {
+                let grads = y.backward_with(&unit(y.shape(), i));
+                for (x, jacobian) in xs.iter().zip(&mut all) {
+                    let Some(row) = grads.get(*x) else { continue };
+                    row.as_slice().iter().enumerate().for_each(|(j, &entry)| jacobian[(i, j)] = entry);
+                }
+            }
+        }
+        all
+    }
+
+    /// The columns of the Hessian of a number.
+    #[compiled_once]
+    #[track_caller]
+    fn second_of<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Vec<T>> {
+        let (tape, gradient) = (y.tape(), grad(y, xs));
         let mut columns = Vec::new();
-        for &x in &xs {
+        for &x in xs {
             for k in 0..x.rows() * x.cols() {
                 let tangents = tape.tangents(&[(x, unit(x.shape(), k).view())]);
                 columns.push(gradient.iter().flat_map(|&g| tangents.of(g).into_vec()).collect());

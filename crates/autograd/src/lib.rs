@@ -46,81 +46,42 @@
 //! # Reading on
 //!
 //! [The book](mod@book) goes from here through recording, differentiating, checking and extending to performance.
-//! Of the code, `op` holds every rule that is not elementwise and `map` the table of those that are; `run` computes
-//! one term; `sweep`, `forward` and `recorded` apply the rules; [`check`](mod@check) proves the result.
+//! Of the code, `rule` holds every op and its rule, `tape` records, `sweep` applies the rules; the table of elementwise functions is
+//! in the crate `tape-kernel`; [`check`](mod@check) proves the result.
 
-mod matrix;
-mod param;
-mod parts;
-mod tape;
-mod var;
-#[macro_use]
-mod elementwise;
-mod anomaly;
+// `compiled_once` names this crate.
+extern crate self as autograd;
+
 pub mod book;
-mod branch;
 pub mod check;
-mod checkpoint;
-mod columns;
-mod custom;
-mod deltas;
-pub mod entries;
-mod explain;
-mod forward;
+mod extend;
 mod functional;
-mod gemm;
-mod gradients;
-mod graph;
-mod inner;
 mod inspect;
-mod leaves;
-mod linalg;
-mod linear;
-mod map;
-mod number;
-mod op;
-mod pass;
-mod per_sample;
-mod pool;
-mod product;
-mod program;
-mod real;
-mod recorded;
-mod reduce;
+mod ops;
+mod replay;
 mod rule;
-mod run;
 mod scalar;
-mod small;
 #[cfg(feature = "proptest")]
 pub mod strategies;
-mod structure;
-mod sums;
 mod sweep;
-mod tile;
-mod transpose;
-mod transposes;
+mod tape;
 
-pub use anomaly::{Anomaly, Range};
 pub use check::check;
-pub use checkpoint::checkpoint;
-pub use custom::{CustomOp, Formula, map};
-pub use elementwise::vectorised;
-pub use explain::{Cut, NoGradient, explain_no_gradient};
-pub use forward::Tangents;
+pub use extend::{CustomOp, Formula, LinalgError, checkpoint, map};
 pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value_and_gradient};
-pub use gradients::{Gradients, Wrt};
-pub use graph::Picture;
-pub use linalg::{LinalgError, Triangle};
-pub use map::{Binary, Number, Unary};
-pub use matrix::{Matrix, MatrixRef};
-pub use number::{Arithmetic, Dual};
-pub use op::{Axis, Custom, Index, Op, Order, Trans};
-pub use param::{Param, Role};
-pub use per_sample::PerSample;
-pub use program::{Compiled, Program, Stale};
-pub use real::Real;
-pub use recorded::{grad, jvp, vjp};
+pub use inspect::{Anomaly, Cut, NoGradient, Picture, Range, explain_no_gradient};
+pub use kernel::simd::vectorised;
+pub use kernel::{
+    Along, Arithmetic, Axis, Binary, Dual, Float, Matrix, MatrixRef, Number, Order, Real, Unary, compiled_once, entries,
+};
+pub use linalg::{Trans, Triangle};
+pub use ops::{hstack, matrix, vstack};
+pub use replay::{Compiled, Program, Stale};
+pub use rule::op::{Custom, Index, Op};
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
-pub use structure::{hstack, matrix, vstack};
-pub use tape::{Leaf, Tape};
-pub use var::{Var, affine};
+pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
+pub use tape::{Leaf, Param, Role, Tape, Var, affine};
+
+/// What the attribute [`compiled_once`] dispatches by.
+#[doc(hidden)]
+pub use kernel::dispatch;

@@ -52,7 +52,7 @@ pub mod schedule;
 pub mod train;
 
 pub use autograd::{
-    Axis, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
+    Axis, Float, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
     value_and_gradient,
 };
 pub use diagnose::{Diagnosis, diagnose, diagnose_step};

@@ -209,7 +209,7 @@ impl Check {
     /// Checks value and gradient of `f` in single precision against those in double precision.
     pub fn run_f32(&self, f: &impl Function, inputs: &[impl Borrow<Matrix<f32>>]) -> Report {
         let inputs: Vec<Matrix<f32>> = inputs.iter().map(|x| x.borrow().clone()).collect();
-        shadow::run(self, f, &inputs)
+        shadow::run(self, &|x| f.call(x), &|x| f.call(x), &inputs)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Check;
 use super::report::{Along, Comparison, Property, Verdict};
 use super::scalar::{Base, Scalar, dot_of};
-use crate::{Matrix, Var};
+use crate::Matrix;
 
 /// A derivative from differences.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,10 +70,10 @@ pub(super) fn ridders(
 
 impl Check {
     /// Compares the gradient of a scalar along a direction with differences of it.
-    pub(super) fn differences<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
+    pub(super) fn differences(
         &self,
         property: Property,
-        (scalar, base): (&Scalar<'_, F>, &Base),
+        (scalar, base): (&Scalar<'_>, &Base),
         inputs: &[Matrix<f64>],
         (along, direction): (Along, &[Matrix<f64>]),
     ) -> Comparison {

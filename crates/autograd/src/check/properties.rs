@@ -2,16 +2,12 @@
 
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{DOUBLE, rounding};
-use super::scalar::{Base, Scalar, dot, dot_of};
+use super::scalar::{Base, Closure, Scalar, dot, dot_of};
 use super::{Check, Draw, entries};
-use crate::{Matrix, Tape, Var, grad};
+use crate::{Matrix, Tape, grad};
 
 /// Everything the module promises of a function in double precision.
-pub(super) fn run<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
-    check: &Check,
-    f: &F,
-    inputs: &[Matrix<f64>],
-) -> Report {
+pub(super) fn run(check: &Check, f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Report {
     let mut draw = Draw(check.seed);
     let weights = &draw.weights(shape(f, inputs));
     let [v, u, t] = &[(); 3].map(|()| draw.direction(inputs));
@@ -51,7 +47,7 @@ pub(super) fn run<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
 }
 
 /// The shape of f(x).
-fn shape<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: &F, inputs: &[Matrix<f64>]) -> (usize, usize) {
+fn shape(f: &Closure<'_>, inputs: &[Matrix<f64>]) -> (usize, usize) {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     f(&vars).shape()
@@ -69,9 +65,9 @@ fn recorded(order: usize, base: &Base, rounding: f64) -> Vec<Comparison> {
 }
 
 /// Forward mode, over buffers and recorded, against ⟨∇E, d⟩.
-fn forward<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
+fn forward(
     order: usize,
-    scalar: &Scalar<'_, F>,
+    scalar: &Scalar<'_>,
     base: &Base,
     direction: &[Matrix<f64>],
     inputs: &[Matrix<f64>],
@@ -83,10 +79,7 @@ fn forward<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
 }
 
 /// ⟨w, J v⟩ = ⟨Jᵀw, v⟩, in which J v is the derivative of the right side with respect to w.
-fn adjoint<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
-    along_v: &Scalar<'_, F>,
-    inputs: &[Matrix<f64>],
-) -> Comparison {
+fn adjoint(along_v: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Comparison {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     let w = tape.variable(along_v.weights);
@@ -97,11 +90,7 @@ fn adjoint<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
 }
 
 /// uᵀ H v = vᵀ H u.
-fn symmetry<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(
-    vu: &Scalar<'_, F>,
-    uv: &Scalar<'_, F>,
-    inputs: &[Matrix<f64>],
-) -> Comparison {
+fn symmetry(vu: &Scalar<'_>, uv: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Comparison {
     let [a, b] = [vu, uv].map(|scalar| scalar.base(inputs));
     let error = a.rounding.error + b.rounding.error;
     equal(Property::Symmetry, Along::Direction(0), a.point.value, b.point.value, error)

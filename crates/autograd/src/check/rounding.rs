@@ -1,15 +1,18 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
-use crate::columns::first_max;
-use crate::elementwise::{Accum, Out, side};
-use crate::inner::Inner;
-use crate::linear::run_linear;
-use crate::map::{Binary, Unary};
-use crate::op::{Axis, Op, pullback};
-use crate::run::run;
-use crate::sums::roundings;
-use crate::sweep::pull_custom;
+use crate::rule::op::Op;
+use crate::rule::pullback::pullback;
+use crate::rule::run::run;
+use crate::rule::run::run_linear;
+use crate::sweep::backward::pull_custom;
+use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
+use kernel::blocks::roundings;
+use kernel::columns::first_max;
+use kernel::simd::{Accum, Out};
+use kernel::table::kinds::side;
+use kernel::{Along, Axis, Float};
+use kernel::{Binary, Unary};
 
 /// The precision that an error is bounded for.
 #[derive(Clone, Copy)]
@@ -110,7 +113,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         run(term, |x| x, &inner.indices, Accum::Replace, Out { rows, cols, data: &mut data });
         numbers(&data).collect()
     };
-    let abs = |x: MatrixRef<'_, T>| x.to_owned().map(Real::abs);
+    let abs = |x: MatrixRef<'_, T>| x.to_owned().map(Float::abs);
     let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(c, x) => {
@@ -129,7 +132,9 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             (1.0, numbers(x.as_slice()).zip(numbers(t.as_slice())).map(size).collect())
         }
         // Of a sum of sums, each loses at most as much as its absolute values would.
-        Op::CumSum(axis, order, x) => (axis.len(x.shape()) as f64, value(Op::CumSum(axis, order, abs(x).view()))),
+        Op::Along(f @ Along::CumSum(_), axis, x) => {
+            (axis.len(x.shape()) as f64, value(Op::Along(f, axis, abs(x).view())))
+        }
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round their argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
@@ -143,12 +148,12 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         }
         Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
         // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
-        Op::Softmax(_, x) => {
+        Op::Along(Along::Softmax, _, x) => {
             let spread = 1.0 + (x.as_slice().len() as f64).ln();
             let size = |y: f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
             (x.as_slice().len() as f64, numbers(y.as_slice()).map(size).collect())
         }
-        Op::LogSoftmax(_, x) | Op::LogSumExp(_, x) => {
+        Op::Along(Along::LogSoftmax | Along::LogSumExp, _, x) => {
             let (len, max) = (x.as_slice().len() as f64, largest(x));
             (1.0 + len, numbers(y.as_slice()).map(|y| y.abs() + 2.0 * max + 1.0).collect())
         }
@@ -176,7 +181,7 @@ pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
                     Op::Binary(f, a, b) => {
                         signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
                     }
-                    Op::Max(axis, x) | Op::ArgMax(axis, x) => {
+                    Op::Along(Along::Max | Along::ArgMax, axis, x) => {
                         let x = inner.view(x).to_owned();
                         let x = if axis == Axis::Rows { x } else { x.transpose() };
                         signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));

@@ -3,10 +3,13 @@
 use super::rounding::{DOUBLE, Rounded, branches, rounding, zeros};
 use crate::{Matrix, Real, Tape, Var, grad, jvp};
 
+/// A function under test.
+pub(super) type Closure<'f> = dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'f;
+
 /// A number made from the function under test: E for no direction, and for each direction the
 /// derivative along it of the number before.
-pub(super) struct Scalar<'a, F> {
-    pub f: &'a F,
+pub(super) struct Scalar<'a> {
+    pub f: &'a Closure<'a>,
     pub weights: &'a Matrix<f64>,
     pub directions: &'a [&'a [Matrix<f64>]],
 }
@@ -28,7 +31,7 @@ pub(super) struct Base {
     pub rounding: Rounded,
 }
 
-impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Scalar<'_, F> {
+impl Scalar<'_> {
     /// Records the number, from variables for w and x.
     pub fn record<'t>(&self, tape: &'t Tape<'t, f64>, w: Var<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64> {
         let mut number = (w * (self.f)(xs)).sum();

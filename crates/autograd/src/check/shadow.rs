@@ -3,7 +3,7 @@
 use super::properties::equal;
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{SINGLE, branches, largest, rounding};
-use super::scalar::{Scalar, backward, dot_of};
+use super::scalar::{Closure, Scalar, backward, dot_of};
 use super::{Check, Draw, entries};
 use crate::{Matrix, Real, Tape, Var, grad};
 
@@ -45,14 +45,18 @@ const KINK: &str = "single and double precision are on different sides of a kink
 const RANGE: &str = "a number does not fit into single precision";
 
 /// ⟨w, y⟩ for several w, ⟨∇E, d⟩ for several d, each in both precisions.
-pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> Report {
-    let f64s = closure(|x| f.call(x));
+pub(super) fn run(
+    check: &Check,
+    f: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>,
+    in_double: &Closure<'_>,
+    inputs: &[Matrix<f32>],
+) -> Report {
     let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
     let mut draw = Draw(check.seed);
 
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
-    let y = f.call(&vars);
+    let y = f(&vars);
     let weights = draw.weights(y.shape());
     let w = tape.constant(weights.map(|w| w as f32));
     let number = (w * y).sum();
@@ -70,15 +74,15 @@ pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> R
             (Along::Output { at }, unit)
         }));
     }
-    let double = [evaluate(&f64s, &wide)];
+    let double = [evaluate(in_double, &wide)];
     for (along, w) in covectors {
-        let shadow = Shadow::of(&Scalar { f: &f64s, weights: &w, directions: &[] }, &wide);
+        let shadow = Shadow::of(&Scalar { f: in_double, weights: &w, directions: &[] }, &wide);
         // Picked, not multiplied: an infinite entry times 0 is NaN.
         let [single, double] = [&value, &double].map(|y| dot_of(y, std::slice::from_ref(&w)).0);
         found.push(Shadow { value: double, ..shadow }.compare(Property::SingleValue, along, single, &signs));
     }
     for (along, direction) in check.along(&mut draw, inputs) {
-        let shadow = Shadow::of(&Scalar { f: &f64s, weights: &weights, directions: &[&direction] }, &wide);
+        let shadow = Shadow::of(&Scalar { f: in_double, weights: &weights, directions: &[&direction] }, &wide);
         for gradient in [&buffered, &recorded] {
             let single = dot_of(gradient, &direction).0;
             found.push(shadow.compare(Property::SingleGradient, along, single, &signs));
@@ -87,13 +91,8 @@ pub(super) fn run(check: &Check, f: &impl Function, inputs: &[Matrix<f32>]) -> R
     Report::of(found, check.undecided)
 }
 
-/// Lets the compiler see that a closure serves every lifetime.
-fn closure<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
-    f
-}
-
 /// f(x).
-fn evaluate<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: &F, inputs: &[Matrix<f64>]) -> Matrix<f64> {
+fn evaluate(f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Matrix<f64> {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     f(&vars).value()
@@ -108,7 +107,7 @@ struct Shadow {
 }
 
 impl Shadow {
-    fn of<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(scalar: &Scalar<'_, F>, inputs: &[Matrix<f64>]) -> Shadow {
+    fn of(scalar: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Shadow {
         let tape = Tape::new();
         let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
         let number = scalar.record(&tape, tape.constant(scalar.weights), &vars);

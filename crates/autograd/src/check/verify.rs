@@ -5,12 +5,15 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use kernel::compiled_once;
+
 use super::{Check, Comparison, Property, Report, Verdict};
-use crate::graph::formula;
-use crate::inner::Inner;
-use crate::op::{Axis, Op};
-use crate::rule::Rule;
+use crate::inspect::picture::formula;
+use crate::rule::op::Op;
+use crate::tape::custom_rule::Rule;
+use crate::tape::records::Inner;
 use crate::{Matrix, Real, Var};
+use kernel::Axis;
 
 /// What [`Var::verify`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,7 @@ pub struct Local {
     pub comparison: Option<Comparison>,
 }
 
+#[compiled_once]
 impl<T: Real> Var<'_, T> {
     /// Checks the rule of every node that this variable was computed from, against differences of that node alone.
     ///

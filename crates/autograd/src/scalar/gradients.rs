@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::pool::Pooled;
 use crate::{Real, Scalar};
+use kernel::pool::Pooled;
 
 /// The gradient of a number with respect to the variables of its tape. Owned: it outlives what was recorded.
 ///
 /// It has the variables only. What lies between is mostly not recorded at all.
 pub struct ScalarGradients<T: Real> {
     pub(super) tape: u64,
-    pub(super) values: Pooled<T, Vec<T>>,
+    pub(super) values: Pooled<Vec<T>>,
 }
 
 impl<T: Real> ScalarGradients<T> {

@@ -8,9 +8,9 @@ mod connections;
 mod gradients;
 mod number;
 mod recording;
+mod table;
 mod tape;
 
 pub use gradients::ScalarGradients;
 pub use number::Scalar;
-pub(crate) use recording::Recording;
 pub use tape::ScalarTape;

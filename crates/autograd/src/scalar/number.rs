@@ -7,9 +7,9 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
 use super::tape::ScalarTape;
-use crate::elementwise::single;
-use crate::map::{Binary, Unary};
 use crate::{Arithmetic, Real};
+use kernel::simd::single;
+use kernel::{Binary, Unary};
 
 /// A number on a [`ScalarTape`]: its value, and up to three connections to recorded numbers.
 ///

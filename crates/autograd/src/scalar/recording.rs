@@ -5,6 +5,8 @@ use std::mem::{replace, take};
 use super::connections::Connections;
 use crate::Real;
 
+kernel::lent!(Recording<Real>);
+
 /// Connections in a block. A number's connections lie in one block.
 const BLOCK: usize = 1 << 16;
 /// The most connections of a + b.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
 use super::recording::Recording;
-use crate::pool::Pooled;
 use crate::{Real, Scalar};
+use kernel::pool::Pooled;
 
 /// A record of a computation in single numbers, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
 ///
@@ -33,14 +33,14 @@ use crate::{Real, Scalar};
 /// ```
 pub struct ScalarTape<T: Real> {
     id: u64,
-    recording: RefCell<Pooled<T, Option<Recording<T>>>>,
+    recording: RefCell<Pooled<Recording<T>>>,
 }
 
 impl<T: Real> ScalarTape<T> {
     /// An empty tape, on the buffers of an earlier one of this thread if there was one.
     pub fn new() -> Self {
-        let mut recording = Pooled::<T, Option<Recording<T>>>::take();
-        recording.get_or_insert_default().clear();
+        let mut recording = Pooled::<Recording<T>>::take();
+        recording.clear();
         ScalarTape { id: new_id(), recording: RefCell::new(recording) }
     }
 
@@ -78,7 +78,7 @@ impl<T: Real> ScalarTape<T> {
         }
         let active = outputs.iter().any(|(y, _)| y.needs_gradient());
         assert!(active, "backward: the value depends on constants only");
-        let mut values = Pooled::<T, Vec<T>>::take();
+        let mut values = Pooled::<Vec<T>>::take();
         let outputs = outputs.iter().map(|&(y, w)| y.connections().scaled(w));
         self.with(|recording| recording.gradients(outputs, &mut values));
         ScalarGradients { tape: self.id, values }
@@ -126,7 +126,7 @@ impl<T: Real> ScalarTape<T> {
 
     #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Recording<T>) -> R) -> R {
-        f(self.recording.borrow_mut().as_mut().expect("a tape has its recording"))
+        f(&mut self.recording.borrow_mut())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::check::Function;
-use crate::graph::parameter;
+use crate::inspect::picture::parameter;
 use crate::{Axis, Binary, Matrix, Real, Tape, Unary, Var, hstack, vstack};
 
 /// A graph of inputs and steps. Whatever the steps say, it can be recorded: operands are taken from what there is, and

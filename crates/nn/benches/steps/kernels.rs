@@ -1,6 +1,6 @@
 //! What the handwritten steps are made of: products, Adam, losses and activations, each one pass over its slices.
 
-use autograd::Real;
+use autograd::{Float, Real};
 use faer::linalg::matmul::matmul;
 use faer::traits::{RealField, math_utils};
 use faer::{Accum, MatMut, MatRef, Par};
@@ -166,15 +166,15 @@ fn softmax_cross_entropy<T: Real + RealField>(y: &mut [T], t: &[usize]) -> f64 {
         for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
             let max = y.iter().fold(y[0], |a, &b| if b > a { b } else { a });
             y.iter_mut().for_each(|y| *y -= max);
-            sum -= Real::to_f64(y[t]);
+            sum -= Float::to_f64(y[t]);
         }
-        y.iter_mut().for_each(|y| *y = Real::exp(*y));
+        y.iter_mut().for_each(|y| *y = Float::exp(*y));
         for (y, &t) in y.chunks_exact_mut(classes).zip(t) {
             let total = y.iter().fold(T::default(), |a, &b| a + b);
-            let scale = T::from_f64(1.0 / (n * Real::to_f64(total)));
+            let scale = T::from_f64(1.0 / (n * Float::to_f64(total)));
             y.iter_mut().for_each(|y| *y *= scale);
             y[t] -= T::from_f64(1.0 / n);
-            sum += Real::to_f64(Real::ln(total));
+            sum += Float::to_f64(Float::ln(total));
         }
     });
     sum / n
@@ -187,7 +187,7 @@ fn squared_error<T: Real + RealField>(y: &mut [T], t: &[T]) -> f64 {
     let mut sum = 0.0;
     for (y, &t) in y.iter_mut().zip(t) {
         let d = *y - t;
-        sum += Real::to_f64(d * d);
+        sum += Float::to_f64(d * d);
         *y = scale * d;
     }
     sum / n
@@ -205,7 +205,7 @@ pub fn relu_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
 
 /// y = tanh(y).
 pub fn tanh<T: Real + RealField>(y: &mut [T]) {
-    simd!(y.iter_mut().for_each(|y| *y = Real::tanh(*y)));
+    simd!(y.iter_mut().for_each(|y| *y = Float::tanh(*y)));
 }
 
 /// y ← δa for y = tanh(a): (1 − y²) δy.
@@ -217,7 +217,7 @@ pub fn tanh_slope<T: Real + RealField>(y: &mut [T], dy: &[T]) {
 pub fn tanh_add<T: Real + RealField>(z: &mut [T], x: &[T], y: &mut [T]) {
     simd!({
         for ((z, &x), y) in z.iter_mut().zip(x).zip(y) {
-            *z = Real::tanh(*z);
+            *z = Float::tanh(*z);
             *y = x + *z;
         }
     });

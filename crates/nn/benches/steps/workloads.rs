@@ -2,7 +2,7 @@
 //!
 //! Columns are samples: inputs are features × batch, weights outputs × inputs, all column-major.
 
-use autograd::Real;
+use autograd::{Float, Real};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -116,7 +116,7 @@ pub fn weights<T: Real>(workload: &Workload, seed: u64) -> Vec<(usize, usize, Ve
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let uniform = |(m, n): (usize, usize)| {
         let bound = if n == 1 { 0.0 } else { 1.0 / (n as f64).sqrt() };
-        (m, n, (0..m * n).map(|_| Real::from_f64(bound * rng.random_range(-1.0..1.0))).collect())
+        (m, n, (0..m * n).map(|_| Float::from_f64(bound * rng.random_range(-1.0..1.0))).collect())
     };
     workload.network.shapes().into_iter().map(uniform).collect()
 }
@@ -137,5 +137,5 @@ pub fn data<T: Real>(workload: &Workload, seed: u64) -> Data<T> {
 }
 
 fn normal<T: Real>(n: usize, rng: &mut impl Rng) -> Vec<T> {
-    (0..n).map(|_| Real::from_f64(StandardNormal.sample(rng))).collect()
+    (0..n).map(|_| Float::from_f64(StandardNormal.sample(rng))).collect()
 }

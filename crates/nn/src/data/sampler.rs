@@ -1,6 +1,6 @@
 //! In which order samples are seen.
 
-use autograd::Real;
+use autograd::Float;
 use rand::distr::weighted::WeightedIndex;
 use rand::distr::{Distribution, OpenClosed01};
 use rand::rngs::ChaCha8Rng;
@@ -269,7 +269,7 @@ fn without(weights: &[f64], draws: usize, mut rng: ChaCha8Rng) -> Vec<usize> {
     for (i, w) in weights.iter().enumerate() {
         let u: f64 = rng.sample(OpenClosed01);
         if *w > 0.0 {
-            keys.push((-Real::ln(u) / w, i));
+            keys.push((-Float::ln(u) / w, i));
         }
     }
     keys.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// S ← S + g², w ← w − αₖ g / (√S + ε) with αₖ = α / (1 + (k − 1) η) at step k = 1, 2, … (Duchi, Hazan, Singer 2011,
 /// figure 1 with diagonal matrices; ε, η and the defaults as in PyTorch).
@@ -43,7 +43,7 @@ impl<T: Real> Optimizer<T> for Adagrad {
             let lr = T::from_f64(lr / slower);
             move |w, g, [s]| {
                 let s = s + g * g;
-                (w - lr * g / (Real::sqrt(s) + eps), [s])
+                (w - lr * g / (Float::sqrt(s) + eps), [s])
             }
         });
     }
@@ -80,7 +80,7 @@ impl<T: Real> Optimizer<T> for Adadelta {
             let lr = T::from_f64(lr);
             move |w, g, [ms, deltas]| {
                 let ms = decay * ms + rest * g * g;
-                let d = g * Real::sqrt(deltas + eps) / Real::sqrt(ms + eps);
+                let d = g * Float::sqrt(deltas + eps) / Float::sqrt(ms + eps);
                 (w - lr * d, [ms, decay * deltas + rest * d * d])
             }
         });

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, With, bias_correction, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
 /// (Kingma & Ba 2015, algorithm 1).
@@ -75,7 +75,7 @@ impl<T: Real> Optimizer<T> for Adam {
                     let v = b1 * v + r1 * g;
                     let ms = b2 * ms + r2 * g * g;
                     let largest = largest.larger(ms);
-                    (w - rate * v / (Real::sqrt(largest + inside) + outside), [v, ms, largest])
+                    (w - rate * v / (Float::sqrt(largest + inside) + outside), [v, ms, largest])
                 }
             });
         }
@@ -84,7 +84,7 @@ impl<T: Real> Optimizer<T> for Adam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - rate * v / (Real::sqrt(ms + inside) + outside), [v, ms])
+                (w - rate * v / (Float::sqrt(ms + inside) + outside), [v, ms])
             }
         });
     }

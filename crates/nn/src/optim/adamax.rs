@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// v ← β₁ v + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − α / (1 − β₁ᵏ) · v / u at step k (Kingma & Ba 2015,
 /// algorithm 2; ε as in PyTorch, the paper has none).
@@ -40,7 +40,7 @@ impl<T: Real> Optimizer<T> for Adamax {
             let rate = T::from_f64(lr / c1);
             move |w, g, [v, u]| {
                 let v = b1 * v + r1 * g;
-                let u = (b2 * u).larger(Real::abs(g) + eps);
+                let u = (b2 * u).larger(Float::abs(g) + eps);
                 (w - rate * v / u, [v, u])
             }
         });

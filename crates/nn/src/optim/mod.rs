@@ -96,7 +96,7 @@ pub use step::Step;
 ///         let one = T::from_f64(1.0);
 ///         step.each(|lr| {
 ///             let lr = T::from_f64(lr);
-///             move |w, g, []| (w - lr * g / (one + Real::abs(g)), [])
+///             move |w, g, []| (w - lr * g / (one + Float::abs(g)), [])
 ///         });
 ///     }
 /// }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// Adam with Nesterov's acceleration (Dozat 2016, algorithm 2, with the schedule of μ and the defaults of PyTorch):
 ///
@@ -67,7 +67,7 @@ impl<T: Real> Optimizer<T> for NAdam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - (of_g * g + of_v * v) / (Real::sqrt(ms) + eps), [v, ms])
+                (w - (of_g * g + of_v * v) / (Float::sqrt(ms) + eps), [v, ms])
             }
         });
     }

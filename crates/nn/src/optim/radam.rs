@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// Adam that waits until the variance of its step is known (Liu et al. 2020, algorithm 2; defaults of PyTorch):
 ///
@@ -57,7 +57,7 @@ impl<T: Real> Optimizer<T> for RAdam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - rate * v / (root * Real::sqrt(ms) + eps), [v, ms])
+                (w - rate * v / (root * Float::sqrt(ms) + eps), [v, ms])
             }
         });
     }

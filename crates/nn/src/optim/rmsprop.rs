@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, called};
-use crate::Real;
+use crate::{Float, Real};
 
 /// MS ← ρ MS + (1 − ρ) g², w ← w − α g / (√(MS + ε) + ε') (Tieleman & Hinton 2012, lecture 6.5).
 ///
@@ -84,7 +84,7 @@ impl<T: Real> Optimizer<T> for RmsProp {
                 let lr = T::from_f64(lr);
                 move |w, g, [ms]| {
                     let ms = decay * ms + rest * g * g;
-                    (w - lr * g / (Real::sqrt(ms + inside) + outside), [ms])
+                    (w - lr * g / (Float::sqrt(ms + inside) + outside), [ms])
                 }
             });
         }
@@ -96,7 +96,7 @@ impl<T: Real> Optimizer<T> for RmsProp {
                 let mean = decay * mean + rest * g;
                 // A variance; rounding must not make it negative.
                 let variance = (ms - centered * mean * mean).relu();
-                let b = mu * b + g / (Real::sqrt(variance + inside) + outside);
+                let b = mu * b + g / (Float::sqrt(variance + inside) + outside);
                 (w - lr * b, [ms, mean, b])
             }
         });

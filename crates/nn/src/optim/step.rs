@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::{Rules, State, norm};
 use crate::gradients::each_block;
-use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
+use crate::{Float, MatrixRef, Module, ParamGradients, Path, Real, Role};
 
 /// A step that is about to be made: what [`Optimizer::update`](super::Optimizer::update) gets.
 pub struct Step<'s, T: Real> {
@@ -251,7 +251,7 @@ macro_rules! moments {
                     let whole = n - n % LANES;
                     for i in 0..whole {
                         let (new, moments) = rule(w[i], g[i], [$($m[i]),*]);
-                        (w[i], [$($m[i]),*]) = (new, moments.map(Real::flush));
+                        (w[i], [$($m[i]),*]) = (new, moments.map(Float::flush));
                     }
                     // The rest as one vector, filled up with zeros.
                     if whole < n {
@@ -259,7 +259,7 @@ macro_rules! moments {
                         $(let mut $m = (lanes(&$m[whole..]), $m);)*
                         for i in 0..LANES {
                             let (new, moments) = rule(rest[i], g[i], [$($m.0[i]),*]);
-                            (rest[i], [$($m.0[i]),*]) = (new, moments.map(Real::flush));
+                            (rest[i], [$($m.0[i]),*]) = (new, moments.map(Float::flush));
                         }
                         w[whole..].copy_from_slice(&rest[..n - whole]);
                         $($m.1[whole..].copy_from_slice(&$m.0[..n - whole]);)*

@@ -1,0 +1,86 @@
+//! Linear algebra by faer, with derivatives: systems, determinants, factorisations.
+//!
+//! Every function is a [`CustomOp`](crate::CustomOp): a value from faer, and a rule in variables, so that it can be
+//! differentiated to any order. The rules are those of Giles, *An extended collection of matrix derivative results*
+//! (Oxford, 2008), unless another source is named.
+
+mod factor;
+mod system;
+
+use std::fmt;
+
+use crate::{MatrixRef, Real};
+
+/// Why a matrix has no such solution, factor or derivative.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LinalgError {
+    /// A pivot is zero, or so small that nothing but rounding is left of it.
+    Singular {
+        /// What was asked for.
+        op: &'static str,
+        /// The number of the pivot.
+        pivot: usize,
+        /// Its value.
+        value: f64,
+    },
+    /// A symmetric matrix has an eigenvalue that is not positive.
+    NotPositiveDefinite {
+        /// The first leading block that is not positive definite has this many rows.
+        block: usize,
+    },
+    /// Two eigenvalues are so close that the derivative of their vectors is lost in rounding.
+    NearTie {
+        /// The number of the smaller one; the larger is the next.
+        index: usize,
+        /// Both.
+        values: [f64; 2],
+    },
+    /// An entry is NaN or infinite, or an iteration does not converge.
+    NotFinite {
+        /// What was asked for.
+        op: &'static str,
+    },
+}
+
+impl fmt::Display for LinalgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinalgError::Singular { op, pivot, value } => write!(
+                f,
+                "{op}: the matrix is singular to working precision (pivot {pivot} is {value:e}); add a multiple of \
+                 the identity, or leave out dependent rows"
+            ),
+            LinalgError::NotPositiveDefinite { block } => write!(
+                f,
+                "cholesky: the leading {block} × {block} block is not positive definite; add a small multiple of the \
+                 identity (a jitter), or check that the matrix is a covariance"
+            ),
+            LinalgError::NearTie { index, values: [a, b] } => write!(
+                f,
+                "symmetric_eigen: eigenvalues {index} and {} ({a:e} and {b:e}) are nearly equal, their vectors have \
+                 no derivative; use symmetric_eigenvalues, or separate them",
+                index + 1
+            ),
+            LinalgError::NotFinite { op } => {
+                write!(f, "{op}: an entry of the matrix is NaN or infinite, or the iteration does not converge")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LinalgError {}
+
+/// Whether every entry is finite.
+fn finite<T: Real>(op: &'static str, a: MatrixRef<'_, T>) -> Result<(), LinalgError> {
+    if a.as_slice().iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgError::NotFinite { op }) }
+}
+
+/// Whether pivots are all there: none smaller than rounding leaves of the largest.
+fn regular<T: Real>(op: &'static str, pivots: &[f64]) -> Result<(), LinalgError> {
+    let largest = pivots.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+    if !pivots.iter().all(|x| x.is_finite()) {
+        return Err(LinalgError::NotFinite { op });
+    }
+    let small = pivots.iter().position(|x| x.abs() <= pivots.len() as f64 * T::EPSILON * largest);
+    small.map_or(Ok(()), |pivot| Err(LinalgError::Singular { op, pivot, value: pivots[pivot] }))
+}

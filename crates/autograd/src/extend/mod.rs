@@ -1,0 +1,10 @@
+//! Functions with a rule of their own: formulas, custom ops, checkpoints, linear algebra.
+
+mod checkpoint;
+mod custom;
+mod linalg;
+mod rules;
+
+pub use checkpoint::checkpoint;
+pub use custom::{CustomOp, Formula, map};
+pub use linalg::LinalgError;

@@ -1,0 +1,151 @@
+//! Formulas and custom ops as the sweeps see them.
+
+use std::array::from_fn;
+use std::panic::Location;
+
+use kernel::simd::{Accum, fill};
+use kernel::table::Lane;
+use smallvec::SmallVec;
+
+use super::custom::{CustomOp, Formula};
+use crate::tape::custom_rule::{Add, At, Recorded, Rule, leaves};
+use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
+
+/// A formula as a rule.
+pub(crate) struct Elementwise<const K: usize, F>(pub F);
+
+/// A custom op as a rule.
+pub(crate) struct General<O>(pub O);
+
+impl<const K: usize, F: Formula<K>> Elementwise<K, F> {
+    /// dx = or += ∂f/∂xₖ d.
+    fn slope<T: Real>(
+        &self,
+        k: usize,
+        x: &[MatrixRef<'_, T>],
+        y: MatrixRef<'_, T>,
+        d: MatrixRef<'_, T>,
+        dx: &mut [T],
+        accum: Accum,
+    ) {
+        let (f, len) = (&self.0, dx.len());
+        let x: [&[T]; K] = from_fn(|k| &x[k].as_slice()[..len]);
+        let (y, d) = (&y.as_slice()[..len], &d.as_slice()[..len]);
+        fill(
+            dx,
+            accum,
+            #[inline(always)]
+            move |i| f.slope(from_fn(|k| Lane(x[k][i])), Lane(y[i]))[k].0 * d[i],
+        );
+    }
+}
+
+impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
+        let (f, len) = (&self.0, y.len());
+        let x: [&[T]; K] = from_fn(|k| &x[k].as_slice()[..len]);
+        fill(
+            y,
+            Accum::Replace,
+            #[inline(always)]
+            move |i| f.value(from_fn(|k| Lane(x[k][i]))).0,
+        );
+    }
+
+    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
+        for k in (0..K).filter(|&k| needs[k]) {
+            add(k, &mut |dx, accum| self.slope(k, at.x, at.y, at.dy, dx, accum));
+        }
+    }
+
+    fn push(&self, x: &[MatrixRef<'_, T>], y: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>) {
+        for (k, dx) in dx.iter().enumerate() {
+            if let &Some(dx) = dx {
+                add(0, &mut |dy, accum| self.slope(k, x, y, dx, dy, accum));
+            }
+        }
+    }
+
+    fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
+        let slopes = self.0.slope(from_fn(|k| at.x[k]), at.y);
+        (0..K).map(|k| needs[k].then(|| slopes[k] * at.dy)).collect()
+    }
+
+    fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>> {
+        let slopes = self.0.slope(from_fn(|k| x[k]), y);
+        let terms = (0..K).filter_map(|k| dx[k].map(|dx| slopes[k] * dx));
+        terms.reduce(|sum, term| sum + term)
+    }
+}
+
+impl<O, T: Real> Rule<T> for General<O>
+where
+    O: CustomOp<T>,
+{
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
+        y.copy_from_slice(self.0.forward(x).as_slice());
+    }
+
+    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
+        let tape = Tape::new();
+        let x = leaves(&tape, at.x, needs);
+        let at = Recorded { x: &x, y: tape.constant(at.y), dy: tape.constant(at.dy), source: at.source };
+        for (k, dx) in self.record(at, needs).into_iter().enumerate() {
+            let Some(dx) = dx else { continue };
+            tape.with(|inner| {
+                let data = inner.view(dx.id);
+                add(k, &mut |dx, accum| fill(dx, accum, |i| data.as_slice()[i]));
+            });
+        }
+    }
+
+    fn push(&self, x: &[MatrixRef<'_, T>], y: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>) {
+        let tape = Tape::new();
+        let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
+        let (x, y) = (leaves(&tape, x, &needs), tape.constant(y));
+        let dx: Vec<_> = dx.iter().map(|dx| dx.map(|dx| tape.constant(dx))).collect();
+        let Some(dy) = self.record_push(&x, y, &dx) else { return };
+        tape.with(|inner| {
+            let data = inner.view(dy.id);
+            add(0, &mut |dy, accum| fill(dy, accum, |i| data.as_slice()[i]));
+        });
+    }
+
+    fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
+        let name = format!("{} ({})", self.0.name(), at.source);
+        let mut found = self.0.pullback(at.x, at.y, at.dy);
+        assert!(found.len() == at.x.len(), "{name}: {} gradients for {} operands", found.len(), at.x.len());
+        for (k, (dx, x)) in found.iter_mut().zip(at.x).enumerate() {
+            if !needs[k] {
+                *dx = None;
+                continue;
+            }
+            let Some(dx) = dx else { panic!("{name}: no derivative for operand {k}, which needs one") };
+            let ((m, n), (p, q)) = (x.shape(), dx.shape());
+            assert!((m, n) == (p, q), "{name}: the gradient of operand {k} is {p} × {q}, the operand {m} × {n}");
+        }
+        found
+    }
+
+    fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>> {
+        // ẏ = J ẋ is the gradient of ⟨Jᵀw, ẋ⟩ with respect to w.
+        let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
+        let (rows, cols) = y.shape();
+        let w = y.tape().variable(Matrix::zeros(rows, cols));
+        let pulled = self.record(Recorded { x, y, dy: w, source: Location::caller() }, &needs);
+        let terms = pulled.iter().zip(dx).filter_map(|(g, dx)| Some(((*g)? * (*dx)?).sum()));
+        terms.reduce(|sum, term| sum + term).map(|number| grad(number, &[w])[0])
+    }
+}

@@ -1,0 +1,220 @@
+//! Where the first NaN or infinity came from.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::inspect::picture::formula;
+use crate::sweep::backward::{Keep, sweep};
+use crate::sweep::gradients::Gradients;
+use crate::sweep::regions::Deltas;
+use crate::tape::records::Inner;
+use crate::{Param, Real, Tape, Var};
+use kernel::compiled_once;
+use kernel::pool::Pooled;
+
+/// The first value or gradient that is NaN or infinite: which op made it, on which line, of what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anomaly {
+    /// The number of the node whose op made it.
+    pub node: usize,
+    /// The node as it is written: `%3 = ln(%2)`.
+    pub formula: String,
+    /// The line that recorded the node.
+    pub source: &'static Location<'static>,
+    /// Of which operand the gradient is not finite, by its number as a node; `None` of a value.
+    pub backward: Option<usize>,
+    /// What was made.
+    pub found: Range,
+    /// The operands of the node, and backward the gradient of its value last.
+    pub operands: Vec<Range>,
+    /// The identities of the parameters that the node reads, or those nearest before it.
+    params: Vec<u64>,
+}
+
+/// The range of some numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The smallest that is finite, +∞ of none.
+    pub min: f64,
+    /// The largest that is finite, −∞ of none.
+    pub max: f64,
+    /// How many are NaN.
+    pub nan: usize,
+    /// How many are infinite.
+    pub infinite: usize,
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// The first value that is NaN or infinite although all it was made of is finite, or `None`.
+    ///
+    /// The tape keeps every value, so this can be asked when a loss turns out to be NaN, and costs nothing before.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::from([[0.5f64, -0.25]]));
+    /// let loss = (x.ln() * 2.0).sum();
+    /// assert!(loss.item().is_nan());
+    /// let text = tape.anomaly().unwrap().to_string();
+    /// assert!(text.starts_with("%1 = ln(%0) is the first value that is not finite: 1 NaN"));
+    /// assert!(text.contains("from -0.25 to 0.5"));
+    /// ```
+    pub fn anomaly(&self) -> Option<Anomaly> {
+        self.with(|inner| {
+            let bad = |id: u32| !Range::of(inner.view(id).as_slice()).is_finite();
+            let first = (0..inner.records.nodes.len() as u32).find(|&id| bad(id))?;
+            let operands = operands(inner, first);
+            Some(Anomaly::at(inner, first, None, Range::of(inner.view(first).as_slice()), operands))
+        })
+    }
+}
+
+#[compiled_once]
+impl<T: Real> Var<'_, T> {
+    /// [`backward`](Var::backward), or where the first NaN or infinity came up: in a value, or else in the sweep.
+    ///
+    /// # Errors
+    /// If a value of the tape or a gradient is not finite.
+    ///
+    /// # Panics
+    /// As `backward` does.
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(0.0);
+    /// let loss = x.sqrt(); // 0, of which the slope is infinite
+    /// let anomaly = loss.backward_checked().unwrap_err();
+    /// assert_eq!((anomaly.node, anomaly.backward), (1, Some(0)));
+    /// assert!(anomaly.to_string().contains("gradient of %0"));
+    /// ```
+    #[track_caller]
+    pub fn backward_checked(self) -> Result<Gradients<T>, Box<Anomaly>> {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "backward_checked: {m} × {n} is not a single number: sum it");
+        assert!(self.needs_gradient(), "backward_checked: the value depends on constants only");
+        if let Some(anomaly) = self.tape().anomaly() {
+            return Err(Box::new(anomaly));
+        }
+        let mut deltas = Pooled::<Deltas<T>>::take();
+        let mut first = None;
+        self.tape().with(|inner| {
+            sweep(
+                inner,
+                &[(self.id, &[T::from_f64(1.0)])],
+                Keep::All,
+                &mut deltas,
+                Some(&mut |id, x, dx| {
+                    let found = Range::of(dx);
+                    if first.is_none() && !found.is_finite() {
+                        first = Some(Anomaly::at(inner, id, Some(x as usize), found, operands(inner, id)));
+                    }
+                }),
+            );
+            if let Some(anomaly) = &mut first {
+                anomaly.operands.extend(deltas.at(anomaly.node as u32).map(Range::of));
+            }
+        });
+        first.map_or(Ok(Gradients { tape: self.tape().id(), deltas }), |anomaly| Err(Box::new(anomaly)))
+    }
+}
+
+fn operands<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<Range> {
+    let operands = inner.terms(id).iter().flat_map(|&term| inner.operands(term));
+    operands.map(|x| Range::of(inner.view(x).as_slice())).collect()
+}
+
+impl Anomaly {
+    fn at<T: Real>(
+        inner: &Inner<'_, T>,
+        id: u32,
+        backward: Option<usize>,
+        found: Range,
+        operands: Vec<Range>,
+    ) -> Anomaly {
+        Anomaly {
+            node: id as usize,
+            formula: format!("%{id} = {}", formula(inner, id)),
+            source: inner.source(id),
+            backward,
+            found,
+            operands,
+            params: nearest(inner, id),
+        }
+    }
+
+    /// Whether the node reads this parameter, or was computed from it with no other parameter nearer.
+    pub fn involves<T>(&self, param: &Param<T>) -> bool {
+        self.params.contains(&param.id())
+    }
+}
+
+/// The parameters that are reached from a node in the fewest steps.
+fn nearest<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<u64> {
+    let mut reached = vec![id];
+    loop {
+        let slots = inner.records.params.iter().filter(|slot| reached.contains(&slot.node));
+        let found: Vec<u64> = slots.map(|slot| slot.id).collect();
+        let terms = reached.iter().flat_map(|&id| inner.terms(id).iter().copied());
+        let mut next: Vec<u32> = terms.flat_map(|term| inner.operands(term)).collect();
+        next.sort_unstable();
+        next.dedup();
+        if !found.is_empty() || next.is_empty() {
+            return found;
+        }
+        reached = next;
+    }
+}
+
+impl Range {
+    fn of<T: Real>(x: &[T]) -> Range {
+        let none = Range { min: f64::INFINITY, max: f64::NEG_INFINITY, nan: 0, infinite: 0 };
+        x.iter().map(|x| x.to_f64()).fold(none, |r, x| match () {
+            _ if x.is_nan() => Range { nan: r.nan + 1, ..r },
+            _ if x.is_infinite() => Range { infinite: r.infinite + 1, ..r },
+            _ => Range { min: r.min.min(x), max: r.max.max(x), ..r },
+        })
+    }
+
+    /// Whether all of them are.
+    pub fn is_finite(&self) -> bool {
+        self.nan + self.infinite == 0
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if self.nan > 0 {
+            parts.push(format!("{} NaN", self.nan));
+        }
+        if self.infinite > 0 {
+            parts.push(format!("{} infinite", self.infinite));
+        }
+        if self.min <= self.max {
+            parts.push(format!("from {} to {}", self.min, self.max));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.backward {
+            None => write!(f, "{} is the first value that is not finite: {}", self.formula, self.found)?,
+            Some(x) => {
+                write!(f, "the gradient of %{x} is the first that is not finite, by {}: {}", self.formula, self.found)?;
+            }
+        }
+        write!(f, "  # {}", self.source)?;
+        for (k, range) in self.operands.iter().enumerate() {
+            let gradient = self.backward.is_some() && k + 1 == self.operands.len();
+            let what = if gradient { "gradient of the value".to_string() } else { format!("operand {k}") };
+            write!(f, "\n  {what}: {range}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Anomaly {}

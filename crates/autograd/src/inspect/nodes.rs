@@ -1,0 +1,72 @@
+//! What is on a tape, node by node: for diagnoses and tools outside of this crate.
+
+use std::panic::Location;
+
+use crate::inspect::picture::name;
+use crate::rule::op::Op;
+use crate::{Real, Tape, Var};
+use kernel::compiled_once;
+
+impl<'t, T: Real> Tape<'t, T> {
+    /// Everything recorded so far, operands before what was computed from them.
+    ///
+    /// ```
+    /// use autograd::{Op, Param, Matrix, Tape, Unary};
+    /// let w = Param::new(Matrix::from([[0.5f64, 2.0]]));
+    /// let tape = Tape::new();
+    /// let loss = tape.param(&w).matmul(tape.constant(Matrix::column(&[1.0, -1.0]))).tanh();
+    /// let grads = loss.backward_all();
+    ///
+    /// let nodes: Vec<_> = tape.nodes().collect();
+    /// assert_eq!(nodes[0].param_id(), Some(w.id()));
+    /// assert_eq!(nodes[2].op(), "matmul");
+    /// assert_eq!(nodes[2].operands().iter().map(|x| x.index()).collect::<Vec<_>>(), [0, 1]);
+    /// assert!(matches!(nodes[3].terms()[..], [Op::Unary(Unary::Tanh, x)] if x.index() == 2));
+    /// assert_eq!(grads.wrt(nodes[2])[(0, 0)], 1.0 - loss.item().powi(2)); // the gradient at any of them
+    /// ```
+    pub fn nodes(&'t self) -> impl Iterator<Item = Var<'t, T>> {
+        (0..self.len() as u32).map(|id| Var::new(self, id))
+    }
+}
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// Its number on the tape, as in `%3`.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.id as usize
+    }
+
+    /// The terms whose sum it is; none for a leaf. An [`Op::Custom`] names its operands in [`operands`](Var::operands) alone.
+    pub fn terms(self) -> Vec<Op<Var<'t, T>>> {
+        let tape = self.tape();
+        tape.with(|inner| inner.terms(self.id).iter().map(|term| term.map(|id| Var::new(tape, id))).collect())
+    }
+
+    /// What it was computed from, term by term.
+    pub fn operands(self) -> Vec<Var<'t, T>> {
+        let tape = self.tape();
+        tape.with(|inner| {
+            let ids = inner.terms(self.id).iter().flat_map(|&term| inner.operands(term));
+            ids.map(|id| Var::new(tape, id)).collect()
+        })
+    }
+
+    /// The names of its terms, as in `repeat + matmul`; empty for a leaf.
+    pub fn op(self) -> String {
+        self.tape().with(|inner| {
+            let names = inner.terms(self.id).iter().map(|&term| name(inner, self.id, term));
+            names.collect::<Vec<_>>().join(" + ")
+        })
+    }
+
+    /// The line of the program that recorded it.
+    pub fn source(self) -> &'static Location<'static> {
+        self.tape().with(|inner| inner.source(self.id))
+    }
+
+    /// The identity of the parameter that it is, if it is one.
+    pub fn param_id(self) -> Option<u64> {
+        self.tape().with(|inner| inner.records.params.iter().find(|slot| slot.node == self.id).map(|slot| slot.id))
+    }
+}

@@ -1,0 +1,217 @@
+//! From many entries to few: sums, means, extremes, products, norms, and the softmax family.
+
+use crate::rule::op::Op;
+use crate::tape::var::dims;
+use crate::{Real, Var, vstack};
+use kernel::compiled_once;
+use kernel::{Along, Axis};
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// The sum of all entries, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn sum(self) -> Self {
+        self.tape().record((1, 1), &[Op::Add(1.0, self.id)])
+    }
+
+    /// The sum along an axis: 1 × n down the rows, m × 1 along the columns.
+    #[track_caller]
+    #[must_use]
+    pub fn sum_over(self, axis: Axis) -> Self {
+        self.tape().record(axis.reduce(self.shape()), &[Op::Add(1.0, self.id)])
+    }
+
+    /// The mean of all entries, 1 × 1; NaN of none.
+    #[track_caller]
+    #[must_use]
+    pub fn mean(self) -> Self {
+        let (m, n) = self.shape();
+        self.average((1, 1), m * n)
+    }
+
+    /// The mean along an axis: 1 × n down the rows, m × 1 along the columns; NaN of none.
+    #[track_caller]
+    #[must_use]
+    pub fn mean_over(self, axis: Axis) -> Self {
+        self.average(axis.reduce(self.shape()), axis.len(self.shape()))
+    }
+
+    #[track_caller]
+    fn average(self, shape: (usize, usize), count: usize) -> Self {
+        self.tape().record(shape, &[Op::Add(1.0 / count as f64, self.id)])
+    }
+
+    /// The mean of (x − mean)² along an axis. Times n / (n − 1) it is the unbiased estimate from n samples.
+    #[track_caller]
+    #[must_use]
+    pub fn variance_over(self, axis: Axis) -> Self {
+        (self - self.mean_over(axis)).square().mean_over(axis)
+    }
+
+    /// The mean of (x − mean)² over all entries, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn variance(self) -> Self {
+        (self - self.mean()).square().mean()
+    }
+
+    /// √Σ x² along an axis; the slope at 0 is 0.
+    #[track_caller]
+    #[must_use]
+    pub fn norm_over(self, axis: Axis) -> Self {
+        self.square().sum_over(axis).root()
+    }
+
+    /// √Σ x² over all entries, 1 × 1; the slope at 0 is 0.
+    #[track_caller]
+    #[must_use]
+    pub fn norm(self) -> Self {
+        self.square().sum().root()
+    }
+
+    /// The largest entry along an axis, −∞ of none; the first of several equal ones has the slope.
+    #[track_caller]
+    #[must_use]
+    pub fn max_over(self, axis: Axis) -> Self {
+        self.tape().record(axis.reduce(self.shape()), &[Op::Along(Along::Max, axis, self.id)])
+    }
+
+    /// The smallest entry along an axis, ∞ of none; the first of several equal ones has the slope.
+    #[track_caller]
+    #[must_use]
+    pub fn min_over(self, axis: Axis) -> Self {
+        -(-self).max_over(axis)
+    }
+
+    /// The largest of all entries, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn max_entry(self) -> Self {
+        self.flat().max_over(Axis::Rows)
+    }
+
+    /// The smallest of all entries, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn min_entry(self) -> Self {
+        self.flat().min_over(Axis::Rows)
+    }
+
+    /// 1 at the first largest entry along an axis, 0 elsewhere. The slope is 0.
+    #[track_caller]
+    #[must_use]
+    pub fn arg_max(self, axis: Axis) -> Self {
+        self.tape().record(self.shape(), &[Op::Along(Along::ArgMax, axis, self.id)])
+    }
+
+    /// The product along an axis, 1 of none, by halves: exact derivatives where entries are 0, too.
+    #[track_caller]
+    #[must_use]
+    pub fn product_over(self, axis: Axis) -> Self {
+        if axis == Axis::Cols {
+            return self.t().product_over(Axis::Rows).t();
+        }
+        let mut y = self;
+        while y.rows() > 1 {
+            let (m, half) = (y.rows(), y.rows() / 2);
+            let pairs = y.rows_in(0..half) * y.rows_in(half..2 * half);
+            y = if m % 2 == 0 { pairs } else { vstack(&[pairs, y.rows_in(m - 1..m)]) };
+        }
+        if y.rows() == 1 { y } else { self.tape().record((1, self.cols()), &[Op::Number(1.0)]) }
+    }
+
+    /// The product of all entries, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn product(self) -> Self {
+        self.flat().product_over(Axis::Rows)
+    }
+
+    #[track_caller]
+    fn flat(self) -> Self {
+        let (m, n) = self.shape();
+        self.reshape(m * n, 1)
+    }
+
+    /// Σ aᵢ bᵢ over all entries, 1 × 1.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    #[must_use]
+    pub fn dot(self, b: Self) -> Self {
+        self.same_tape("dot", b);
+        assert!(self.shape() == b.shape(), "dot: {} and {} differ in shape", dims(self), dims(b));
+        (self * b).sum()
+    }
+
+    /// The sum of the diagonal, 1 × 1.
+    #[track_caller]
+    #[must_use]
+    pub fn trace(self) -> Self {
+        self.diagonal().sum()
+    }
+
+    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`.
+    #[track_caller]
+    #[must_use]
+    pub fn softmax(self, axis: Axis) -> Self {
+        self.tape().record(self.shape(), &[Op::Along(Along::Softmax, axis, self.id)])
+    }
+
+    /// xᵢ − ln Σₖ e^xₖ along an axis, accurate where softmax underflows.
+    #[track_caller]
+    #[must_use]
+    pub fn log_softmax(self, axis: Axis) -> Self {
+        self.tape().record(self.shape(), &[Op::Along(Along::LogSoftmax, axis, self.id)])
+    }
+
+    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ of none.
+    #[track_caller]
+    #[must_use]
+    pub fn log_sum_exp(self, axis: Axis) -> Self {
+        self.tape().record(axis.reduce(self.shape()), &[Op::Along(Along::LogSumExp, axis, self.id)])
+    }
+
+    /// The cross-entropy −Σᵢ tᵢ ln softmax(x)ᵢ of each column, 1 × n, where `t` holds probabilities.
+    /// With targets that sum to 1, δx = (softmax(x) − t) δy, the lecture's δ = y − t.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    #[must_use]
+    pub fn softmax_cross_entropy(self, t: Self) -> Self {
+        self.same_tape("softmax_cross_entropy", t);
+        assert!(
+            self.shape() == t.shape(),
+            "softmax_cross_entropy: logits {} and targets {} differ in shape",
+            dims(self),
+            dims(t)
+        );
+        let p = self.softmax(Axis::Rows);
+        self.tape().record((1, self.cols()), &[Op::CrossEntropy { x: self.id, t: t.id, p: p.id }])
+    }
+
+    /// The cross-entropy with one right class for each column: −ln softmax(x) at that class, 1 × n.
+    ///
+    /// # Panics
+    /// If there are not as many classes as columns, or one is not below the number of rows.
+    #[track_caller]
+    #[must_use]
+    pub fn softmax_cross_entropy_with_classes(self, classes: &[usize]) -> Self {
+        let (m, n) = self.shape();
+        assert!(
+            classes.len() == n,
+            "softmax_cross_entropy_with_classes: {} classes for logits {m} × {n}: one for each column",
+            classes.len()
+        );
+        for (j, &class) in classes.iter().enumerate() {
+            assert!(
+                class < m,
+                "softmax_cross_entropy_with_classes: class {class} of sample {j} is not below the {m} rows of the logits"
+            );
+        }
+        self.softmax_cross_entropy(self.tape().one_hot(m, classes))
+    }
+}

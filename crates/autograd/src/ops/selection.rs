@@ -1,0 +1,317 @@
+//! Rearranging entries: what is read from where. Every one of these is a selection, a matrix of zeros and ones that is
+//! never stored, and its rule is the transposed selection.
+
+use std::ops::Range;
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use crate::rule::op::Op;
+use crate::tape::var::dims;
+use crate::{Matrix, Real, Tape, Var};
+use kernel::{Along, Axis, Order};
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// Aᵀ.
+    #[track_caller]
+    #[must_use]
+    pub fn t(self) -> Self {
+        let (m, n) = self.shape();
+        self.tape().record((n, m), &[Op::Transpose(self.id)])
+    }
+
+    /// The same entries, column by column, as a matrix of another shape.
+    ///
+    /// # Panics
+    /// If the number of entries is another.
+    #[track_caller]
+    #[must_use]
+    pub fn reshape(self, rows: usize, cols: usize) -> Self {
+        let (m, n) = self.shape();
+        assert!(m * n == rows * cols, "reshape: {m} × {n} does not have the entries of {rows} × {cols}");
+        self.tape().record((rows, cols), &[Op::Reshape(self.id)])
+    }
+
+    /// The columns in a range: some of the samples.
+    ///
+    /// # Panics
+    /// If the range does not lie within the columns.
+    #[track_caller]
+    #[must_use]
+    pub fn columns(self, range: Range<usize>) -> Self {
+        let (m, n) = self.shape();
+        assert!(range.start <= range.end && range.end <= n, "columns: {range:?} of {m} × {n}");
+        self.tape().record_columns(self, range.start, range.len())
+    }
+
+    /// The rows in a range: some of the features.
+    ///
+    /// # Panics
+    /// If the range does not lie within the rows.
+    #[track_caller]
+    #[must_use]
+    pub fn rows_in(self, range: Range<usize>) -> Self {
+        let (m, n) = self.shape();
+        assert!(range.start <= range.end && range.end <= m, "rows_in: {range:?} of {m} × {n}");
+        self.part((range.start, 0), (range.len(), n))
+    }
+
+    /// The entry in row i and column j, 1 × 1.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    #[must_use]
+    pub fn at(self, i: usize, j: usize) -> Self {
+        let (m, n) = self.shape();
+        assert!(i < m && j < n, "at: entry ({i}, {j}) of {m} × {n}");
+        self.part((i, j), (1, 1))
+    }
+
+    #[track_caller]
+    fn part(self, (i, j): (usize, usize), shape: (usize, usize)) -> Self {
+        self.tape().record(shape, &[Op::Slice(i as u32, j as u32, self.id)])
+    }
+
+    /// A `rows × cols` matrix that is zero but for this one, which begins in row i and column j.
+    ///
+    /// # Panics
+    /// If it does not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn pad(self, (i, j): (usize, usize), (rows, cols): (usize, usize)) -> Self {
+        let (m, n) = self.shape();
+        assert!(i + m <= rows && j + n <= cols, "pad: {m} × {n} at ({i}, {j}) does not fit into {rows} × {cols}");
+        self.tape().record((rows, cols), &[Op::Pad(i as u32, j as u32, self.id)])
+    }
+
+    /// A matrix whose entry (i, j) is this one's at `from(i, j)`: any selection, with repetitions.
+    ///
+    /// # Panics
+    /// If `from` names an entry that is not there.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::from([[1.0, 2.0], [3.0, 4.0]]));
+    /// let y = x.gather((1, 3), |_, j| (j % 2, j % 2));
+    /// assert_eq!(y.value().as_slice(), [1.0, 4.0, 1.0]);
+    /// assert_eq!(y.sum().backward().wrt(x).as_slice(), [2.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn gather(self, shape: (usize, usize), from: impl Fn(usize, usize) -> (usize, usize)) -> Self {
+        let index = places("gather", shape, self.shape(), from);
+        self.tape().record(shape, &[Op::Gather(self.tape().index(index), self.id)])
+    }
+
+    /// A matrix of zeros to which each entry (i, j) of this one is added at `to(i, j)`.
+    ///
+    /// # Panics
+    /// If `to` names an entry that is not there.
+    #[track_caller]
+    #[must_use]
+    pub fn scatter_add(self, shape: (usize, usize), to: impl Fn(usize, usize) -> (usize, usize)) -> Self {
+        let index = places("scatter_add", self.shape(), shape, to);
+        self.tape().record(shape, &[Op::Scatter(self.tape().index(index), self.id)])
+    }
+
+    /// The columns with these numbers, in this order: the rows of an embedding, where a column is an entry.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[track_caller]
+    #[must_use]
+    pub fn select_columns(self, columns: &[usize]) -> Self {
+        self.gather((self.rows(), columns.len()), |i, j| (i, columns[j]))
+    }
+
+    /// The rows with these numbers, in this order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    #[must_use]
+    pub fn select_rows(self, rows: &[usize]) -> Self {
+        self.gather((rows.len(), self.cols()), |i, j| (rows[i], j))
+    }
+
+    /// The matrix `rows` times below itself and `cols` times beside itself.
+    #[track_caller]
+    #[must_use]
+    pub fn tile(self, rows: usize, cols: usize) -> Self {
+        let (m, n) = self.shape();
+        self.gather((m * rows, n * cols), |i, j| (i % m, j % n))
+    }
+
+    /// The diagonal as a column.
+    #[track_caller]
+    #[must_use]
+    pub fn diagonal(self) -> Self {
+        let (m, n) = self.shape();
+        self.gather((m.min(n), 1), |i, _| (i, i))
+    }
+
+    /// The matrix with this column or row as its diagonal, zero elsewhere.
+    ///
+    /// # Panics
+    /// If it is neither a column nor a row.
+    #[track_caller]
+    #[must_use]
+    pub fn diag(self) -> Self {
+        let (m, n) = self.shape();
+        assert!(m == 1 || n == 1, "diag: {m} × {n} is neither a column nor a row");
+        self.scatter_add((m * n, m * n), |i, j| (i + j, i + j))
+    }
+
+    /// The lower triangle, the diagonal included, zero above.
+    #[track_caller]
+    #[must_use]
+    pub fn lower(self) -> Self {
+        self.where_entry(|i, j| i >= j)
+    }
+
+    /// The upper triangle, the diagonal included, zero below.
+    #[track_caller]
+    #[must_use]
+    pub fn upper(self) -> Self {
+        self.where_entry(|i, j| i <= j)
+    }
+
+    /// The entries of which `keep(i, j)` says so, zero elsewhere.
+    #[track_caller]
+    #[must_use]
+    pub fn where_entry(self, keep: impl Fn(usize, usize) -> bool) -> Self {
+        let (m, _) = self.shape();
+        let mask = self.tape().constant_with(self.shape(), |mask| {
+            let one = T::from_f64(1.0);
+            mask.iter_mut().enumerate().filter(|(k, _)| keep(k % m, k / m)).for_each(|(_, entry)| *entry = one);
+        });
+        mask.keep(self)
+    }
+
+    /// a bᵀ of two columns.
+    ///
+    /// # Panics
+    /// If one is not a column.
+    #[track_caller]
+    #[must_use]
+    pub fn outer(self, b: Self) -> Self {
+        assert!(self.cols() == 1 && b.cols() == 1, "outer: {} and {} are not two columns", dims(self), dims(b));
+        self.matmul_nt(b)
+    }
+
+    /// The sums of all entries up to each along an axis.
+    #[track_caller]
+    #[must_use]
+    pub fn cumsum(self, axis: Axis) -> Self {
+        self.tape().record(self.shape(), &[Op::Along(Along::CumSum(Order::Forward), axis, self.id)])
+    }
+}
+
+/// Matrices of as many columns, one below the other.
+///
+/// # Panics
+/// If there is none, or they differ in the number of columns.
+///
+/// ```
+/// use autograd::{Matrix, Tape, hstack, vstack};
+/// let tape = Tape::new();
+/// let (a, b) = (tape.variable(1.0), tape.variable(2.0));
+/// assert_eq!(vstack(&[hstack(&[a, b]), hstack(&[b, a])]).value(), Matrix::from([[1.0, 2.0], [2.0, 1.0]]));
+/// ```
+#[compiled_once]
+#[track_caller]
+pub fn vstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
+    stack("vstack", Axis::Rows, parts)
+}
+
+/// Matrices of as many rows, one beside the other.
+///
+/// # Panics
+/// If there is none, or they differ in the number of rows.
+#[compiled_once]
+#[track_caller]
+pub fn hstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
+    stack("hstack", Axis::Cols, parts)
+}
+
+/// A matrix of numbers: entry (i, j) is the 1 × 1 variable that `entry(i, j)` returns.
+///
+/// # Panics
+/// If there is no entry, or one is not 1 × 1.
+#[track_caller]
+pub fn matrix<'t, T: Real>(rows: usize, cols: usize, mut entry: impl FnMut(usize, usize) -> Var<'t, T>) -> Var<'t, T> {
+    assert!(rows * cols > 0, "matrix: {rows} × {cols} has no entry");
+    let mut terms = Vec::with_capacity(rows * cols);
+    let first = entry(0, 0);
+    for (i, j) in (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j))) {
+        let x = if (i, j) == (0, 0) { first } else { entry(i, j) };
+        first.same_tape("matrix", x);
+        assert!(x.shape() == (1, 1), "matrix: entry ({i}, {j}) is {}, not a single number", dims(x));
+        terms.push(Op::Pad(i as u32, j as u32, x.id));
+    }
+    first.tape().record((rows, cols), &terms)
+}
+
+#[track_caller]
+fn stack<'t, T: Real>(name: &str, axis: Axis, parts: &[Var<'t, T>]) -> Var<'t, T> {
+    let Some(&first) = parts.first() else { panic!("{name}: nothing to stack") };
+    let (mut terms, mut end) = (SmallVec::<[Op<u32>; 8]>::new(), 0);
+    let (mut rows, mut cols) = first.shape();
+    for &x in parts {
+        first.same_tape(name, x);
+        let (m, n) = x.shape();
+        let fits = if axis == Axis::Rows { n == cols } else { m == rows };
+        assert!(fits, "{name}: {} does not fit to {}", dims(x), dims(first));
+        let (i, j) = if axis == Axis::Rows { (end, 0) } else { (0, end) };
+        terms.push(Op::Pad(i as u32, j as u32, x.id));
+        end += if axis == Axis::Rows { m } else { n };
+    }
+    *(if axis == Axis::Rows { &mut rows } else { &mut cols }) = end;
+    first.tape().record((rows, cols), &terms)
+}
+
+/// For each entry of one matrix its place in another, column by column.
+#[track_caller]
+fn places(
+    name: &str,
+    (rows, cols): (usize, usize),
+    (m, n): (usize, usize),
+    place: impl Fn(usize, usize) -> (usize, usize),
+) -> Vec<usize> {
+    let mut all = Vec::with_capacity(rows * cols);
+    for j in 0..cols {
+        for i in 0..rows {
+            let (p, q) = place(i, j);
+            assert!(p < m && q < n, "{name}: entry ({i}, {j}) is sent to ({p}, {q}) of {m} × {n}");
+            all.push(p + q * m);
+        }
+    }
+    all
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// The constant whose column j is 1 in row `classes[j]` and 0 elsewhere.
+    ///
+    /// # Panics
+    /// If a class is not below `rows`.
+    #[track_caller]
+    pub fn one_hot(&'t self, rows: usize, classes: &[usize]) -> Var<'t, T> {
+        for (j, &class) in classes.iter().enumerate() {
+            assert!(class < rows, "one_hot: class {class} of column {j} is not below the {rows} rows");
+        }
+        let one = T::from_f64(1.0);
+        self.constant_with((rows, classes.len()), |t| {
+            classes.iter().enumerate().for_each(|(j, &class)| t[class + j * rows] = one);
+        })
+    }
+
+    /// The constant 1 on the diagonal of an n × n matrix.
+    #[track_caller]
+    pub fn identity(&'t self, n: usize) -> Var<'t, T> {
+        self.constant(Matrix::from_fn(n, n, |i, j| T::from_f64(f64::from(u8::from(i == j)))))
+    }
+}

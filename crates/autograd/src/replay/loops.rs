@@ -1,0 +1,242 @@
+//! A program in single numbers as vector loops: what is stored, and how it runs.
+//!
+//! Nodes of the same terms that do not need each other are a group: their values lie side by side, and each of their terms is a
+//! loop over all of them. Backward every node *pulls*: its δ is the sum of slots w δy that its readers have filled, in the
+//! order in which the sweep of a tape adds them.
+
+use super::Stale;
+use super::segment::NONE;
+use crate::Real;
+use crate::tape::comparison::Branch;
+use kernel::simd::Accum;
+use kernel::{Binary, Unary};
+
+/// Loops over numbers, and the numbers.
+pub(super) struct Loops<T> {
+    pub tables: Tables<T>,
+    pub segments: Vec<Segment>,
+    /// The entries of all inputs, then the values of each segment.
+    pub values: Vec<T>,
+    /// How many values outlive their segment in the sweep: the entries of the inputs first. How many slots a segment has.
+    pub deltas: usize,
+    pub slots: usize,
+    /// Where the output's value and its δ are; the latter `NONE` if it depends on no input.
+    pub output: Import,
+    /// Comparisons of values, by their places.
+    pub branches: Vec<Branch>,
+    /// Entries of an input that was given before: where they are again, where they are first, how many.
+    pub repeats: Vec<(usize, usize, usize)>,
+}
+
+/// Consecutive nodes of the tape: values `imports`, then those of its groups.
+pub(super) struct Segment {
+    /// Where its values begin, and how many they are.
+    pub start: usize,
+    pub len: usize,
+    pub imports: Span,
+    pub groups: Span,
+    /// The δ of its values that later segments read: its first slots.
+    pub exports: Span,
+    pub pulls: Span,
+}
+
+/// Where a value from before a segment is, and its δ, `NONE` if it has none.
+#[derive(Clone, Copy)]
+pub(super) struct Import {
+    pub value: u32,
+    pub delta: u32,
+}
+
+/// Imports with the same number of uses.
+pub(super) struct Pull {
+    pub imports: Span,
+    pub uses: Span,
+}
+
+/// Nodes of the same terms, with the same number of uses.
+pub(super) struct Group {
+    pub width: u32,
+    /// Where in the segment its values begin; after them come those of later groups.
+    pub local: u32,
+    /// Where its slots begin: δ, then w δ for each term that has a w, operand by operand.
+    pub slot: u32,
+    pub rows: Span,
+    /// The slots that make up δ; none if it has no δ.
+    pub uses: Span,
+}
+
+/// A term of each node of a group; several, if they are plain.
+pub(super) enum Row<T> {
+    Number(Factor<T>),
+    Sum(Span),
+    Scaled(Factor<T>, Operand),
+    ScaledProduct(Factor<T>, Operand, Operand),
+    Unary(Unary, Operand),
+    Binary(Binary, Operand, Operand),
+}
+
+/// A constant of a row: the same for all nodes, or from a place in `factors` on.
+#[derive(Clone, Copy)]
+pub(super) enum Factor<T> {
+    One(T),
+    Each(u32),
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Operand {
+    pub at: At,
+    /// Whether it has a δ, and so a slot here.
+    pub active: bool,
+}
+
+/// Which numbers a row reads.
+#[derive(Clone, Copy)]
+pub(super) enum At {
+    /// Those from one on.
+    From(u32),
+    /// One for all nodes.
+    Same(u32),
+    /// Those of runs, which begin at this place in `lists`: the first number and the length of each.
+    Runs(u32),
+    /// Those that are listed from this place in `lists` on.
+    List(u32),
+}
+
+/// A part of a table.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+#[derive(Default)]
+pub(super) struct Tables<T> {
+    pub imports: Vec<Import>,
+    pub pulls: Vec<Pull>,
+    pub groups: Vec<Group>,
+    pub rows: Vec<Row<T>>,
+    pub ats: Vec<At>,
+    pub lists: Vec<u16>,
+    pub factors: Vec<T>,
+}
+
+/// As many nodes of a group run at a time: what they gather stays in the first cache.
+pub(super) const BLOCK: usize = 512;
+
+/// What three operands are gathered into.
+pub(super) type Scratch<T> = [[T; BLOCK]; 3];
+
+impl<T: Real> Loops<T> {
+    /// Computes every value from the entries of the inputs.
+    pub fn run(&mut self) -> Result<(), Stale> {
+        let (tables, mut scratch) = (&self.tables, scratch());
+        for &(again, first, len) in &self.repeats {
+            self.values.copy_within(again..again + len, first);
+        }
+        for segment in &self.segments {
+            let (before, values) = self.values.split_at_mut(segment.start);
+            for (x, import) in values.iter_mut().zip(segment.imports.of(&tables.imports)) {
+                *x = before[import.value as usize];
+            }
+            for group in segment.groups.of(&tables.groups) {
+                let (below, y) = values.split_at_mut(group.local as usize);
+                for (start, y) in blocks(&mut y[..group.width as usize]) {
+                    tables.value(group, start, below, y, &mut scratch);
+                }
+            }
+        }
+        for branch in &self.branches {
+            let now = branch.compare(|place| self.values[place as usize]);
+            if now != branch.found {
+                return Err(Stale { source: branch.source, recorded: branch.found, now });
+            }
+        }
+        Ok(())
+    }
+
+    /// The output.
+    pub fn value(&self) -> &[T] {
+        &self.values[self.output.value as usize..][..1]
+    }
+
+    /// δ of every entry of the inputs, the first of `deltas`, if that of the output is w.
+    pub fn sweep(&self, w: T, deltas: &mut Vec<T>, slots: &mut Vec<T>) {
+        let (tables, mut scratch) = (&self.tables, scratch());
+        deltas.clear();
+        deltas.resize(self.deltas, T::default());
+        if slots.len() < self.slots {
+            slots.resize(self.slots, T::default());
+        }
+        if self.output.delta != NONE {
+            deltas[self.output.delta as usize] = w;
+        }
+        for segment in self.segments.iter().rev() {
+            let values = &self.values[segment.start..][..segment.len];
+            let exports = segment.exports.of(deltas);
+            slots[..exports.len()].copy_from_slice(exports);
+            for group in segment.groups.of(&tables.groups).iter().rev().filter(|group| group.uses.len() > 0) {
+                let (below, own) = slots.split_at_mut(group.slot as usize);
+                let (dy, slots) = own.split_at_mut(group.width as usize);
+                for (start, dy) in blocks(dy) {
+                    tables.sum(group.uses, start, below, dy, Accum::Replace);
+                    tables.pull(group, start, values, dy, slots, &mut scratch);
+                }
+            }
+            for pull in segment.pulls.of(&tables.pulls) {
+                for (k, imports) in pull.imports.of(&tables.imports).chunks(BLOCK).enumerate() {
+                    let dx = &mut scratch[0][..imports.len()];
+                    dx.iter_mut().zip(imports).for_each(|(dx, import)| *dx = deltas[import.delta as usize]);
+                    tables.sum(pull.uses, k * BLOCK, slots, dx, Accum::Add);
+                    dx.iter().zip(imports).for_each(|(&dx, import)| deltas[import.delta as usize] = dx);
+                }
+            }
+        }
+        for &(again, first, len) in &self.repeats {
+            deltas.copy_within(first..first + len, again);
+        }
+    }
+
+    /// The tangent of the output, if `tangents` begins with those of the entries of the inputs.
+    pub fn push(&self, tangents: &mut Vec<T>) -> T {
+        let (tables, mut scratch) = (&self.tables, scratch());
+        tangents.resize(self.values.len(), T::default());
+        for &(again, first, len) in &self.repeats {
+            tangents.copy_within(again..again + len, first);
+        }
+        for segment in &self.segments {
+            let values = &self.values[segment.start..][..segment.len];
+            let (before, tangents) = tangents.split_at_mut(segment.start);
+            for (dx, import) in tangents.iter_mut().zip(segment.imports.of(&tables.imports)) {
+                *dx = if import.delta == NONE { T::default() } else { before[import.value as usize] };
+            }
+            for group in segment.groups.of(&tables.groups) {
+                let (below, dy) = tangents.split_at_mut(group.local as usize);
+                let dy = &mut dy[..group.width as usize];
+                dy.fill(T::default());
+                for (start, dy) in blocks(dy).filter(|_| group.uses.len() > 0) {
+                    tables.push(group, start, values, below, dy, &mut scratch);
+                }
+            }
+        }
+        if self.output.delta == NONE { T::default() } else { tangents[self.output.value as usize] }
+    }
+}
+
+impl Span {
+    pub fn of<'a, X>(&self, table: &'a [X]) -> &'a [X] {
+        &table[self.start as usize..self.end as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+/// Parts of a group, each with its first node.
+fn blocks<T>(y: &mut [T]) -> impl Iterator<Item = (usize, &mut [T])> {
+    y.chunks_mut(BLOCK).enumerate().map(|(k, y)| (k * BLOCK, y))
+}
+
+fn scratch<T: Real>() -> Scratch<T> {
+    [[T::default(); BLOCK]; 3]
+}

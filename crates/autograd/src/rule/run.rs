@@ -1,0 +1,106 @@
+//! One term into a buffer: `y = …` or `y += …`.
+
+use std::sync::Arc;
+
+use kernel::simd::{Accum, Out, fill, put};
+use kernel::table::loops;
+use kernel::threads::in_parts;
+use kernel::transpose::transpose;
+use kernel::{along, blocks, cross_entropy};
+use linalg::product;
+
+use super::op::{Index, Linear, Op};
+use crate::{MatrixRef, Real};
+
+/// y = c a + d b for operands of the shape of y: a skip connection, in one pass.
+pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
+    let (c, d) = (T::from_f64(c), T::from_f64(d));
+    in_parts(y, |start, y| {
+        let (a, b) = (&a[start..][..y.len()], &b[start..][..y.len()]);
+        fill(y, Accum::Replace, move |i| c * a[i] + d * b[i]);
+    });
+}
+
+/// The index lists of a tape.
+#[derive(Clone, Default)]
+pub(crate) struct Indices(pub Vec<Arc<[u32]>>);
+
+impl Indices {
+    fn get(&self, Index(index): Index) -> &[u32] {
+        &self.0[index as usize]
+    }
+}
+
+/// Runs a term of a value, whose operands `look` finds.
+pub(crate) fn run<'a, T: Real, R: Copy>(
+    op: Op<R>,
+    look: impl Fn(R) -> MatrixRef<'a, T>,
+    indices: &Indices,
+    accum: Accum,
+    y: Out<'_, T>,
+) {
+    match op {
+        Op::Number(c) => {
+            let c = T::from_f64(c);
+            fill(y.data, accum, move |_| c);
+        }
+        Op::Add(c, x) => blocks::add(T::from_f64(c), look(x), accum, y),
+        Op::Matmul(s, a, t, b) => product(s, look(a), t, look(b), accum, y),
+        Op::Transpose(x) => transpose(look(x), accum, y.data),
+        Op::Reshape(x) => blocks::copy(look(x).as_slice(), accum, y.data),
+        Op::Slice(i, j, x) => blocks::slice(i as usize, j as usize, look(x), accum, y),
+        Op::Pad(i, j, x) => blocks::pad(i as usize, j as usize, look(x), accum, y),
+        Op::Gather(index, x) => {
+            let (index, x) = (indices.get(index), look(x).as_slice());
+            y.data.iter_mut().zip(index).for_each(|(y, &k)| put(y, accum, x[k as usize]));
+        }
+        Op::Scatter(index, x) => {
+            if accum == Accum::Replace {
+                y.data.fill(T::default());
+            }
+            indices.get(index).iter().zip(look(x).as_slice()).for_each(|(&k, &x)| y.data[k as usize] += x);
+        }
+        Op::Unary(f, x) => {
+            let x = look(x).as_slice();
+            in_parts(y.data, |start, y| loops::unary(f, &x[start..], y, accum));
+        }
+        Op::Binary(f, a, b) => {
+            let (a, b) = (look(a).as_slice(), look(b).as_slice());
+            in_parts(y.data, |start, y| loops::binary(f, &a[start..], &b[start..], y, accum));
+        }
+        Op::Along(f, axis, x) => along::value(f, axis, look(x), accum, y),
+        Op::CrossEntropy { x, t, p } => cross_entropy::value(look(x), look(t), look(p), accum, y.data),
+        Op::Custom(_) => unreachable!("its rule is its own"),
+    }
+}
+
+/// Runs a term of a gradient or of a tangent, whose operands `look` finds.
+pub(crate) fn run_linear<'a, T: Real, R: Copy>(
+    term: Linear<R>,
+    look: impl Fn(R) -> MatrixRef<'a, T>,
+    indices: &Indices,
+    accum: Accum,
+    dx: Out<'_, T>,
+) {
+    match term {
+        Linear::Op(op) => run(op, look, indices, accum, dx),
+        Linear::Unary(f, x, y, dy) => {
+            // Not `map`, which is a call that copies what it makes.
+            let (x, y, dy) = (look(x).as_slice(), look(y).as_slice(), look(dy).as_slice());
+            in_parts(dx.data, |start, dx| {
+                loops::unary_slope(f, &x[start..], &y[start..], &dy[start..], dx, accum);
+            });
+        }
+        Linear::Binary(f, side, [a, b, y, dy]) => {
+            let (a, b, y, dy) = (look(a).as_slice(), look(b).as_slice(), look(y).as_slice(), look(dy).as_slice());
+            let at = |start: usize| [&a[start..], &b[start..], &y[start..], &dy[start..]];
+            in_parts(dx.data, |start, dx| loops::binary_slope(f, side, at(start), dx, accum));
+        }
+        Linear::Along(f, axis, [x, y, dy]) => along::pull(f, axis, [look(x), look(y), look(dy)], accum, dx),
+        Linear::AlongTangent(f, axis, [x, y, d]) => along::push(f, axis, [look(x), look(y), look(d)], accum, dx),
+        Linear::CrossEntropy(t, p, dy) => cross_entropy::pull([look(t), look(p), look(dy)], accum, dx.data),
+        Linear::CrossEntropyTangent(t, p, d) => cross_entropy::push([look(t), look(p), look(d)], accum, dx.data),
+        Linear::CrossEntropyTarget(x, dy) => cross_entropy::pull_target([look(x), look(dy)], accum, dx.data),
+        Linear::CrossEntropyTargetTangent(x, d) => cross_entropy::push_target([look(x), look(d)], accum, dx.data),
+    }
+}

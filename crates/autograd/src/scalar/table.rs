@@ -1,0 +1,37 @@
+//! The functions of the table as methods of numbers on a scalar tape.
+
+use kernel::Number;
+use kernel::table::slopes::{fused, of_first, of_one, of_second};
+use kernel::table::{Lane, Values};
+
+use crate::{Real, Scalar};
+
+macro_rules! methods {
+    // `Mul` and `Div` are the operators.
+    (
+        one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
+            => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
+        two {
+            $(#[$md:meta])* Mul: mul $mul:tt => $mf:expr, $mda:expr, $mdb:expr;
+            $(#[$dd:meta])* Div: div $div:tt => $qf:expr, $qda:expr, $qdb:expr, in $qdomain:expr;
+            $($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
+            => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
+    ) => {
+        impl<T: Real> Number for Scalar<'_, T> {
+            $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
+                self.through(fused::$method, #[inline(always)] |x| {
+                    let y = <T as Values>::$method(x $(, $n)?);
+                    (y, of_one::$method(Lane(x), Lane(y) $(, $n)?).0)
+                })
+            })*
+            $(#[inline(always)] fn $method2(self, other: Self) -> Self {
+                self.through_both(stringify!($method2), other, fused::$method2, #[inline(always)] |a, b| {
+                    let y = Lane(<T as Values>::$method2(a, b));
+                    let (a, b) = (Lane(a), Lane(b));
+                    [y, of_first::$method2(a, b, y), of_second::$method2(a, b, y)].map(|lane| lane.0)
+                })
+            })*
+        }
+    };
+}
+kernel::functions!(methods);

@@ -1,0 +1,225 @@
+//! The backward sweep over buffers.
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use crate::rule::op::Linear;
+use crate::rule::op::Op;
+use crate::rule::pullback::pullback;
+use crate::rule::run::run_linear;
+use crate::sweep::gradients::Gradients;
+use crate::sweep::regions::Deltas;
+use crate::tape::custom_rule::{At, CustomNode, Write};
+use crate::tape::records::Inner;
+use crate::{MatrixRef, Real, Tape, Var};
+use kernel::pool::Pooled;
+use kernel::simd::{Out, fill};
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// The gradients of this number with respect to the parameters and variables it was computed from.
+    /// Those of intermediate variables are forgotten on the way, so that their buffers are used again;
+    /// [`backward_all`](Var::backward_all) keeps them.
+    ///
+    /// # Panics
+    /// If it is not 1 × 1, or depends on constants only.
+    #[track_caller]
+    pub fn backward(self) -> Gradients<T> {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "backward: {m} × {n} is not a single number: sum it, or use backward_with");
+        self.backward_with(MatrixRef::new(1, 1, &[T::from_f64(1.0)]))
+    }
+
+    /// The gradients of this number with respect to all that it was computed from, intermediate variables included.
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(3.0);
+    /// let h = x.square();
+    /// let y = h.square();
+    /// assert_eq!(y.backward_all().wrt(h)[(0, 0)], 2.0 * 9.0);
+    /// assert!(y.backward().get(h).is_none());
+    /// ```
+    ///
+    /// # Panics
+    /// If it is not 1 × 1, or depends on constants only.
+    #[track_caller]
+    pub fn backward_all(self) -> Gradients<T> {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "backward_all: {m} × {n} is not a single number: sum it");
+        self.tape().gradients(&[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::All)
+    }
+
+    /// The gradients of Σ w ⊙ y for this variable y: a vector-Jacobian product.
+    ///
+    /// # Panics
+    /// If `w` is of another shape, or y depends on constants only.
+    #[track_caller]
+    pub fn backward_with<'w>(self, w: impl Into<MatrixRef<'w, T>>) -> Gradients<T> {
+        self.tape().backward(&[(self, w.into())])
+    }
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// The gradients of Σₖ Σ wₖ ⊙ yₖ for several variables of this tape, in one sweep.
+    ///
+    /// # Panics
+    /// If there is none, or a weight is not of the shape of its variable, or all depend on constants only.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::column(&[1.0, 2.0]));
+    /// let (y, z) = (x.square(), x.sum());
+    /// let (w, half) = (Matrix::column(&[1.0, 0.0]), Matrix::full(1, 1, 0.5));
+    /// assert_eq!(tape.backward(&[(y, w.view()), (z, half.view())]).wrt(x).as_slice(), [2.5, 0.5]);
+    /// ```
+    #[track_caller]
+    pub fn backward(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)]) -> Gradients<T> {
+        self.gradients(outputs, Keep::Leaves)
+    }
+
+    #[track_caller]
+    fn gradients(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)], keep: Keep) -> Gradients<T> {
+        let mut seeds = SmallVec::<[(u32, &[T]); 2]>::new();
+        for (y, w) in outputs {
+            let (m, n) = y.shape();
+            assert!(y.tape().id() == self.id(), "backward: a variable is of another tape");
+            assert!(w.shape() == (m, n), "backward: weights {} × {} for a variable {m} × {n}", w.rows(), w.cols());
+            if y.needs_gradient() {
+                seeds.push((y.id, w.as_slice()));
+            }
+        }
+        assert!(!seeds.is_empty(), "backward: the value depends on constants only");
+        let mut deltas = Pooled::<Deltas<T>>::take();
+        self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None));
+        Gradients { tape: self.id(), deltas }
+    }
+}
+
+/// Which derivatives outlive a sweep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Those of leaves and of what parameters are bound to.
+    Leaves,
+    /// Those of all nodes.
+    All,
+}
+
+/// What a term of a gradient reads: the value of a node, or δy.
+const DELTA: u32 = u32::MAX;
+
+/// Sees an operand's δ after a node has added to it: the node, the operand, its δ.
+pub(crate) type Watch<'a, T> = &'a mut dyn FnMut(u32, u32, &[T]);
+
+/// δ of every node up to the last that has a seed, from the last to the first.
+pub(crate) fn sweep<T: Real>(
+    inner: &Inner<'_, T>,
+    seeds: &[(u32, &[T])],
+    keep: Keep,
+    deltas: &mut Deltas<T>,
+    mut watch: Option<Watch<'_, T>>,
+) {
+    let nodes = &inner.records.nodes[..];
+    let last = seeds.iter().map(|seed| seed.0).max().unwrap_or(0);
+    deltas.begin(last as usize + 1);
+    for &(id, seed) in seeds.iter().filter(|seed| nodes[seed.0 as usize].is_active()) {
+        let (region, accum) = deltas.open(id, seed.len());
+        fill(deltas.slice_mut(region), accum, move |i| seed[i]);
+    }
+    for id in (0..=last).rev() {
+        let (node, terms) = (&nodes[id as usize], inner.terms(id));
+        if !node.is_active() {
+            continue;
+        }
+        let kept = keep == Keep::All || terms.is_empty() || node.is_bound();
+        let Some(region) = deltas.region(id) else {
+            if kept {
+                let (region, _) = deltas.open(id, node.len());
+                deltas.slice_mut(region).fill(T::default());
+            }
+            continue;
+        };
+        deltas.settle(region);
+        for &term in terms {
+            pull(inner, id, term, region, deltas, &mut watch);
+        }
+        if !kept {
+            deltas.release(id);
+        }
+    }
+    deltas.params.clone_from(&inner.records.params);
+    deltas.updates.clone_from(&inner.pass.updates);
+}
+
+/// What a term of a node adds to the δ of its operands.
+#[inline(always)]
+fn pull<T: Real>(
+    inner: &Inner<'_, T>,
+    id: u32,
+    term: Op<u32>,
+    region: u32,
+    deltas: &mut Deltas<T>,
+    watch: &mut Option<Watch<'_, T>>,
+) {
+    let nodes = &inner.records.nodes[..];
+    let node = &nodes[id as usize];
+    let (rows, cols) = node.shape();
+    if let Some(custom) = inner.custom(term) {
+        // Its rule reads δy while it writes several others: a copy.
+        let mut copy = Pooled::<Vec<T>>::take();
+        copy.clear();
+        copy.extend_from_slice(deltas.slice_mut(region));
+        return pull_custom(inner, custom, id, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
+            let len = nodes[x as usize].len();
+            let (own, accum) = deltas.open(x, len);
+            write(deltas.slice_mut(own), accum);
+            if let Some(watch) = watch {
+                watch(id, x, deltas.slice_mut(own));
+            }
+        });
+    }
+    let (operands, _) = term.operands();
+    pullback(term, id, DELTA, |k, adjoint| {
+        let x = operands[k];
+        let x_node = &nodes[x as usize];
+        if !x_node.is_active() {
+            return;
+        }
+        let (rows, cols) = x_node.shape();
+        match adjoint {
+            // δx = δy, as at a skip connection, is not copied.
+            Linear::Op(Op::Add(1.0, DELTA)) if deltas.region(x).is_none() && x_node.shape() == node.shape() => {
+                return deltas.share(x, region);
+            }
+            Linear::Op(Op::Pad(0, j, DELTA)) if rows == node.shape().0 && watch.is_none() => {
+                return deltas.add_columns(x, rows * cols, region, j as usize * rows);
+            }
+            _ => {}
+        }
+        let (own, accum) = deltas.open(x, rows * cols);
+        let (dy, data) = deltas.pair(region, own);
+        let dy = node.over(dy);
+        let look = |id| if id == DELTA { dy } else { inner.view(id) };
+        run_linear(adjoint, look, &inner.indices, accum, Out { rows, cols, data });
+        if let Some(watch) = watch {
+            watch(id, x, deltas.slice_mut(own));
+        }
+    });
+}
+
+/// The gradients of the operands of a node with a rule of its own.
+pub(crate) fn pull_custom<T: Real>(
+    inner: &Inner<'_, T>,
+    custom: &CustomNode<T>,
+    id: u32,
+    dy: MatrixRef<'_, T>,
+    add: &mut dyn FnMut(u32, Write<'_, T>),
+) {
+    let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
+    let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).is_active()).collect();
+    let at = At { x: &x, y: inner.view(id), dy, source: inner.source(id) };
+    custom.rule.pull(&at, &needs, &mut |k, write| add(custom.operands[k], write));
+}

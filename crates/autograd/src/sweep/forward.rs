@@ -1,0 +1,121 @@
+//! The forward sweep over buffers: tangents of a recorded tape.
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use crate::rule::op::Op;
+use crate::rule::pullback::pushforward;
+use crate::rule::run::run_linear;
+use crate::sweep::regions::Deltas;
+use crate::tape::records::Inner;
+use crate::{Matrix, MatrixRef, Real, Tape, Var};
+use kernel::pool::Pooled;
+use kernel::simd::{Accum, Out};
+
+/// The derivatives of everything on a tape along one direction: Jacobian-vector products.
+pub struct Tangents<T: Real> {
+    tape: u64,
+    deltas: Pooled<Deltas<T>>,
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// The derivatives of everything recorded so far when each variable x moves along its ẋ: forward mode, one pass
+    /// over the tape. A variable in the middle of a computation moves as it is told, whatever its operands do.
+    ///
+    /// # Panics
+    /// If ẋ is not of the shape of x, or x is constant or of another tape.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::column(&[1.0, 2.0]));
+    /// let y = x.square();
+    /// let dx = Matrix::column(&[1.0, -1.0]);
+    /// assert_eq!(tape.tangents(&[(x, dx.view())]).of(y).as_slice(), [2.0, -4.0]);
+    /// ```
+    #[track_caller]
+    pub fn tangents(&self, moves: &[(Var<'t, T>, MatrixRef<'_, T>)]) -> Tangents<T> {
+        for (x, dx) in moves {
+            let ((m, n), (p, q)) = (x.shape(), dx.shape());
+            assert!(x.tape().id() == self.id(), "tangents: a variable is of another tape");
+            assert!((m, n) == (p, q), "tangents: a direction {p} × {q} for a variable {m} × {n}");
+            assert!(x.needs_gradient(), "tangents: a constant does not move");
+        }
+        let seeds: SmallVec<[_; 4]> = moves.iter().map(|(x, dx)| (x.id, *dx)).collect();
+        let mut deltas = Pooled::<Deltas<T>>::take();
+        self.with(|inner| push(inner, &seeds, &mut deltas));
+        Tangents { tape: self.id(), deltas }
+    }
+}
+
+#[compiled_once]
+impl<T: Real> Tangents<T> {
+    /// The derivative of a variable along the direction: zero of one that does not move.
+    ///
+    /// # Panics
+    /// If the variable is of another tape, or recorded later than the tangents were computed.
+    #[track_caller]
+    pub fn of(&self, y: Var<'_, T>) -> Matrix<T> {
+        assert!(y.tape().id() == self.tape, "Tangents::of: the variable is of another tape");
+        let seen = self.deltas.saw(y.id);
+        assert!(seen, "Tangents::of: the variable was recorded later than the tangents were computed");
+        self.deltas.matrix(y.id, y.shape())
+    }
+}
+
+/// What a term of a tangent reads: a value of the tape, or its tangent.
+#[derive(Clone, Copy)]
+enum Read {
+    Value(u32),
+    Tangent(u32),
+}
+
+/// Tangents of every node that moves when the seeds' nodes do: forward mode.
+pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T>)], deltas: &mut Deltas<T>) {
+    let count = inner.records.nodes.len() as u32;
+    deltas.begin(count as usize);
+    for &(id, seed) in seeds.iter().filter(|&&(id, _)| inner.node(id).is_active()) {
+        let (region, _) = deltas.open(id, seed.as_slice().len());
+        deltas.slice_mut(region).copy_from_slice(seed.as_slice());
+    }
+    for id in 0..count {
+        let moves = |term: &Op<u32>| inner.operands(*term).iter().any(|&x| deltas.region(x).is_some());
+        let node = inner.node(id);
+        if !node.is_active() || deltas.region(id).is_some() || !inner.terms(id).iter().any(moves) {
+            continue;
+        }
+        let (rows, cols) = node.shape();
+        let (region, _) = deltas.open(id, node.len());
+        let (before, data) = deltas.before(region);
+        let tangent = |x: u32| before.at(x, inner.node(x).shape());
+        let mut accum = Accum::Replace;
+        for &term in inner.terms(id) {
+            if let Some(custom) = inner.custom(term) {
+                let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
+                let dx: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| tangent(x)).collect();
+                if dx.iter().any(Option::is_some) {
+                    custom.rule.push(&x, inner.view(id), &dx, &mut |_, write| {
+                        write(data, accum);
+                        accum = Accum::Add;
+                    });
+                }
+                continue;
+            }
+            let (operands, _) = term.operands();
+            let moving = |k: usize| tangent(operands[k]).map(|_| Read::Tangent(operands[k]));
+            pushforward(term.map(Read::Value), Read::Value(id), moving, |linear| {
+                let read = |from| match from {
+                    Read::Value(id) => inner.view(id),
+                    Read::Tangent(id) => tangent(id).expect("it moves"),
+                };
+                run_linear(linear, read, &inner.indices, accum, Out { rows, cols, data });
+                accum = Accum::Add;
+            });
+        }
+        // An op whose slope is 0 gave no term.
+        if accum == Accum::Replace {
+            data.fill(T::default());
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a backward sweep gives.
+
+use std::fmt;
+
+use crate::sweep::regions::Deltas;
+use crate::tape::records::Node;
+use crate::{Matrix, MatrixRef, Param, Real, Var};
+use kernel::compiled_once;
+use kernel::pool::Pooled;
+
+/// The gradient of a value with respect to the parameters and variables it was computed from; after
+/// [`backward_all`](Var::backward_all) to all intermediate variables too. Owned: it outlives its tape.
+pub struct Gradients<T: Real> {
+    pub(crate) tape: u64,
+    pub(crate) deltas: Pooled<Deltas<T>>,
+}
+
+/// What a gradient can be asked for: a variable of the same tape, or a parameter.
+pub trait Wrt<T: Real> {
+    #[doc(hidden)]
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str>;
+}
+
+#[compiled_once]
+impl<T: Real> Gradients<T> {
+    /// The gradient with respect to a variable or parameter, of its shape. It is zero where the
+    /// differentiated value does not depend on it.
+    ///
+    /// # Panics
+    /// If there is none: the variable is constant, of another tape, recorded later than the value that was differentiated,
+    /// or an intermediate one whose gradient was not [kept](Var::backward_all), or the parameter is not trained or was
+    /// not recorded. [`get`](Gradients::get) asks first.
+    #[track_caller]
+    pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
+        match x.find(self) {
+            Ok(gradient) => gradient,
+            Err(why) => panic!("no gradient: {why}"),
+        }
+    }
+
+    /// The gradient with respect to a variable or parameter, or `None` where [`wrt`](Gradients::wrt) panics.
+    pub fn get(&self, x: impl Wrt<T>) -> Option<MatrixRef<'_, T>> {
+        x.find(self).ok()
+    }
+
+    /// Adds the gradients of parameters that another tape gave, as of other samples. Those of variables are not added.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let w = Param::new(Matrix::from([[2.0]]));
+    /// let gradient = |x: f64| {
+    ///     let tape = Tape::new();
+    ///     (tape.param(&w) * x).square().backward()
+    /// };
+    /// let mut sum = gradient(1.0);
+    /// sum.add(&gradient(3.0));
+    /// assert_eq!(sum.wrt(&w)[(0, 0)], 2.0 * 2.0 * (1.0 + 9.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If a parameter had another shape.
+    pub fn add(&mut self, other: &Gradients<T>) {
+        self.deltas.add(&other.deltas);
+    }
+
+    /// The new value of a buffer that a layer asked for with [`Tape::update`](crate::Tape::update), if one did.
+    pub fn updated(&self, buffer: &Param<T>) -> Option<&Matrix<T>> {
+        self.deltas.updates.iter().find(|(id, _)| *id == buffer.id()).map(|(_, value)| value)
+    }
+
+    /// The gradient of a node; `None` of a constant, of one that came later, or where it was not kept.
+    pub(crate) fn of_node(&self, id: u32, node: Node) -> Option<MatrixRef<'_, T>> {
+        self.at(id, node.shape())
+    }
+
+    fn at(&self, node: u32, (rows, cols): (usize, usize)) -> Option<MatrixRef<'_, T>> {
+        let data = self.deltas.at(node).filter(|data| data.len() == rows * cols)?;
+        Some(MatrixRef::new(rows, cols, data))
+    }
+}
+
+#[compiled_once]
+impl<T: Real> Clone for Gradients<T> {
+    fn clone(&self) -> Self {
+        let mut deltas = Pooled::<Deltas<T>>::take();
+        deltas.clone_from(&self.deltas);
+        Gradients { tape: self.tape, deltas }
+    }
+}
+
+impl<T: Real> fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gradients of {} parameters", self.deltas.params.len())
+    }
+}
+
+impl<T: Real> Wrt<T> for Var<'_, T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        if self.tape().id() != grads.tape {
+            return Err("the variable is of another tape");
+        }
+        let node = self.tape().with(|inner| inner.node(self.id));
+        if !node.is_active() {
+            return Err("the variable is constant, or depends on constants only");
+        }
+        grads.at(self.id, node.shape()).ok_or(match grads.deltas.saw(self.id) {
+            true => "those of intermediate variables are kept by backward_all alone",
+            false => "the variable was recorded after the value that was differentiated",
+        })
+    }
+}
+
+impl<T: Real> Wrt<T> for &Param<T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        let slots = &grads.deltas.params;
+        let slot = slots.binary_search_by_key(&self.id(), |slot| slot.id).map(|k| slots[k]);
+        let found = slot.ok().and_then(|slot| grads.at(slot.node, self.value().shape()));
+        found.ok_or("the parameter is not trained, or was not recorded before the value that was differentiated")
+    }
+}
+
+impl<T: Real> Wrt<T> for &mut Param<T> {
+    fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str> {
+        (&**self).find(grads)
+    }
+}

@@ -1,0 +1,214 @@
+//! The gradient of each sample's loss, in one sweep over the batch.
+
+use crate::rule::op::Linear;
+use crate::rule::op::Op;
+use crate::rule::pullback::pullback;
+use crate::rule::run::run_linear;
+use crate::sweep::backward::pull_custom;
+use crate::tape::custom_rule::Write;
+use crate::tape::records::Inner;
+use crate::{Matrix, MatrixRef, Real, Var};
+use kernel::Axis;
+use kernel::compiled_once;
+use kernel::simd::{Accum, Out};
+use linalg::Trans;
+
+/// The gradients of the losses of a batch, sample by sample.
+pub struct PerSample<T> {
+    tape: u64,
+    samples: usize,
+    found: Vec<Option<Matrix<T>>>,
+}
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// The gradients of each column's loss, without a loop over the columns: one sweep for the whole batch, which keeps
+    /// the products δy xᵀ of the samples apart instead of adding them. Norms of them are what clipping in private
+    /// training and the empirical Fisher information need (Goodfellow, 2015, arXiv:1510.01799).
+    ///
+    /// This variable holds a loss in each of n columns, and `data` are the leaves whose columns are the samples.
+    ///
+    /// # Panics
+    /// If a leaf of `data` is of another tape or does not have n columns, or an op mixes the samples, as a batch
+    /// normalisation does: it is named with its line.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let (w, x) = (Matrix::from([[1.0, 2.0]]), Matrix::from([[1.0, 0.0, 3.0], [0.0, 1.0, 1.0]]));
+    /// let tape = Tape::new();
+    /// let (w, x) = (tape.variable(&w), tape.constant(&x));
+    /// let losses = w.matmul(x).square(); // 1 × 3
+    /// let each = losses.backward_per_sample(&[x]).wrt(w); // 2 × 3: a column for each sample
+    /// assert_eq!(each, Matrix::from([[2.0, 0.0, 30.0], [0.0, 4.0, 10.0]]));
+    /// assert_eq!(losses.sum().backward().wrt(w).as_slice(), [32.0, 14.0]); // what they add up to
+    /// ```
+    #[track_caller]
+    pub fn backward_per_sample(self, data: &[Var<'t, T>]) -> PerSample<T> {
+        let n = self.cols();
+        for x in data {
+            self.same_tape("backward_per_sample", *x);
+            let (rows, cols) = x.shape();
+            assert!(cols == n, "backward_per_sample: data {rows} × {cols} for {n} losses");
+        }
+        let found = self.tape().with(|inner| {
+            let batched = inner.descendants(data.iter().map(|x| x.id), self.id);
+            separate(inner, &batched, n, self.id).map(|()| Sweep { inner, batched, n }.run(self.id))
+        });
+        // Outside of the closure, that a panic points at the caller.
+        match found {
+            Ok(found) => PerSample { tape: self.tape().id(), samples: n, found },
+            Err(text) => panic!("backward_per_sample: {text}"),
+        }
+    }
+}
+
+#[compiled_once]
+impl<T: Real> PerSample<T> {
+    /// The gradients with respect to a variable or, by [`Tape::param`](crate::Tape::param), a parameter: a column for
+    /// each sample, in which its entries lie column by column. Of data, the gradient of each sample's own column.
+    ///
+    /// # Panics
+    /// If the variable is of another tape, constant, or recorded after the losses.
+    #[track_caller]
+    pub fn wrt(&self, x: Var<'_, T>) -> Matrix<T> {
+        assert!(x.tape().id() == self.tape, "PerSample::wrt: the variable is of another tape");
+        assert!(x.needs_gradient(), "PerSample::wrt: the variable is constant, or depends on constants only");
+        let Some(found) = self.found.get(x.id as usize) else {
+            panic!("PerSample::wrt: the variable was recorded after the losses")
+        };
+        let (rows, cols) = x.shape();
+        found.clone().unwrap_or_else(|| Matrix::zeros(rows * cols, self.samples))
+    }
+}
+
+/// Whether every op keeps the columns of the batch apart; what and where, if one does not.
+fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32) -> Result<(), String> {
+    let leads = inner.ancestors(last);
+    for id in (0..=last).filter(|&id| batched[id as usize] && leads[id as usize]) {
+        for &term in inner.terms(id) {
+            let is = |x: u32| batched[x as usize];
+            let apart = match term {
+                Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::CrossEntropy { .. } => true,
+                Op::Add(_, x) => !is(x) || inner.node(x).shape().1 == n,
+                Op::Matmul(_, a, t, b) => !is(a) && (!is(b) || t == Trans::No),
+                Op::Slice(_, j, x) | Op::Pad(_, j, x) => !is(x) || (j == 0 && inner.node(x).shape().1 == n),
+                Op::Along(_, axis, x) => !is(x) || axis == Axis::Rows,
+                Op::Transpose(x) | Op::Reshape(x) | Op::Gather(_, x) | Op::Scatter(_, x) => !is(x),
+                Op::Custom(_) => inner.custom(term).is_some_and(|custom| custom.rule.is_elementwise()),
+            };
+            if !apart || inner.node(id).shape().1 != n {
+                return Err(format!("%{id} = {} mixes the samples  # {}", inner.name(term), inner.source(id)));
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Sweep<'a, 't, T: Real> {
+    inner: &'a Inner<'t, T>,
+    batched: Vec<bool>,
+    n: usize,
+}
+
+impl<T: Real> Sweep<'_, '_, T> {
+    /// For a batched node δ as usual, of the shape of the node; for any other a column for each sample.
+    fn run(&self, last: u32) -> Vec<Option<Matrix<T>>> {
+        let mut found: Vec<Option<Matrix<T>>> = vec![None; last as usize + 1];
+        if self.inner.node(last).is_active() && self.batched[last as usize] {
+            let (m, n) = self.inner.node(last).shape();
+            found[last as usize] = Some(Matrix::full(m, n, T::from_f64(1.0)));
+        }
+        for id in (0..=last).rev() {
+            if self.inner.terms(id).is_empty() {
+                continue;
+            }
+            let Some(dy) = found[id as usize].take() else { continue };
+            for &term in self.inner.terms(id) {
+                self.pull(id, term, &dy, &mut found);
+            }
+            found[id as usize] = Some(dy);
+        }
+        found
+    }
+
+    fn pull(&self, id: u32, term: Op<u32>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) {
+        let batched = self.batched[id as usize];
+        let (rows, cols) = self.inner.node(id).shape();
+        if batched {
+            self.fill(id, term, dy.view(), true, &mut |x, write| {
+                let (m, n) = self.inner.node(x).shape();
+                write(found[x as usize].get_or_insert_with(|| Matrix::zeros(m, n)).as_mut_slice(), Accum::Add);
+            });
+            if self.products(term, dy, found) {
+                return;
+            }
+        }
+        // One sample at a time: where it is alone in δy, or what of δy is its own.
+        for j in 0..self.n {
+            let mut alone = Matrix::zeros(rows, cols);
+            if batched {
+                alone.col_mut(j).copy_from_slice(dy.col(j));
+            } else {
+                alone.as_mut_slice().copy_from_slice(dy.col(j));
+            }
+            self.fill(id, term, alone.view(), false, &mut |x, write| {
+                let len = self.inner.node(x).len();
+                write(found[x as usize].get_or_insert_with(|| Matrix::zeros(len, self.n)).col_mut(j), Accum::Add);
+            });
+        }
+    }
+
+    /// The parameters of W x + b: δy xᵀ and δy of each sample. `false` of any other term.
+    fn products(&self, term: Op<u32>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
+        let free = |x: u32| self.inner.node(x).is_active() && !self.batched[x as usize];
+        match term {
+            Op::Add(c, b) if free(b) && self.inner.node(b).shape() == (dy.rows(), 1) => {
+                let db = found[b as usize].get_or_insert_with(|| Matrix::zeros(dy.rows(), self.n));
+                db.as_mut_slice().iter_mut().zip(dy.as_slice()).for_each(|(db, &dy)| *db += T::from_f64(c) * dy);
+                true
+            }
+            Op::Matmul(s, w, Trans::No, x) if self.batched[x as usize] && free(w) => {
+                let (m, k) = s.shape(self.inner.node(w).shape());
+                let dw = found[w as usize].get_or_insert_with(|| Matrix::zeros(m * k, self.n));
+                let x = self.inner.view(x);
+                for j in 0..self.n {
+                    let (left, right) = if s == Trans::No { (dy.col(j), x.col(j)) } else { (x.col(j), dy.col(j)) };
+                    for (column, &r) in dw.col_mut(j).chunks_exact_mut(left.len().max(1)).zip(right) {
+                        column.iter_mut().zip(left).for_each(|(entry, &l)| *entry += l * r);
+                    }
+                }
+                true
+            }
+            // Nothing but batched operands: they have theirs.
+            _ => self.inner.operands(term).iter().all(|&x| !free(x)),
+        }
+    }
+
+    /// The terms that δy gives to the operands that are batched, or to those that are not.
+    fn fill(
+        &self,
+        id: u32,
+        term: Op<u32>,
+        dy: MatrixRef<'_, T>,
+        batched: bool,
+        add: &mut dyn FnMut(u32, Write<'_, T>),
+    ) {
+        let inner = self.inner;
+        let wanted = |x: u32| inner.node(x).is_active() && self.batched[x as usize] == batched;
+        if let Some(custom) = inner.custom(term) {
+            return pull_custom(inner, custom, id, dy, &mut |x, write| {
+                if wanted(x) {
+                    add(x, write);
+                }
+            });
+        }
+        let (operands, _) = term.operands();
+        pullback(term.map(|x| inner.view(x)), inner.view(id), dy, |k, linear: Linear<_>| {
+            let x = operands[k];
+            if wanted(x) {
+                let (rows, cols) = inner.node(x).shape();
+                add(x, &mut |data, accum| run_linear(linear, |x| x, &inner.indices, accum, Out { rows, cols, data }));
+            }
+        });
+    }
+}

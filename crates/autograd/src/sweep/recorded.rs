@@ -1,0 +1,234 @@
+//! Derivatives that are recorded on the tape again, so that they can be differentiated: reverse and forward.
+
+use std::sync::Arc;
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use crate::rule::op::Linear;
+use crate::rule::op::Op;
+use crate::rule::pullback::{pullback, pushforward};
+use crate::tape::custom_rule::{Recorded, Rule};
+use crate::{Real, Var};
+use kernel::Binary;
+use kernel::{Along, Axis};
+
+/// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
+/// can be differentiated again, to any order.
+///
+/// # Panics
+/// If `y` is not 1 × 1, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Tape, grad};
+/// let tape = Tape::new();
+/// let x = tape.variable(2.0);
+/// let y = x.powi(3);
+/// let dy = grad(y, &[x])[0]; // 3 x²
+/// let d2y = grad(dy, &[x])[0]; // 6 x
+/// assert_eq!((dy.item(), d2y.item()), (12.0, 12.0));
+/// ```
+#[compiled_once]
+#[track_caller]
+pub fn grad<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let (m, n) = y.shape();
+    assert!((m, n) == (1, 1), "grad: {m} × {n} is not a single number: sum it first, or use vjp");
+    check_tape("grad", y, xs);
+    reverse(&[(y, Op::Number(1.0))], xs)
+}
+
+/// The gradients of Σₖ Σ wₖ ⊙ yₖ with respect to each of `xs`, recorded on the tape: vector-Jacobian products.
+///
+/// # Panics
+/// If there is no output, a weight is not of the shape of its output, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Matrix, Tape, vjp};
+/// let tape = Tape::new();
+/// let x = tape.variable(Matrix::column(&[1.0, 3.0]));
+/// let w = tape.constant(Matrix::column(&[1.0, -1.0]));
+/// assert_eq!(vjp(&[(x.square(), w)], &[x])[0].value().as_slice(), [2.0, -6.0]);
+/// ```
+#[compiled_once]
+#[track_caller]
+pub fn vjp<'t, T: Real>(outputs: &[(Var<'t, T>, Var<'t, T>)], xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let Some(&(first, _)) = outputs.first() else { panic!("vjp: no output") };
+    check_tape("vjp", first, xs);
+    for &(y, w) in outputs {
+        check_tape("vjp", first, &[y, w]);
+        let ((m, n), (p, q)) = (y.shape(), w.shape());
+        assert!((m, n) == (p, q), "vjp: weights {p} × {q} for an output {m} × {n}");
+    }
+    let seeds: SmallVec<[_; 2]> = outputs.iter().map(|(y, w)| (*y, Op::Add(1.0, w.id))).collect();
+    reverse(&seeds, xs)
+}
+
+/// The tangent of `y` when each x of `moves` moves along its direction, recorded on the tape: a Jacobian-vector
+/// product, in forward mode. A variable that does not move has the tangent 0.
+///
+/// # Panics
+/// If a direction is not of the shape of its variable, or a variable is of another tape.
+///
+/// ```
+/// use autograd::{Tape, grad, jvp};
+/// let tape = Tape::new();
+/// let (x, dx) = (tape.variable(2.0), tape.constant(1.0));
+/// let slope = jvp(x.powi(3), &[(x, dx)]);
+/// assert_eq!((slope.item(), grad(slope, &[x])[0].item()), (12.0, 12.0));
+/// ```
+#[compiled_once]
+#[track_caller]
+pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Var<'t, T> {
+    for &(x, dx) in moves {
+        check_tape("jvp", y, &[x, dx]);
+        let ((m, n), (p, q)) = (x.shape(), dx.shape());
+        assert!((m, n) == (p, q), "jvp: a direction {p} × {q} for a variable {m} × {n}");
+    }
+    let tape = y.tape();
+    let var = |id| Var::new(tape, id);
+    let mut tangents: Vec<Option<Var<'t, T>>> = vec![None; y.id as usize + 1];
+    for &(x, dx) in moves.iter().filter(|(x, _)| x.id <= y.id) {
+        tangents[x.id as usize] = Some(tangents[x.id as usize].map_or(dx, |sum| sum + dx));
+    }
+    let first = moves.iter().map(|(x, _)| x.id).min().unwrap_or(0);
+    let leads = tape.with(|inner| inner.ancestors(y.id));
+    for id in first..=y.id {
+        if tangents[id as usize].is_some() || !leads[id as usize] || !var(id).needs_gradient() {
+            continue;
+        }
+        let mut gathered = SmallVec::<[Op<u32>; 4]>::new();
+        for term in terms(var(id)) {
+            if let Some((rule, x)) = custom(var(id), term) {
+                let dx: SmallVec<[_; 4]> = x.iter().map(|x| tangents[x.id as usize]).collect();
+                if dx.iter().any(Option::is_some) {
+                    gathered.extend(rule.record_push(&x, var(id), &dx).map(|dy| Op::Add(1.0, dy.id)));
+                }
+                continue;
+            }
+            let (operands, _) = term.operands();
+            let dx = |k: usize| tangents[operands[k] as usize];
+            pushforward(term.map(var), var(id), dx, |linear| gathered.push(define(linear)));
+        }
+        if !gathered.is_empty() {
+            tangents[id as usize] = Some(tape.record(var(id).shape(), &gathered));
+        }
+    }
+    tangents[y.id as usize].unwrap_or_else(|| y.zero())
+}
+
+#[track_caller]
+fn check_tape<'t, T: Real>(name: &str, y: Var<'t, T>, xs: &[Var<'t, T>]) {
+    // Not `for_each`: a panic in a closure would point here, not at the caller.
+    for &x in xs {
+        y.same_tape(name, x);
+    }
+}
+
+fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
+    y.tape().with(|inner| SmallVec::from_slice(inner.terms(y.id)))
+}
+
+/// A rule of its own and what it is applied to.
+type Applied<'t, T> = (Arc<dyn Rule<T>>, SmallVec<[Var<'t, T>; 4]>);
+
+/// The rule and the operands of a term that has its own.
+fn custom<'t, T: Real>(y: Var<'t, T>, term: Op<u32>) -> Option<Applied<'t, T>> {
+    let node = y.tape().with(|inner| inner.custom(term).cloned())?;
+    Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
+}
+
+/// The sweep: the terms of each δ, gathered until its node is reached and its sum recorded as one node.
+#[track_caller]
+fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+    let tape = seeds[0].0.tape();
+    let var = |id| Var::new(tape, id);
+    let last = seeds.iter().map(|(y, _)| y.id).max().unwrap_or(0);
+    // Only what was computed from `xs` leads to them.
+    let leads = tape.with(|inner| inner.descendants(xs.iter().map(|x| x.id), last));
+    let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); last as usize + 1];
+    for (y, seed) in seeds {
+        deltas[y.id as usize].push(*seed);
+    }
+    let mut found: Vec<Option<Var<'t, T>>> = vec![None; xs.len()];
+    for id in (0..=last).rev() {
+        let gathered = std::mem::take(&mut deltas[id as usize]);
+        if gathered.is_empty() {
+            continue;
+        }
+        let dy = tape.record(var(id).shape(), &gathered);
+        for (x, found) in xs.iter().zip(&mut found).filter(|(x, _)| x.id == id) {
+            debug_assert_eq!(x.shape(), dy.shape());
+            *found = Some(dy);
+        }
+        if !var(id).needs_gradient() {
+            continue;
+        }
+        for term in terms(var(id)) {
+            if let Some((rule, x)) = custom(var(id), term) {
+                let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
+                let dx = rule
+                    .record(Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) }, &needs);
+                let added = x.iter().zip(dx).filter_map(|(x, dx)| Some((x.id, dx?)));
+                added.for_each(|(x, dx)| deltas[x as usize].push(Op::Add(1.0, dx.id)));
+                continue;
+            }
+            let (operands, _) = term.operands();
+            pullback(term.map(var), var(id), dy, |k, adjoint| {
+                let x = operands[k];
+                if leads[x as usize] && var(x).needs_gradient() {
+                    deltas[x as usize].push(define(adjoint));
+                }
+            });
+        }
+    }
+    let zero = |x: &Var<'t, T>| x.zero();
+    xs.iter().zip(found).map(|(x, found)| found.unwrap_or_else(|| zero(x))).collect()
+}
+
+/// A linear term by its definition: as ops of variables, the last of which is returned to be one term of a sum.
+fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
+    let product = |w: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Mul, w.id, d.id);
+    let over = |x: Var<'t, T>, axis| x.sum_over(axis);
+    let sum = |axis, x: Var<'t, T>| Op::Add(1.0, over(x, axis).id);
+    match term {
+        Linear::Op(op) => op.map(|x| x.id),
+        Linear::Unary(f, x, y, d) => product(f.slope(x, y), d),
+        Linear::Binary(f, side, [a, b, y, d]) => product(f.slope(side, a, b, y), d),
+        Linear::Along(f, axis, at) => along(f, axis, at),
+        Linear::AlongTangent(f, axis, at) => along_tangent(f, axis, at),
+        Linear::CrossEntropy(t, p, d) => Op::Add(1.0, ((p * over(t, Axis::Rows) - t) * d).id),
+        Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p * over(t, Axis::Rows) - t) * d),
+        Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, (x.log_softmax(Axis::Rows) * d).id),
+        Linear::CrossEntropyTargetTangent(x, d) => Op::Add(-1.0, over(x.log_softmax(Axis::Rows) * d, Axis::Rows).id),
+    }
+}
+
+/// Jᵀ δy of a function along an axis, from x, y and δy.
+fn along<'t, T: Real>(f: Along, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
+    let product = |w: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Mul, w.id, d.id);
+    match f {
+        Along::Max => {
+            let (m, n) = x.shape();
+            product(x.arg_max(axis), d.repeat(m, n))
+        }
+        Along::ArgMax => Op::Number(0.0),
+        Along::CumSum(order) => Op::Along(Along::CumSum(order.flip()), axis, d.id),
+        Along::Softmax => product(y, d - (y * d).sum_over(axis)),
+        Along::LogSoftmax => Op::Add(1.0, (d - y.exp() * d.sum_over(axis)).id),
+        Along::LogSumExp => Op::Add(1.0, ((x - y).exp() * d).id),
+    }
+}
+
+/// J ẋ of a function along an axis, from x, y and ẋ.
+fn along_tangent<'t, T: Real>(f: Along, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
+    let sum = |x: Var<'t, T>| Op::Add(1.0, x.sum_over(axis).id);
+    match f {
+        Along::Max => sum(x.arg_max(axis).keep(d)),
+        Along::ArgMax => Op::Number(0.0),
+        Along::CumSum(_) => Op::Along(f, axis, d.id),
+        // The Jacobian is symmetric.
+        Along::Softmax => along(f, axis, [x, y, d]),
+        Along::LogSoftmax => Op::Add(1.0, (d - (y.exp() * d).sum_over(axis)).id),
+        Along::LogSumExp => sum((x - y).exp() * d),
+    }
+}

@@ -1,0 +1,115 @@
+//! Comparisons of variables, which decide what a program records next.
+
+use std::cmp::Ordering;
+use std::panic::Location;
+
+use crate::{Real, Var};
+use kernel::compiled_once;
+
+/// The comparisons by operators, at the caller's line.
+macro_rules! operators {
+    ($Other:ty) => {
+        #[track_caller]
+        fn lt(&self, other: &$Other) -> bool {
+            self.partial_cmp(other).is_some_and(Ordering::is_lt)
+        }
+        #[track_caller]
+        fn le(&self, other: &$Other) -> bool {
+            self.partial_cmp(other).is_some_and(Ordering::is_le)
+        }
+        #[track_caller]
+        fn gt(&self, other: &$Other) -> bool {
+            self.partial_cmp(other).is_some_and(Ordering::is_gt)
+        }
+        #[track_caller]
+        fn ge(&self, other: &$Other) -> bool {
+            self.partial_cmp(other).is_some_and(Ordering::is_ge)
+        }
+    };
+}
+
+/// A comparison that was made while recording, so that a replay can tell whether it would still go the same way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Branch {
+    pub left: u32,
+    pub right: Side,
+    pub found: Option<Ordering>,
+    pub source: &'static Location<'static>,
+}
+
+/// The right side of a comparison.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Side {
+    Node(u32),
+    Number(f64),
+}
+
+impl Branch {
+    /// Whether both sides were recorded no later than a node.
+    pub fn is_within(&self, last: u32) -> bool {
+        self.left <= last && !matches!(self.right, Side::Node(id) if id > last)
+    }
+
+    /// How the two sides compare when `value` is the number at a node.
+    pub fn compare<T: Real>(&self, value: impl Fn(u32) -> T) -> Option<Ordering> {
+        let right = match self.right {
+            Side::Node(id) => value(id),
+            Side::Number(number) => T::from_f64(number),
+        };
+        value(self.left).partial_cmp(&right)
+    }
+}
+
+#[compiled_once]
+impl<T: Real> Var<'_, T> {
+    #[track_caller]
+    fn branch(self, right: Side) -> Option<Ordering> {
+        let mut branch = Branch { left: self.id, right, found: None, source: Location::caller() };
+        self.tape().with_mut(|inner| {
+            branch.found = branch.compare(|id| {
+                let x = inner.view(id);
+                assert!(x.shape() == (1, 1), "comparison: {} × {} is not a single number", x.rows(), x.cols());
+                x.as_slice()[0]
+            });
+            inner.branches.push(branch);
+        });
+        branch.found
+    }
+}
+
+/// Variables of 1 × 1 compare by value, so that a program in scalars may branch. The tape notes the outcome.
+///
+/// # Panics
+/// If a variable is not 1 × 1.
+impl<T: Real> PartialOrd for Var<'_, T> {
+    #[track_caller]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.same_tape("comparison", *other);
+        self.branch(Side::Node(other.id))
+    }
+
+    operators!(Self);
+}
+
+impl<T: Real> PartialEq for Var<'_, T> {
+    #[track_caller]
+    fn eq(&self, other: &Self) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}
+
+impl<T: Real> PartialOrd<f64> for Var<'_, T> {
+    #[track_caller]
+    fn partial_cmp(&self, other: &f64) -> Option<Ordering> {
+        self.branch(Side::Number(*other))
+    }
+
+    operators!(f64);
+}
+
+impl<T: Real> PartialEq<f64> for Var<'_, T> {
+    #[track_caller]
+    fn eq(&self, other: &f64) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}

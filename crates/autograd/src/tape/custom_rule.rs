@@ -1,0 +1,75 @@
+//! What the sweeps know of a function with a rule of its own: formulas and custom ops behind one trait.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use kernel::simd::Accum;
+
+use crate::{MatrixRef, Real, Tape, Var};
+
+/// What the tape knows of a function with a rule of its own.
+pub(crate) trait Rule<T: Real>: Send + Sync {
+    fn name(&self) -> &str;
+
+    /// Whether every entry of the value depends on the same entry of the operands alone.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
+    /// The value, into its place.
+    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]);
+
+    /// The gradient of each operand that needs one, for the sweep to place.
+    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>);
+
+    /// The terms of the tangent of y, from the tangents of the operands that move.
+    fn push(&self, x: &[MatrixRef<'_, T>], y: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>);
+
+    /// The gradient of each operand that needs one, recorded.
+    fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>>;
+
+    /// The tangent of y, recorded; `None` if no operand moves.
+    fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>>;
+}
+
+/// Operands, value and gradient of a node.
+pub(crate) struct At<'a, T> {
+    pub x: &'a [MatrixRef<'a, T>],
+    pub y: MatrixRef<'a, T>,
+    pub dy: MatrixRef<'a, T>,
+    /// The line that recorded it.
+    pub source: &'static Location<'static>,
+}
+
+/// The same as variables.
+#[derive(Clone, Copy)]
+pub(crate) struct Recorded<'a, 't, T: Real> {
+    pub x: &'a [Var<'t, T>],
+    pub y: Var<'t, T>,
+    pub dy: Var<'t, T>,
+    pub source: &'static Location<'static>,
+}
+
+/// Takes a term for operand k (0 for the tangent of y): what writes it to a place.
+pub(crate) type Add<'a, T> = &'a mut dyn FnMut(usize, Write<'_, T>);
+
+/// Writes a term to a place.
+pub(crate) type Write<'a, T> = &'a mut dyn FnMut(&mut [T], Accum);
+
+/// A node's function and operands.
+#[derive(Clone)]
+pub(crate) struct CustomNode<T> {
+    pub rule: Arc<dyn Rule<T>>,
+    pub operands: SmallVec<[u32; 3]>,
+}
+
+/// Leaves of a tape, variable where a gradient is needed.
+pub(crate) fn leaves<'t, T: Real>(
+    tape: &'t Tape<'t, T>,
+    x: &[MatrixRef<'t, T>],
+    needs: &[bool],
+) -> SmallVec<[Var<'t, T>; 4]> {
+    x.iter().zip(needs).map(|(&x, &needs)| if needs { tape.variable(x) } else { tape.constant(x) }).collect()
+}

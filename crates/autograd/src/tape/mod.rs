@@ -1,0 +1,297 @@
+//! Recording: values in one buffer, a node for each, operands before results.
+
+pub(crate) mod comparison;
+pub(crate) mod custom_rule;
+pub(crate) mod leaves;
+mod param;
+pub(crate) mod pass;
+pub(crate) mod records;
+pub(crate) mod var;
+
+pub use param::{Param, Role};
+pub use var::{Var, affine};
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use crate::rule::op::{Custom, Index, Op};
+use crate::rule::run::Indices;
+use crate::{Matrix, MatrixRef, Real};
+use custom_rule::{CustomNode, Rule};
+use kernel::pool::Pooled;
+use leaves::Leaves;
+use pass::Pass;
+use records::{Inner, Records, Slot};
+
+/// A record of a computation: every value, and how it came from earlier ones.
+///
+/// A tape borrows its parameters and data for `'t`, and its variables borrow the tape for as long.
+/// It has no destructor that mentions `'t`: the model may be changed while the tape is in scope, once
+/// no variable is used any more. A recorded tape cannot be moved; it ends with its scope, and its
+/// buffers serve the next one.
+///
+/// ```
+/// use autograd::{Matrix, Tape};
+/// let w = Matrix::from([[1.0, -2.0]]);
+/// let tape = Tape::new();
+/// let w = tape.variable(&w);
+/// let x = tape.constant(Matrix::from([[3.0], [0.5]]));
+/// let y = w.matmul(x).tanh();
+/// let slope = 1.0 - y.item() * y.item();
+/// assert_eq!(y.backward().wrt(w).as_slice(), [3.0 * slope, 0.5 * slope]);
+/// ```
+pub struct Tape<'t, T: Real> {
+    id: u64,
+    inner: RefCell<Inner<'t, T>>,
+}
+
+/// What a leaf is made of: borrowed matrices stay where they are, owned ones are copied to the tape.
+pub enum Leaf<'t, T> {
+    /// A matrix that outlives the tape.
+    Borrowed(MatrixRef<'t, T>),
+    /// A matrix that the tape copies.
+    Owned(Matrix<T>),
+    /// A 1 × 1 matrix.
+    Number(T),
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// An empty tape, on the buffers of an earlier one of this thread if there was one. Layers on it behave as they do in
+    /// use; [`training`](Tape::training) makes one where they behave as they do in training.
+    pub fn new() -> Self {
+        Tape::for_pass(Pass::new(None))
+    }
+
+    pub(crate) fn for_pass(pass: Pass<T>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut records = Pooled::<Records<T>>::take();
+        records.nodes.clear();
+        records.terms.clear();
+        records.params.clear();
+        let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
+        let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
+        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
+    }
+
+    /// Records a leaf that gets a gradient.
+    #[track_caller]
+    pub fn variable(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
+        self.leaf(value.into(), true)
+    }
+
+    /// Records a leaf that gets no gradient: data. Nothing is computed for it in the sweep.
+    #[track_caller]
+    pub fn constant(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
+        self.leaf(value.into(), false)
+    }
+
+    /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
+    #[track_caller]
+    pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        let node = match inner.records.param(param.id()) {
+            Ok(k) => inner.records.params[k].node,
+            Err(place) => {
+                let node = inner.push_borrowed(param.value().view(), param.is_trained());
+                inner.records.params.insert(place, Slot { id: param.id(), node });
+                node
+            }
+        };
+        Var::new(self, node)
+    }
+
+    /// Lets a parameter be this variable: a model that reads the parameter on this tape reads `x`. So a model becomes a
+    /// function of its parameters, for a check of their gradients, weights that another network makes, or a step within a
+    /// derivative.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let w = Param::new(Matrix::from([[3.0]]));
+    /// let tape = Tape::new();
+    /// let v = tape.variable(5.0);
+    /// tape.bind(&w, v * 2.0);
+    /// let y = tape.param(&w).square(); // (2 v)²
+    /// assert_eq!((y.item(), y.backward().wrt(v)[(0, 0)]), (100.0, 40.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If x is of another tape or shape, or the parameter was recorded or bound before.
+    #[track_caller]
+    pub fn bind(&'t self, param: &Param<T>, x: Var<'t, T>) {
+        let ((m, n), (p, q)) = (param.value().shape(), x.shape());
+        assert!(std::ptr::eq(x.tape(), self), "bind: the variable is of another tape");
+        assert!((m, n) == (p, q), "bind: a parameter {m} × {n} cannot be {p} × {q}");
+        let records = &mut self.inner.borrow_mut().records;
+        match records.param(param.id()) {
+            Ok(_) => panic!("bind: the parameter has been recorded before"),
+            Err(place) => records.params.insert(place, Slot { id: param.id(), node: x.id }),
+        }
+        records.nodes[x.id as usize].bind();
+    }
+
+    /// How many values the tape holds, leaves included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.inner.borrow().records.nodes.len()
+    }
+
+    /// Whether nothing has been recorded.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Records a constant that `write` fills in where it lies, from zeros.
+    #[track_caller]
+    pub(crate) fn constant_with(&'t self, shape: (usize, usize), write: impl FnOnce(&mut [T])) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        let place = inner.grow(shape.0 * shape.1);
+        place.fill(T::default());
+        write(place);
+        Var::new(self, inner.push(shape, false))
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Inner<'t, T>) -> R) -> R {
+        f(&self.inner.borrow())
+    }
+
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(&mut Inner<'t, T>) -> R) -> R {
+        f(&mut self.inner.borrow_mut())
+    }
+
+    /// Keeps an index list.
+    pub(crate) fn index(&self, index: impl IntoIterator<Item = usize>) -> Index {
+        let entry = |k: usize| u32::try_from(k).expect("an index is below 2³²");
+        let indices = &mut self.inner.borrow_mut().indices.0;
+        indices.push(index.into_iter().map(entry).collect());
+        Index(indices.len() as u32 - 1)
+    }
+
+    #[track_caller]
+    fn leaf(&'t self, leaf: Leaf<'t, T>, active: bool) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        let id = match leaf {
+            Leaf::Borrowed(x) => inner.push_borrowed(x, active),
+            Leaf::Owned(x) => {
+                inner.grow(x.as_slice().len()).copy_from_slice(x.as_slice());
+                inner.push(x.shape(), active)
+            }
+            Leaf::Number(x) => {
+                inner.grow(1)[0] = x;
+                inner.push((1, 1), active)
+            }
+        };
+        Var::new(self, id)
+    }
+
+    /// Records a node: the sum of the terms, of which those whose rule reads the value stand alone.
+    #[track_caller]
+    pub(crate) fn record(&'t self, shape: (usize, usize), terms: &[Op<u32>]) -> Var<'t, T> {
+        debug_assert!(terms.len() == 1 || terms.iter().all(Op::may_share_node));
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(shape.0 * shape.1);
+        let active = inner.compute(inner.used - shape.0 * shape.1, shape, terms);
+        terms.iter().for_each(|&term| inner.records.terms.push(term));
+        Var::new(self, inner.push(shape, active))
+    }
+
+    /// Records the columns of x from j on, n of them. Nothing is copied: a column is contiguous, and no value changes.
+    #[track_caller]
+    pub(crate) fn record_columns(&'t self, x: Var<'t, T>, j: usize, n: usize) -> Var<'t, T> {
+        Var::new(self, self.inner.borrow_mut().push_columns(x.id, j, n))
+    }
+
+    /// The value of x as a node that passes no gradient on.
+    #[track_caller]
+    pub(crate) fn record_stopped(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let (shape, terms) = (x.shape(), [Op::Add(1.0, x.id)]);
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(shape.0 * shape.1);
+        inner.compute(inner.used - shape.0 * shape.1, shape, &terms);
+        inner.records.terms.extend_from_slice(&terms);
+        Var::new(self, inner.push(shape, false))
+    }
+
+    /// Records a function with a rule of its own, of a shape that is known.
+    #[track_caller]
+    pub(crate) fn record_rule(&'t self, shape: (usize, usize), rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(shape.0 * shape.1);
+        let start = inner.used - shape.0 * shape.1;
+        let operands: SmallVec<[_; 4]> = x.iter().map(|x| x.id).collect();
+        inner.apply(&*rule, &operands, start, shape.0 * shape.1);
+        self.push_custom(inner, shape, rule, x)
+    }
+
+    /// Records a function with a rule of its own, whose value has been computed.
+    #[track_caller]
+    pub(crate) fn record_value(&'t self, value: Matrix<T>, rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.grow(value.as_slice().len()).copy_from_slice(value.as_slice());
+        self.push_custom(inner, value.shape(), rule, x)
+    }
+
+    #[track_caller]
+    fn push_custom(
+        &'t self,
+        inner: &mut Inner<'t, T>,
+        shape: (usize, usize),
+        rule: Arc<dyn Rule<T>>,
+        x: &[Var<'t, T>],
+    ) -> Var<'t, T> {
+        let operands: SmallVec<_> = x.iter().map(|x| x.id).collect();
+        let active = operands.iter().any(|&x| inner.node(x).is_active());
+        inner.records.terms.push(Op::Custom(Custom(inner.customs.len() as u32)));
+        inner.customs.push(CustomNode { rule, operands });
+        Var::new(self, inner.push(shape, active))
+    }
+}
+
+impl<T: Real> Default for Tape<'_, T> {
+    fn default() -> Self {
+        Tape::new()
+    }
+}
+
+impl<'t, T> From<&'t Matrix<T>> for Leaf<'t, T>
+where
+    T: Copy,
+{
+    fn from(x: &'t Matrix<T>) -> Self {
+        Leaf::Borrowed(x.view())
+    }
+}
+
+impl<'t, T> From<MatrixRef<'t, T>> for Leaf<'t, T> {
+    fn from(x: MatrixRef<'t, T>) -> Self {
+        Leaf::Borrowed(x)
+    }
+}
+
+impl<T> From<Matrix<T>> for Leaf<'_, T> {
+    fn from(x: Matrix<T>) -> Self {
+        Leaf::Owned(x)
+    }
+}
+
+impl From<f32> for Leaf<'_, f32> {
+    fn from(x: f32) -> Self {
+        Leaf::Number(x)
+    }
+}
+
+impl From<f64> for Leaf<'_, f64> {
+    fn from(x: f64) -> Self {
+        Leaf::Number(x)
+    }
+}

@@ -1,0 +1,106 @@
+//! What a pass is for: evaluation, or training with numbers that are drawn and averages that are kept.
+
+use kernel::compiled_once;
+
+use crate::{Matrix, Param, Real, Tape};
+
+/// What layers ask of the tape they are recorded on.
+pub(crate) struct Pass<T> {
+    /// The state of the stream that training draws from; `None` in evaluation.
+    draws: Option<u64>,
+    /// The new values of buffers, by identity.
+    pub updates: Vec<(u64, Matrix<T>)>,
+}
+
+impl<T: Real> Pass<T> {
+    /// A pass that draws from this seed, or evaluates.
+    pub fn new(draws: Option<u64>) -> Self {
+        Pass { draws, updates: Vec::new() }
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+    fn draw(&mut self) -> Option<u64> {
+        let state = self.draws.as_mut()?;
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(z ^ (z >> 31))
+    }
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// An empty tape for a training pass. Layers that behave differently in training ask the tape they are recorded
+    /// on, so no model has to be switched and no composite can forget to pass a mode on: on [`Tape::new`] dropout does
+    /// nothing, here it draws from `seed`.
+    ///
+    /// The same seed gives the same draws in the same order. Take it from your generator, a new one each step.
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let (a, b) = (Tape::<f32>::training(1), Tape::<f32>::training(1));
+    /// assert_eq!((a.draw(), a.draw()), (b.draw(), b.draw()));
+    /// assert_eq!(Tape::<f32>::new().draw(), None);
+    /// ```
+    pub fn training(seed: u64) -> Self {
+        Tape::for_pass(Pass::new(Some(seed)))
+    }
+
+    /// Whether this is a training pass.
+    pub fn is_training(&self) -> bool {
+        self.with(|inner| inner.pass.draws.is_some())
+    }
+
+    /// The seed of the next random choice of a training pass; `None` in evaluation.
+    pub fn draw(&self) -> Option<u64> {
+        self.with_mut(|inner| inner.pass.draw())
+    }
+
+    /// Asks that a buffer, such as a running mean, take a new value when a step is made: `f` of its value, or of what
+    /// was asked for earlier on this tape. The gradients carry it ([`Gradients::updated`](crate::Gradients::updated)).
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, Tape};
+    /// let mean = Param::buffer(Matrix::from([[0.0]]));
+    /// let tape = Tape::training(0);
+    /// tape.update(&mean, |mean| mean.map(|m| 0.9 * m + 0.1 * 5.0));
+    /// let grads = tape.variable(1.0).square().backward();
+    /// assert_eq!(grads.updated(&mean), Some(&Matrix::from([[0.5]])));
+    /// ```
+    ///
+    /// # Panics
+    /// If the new value has another shape.
+    #[track_caller]
+    pub fn update(&self, buffer: &Param<T>, f: impl FnOnce(&Matrix<T>) -> Matrix<T>) {
+        let earlier = self.with(|inner| inner.pass.updates.iter().position(|(id, _)| *id == buffer.id()));
+        let value = self.with(|inner| f(earlier.map_or(buffer.value(), |k| &inner.pass.updates[k].1)));
+        let ((m, n), (p, q)) = (buffer.value().shape(), value.shape());
+        assert!((m, n) == (p, q), "update: a buffer {m} × {n} cannot become {p} × {q}");
+        self.with_mut(|inner| match earlier {
+            Some(k) => inner.pass.updates[k].1 = value,
+            None => inner.pass.updates.push((buffer.id(), value)),
+        });
+    }
+
+    /// Records what `f` does as in a [training pass](Tape::training) that draws from `seed`, on any tape; what it asks of
+    /// buffers is forgotten. For a check of a layer as it is trained, or for the spread of predictions under dropout (Gal,
+    /// Ghahramani, "Dropout as a Bayesian approximation", 2016).
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::<f64>::new();
+    /// assert_eq!(tape.as_in_training(1, || tape.draw()), Tape::<f64>::training(1).draw());
+    /// assert!(!tape.is_training());
+    /// ```
+    pub fn as_in_training<R>(&self, seed: u64, f: impl FnOnce() -> R) -> R {
+        self.during(Pass::new(Some(seed)), f)
+    }
+
+    /// Records what `f` does as in another pass: its draws, and updates of its own, which are forgotten.
+    pub(crate) fn during<R>(&self, pass: Pass<T>, f: impl FnOnce() -> R) -> R {
+        let outer = self.with_mut(|inner| std::mem::replace(&mut inner.pass, pass));
+        let result = f();
+        self.with_mut(|inner| inner.pass = outer);
+        result
+    }
+}

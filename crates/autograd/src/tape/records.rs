@@ -1,0 +1,337 @@
+//! What a tape holds: values, nodes, terms, and what is asked of them.
+
+use std::cell::Cell;
+use std::panic::Location;
+
+use smallvec::SmallVec;
+
+use crate::rule::op::{Custom, Op};
+use crate::rule::run::{Indices, add_two, run};
+use crate::tape::comparison::Branch;
+use crate::tape::custom_rule::{CustomNode, Rule};
+use crate::tape::leaves::Leaves;
+use crate::tape::pass::Pass;
+use crate::{MatrixRef, Real};
+use kernel::pool::{Pooled, widen};
+use kernel::simd::{Accum, Out};
+
+kernel::lent!(Records<Real>);
+
+pub(crate) struct Inner<'t, T: Real> {
+    pub records: Pooled<Records<T>>,
+    pub leaves: Leaves<'t, T>,
+    pub indices: Indices,
+    pub customs: Vec<CustomNode<T>>,
+    /// The comparisons that were made of values.
+    pub branches: Vec<Branch>,
+    /// What the tape is for.
+    pub pass: Pass<T>,
+    /// How much of the value buffer is in use.
+    pub used: usize,
+}
+
+/// Everything of a tape but what it borrows: its values, nodes and terms.
+#[derive(Default)]
+pub(crate) struct Records<T> {
+    pub values: Vec<T>,
+    pub nodes: Vec<Node>,
+    pub terms: Vec<Op<u32>>,
+    /// By identity.
+    pub params: Vec<Slot>,
+    /// How many matrices the last tape borrowed.
+    pub leaves: usize,
+}
+
+impl<T> Records<T> {
+    /// The place of a parameter among those that were recorded, or where it would go. Parameters are mostly recorded in
+    /// the order in which they were made: at the end.
+    pub fn param(&self, id: u64) -> Result<usize, usize> {
+        match self.params.last() {
+            Some(last) if last.id < id => Err(self.params.len()),
+            _ => self.params.binary_search_by_key(&id, |slot| slot.id),
+        }
+    }
+}
+
+/// A parameter, and the node that is its value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub id: u64,
+    pub node: u32,
+}
+
+/// A value on the tape: its shape, where it lies, where its terms end, who recorded it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    rows: u32,
+    cols: u32,
+    terms: u32,
+    place: Place,
+    active: bool,
+    /// Whether it is a parameter.
+    bound: bool,
+    /// The start in the buffer, or the number of the borrowed matrix.
+    value: usize,
+    source: &'static Location<'static>,
+}
+
+/// Where a value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At a place of its own in the buffer.
+    Own,
+    /// At that of a matrix whose columns it is.
+    Within,
+    /// Outside of the tape.
+    Borrowed,
+}
+
+impl Node {
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows as usize, self.cols as usize)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows as usize * self.cols as usize
+    }
+
+    /// Whether it takes part in differentiation.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether a parameter is this variable.
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    pub fn bind(&mut self) {
+        self.bound = true;
+    }
+
+    /// Values of its shape.
+    #[inline(always)]
+    pub fn over<'a, T: Real>(&self, values: &'a [T]) -> MatrixRef<'a, T> {
+        MatrixRef::of(self.rows, self.cols, values)
+    }
+}
+
+impl<'t, T: Real> Inner<'t, T> {
+    /// The next `len` places of the value buffer.
+    pub fn grow(&mut self, len: usize) -> &mut [T] {
+        let start = self.used;
+        self.used += len;
+        let values = &mut self.records.values;
+        widen(values, self.used);
+        &mut values[start..start + len]
+    }
+
+    /// Computes the sum of terms from `start` on in the value buffer; whether one of their operands needs a gradient.
+    pub(crate) fn compute(&mut self, start: usize, shape: (usize, usize), terms: &[Op<u32>]) -> bool {
+        let active = Cell::new(false);
+        let Records { values, nodes, .. } = &mut *self.records;
+        let (before, rest) = values.split_at_mut(start);
+        let look = |id: u32| {
+            let node = &nodes[id as usize];
+            active.set(active.get() | node.is_active());
+            view(node, before, &self.leaves)
+        };
+        let (rows, cols) = shape;
+        let data = &mut rest[..rows * cols];
+        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
+            && nodes[a as usize].shape() == shape
+            && nodes[b as usize].shape() == shape
+        {
+            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
+        } else {
+            let mut accum = Accum::Replace;
+            for term in terms {
+                run(*term, look, &self.indices, accum, Out { rows, cols, data });
+                accum = Accum::Add;
+            }
+        }
+        active.get()
+    }
+
+    /// Computes a function with a rule of its own from `start` on in the value buffer.
+    pub(crate) fn apply(&mut self, rule: &dyn Rule<T>, operands: &[u32], start: usize, len: usize) {
+        let Records { values, nodes, .. } = &mut *self.records;
+        let (before, rest) = values.split_at_mut(start);
+        let look = |&id: &u32| view(&nodes[id as usize], before, &self.leaves);
+        let operands: SmallVec<[_; 4]> = operands.iter().map(look).collect();
+        rule.forward(&operands, &mut rest[..len]);
+    }
+
+    #[track_caller]
+    pub fn push(&mut self, shape: (usize, usize), active: bool) -> u32 {
+        self.push_at(shape, Place::Own, self.used - shape.0 * shape.1, active)
+    }
+
+    /// A node whose value lies where it is said to.
+    #[track_caller]
+    pub fn push_at(&mut self, (rows, cols): (usize, usize), place: Place, value: usize, active: bool) -> u32 {
+        let id = u32::try_from(self.records.nodes.len()).expect("a tape holds fewer than 2³² values");
+        let terms = self.records.terms.len() as u32;
+        let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
+        let (rows, cols, source) = (side(rows), side(cols), Location::caller());
+        self.records.nodes.push(Node { rows, cols, terms, place, active, bound: false, value, source });
+        id
+    }
+
+    /// A leaf outside of the tape.
+    #[track_caller]
+    pub fn push_borrowed(&mut self, x: MatrixRef<'t, T>, active: bool) -> u32 {
+        let number = self.leaves.push(x);
+        self.records.leaves = number + 1;
+        self.push_at(x.shape(), Place::Borrowed, number, active)
+    }
+
+    /// The columns of x from j on, n of them, as a node whose value is a part of that of x.
+    #[track_caller]
+    pub fn push_columns(&mut self, x: u32, j: usize, n: usize) -> u32 {
+        let node = self.node(x);
+        let (rows, _) = node.shape();
+        let (place, value) = match node.place {
+            Place::Borrowed => {
+                let part = MatrixRef::new(rows, n, &self.leaves[node.value].as_slice()[j * rows..][..n * rows]);
+                (Place::Borrowed, self.leaves.push(part))
+            }
+            _ => (Place::Within, node.value + j * rows),
+        };
+        self.records.terms.push(Op::Slice(0, j as u32, x));
+        self.push_at((rows, n), place, value, node.active)
+    }
+
+    /// Everything up to a node, with the borrowed leaves copied.
+    pub fn detached(&self, last: u32) -> Inner<'static, T> {
+        let mut records = Pooled::<Records<T>>::take();
+        let (nodes, from) = (&self.records.nodes[..=last as usize], &self.records);
+        records.nodes.clear();
+        records.values.clear();
+        for (id, node) in nodes.iter().enumerate() {
+            let value = records.values.len();
+            records.values.extend_from_slice(self.view(id as u32).as_slice());
+            records.nodes.push(Node { place: Place::Own, bound: false, value, ..*node });
+        }
+        let count = nodes.last().map_or(0, |node| node.terms as usize);
+        records.terms.clear();
+        records.terms.extend_from_slice(&from.terms[..count]);
+        records.params.clear();
+        let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
+        let used = records.values.len();
+        let (indices, customs) = (self.indices.clone(), self.customs.clone());
+        Inner { records, leaves: Leaves::new(0), indices, customs, branches, pass: Pass::new(None), used }
+    }
+
+    /// The value of a node that lies in the buffer, to change.
+    pub fn value_mut(&mut self, id: u32) -> &mut [T] {
+        let node = self.node(id);
+        &mut self.records.values[node.value..][..node.len()]
+    }
+
+    /// Computes the value of a node again, from those of its operands.
+    pub fn recompute(&mut self, id: u32) {
+        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
+        match terms[..] {
+            _ if node.place != Place::Own => {}
+            [] => {}
+            [Op::Custom(Custom(k))] => {
+                let CustomNode { rule, operands } = self.customs[k as usize].clone();
+                self.apply(&*rule, &operands, node.value, node.len());
+            }
+            _ => {
+                self.compute(node.value, node.shape(), &terms);
+            }
+        }
+    }
+
+    #[inline]
+    pub fn node(&self, id: u32) -> Node {
+        self.records.nodes[id as usize]
+    }
+
+    #[inline]
+    pub fn view(&self, id: u32) -> MatrixRef<'_, T> {
+        view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
+    }
+
+    /// The terms of a node: none for a leaf.
+    pub fn terms(&self, id: u32) -> &[Op<u32>] {
+        let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
+        &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
+    }
+
+    /// The function of a node that has a rule of its own.
+    pub fn custom(&self, term: Op<u32>) -> Option<&CustomNode<T>> {
+        if let Op::Custom(Custom(k)) = term { Some(&self.customs[k as usize]) } else { None }
+    }
+
+    /// The operands of a term, in order.
+    pub fn operands(&self, term: Op<u32>) -> SmallVec<[u32; 3]> {
+        match self.custom(term) {
+            Some(custom) => custom.operands.clone(),
+            None => {
+                let (all, n) = term.operands();
+                SmallVec::from_slice(&all[..n])
+            }
+        }
+    }
+
+    fn each_operand(&self, id: u32, mut f: impl FnMut(u32)) {
+        for &term in self.terms(id) {
+            match self.custom(term) {
+                Some(custom) => custom.operands.iter().copied().for_each(&mut f),
+                None => {
+                    let (all, n) = term.operands();
+                    all[..n].iter().copied().for_each(&mut f);
+                }
+            }
+        }
+    }
+
+    /// Which nodes up to `y` it was computed from, itself included.
+    pub fn ancestors(&self, y: u32) -> Vec<bool> {
+        let mut leads = vec![false; y as usize + 1];
+        leads[y as usize] = true;
+        for id in (0..=y).rev() {
+            if leads[id as usize] {
+                self.each_operand(id, |x| leads[x as usize] = true);
+            }
+        }
+        leads
+    }
+
+    /// Which nodes up to `last` were computed from one of `xs`, these included.
+    pub fn descendants(&self, xs: impl IntoIterator<Item = u32>, last: u32) -> Vec<bool> {
+        let mut reached = vec![false; last as usize + 1];
+        let mut first = last + 1;
+        for x in xs.into_iter().filter(|&x| x <= last) {
+            reached[x as usize] = true;
+            first = first.min(x);
+        }
+        for id in first..=last {
+            let mut found = reached[id as usize];
+            self.each_operand(id, |x| found |= reached[x as usize]);
+            reached[id as usize] = found;
+        }
+        reached
+    }
+
+    /// What a term is called.
+    pub fn name(&self, term: Op<u32>) -> &str {
+        self.custom(term).map_or(term.name(), |custom| custom.rule.name())
+    }
+
+    /// The line that recorded a node.
+    pub fn source(&self, id: u32) -> &'static Location<'static> {
+        self.records.nodes[id as usize].source
+    }
+}
+
+#[inline(always)]
+fn view<'a, T: Real>(node: &Node, values: &'a [T], leaves: &Leaves<'a, T>) -> MatrixRef<'a, T> {
+    if node.place == Place::Borrowed {
+        return leaves[node.value];
+    }
+    node.over(&values[node.value..][..node.len()])
+}

@@ -1,0 +1,348 @@
+//! The handle of a value on a tape, and its operators.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use kernel::compiled_once;
+use smallvec::SmallVec;
+
+use kernel::{Binary, Unary};
+use linalg::Trans;
+
+use crate::rule::op::Op;
+use crate::tape::Tape;
+use crate::{Matrix, Real};
+
+/// A value on a [`Tape`]: copy it freely, compute with it, differentiate what comes of it.
+///
+/// `+ − × ÷` go entry by entry between equal shapes, with a plain `f64`, or with an operand that is
+/// 1 × 1, m × 1 or 1 × n and is repeated; nothing else is.
+#[derive(Clone, Copy)]
+pub struct Var<'t, T: Real> {
+    tape: &'t Tape<'t, T>,
+    pub(crate) id: u32,
+}
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    #[inline]
+    pub(crate) fn new(tape: &'t Tape<'t, T>, id: u32) -> Self {
+        Var { tape, id }
+    }
+
+    /// The tape it is recorded on.
+    #[inline]
+    pub fn tape(self) -> &'t Tape<'t, T> {
+        self.tape
+    }
+
+    /// `(rows, cols)`.
+    #[inline]
+    pub fn shape(self) -> (usize, usize) {
+        self.tape.with(|inner| inner.node(self.id).shape())
+    }
+
+    /// The number of rows.
+    #[inline]
+    pub fn rows(self) -> usize {
+        self.shape().0
+    }
+
+    /// The number of columns.
+    #[inline]
+    pub fn cols(self) -> usize {
+        self.shape().1
+    }
+
+    /// A copy of its value.
+    pub fn value(self) -> Matrix<T> {
+        self.tape.with(|inner| inner.view(self.id).to_owned())
+    }
+
+    /// The number in a 1 × 1 variable.
+    ///
+    /// # Panics
+    /// If the shape is another.
+    #[inline]
+    #[track_caller]
+    pub fn item(self) -> T {
+        let (m, n) = self.shape();
+        assert!((m, n) == (1, 1), "item: {m} × {n} is not a single number");
+        self.tape.with(|inner| inner.view(self.id).as_slice()[0])
+    }
+
+    /// Whether it takes part in differentiation: it is, or depends on, a variable or parameter.
+    #[inline]
+    pub fn needs_gradient(self) -> bool {
+        self.tape.with(|inner| inner.node(self.id).is_active())
+    }
+
+    // ---------------------------------------------------------------- products
+
+    /// A B, of m × k and k × n.
+    ///
+    /// # Panics
+    /// If the inner lengths differ. So do the other products.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul(self, b: Self) -> Self {
+        self.times("matmul", Trans::No, b, Trans::No)
+    }
+
+    /// Aᵀ B, of k × m and k × n.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_tn(self, b: Self) -> Self {
+        self.times("matmul_tn", Trans::Yes, b, Trans::No)
+    }
+
+    /// A Bᵀ, of m × k and n × k.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_nt(self, b: Self) -> Self {
+        self.times("matmul_nt", Trans::No, b, Trans::Yes)
+    }
+
+    /// Aᵀ Bᵀ, of k × m and n × k.
+    #[track_caller]
+    #[must_use]
+    pub fn matmul_tt(self, b: Self) -> Self {
+        self.times("matmul_tt", Trans::Yes, b, Trans::Yes)
+    }
+
+    #[track_caller]
+    fn times(self, name: &str, s: Trans, b: Self, t: Trans) -> Self {
+        self.same_tape(name, b);
+        let ((m, k), (l, n)) = (s.shape(self.shape()), t.shape(b.shape()));
+        assert!(k == l, "{name}: the inner lengths of {} and {} differ", dims(self), dims(b));
+        self.tape.record((m, n), &[Op::Matmul(s, self.id, t, b.id)])
+    }
+
+    // ---------------------------------------------------------------- repeats, multiples
+
+    /// A 1 × 1, m × 1 or 1 × n variable repeated to m × n.
+    ///
+    /// # Panics
+    /// If the shape is none of these.
+    #[track_caller]
+    #[must_use]
+    pub fn repeat(self, rows: usize, cols: usize) -> Self {
+        let (m, n) = self.shape();
+        let fits = (m == rows || m == 1) && (n == cols || n == 1);
+        assert!(fits, "repeat: {m} × {n} cannot be repeated to {rows} × {cols}");
+        self.repeated((rows, cols))
+    }
+
+    #[track_caller]
+    pub(crate) fn repeated(self, shape: (usize, usize)) -> Self {
+        if self.shape() == shape { self } else { self.tape.record(shape, &[Op::Add(1.0, self.id)]) }
+    }
+
+    /// c x.
+    #[track_caller]
+    #[must_use]
+    pub fn scale(self, c: f64) -> Self {
+        self.tape.record(self.shape(), &[Op::Add(c, self.id)])
+    }
+
+    /// Zeros of the same shape.
+    #[track_caller]
+    pub(crate) fn zero(self) -> Self {
+        self.tape.record(self.shape(), &[Op::Number(0.0)])
+    }
+
+    /// c x + d.
+    #[track_caller]
+    fn line(self, c: f64, d: f64) -> Self {
+        self.tape.record(self.shape(), &[Op::Add(c, self.id), Op::Number(d)])
+    }
+
+    // ---------------------------------------------------------------- of several operands
+
+    /// x held between two numbers; the slope is 1 where it lies between or on them.
+    ///
+    /// # Panics
+    /// If `low` is larger than `high`.
+    #[track_caller]
+    #[must_use]
+    pub fn clamp(self, low: f64, high: f64) -> Self {
+        assert!(low <= high, "clamp: {low} is larger than {high}");
+        self.at_least(low).at_most(high)
+    }
+
+    /// a + w (b − a): a where w = 0, b where w = 1.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn lerp(self, b: Self, w: Self) -> Self {
+        self + w * (b - self)
+    }
+
+    /// a where this mask is not 0, b where it is. What is not chosen counts nothing, were it infinite.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn select(self, a: Self, b: Self) -> Self {
+        let shape = Self::fitting("select", self.common_shape("select", a), b.shape());
+        self.same_tape("select", b);
+        let [m, a, b] = [self, a, b].map(|x| x.repeated(shape).id);
+        self.tape.record(shape, &[Op::Binary(Binary::Keep, m, a), Op::Binary(Binary::Drop, m, b)])
+    }
+
+    /// The same value without its history: a constant to every derivative.
+    #[track_caller]
+    #[must_use]
+    pub fn stop_gradient(self) -> Self {
+        self.tape.record_stopped(self)
+    }
+
+    // ---------------------------------------------------------------- how the tables record
+
+    /// A function of the table by its value: `x.unary(Unary::Tanh)` is `x.tanh()`.
+    #[track_caller]
+    #[must_use]
+    pub fn unary(self, f: Unary) -> Self {
+        self.tape.record(self.shape(), &[Op::Unary(f, self.id)])
+    }
+
+    /// A function of two operands by its value: `a.binary(Binary::Mul, b)` is `a * b`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn binary(self, f: Binary, other: Self) -> Self {
+        let shape = self.common_shape(f.name(), other);
+        let (a, b) = (self.repeated(shape), other.repeated(shape));
+        self.tape.record(shape, &[Op::Binary(f, a.id, b.id)])
+    }
+
+    /// a + c b.
+    #[track_caller]
+    fn plus(self, name: &str, c: f64, other: Self) -> Self {
+        let shape = self.common_shape(name, other);
+        self.tape.record(shape, &[Op::Add(1.0, self.id), Op::Add(c, other.id)])
+    }
+
+    #[track_caller]
+    fn common_shape(self, name: &str, other: Self) -> (usize, usize) {
+        self.same_tape(name, other);
+        Self::fitting(name, self.shape(), other.shape())
+    }
+
+    /// The one shape rule of all elementwise operators: equal, or 1 on one side.
+    #[track_caller]
+    pub(crate) fn fitting(name: &str, (m, n): (usize, usize), (p, q): (usize, usize)) -> (usize, usize) {
+        let common = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
+        // One operand has the common shape; a column and a row together do not make a matrix.
+        match (common(m, p), common(n, q)) {
+            (Some(r), Some(c)) if (r, c) == (m, n) || (r, c) == (p, q) => (r, c),
+            _ => panic!(
+                "{name}: {m} × {n} and {p} × {q} do not fit: shapes must be equal, or one of them 1 × 1, {m} × 1 or 1 × {n}"
+            ),
+        }
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(crate) fn same_tape(self, name: &str, other: Self) {
+        assert!(std::ptr::eq(self.tape, other.tape), "{name}: the variables are of different tapes");
+    }
+}
+
+/// Σ Wₖ Xₖ + b as one node: `affine(&[(w, x)], Some(b))` is W X + b, and
+/// `affine(&[(w, h), (u, x)], Some(b))` the pre-activation of a recurrent layer.
+///
+/// Each W is m × kₖ, each X is kₖ × n, b is m × 1 or any other shape that repeats to m × n.
+///
+/// # Panics
+/// If there is no product, or the shapes do not fit.
+///
+/// ```
+/// use autograd::{Matrix, Tape, affine};
+/// let tape = Tape::new();
+/// let w = tape.variable(Matrix::from([[1.0, 2.0]]));
+/// let x = tape.constant(Matrix::from([[3.0, 5.0], [4.0, 6.0]]));
+/// let b = tape.variable(0.5);
+/// assert_eq!(affine(&[(w, x)], Some(b)).value().as_slice(), [11.5, 17.5]);
+/// ```
+#[compiled_once]
+#[track_caller]
+pub fn affine<'t, T: Real>(products: &[(Var<'t, T>, Var<'t, T>)], b: Option<Var<'t, T>>) -> Var<'t, T> {
+    let Some(&(w0, x0)) = products.first() else { panic!("affine: no product") };
+    let (m, n) = (w0.rows(), x0.cols());
+    let mut terms = SmallVec::<[Op<u32>; 4]>::new();
+    if let Some(b) = b {
+        w0.same_tape("affine", b);
+        let (p, q) = b.shape();
+        let fits = (p == m || p == 1) && (q == n || q == 1);
+        assert!(fits, "affine: a bias {p} × {q} cannot be repeated to {m} × {n}");
+        terms.push(Op::Add(1.0, b.id));
+    }
+    for &(w, x) in products {
+        w0.same_tape("affine", w);
+        w0.same_tape("affine", x);
+        let ((p, k), (l, q)) = (w.shape(), x.shape());
+        let fits = k == l && (p, q) == (m, n);
+        assert!(fits, "affine: W {} times X {} does not make {m} × {n}", dims(w), dims(x));
+        terms.push(Op::Matmul(Trans::No, w.id, Trans::No, x.id));
+    }
+    w0.tape.record((m, n), &terms)
+}
+
+pub(crate) fn dims<T: Real>(x: Var<'_, T>) -> String {
+    let (m, n) = x.shape();
+    format!("{m} × {n}")
+}
+
+impl<T: Real> fmt::Debug for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{} {:?}", self.id, self.value())
+    }
+}
+
+impl<'t, T: Real> Neg for Var<'t, T> {
+    type Output = Var<'t, T>;
+    #[track_caller]
+    fn neg(self) -> Self {
+        self.scale(-1.0)
+    }
+}
+
+/// One operator, between variables and with a plain number on either side.
+macro_rules! operator {
+    ($Op:ident $op:ident, |$a:ident, $b:ident| $vars:expr, |$x:ident, $c:ident| $right:expr, $left:expr) => {
+        impl<'t, T: Real> $Op for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[track_caller]
+            fn $op(self, other: Self) -> Self {
+                let ($a, $b) = (self, other);
+                $vars
+            }
+        }
+        impl<'t, T: Real> $Op<f64> for Var<'t, T> {
+            type Output = Var<'t, T>;
+            #[track_caller]
+            fn $op(self, number: f64) -> Self {
+                let ($x, $c) = (self, number);
+                $right
+            }
+        }
+        impl<'t, T: Real> $Op<Var<'t, T>> for f64 {
+            type Output = Var<'t, T>;
+            #[track_caller]
+            fn $op(self, var: Var<'t, T>) -> Var<'t, T> {
+                let ($x, $c) = (var, self);
+                $left
+            }
+        }
+    };
+}
+operator!(Add add, |a, b| a.plus("add", 1.0, b), |x, c| x.line(1.0, c), x.line(1.0, c));
+operator!(Sub sub, |a, b| a.plus("sub", -1.0, b), |x, c| x.line(1.0, -c), x.line(-1.0, c));
+operator!(Mul mul, |a, b| a.binary(Binary::Mul, b), |x, c| x.scale(c), x.scale(c));
+operator!(Div div, |a, b| a.binary(Binary::Div, b), |x, c| x.scale(1.0 / c), x.recip().scale(c));

@@ -1,0 +1,22 @@
+//! Sums up to each entry.
+
+use super::Order;
+use crate::columns::each_column;
+use crate::simd::{Accum, put};
+use crate::{Float, MatrixRef};
+
+/// y += the sums of x up to each entry, or from each entry on. Its pullback is the same in the other order.
+pub fn cumsum<T: Float>(order: Order, x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
+    each_column(
+        x.shape(),
+        #[inline(always)]
+        |g| {
+            let (x, y, mut sum) = (g.of(x.as_slice()), g.of_mut(y), T::default());
+            for k in 0..x.len() {
+                let i = if order == Order::Forward { k } else { x.len() - 1 - k };
+                sum += x[i];
+                put(&mut y[i], accum, sum);
+            }
+        },
+    );
+}

@@ -1,0 +1,179 @@
+//! Functions along an axis, each with its value, its pullback and its tangent.
+//!
+//! They are written for columns. What is done to each row of a matrix is done to each column of its transpose, where the
+//! entries lie together.
+
+mod cumulative;
+mod extremes;
+mod softmax;
+
+use std::array::from_fn;
+
+use crate::pool::Pooled;
+use crate::simd::{Accum, Out};
+use crate::transpose::transpose;
+use crate::{Float, MatrixRef, compiled_once};
+use cumulative::cumsum;
+
+/// A function along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// The largest entry; the first of several equal ones.
+    Max,
+    /// 1 at the first largest entry, 0 elsewhere. The slope is 0.
+    ArgMax,
+    /// The sums up to each entry, or from each entry on.
+    CumSum(Order),
+    /// e^x / Σ eˣ.
+    Softmax,
+    /// ln softmax(x).
+    LogSoftmax,
+    /// ln Σ eˣ.
+    LogSumExp,
+}
+
+/// From where sums accumulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the first entry on.
+    Forward,
+    /// From the last entry back.
+    Backward,
+}
+
+/// What a sum or a softmax runs along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// Down the rows of each column: one result for each column, that is for each sample.
+    Rows,
+    /// Along the columns of each row: one result for each row, that is for each feature.
+    Cols,
+}
+
+impl Along {
+    /// The name of the method that records it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Along::Max => "max_over",
+            Along::ArgMax => "arg_max",
+            Along::CumSum(_) => "cumsum",
+            Along::Softmax => "softmax",
+            Along::LogSoftmax => "log_softmax",
+            Along::LogSumExp => "log_sum_exp",
+        }
+    }
+
+    /// Whether its slope reads x, and y = f(x).
+    pub fn reads(self) -> [bool; 2] {
+        match self {
+            Along::Max => [true, false],
+            Along::ArgMax | Along::CumSum(_) => [false, false],
+            Along::Softmax | Along::LogSoftmax => [false, true],
+            Along::LogSumExp => [true, true],
+        }
+    }
+
+    /// Whether the slope is zero everywhere.
+    pub fn is_flat(self) -> bool {
+        self == Along::ArgMax
+    }
+}
+
+/// y = f(x) or y += f(x). A function whose slope reads y replaces.
+#[compiled_once]
+pub fn value<T: Float>(f: Along, axis: Axis, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    by_columns(axis, [x], [true], accum, y, |[x], accum, y| match f {
+        Along::Max => extremes::max(x, accum, y),
+        Along::ArgMax => extremes::arg_max(x, accum, y),
+        Along::CumSum(order) => cumsum(order, x, accum, y),
+        Along::Softmax => softmax::softmax(x, y),
+        Along::LogSoftmax => softmax::log_softmax(x, y),
+        Along::LogSumExp => softmax::log_sum_exp_of(x, y),
+    });
+}
+
+/// δx = Jᵀ δy or δx += Jᵀ δy, from x, y = f(x) and δy.
+#[compiled_once]
+pub fn pull<T: Float>(f: Along, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dx: Out<'_, T>) {
+    let [reads_x, reads_y] = f.reads();
+    by_columns(axis, at, [reads_x, reads_y, true], accum, dx, |[x, y, dy], accum, dx| match f {
+        Along::Max => extremes::max_pull(x, dy, accum, dx),
+        Along::ArgMax => flat(accum, dx),
+        Along::CumSum(order) => cumsum(order.flip(), dy, accum, dx),
+        Along::Softmax => softmax::softmax_slope(y, dy, accum, dx),
+        Along::LogSoftmax => softmax::log_softmax_pull(y, dy, accum, dx),
+        Along::LogSumExp => softmax::log_sum_exp_pull([x, y, dy], accum, dx),
+    });
+}
+
+/// ẏ = J ẋ or ẏ += J ẋ, from x, y = f(x) and ẋ.
+#[compiled_once]
+pub fn push<T: Float>(f: Along, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dy: Out<'_, T>) {
+    let [reads_x, reads_y] = f.reads();
+    by_columns(axis, at, [reads_x, reads_y, true], accum, dy, |[x, y, dx], accum, dy| match f {
+        Along::Max => extremes::max_push(x, dx, accum, dy),
+        Along::ArgMax => flat(accum, dy),
+        Along::CumSum(order) => cumsum(order, dx, accum, dy),
+        Along::Softmax => softmax::softmax_slope(y, dx, accum, dy),
+        Along::LogSoftmax => softmax::log_softmax_push(y, dx, accum, dy),
+        Along::LogSumExp => softmax::log_sum_exp_push([x, y, dx], accum, dy),
+    });
+}
+
+/// Adds zeros.
+fn flat<T: Float>(accum: Accum, to: &mut [T]) {
+    if accum == Accum::Replace {
+        to.fill(T::default());
+    }
+}
+
+/// What `f` makes of columns, or of rows by transposes of the operands that it reads and of the result.
+fn by_columns<T: Float, const N: usize>(
+    axis: Axis,
+    operands: [MatrixRef<'_, T>; N],
+    reads: [bool; N],
+    accum: Accum,
+    y: Out<'_, T>,
+    f: impl FnOnce([MatrixRef<'_, T>; N], Accum, &mut [T]),
+) {
+    if axis == Axis::Rows {
+        return f(operands, accum, y.data);
+    }
+    let mut copies: [Option<Pooled<Vec<T>>>; N] = from_fn(|k| reads[k].then(Pooled::take));
+    for (copy, x) in copies.iter_mut().zip(operands) {
+        if let Some(copy) = copy {
+            copy.clear();
+            copy.resize(x.as_slice().len(), T::default());
+            transpose(x, Accum::Replace, copy);
+        }
+    }
+    let turned = from_fn(|k| match &copies[k] {
+        Some(copy) => MatrixRef::new(operands[k].cols(), operands[k].rows(), copy),
+        None => operands[k],
+    });
+    let mut made = Pooled::<Vec<T>>::take();
+    made.clear();
+    made.resize(y.rows * y.cols, T::default());
+    f(turned, Accum::Replace, &mut made);
+    transpose(MatrixRef::new(y.cols, y.rows, &made), accum, y.data);
+}
+
+impl Order {
+    /// The other one.
+    pub fn flip(self) -> Order {
+        if self == Order::Forward { Order::Backward } else { Order::Forward }
+    }
+}
+
+impl Axis {
+    /// The shape of the results, one for each group that the axis runs through.
+    pub fn reduce(self, (m, n): (usize, usize)) -> (usize, usize) {
+        if self == Axis::Rows { (1, n) } else { (m, 1) }
+    }
+
+    /// How many entries a group has.
+    #[allow(clippy::len_without_is_empty)] // of a shape, not of the axis
+    pub fn len(self, (m, n): (usize, usize)) -> usize {
+        if self == Axis::Rows { m } else { n }
+    }
+}

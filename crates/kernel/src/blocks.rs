@@ -1,0 +1,167 @@
+//! Blocks, repeats and sums into a buffer.
+
+use crate::simd::{Accum, Out, fill, put, vectorised};
+use crate::threads::in_parts;
+use crate::{Float, MatrixRef, compiled_once};
+
+/// y = x or y += x.
+#[compiled_once]
+pub fn copy<T: Float>(x: &[T], accum: Accum, y: &mut [T]) {
+    let x = &x[..y.len()];
+    fill(y, accum, move |k| x[k]);
+}
+
+/// y += the block of x from row i and column j on.
+#[compiled_once]
+pub fn slice<T: Float>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    if y.rows == x.rows() {
+        let x = &x.as_slice()[j * y.rows..][..y.data.len()];
+        return fill(y.data, accum, move |k| x[k]);
+    }
+    for (k, y) in y.data.chunks_exact_mut(y.rows.max(1)).enumerate() {
+        y.iter_mut().zip(&x.col(j + k)[i..]).for_each(|(y, &x)| put(y, accum, x));
+    }
+}
+
+/// The block of y from row i and column j on += x.
+#[compiled_once]
+pub fn pad<T: Float>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    let (m, n) = x.shape();
+    let x = x.as_slice();
+    if y.rows == m {
+        let (before, rest) = y.data.split_at_mut(j * m);
+        let (block, after) = rest.split_at_mut(x.len());
+        if accum == Accum::Replace {
+            before.fill(T::default());
+            after.fill(T::default());
+        }
+        return fill(block, accum, move |k| x[k]);
+    }
+    if accum == Accum::Replace {
+        y.data.fill(T::default());
+    }
+    let columns = y.data.chunks_exact_mut(y.rows.max(1)).skip(j).take(n);
+    for (y, x) in columns.zip(x.chunks_exact(m.max(1))) {
+        y[i..].iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+    }
+}
+
+/// y += c x, summed or repeated to the shape of y.
+#[compiled_once]
+pub fn add<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    let ((m, n), (p, q)) = (x.shape(), (y.rows, y.cols));
+    let (x, y) = (x.as_slice(), y.data);
+    if (m, n) == (p, q) {
+        return in_parts(y, |start, y| {
+            let x = &x[start..][..y.len()];
+            match (c == T::from_f64(1.0), accum) {
+                (true, Accum::Replace) => y.copy_from_slice(x),
+                (true, Accum::Add) => fill(y, accum, move |i| x[i]),
+                (false, _) => fill(y, accum, move |i| c * x[i]),
+            }
+        });
+    }
+    let sums = (p == 1 && m != 1) || (q == 1 && n != 1);
+    if sums && accum == Accum::Replace {
+        y.fill(T::default());
+    }
+    if y.is_empty() || (sums && x.is_empty()) {
+        return;
+    }
+    let accum = if sums { Accum::Add } else { accum };
+    match (m == p, n, q) {
+        _ if (p, q) == (1, 1) => y[0] += c * sum(x),
+        (true, _, 1) => add_columns(c, x, y),
+        (true, 1, _) if c == T::from_f64(1.0) && accum == Accum::Replace => {
+            y[..p].copy_from_slice(x);
+            copy_on(y, p);
+        }
+        _ => vectorised(
+            #[inline(always)]
+            || {
+                let (c, y) = (c, &mut *y);
+                for j in 0..n.max(q) {
+                    let y = &mut y[if q == 1 { 0 } else { j } * p..][..p];
+                    let x = &x[if n == 1 { 0 } else { j } * m..][..m];
+                    match (m, p) {
+                        (1, 1) => put(&mut y[0], accum, c * x[0]),
+                        (_, 1) => put(&mut y[0], accum, c * sum(x)),
+                        (1, _) => y.iter_mut().for_each(|y| put(y, accum, c * x[0])),
+                        _ => y.iter_mut().zip(x).for_each(|(y, &x)| put(y, accum, c * x)),
+                    }
+                }
+            },
+        ),
+    }
+}
+
+/// Repeats the first entries of y, so many, up to its end: what is copied at once doubles as long as it is small.
+fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
+    const LARGE: usize = 1 << 11;
+    let mut done = len;
+    while done < y.len() {
+        let now = len.min(y.len() - done);
+        y.copy_within(..now, done);
+        done += now;
+        len = if len < LARGE { done } else { len };
+    }
+}
+
+/// y += c Σⱼ x[:, j], 32 rows at a time: their sums stay in registers.
+fn add_columns<T: Float>(c: T, x: &[T], y: &mut [T]) {
+    const ROWS: usize = 32;
+    let m = y.len();
+    vectorised(
+        #[inline(always)]
+        || {
+            let (blocks, rest) = y.as_chunks_mut::<ROWS>();
+            for (b, y) in blocks.iter_mut().enumerate() {
+                let mut sums = [T::default(); ROWS];
+                for x in x.chunks_exact(m) {
+                    let x: &[T; ROWS] = x[b * ROWS..].first_chunk().expect("a block lies within its column");
+                    for (sum, &x) in sums.iter_mut().zip(x) {
+                        *sum += x;
+                    }
+                }
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y += c * sum);
+            }
+            for (i, y) in rest.iter_mut().enumerate() {
+                let row = x[m / ROWS * ROWS + i..].iter().step_by(m);
+                *y += c * row.copied().sum::<T>();
+            }
+        },
+    );
+}
+
+/// How many numbers are summed one after the other in each lane, before the sums are added pairwise.
+const LEAF: usize = 1024;
+const LANES: usize = 16;
+
+/// Through how many roundings a number goes in a sum of `len`, at most: those of its lane, of the lanes and the rest,
+/// and of the pairs above.
+pub fn roundings(len: usize) -> usize {
+    let leaf = len.min(LEAF).div_ceil(LANES) + 2 * LANES;
+    leaf.min(len) + (len / LEAF + 1).ilog2() as usize + 1
+}
+
+/// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
+fn sum<T: Float>(x: &[T]) -> T {
+    vectorised(
+        #[inline(always)]
+        || {
+            if x.len() > LEAF {
+                let (a, b) = x.split_at(x.len() / 2 / LANES * LANES);
+                return sum(a) + sum(b);
+            }
+            let (chunks, rest) = x.as_chunks::<LANES>();
+            let mut lanes = [T::default(); LANES];
+            for chunk in chunks {
+                for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                    *lane += x;
+                }
+            }
+            let rest = rest.iter().copied().sum::<T>();
+            lanes.into_iter().sum::<T>() + rest
+        },
+    )
+}

@@ -1,0 +1,255 @@
+//! Sums and maxima of columns, in vector code.
+
+use crate::Float;
+use crate::simd::vectorised;
+
+/// A column of matrices of one shape.
+#[derive(Clone, Copy)]
+pub struct Column {
+    /// Its number.
+    pub index: usize,
+    /// How many entries it has.
+    pub len: usize,
+}
+
+/// Calls `f` with every column of matrices of this shape, in vector code.
+#[inline(always)]
+pub fn each_column((m, n): (usize, usize), mut f: impl FnMut(Column)) {
+    vectorised(
+        #[inline(always)]
+        || {
+            // A plain loop: the adapters of iterators are not always compiled into the vector code around them.
+            for index in 0..n {
+                f(Column { index, len: m });
+            }
+        },
+    )
+}
+
+/// So many sums or maxima are taken side by side, lest each addition wait for the last.
+const LANES: usize = 16;
+/// So many where there are few entries.
+const FEW: usize = 4;
+
+impl Column {
+    /// Its entries in x.
+    #[inline(always)]
+    pub fn of<T>(self, x: &[T]) -> &[T] {
+        &x[self.index * self.len..][..self.len]
+    }
+
+    /// The same, to write to.
+    #[inline(always)]
+    pub fn of_mut<T>(self, x: &mut [T]) -> &mut [T] {
+        &mut x[self.index * self.len..][..self.len]
+    }
+
+    /// Calls `f` with the place of every entry in its column.
+    #[inline(always)]
+    pub fn for_each(self, mut f: impl FnMut(usize)) {
+        for i in 0..self.len {
+            f(i);
+        }
+    }
+}
+
+/// Joins `f` of all entries of some columns, in lanes that are joined at the end; `f` gets their number too.
+#[inline(always)]
+fn fold<T: Float, A: Copy, const N: usize>(
+    x: [&[T]; N],
+    start: A,
+    f: impl Fn(usize, [T; N]) -> A,
+    join: impl Fn(A, A) -> A,
+) -> A {
+    let (mut few, mut k) = ([start; FEW], 0);
+    if x[0].len() >= 2 * LANES {
+        let mut lanes = [start; LANES];
+        k = join_to(&mut lanes, k, x, &f, &join);
+        for (l, lane) in lanes.into_iter().enumerate() {
+            few[l % FEW] = join(few[l % FEW], lane);
+        }
+    }
+    k = join_to(&mut few, k, x, &f, &join);
+    let [a, b, c, d] = few;
+    let mut one = [join(join(a, b), join(c, d))];
+    join_to(&mut one, k, x, &f, &join);
+    one[0]
+}
+
+/// Joins entries to as many lanes, as long as there are so many from the k-th on; returns where it ends.
+#[inline(always)]
+fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
+    lanes: &mut [A; L],
+    mut k: usize,
+    x: [&[T]; N],
+    f: &impl Fn(usize, [T; N]) -> A,
+    join: &impl Fn(A, A) -> A,
+) -> usize {
+    while k + L <= x[0].len() {
+        // Plain loops, for closures are not always compiled into the vector code around them.
+        let mut chunks = [[T::default(); L]; N];
+        for (chunk, x) in chunks.iter_mut().zip(x) {
+            chunk.copy_from_slice(&x[k..k + L]);
+        }
+        for (l, lane) in lanes.iter_mut().enumerate() {
+            let mut x = [T::default(); N];
+            for (x, chunk) in x.iter_mut().zip(&chunks) {
+                *x = chunk[l];
+            }
+            *lane = join(*lane, f(k + l, x));
+        }
+        k += L;
+    }
+    k
+}
+
+/// The sum of `f` of all entries of some columns.
+#[inline(always)]
+pub fn sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    fold(
+        x,
+        T::default(),
+        #[inline(always)]
+        |_, x| f(x),
+        #[inline(always)]
+        |a, b| a + b,
+    )
+}
+
+/// The largest entry of a column; −∞ of none. What is not a number is passed over.
+#[inline(always)]
+pub fn max<T: Float>(x: &[T]) -> T {
+    fold(
+        [x],
+        T::from_f64(f64::NEG_INFINITY),
+        #[inline(always)]
+        |_, [x]| x,
+        #[inline(always)]
+        |a, b| if b > a { b } else { a },
+    )
+}
+
+/// Where the first largest entry of a column is, or the first that is not a number; `None` of none.
+#[inline(always)]
+pub fn first_max<T: Float>(x: &[T]) -> Option<usize> {
+    #[inline(always)]
+    fn is_number<T: Float>(x: T) -> bool {
+        x >= T::default() || x < T::default()
+    }
+    let (zero, one) = (T::default(), T::from_f64(1.0));
+    let others = sum(
+        [x],
+        #[inline(always)]
+        |[x]| if is_number(x) { zero } else { one },
+    );
+    let max = max(x);
+    let first = fold(
+        [x],
+        u32::MAX,
+        #[inline(always)]
+        |k, [x]| {
+            let found = if others > zero { !is_number(x) } else { x == max };
+            if found { k as u32 } else { u32::MAX }
+        },
+        u32::min,
+    );
+    (first != u32::MAX).then_some(first as usize)
+}
+
+/// ln Σ eˣ = max + ln Σ e^(x − max) of a column.
+#[inline(always)]
+pub fn log_sum_exp<T: Float>(x: &[T]) -> T {
+    let max = max(x);
+    // Nothing but −∞, or a +∞: the differences would be NaN.
+    if max.to_f64().is_infinite() {
+        return max + sum([x], |[x]| if x.to_f64().is_nan() { x } else { T::default() });
+    }
+    let (mut total, mut block) = (T::default(), [T::default(); 64]);
+    for x in x.chunks(block.len()) {
+        let block = &mut block[..x.len()];
+        block.iter_mut().zip(x).for_each(
+            #[inline(always)]
+            |(e, &x)| *e = Float::exp(x - max),
+        );
+        total += sum([block], |[e]| e);
+    }
+    max + Float::ln(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{first_max, log_sum_exp, max, sum};
+    use crate::{Axis, Matrix, Tape, Var};
+
+    #[test]
+    fn lanes_agree_with_plain_loops() {
+        for len in 0..100_usize {
+            let whole: Vec<f64> = (0..len).map(|i| ((i * 37) % 23) as f64 - 11.0).collect();
+            assert_eq!(sum([&whole, &whole], |[a, b]| a * b), whole.iter().map(|x| x * x).sum::<f64>());
+            for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 50.0] {
+                for at in [0, len / 2, len.saturating_sub(1), len] {
+                    let mut x = whole.clone();
+                    x.iter_mut().skip(at).step_by(40).for_each(|x| *x = special);
+                    let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                    let first = x.iter().position(|x| x.is_nan()).or(x.iter().position(|&x| x == largest));
+                    assert_eq!(max(&x), largest);
+                    assert_eq!(first_max(&x), first);
+                    let direct = x.iter().map(|x| x.exp()).sum::<f64>().ln();
+                    let found = log_sum_exp(&x);
+                    let near = (found - direct).abs() <= 1e-14 * direct.abs() + 1e-15;
+                    assert!(near || found == direct || (found.is_nan() && direct.is_nan()), "{found} for {direct}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_not_lost() {
+        type Loss = for<'t> fn(Var<'t, f32>) -> Var<'t, f32>;
+        let all: [Loss; 5] = [
+            |x| x.softmax(Axis::Rows),
+            |x| x.log_softmax(Axis::Rows),
+            |x| x.log_sum_exp(Axis::Rows),
+            |x| x.max_over(Axis::Rows),
+            |x| x.softmax_cross_entropy_with_classes(&[0]),
+        ];
+        for (m, at) in [(1, 0), (2, 1), (10, 7), (33, 32), (100, 3)] {
+            for others in [1.0, f32::INFINITY, f32::NEG_INFINITY] {
+                let x = Matrix::from_fn(m, 1, |i, _| if i == at { f32::NAN } else { others });
+                for f in all {
+                    let tape = Tape::new();
+                    let y = f(tape.variable(&x));
+                    assert!(y.value().as_slice().iter().all(|y| y.is_nan()), "{m} entries, the {at}th NaN");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_the_columns_of_the_transpose() {
+        type Along = for<'t> fn(Var<'t, f64>, Axis) -> Var<'t, f64>;
+        let all: [Along; 6] = [
+            |x, axis| x.softmax(axis),
+            |x, axis| x.log_softmax(axis),
+            |x, axis| x.log_sum_exp(axis),
+            |x, axis| x.max_over(axis),
+            |x, axis| x.cumsum(axis),
+            |x, axis| x.sum_over(axis),
+        ];
+        for (m, n) in [(1, 1), (3, 1), (1, 4), (17, 5), (3, 70), (0, 3), (3, 0)] {
+            let x = Matrix::from_fn(m, n, |i, j| ((i * 7 + j * 5) % 11) as f64 / 4.0);
+            for f in all {
+                let run = |x: &Matrix<f64>, axis| {
+                    let tape = Tape::new();
+                    let x = tape.variable(x.clone());
+                    let y = f(x, axis);
+                    let seed = Matrix::from_fn(y.rows(), y.cols(), |i, j| 1.0 + (i + j) as f64);
+                    (y.value().to_owned(), y.backward_with(&seed).wrt(x).to_owned())
+                };
+                let (y, dx) = run(&x, Axis::Cols);
+                let (across, dacross) = run(&x.transpose(), Axis::Rows);
+                assert_eq!((y, dx), (across.transpose(), dacross.transpose()), "{m} × {n}");
+            }
+        }
+    }
+}

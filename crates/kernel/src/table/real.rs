@@ -1,0 +1,58 @@
+//! The numbers of a tape: `f32` and `f64`, with the values of every function of the table.
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use super::functions::{GELU, SELU};
+use crate::{Float, functions};
+
+/// A number of a tape, `f32` or `f64`: a [`Float`] with every function of the table.
+///
+/// A function that is generic in it may be compiled once for both, by the attribute
+/// [`compiled_once`](crate::compiled_once), instead of in every crate that calls it.
+pub trait Real: Float + Values {
+    /// Calls a function that is compiled once for each type of numbers.
+    #[doc(hidden)]
+    #[track_caller]
+    fn dispatch<F: CompiledOnce>(function: F, args: F::Args<Self>) -> F::Out<Self>;
+}
+
+crate::float::dispatching!(Real);
+
+macro_rules! real {
+    ($T:ident) => {
+        impl Real for $T {
+            #[inline(always)]
+            #[track_caller]
+            fn dispatch<F: CompiledOnce>(_: F, args: F::Args<$T>) -> F::Out<$T> {
+                F::$T(args)
+            }
+        }
+    };
+}
+real!(f32);
+real!(f64);
+
+macro_rules! values {
+    (
+        one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
+            => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
+        two {$($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
+            => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
+    ) => {
+        /// The formulas of the table, of plain numbers.
+        pub trait Values: Sized {
+            $(#[doc(hidden)] fn $method(x: Self $(, $n: $N)?) -> Self;)*
+            $(#[doc(hidden)] fn $method2(a: Self, b: Self) -> Self;)*
+        }
+        values!(@of f32 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
+        values!(@of f64 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
+    };
+    (@of $T:ident $(one $method:ident($x:ident $(, $n:ident: $N:ty)?) $f:expr;)*
+        $(two $method2:ident($a:ident, $b:ident) $f2:expr;)*) => {
+        impl Values for $T {
+            $(#[inline(always)] fn $method($x: $T $(, $n: $N)?) -> $T { $f })*
+            $(#[inline(always)] fn $method2($a: $T, $b: $T) -> $T { $f2 })*
+        }
+    };
+}
+functions!(values);

@@ -1,0 +1,90 @@
+//! y = xᵀ or y += xᵀ, in squares that are read and written along their columns.
+
+use std::ops::Range;
+
+use crate::simd::{Accum, put, vectorised};
+use crate::threads::join;
+use crate::{Float, MatrixRef, compiled_once};
+
+/// Rows and columns of a square.
+pub const SIDE: usize = 16;
+
+/// A matrix of so many entries is divided among threads.
+const PARTS: usize = 1 << 18;
+
+/// y = xᵀ or y += xᵀ.
+#[compiled_once]
+pub fn transpose<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
+    let (m, n) = x.shape();
+    // Four parts at most of the rows of x, which are columns of y.
+    let alone = m * n < PARTS || rayon_core::current_num_threads() == 1;
+    parts(x, 0..m, if alone { m } else { m.div_ceil(4).next_multiple_of(SIDE) }, accum, y);
+}
+
+/// Some rows of x as columns of y, so many at a time.
+fn parts<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: Accum, y: &mut [T]) {
+    if range.len() <= rows {
+        return vectorised(
+            #[inline(always)]
+            || columns(x, range.clone(), accum, y),
+        );
+    }
+    let first = (range.len() / 2).next_multiple_of(rows);
+    let (middle, (a, b)) = (range.start + first, y.split_at_mut(first * x.cols()));
+    join(|| parts(x, range.start..middle, rows, accum, a), || parts(x, middle..range.end, rows, accum, b));
+}
+
+/// Some rows of x as columns of y.
+#[inline(always)]
+fn columns<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T]) {
+    let (m, n) = x.shape();
+    let x = x.as_slice();
+    for j in (0..n).step_by(SIDE) {
+        for i in range.clone().step_by(SIDE) {
+            let to = &mut y[j + (i - range.start) * n..];
+            if j + SIDE <= n && i + SIDE <= range.end {
+                turn::<T, SIDE>(std::array::from_fn(|t| &x[(j + t) * m..][..m]), i, accum, to, n);
+                continue;
+            }
+            for i in i..range.end.min(i + SIDE) {
+                for j in j..n.min(j + SIDE) {
+                    put(&mut y[j + (i - range.start) * n], accum, x[i + j * m]);
+                }
+            }
+        }
+    }
+}
+
+/// The square of N rows of x from i on, given by its N columns, transposed: the columns of y begin so many entries apart.
+#[inline(always)]
+pub fn turn<T: Float, const N: usize>(x: [&[T]; N], i: usize, accum: Accum, y: &mut [T], apart: usize) {
+    let mut square = [[T::default(); N]; N];
+    for j in 0..N {
+        square[j] = *x[j][i..].first_chunk().expect("a column of a square");
+    }
+    for i in 0..N {
+        let column = &mut y[i * apart..][..N];
+        for j in 0..N {
+            put(&mut column[j], accum, square[j][i]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Matrix;
+
+    #[test]
+    fn rows_become_columns() {
+        for (m, n) in [(1, 1), (16, 16), (5, 40), (33, 17), (600, 500)] {
+            let x = Matrix::from_fn(m, n, |i, j| (i * n + j) as f32);
+            for accum in [Accum::Replace, Accum::Add] {
+                let mut y = Matrix::full(n, m, 1.0f32);
+                transpose(x.view(), accum, y.as_mut_slice());
+                let before = if accum == Accum::Add { 1.0 } else { 0.0 };
+                assert_eq!(y, Matrix::from_fn(n, m, |j, i| before + x[(i, j)]), "{m} × {n}");
+            }
+        }
+    }
+}

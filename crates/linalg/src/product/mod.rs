@@ -1,0 +1,172 @@
+//! Products of matrices: which way each is made.
+
+mod packed;
+mod tile;
+mod unpacked;
+
+use faer::linalg::matmul::matmul;
+use faer::traits::RealField;
+use faer::{MatMut, MatRef, Par};
+use kernel::pool::{Pooled, aligned};
+use kernel::simd::{Accum, Out};
+use kernel::threads::join;
+use kernel::transpose::transpose;
+use kernel::{Float, MatrixRef, compiled_once};
+use pulp::bytemuck::Pod;
+
+use crate::Trans;
+use packed::packed;
+use unpacked::Unpacked;
+
+/// A product of at least this many multiplications is made in panels along its longer side, for as many
+/// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
+const PANELS: usize = 1 << 22;
+
+/// One of at least so many, with no side shorter than [`LARGE_SIDE`], is not left to faer, which takes up to twice as long
+/// (`cargo bench -p tape-nn --bench ops`, *product*).
+const LARGE: usize = 1 << 27;
+const LARGE_SIDE: usize = 64;
+
+/// Nor is one of so many at most, with a side no longer than [`SMALL_SIDE`], if its rows are a multiple of [`SMALL_ROWS`] and so
+/// fill vectors. A transposed left factor is copied, if neither of its sides is longer than that.
+const SMALL: usize = 1 << 19;
+const SMALL_SIDE: usize = 32;
+const SMALL_ROWS: usize = 16;
+
+/// y = A B or y += A B, with either factor transposed.
+#[compiled_once]
+pub fn product<T: Float + RealField + Pod>(
+    s: Trans,
+    a: MatrixRef<'_, T>,
+    t: Trans,
+    b: MatrixRef<'_, T>,
+    accum: Accum,
+    y: Out<'_, T>,
+) {
+    fn view<T: Float>(trans: Trans, x: MatrixRef<'_, T>) -> MatRef<'_, T> {
+        let view = MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols());
+        if trans == Trans::Yes { view.transpose() } else { view }
+    }
+    let ((m, n), (_, k)) = ((y.rows, y.cols), s.shape(a.shape()));
+    let (work, least) = (m * k * n, m.min(k).min(n));
+    if work <= SMALL && least <= SMALL_SIDE && m % SMALL_ROWS == 0 {
+        let small = |a: &[T], y: &mut [T]| {
+            Unpacked { y, accum, a, b: b.as_slice(), sides: [m, k, n], transposed: t == Trans::Yes }.run();
+        };
+        if s == Trans::No {
+            return small(a.as_slice(), y.data);
+        }
+        if m.max(k) <= SMALL_SIDE && n > 1 {
+            let mut buffer = Pooled::<Vec<T>>::take();
+            let copy = aligned(&mut buffer, m * k);
+            transpose(a, Accum::Replace, copy);
+            return small(copy, y.data);
+        }
+    }
+    let y = MatMut::from_column_major_slice_mut(y.data, m, n);
+    if work < PANELS {
+        return matmul(y, faer_accum(accum), view(s, a), view(t, b), <T as Float>::from_f64(1.0), Par::Seq);
+    }
+    if work >= LARGE && least >= LARGE_SIDE {
+        return packed(y, accum, view(s, a), view(t, b), rayon_core::current_num_threads());
+    }
+    // Four panels at most, none narrower than 64.
+    let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
+    panels(view(s, a), view(t, b), accum, y, width);
+}
+
+fn faer_accum(accum: Accum) -> faer::Accum {
+    if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace }
+}
+
+fn panels<T: Float + RealField>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>, width: usize) {
+    let (m, n) = (a.nrows(), b.ncols());
+    if m.max(n) <= width {
+        return matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
+    }
+    let middle = (m.max(n) / 2).next_multiple_of(width);
+    let ((a0, a1), (b0, b1), (y0, y1)) = if m > n {
+        (a.split_at_row(middle), (b, b), y.split_at_row_mut(middle))
+    } else {
+        ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
+    };
+    let first = || panels(a0, b0, accum, y0, width);
+    if rayon_core::current_num_threads() > 1 {
+        join(first, || panels(a1, b1, accum, y1, width));
+    } else {
+        first();
+        panels(a1, b1, accum, y1, width);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use kernel::Matrix;
+
+    /// Integers, whose sums are exact in any order.
+    pub fn integers<T: Float>(m: usize, n: usize) -> Matrix<T> {
+        Matrix::from_fn(m, n, |i, j| T::from_f64(((i * 7 + j * 5) % 13) as f64 - 6.0))
+    }
+
+    /// A B or y + A B, one product after the other.
+    pub fn naive<T: Float>(y: &Matrix<T>, accum: Accum, a: &Matrix<T>, b: &Matrix<T>) -> Matrix<T> {
+        let mut y = if accum == Accum::Add { y.clone() } else { Matrix::zeros(a.rows(), b.cols()) };
+        for j in 0..b.cols() {
+            for p in 0..a.cols() {
+                for i in 0..a.rows() {
+                    y[(i, j)] += a[(i, p)] * b[(p, j)];
+                }
+            }
+        }
+        y
+    }
+
+    fn run(s: Trans, a: &Matrix<f32>, t: Trans, b: &Matrix<f32>, accum: Accum, y: &mut Matrix<f32>) {
+        let (rows, cols) = y.shape();
+        product(s, a.view(), t, b.view(), accum, Out { rows, cols, data: y.as_mut_slice() });
+    }
+
+    /// Every way a product can be made, by its sides: small and not, by panels, large.
+    #[test]
+    fn as_naive() {
+        for (m, k, n) in
+            [(3, 4, 5), (16, 5, 3), (32, 32, 8), (32, 40, 8), (64, 64, 70), (300, 80, 200), (512, 513, 514)]
+        {
+            let (a, b, start) = (integers::<f32>(m, k), integers::<f32>(k, n), integers::<f32>(m, n));
+            for accum in [Accum::Replace, Accum::Add] {
+                let expected = naive(&start, accum, &a, &b);
+                for (s, t) in
+                    [(Trans::No, Trans::No), (Trans::No, Trans::Yes), (Trans::Yes, Trans::No), (Trans::Yes, Trans::Yes)]
+                {
+                    let given = |trans, x: &Matrix<f32>| if trans == Trans::Yes { x.transpose() } else { x.clone() };
+                    let (a, b, mut y) = (given(s, &a), given(t, &b), start.clone());
+                    run(s, &a, t, &b, accum, &mut y);
+                    assert!(y == expected, "{m} × {k} × {n}, {s:?}, {t:?}, {accum:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_empty_matrices() {
+        for (m, k, n) in [(0, 4, 5), (16, 0, 3), (16, 3, 0), (5, 0, 5), (0, 0, 0)] {
+            let (a, b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::full(m, n, f32::NAN));
+            run(Trans::No, &a, Trans::No, &b, Accum::Replace, &mut y);
+            assert_eq!(y, Matrix::zeros(m, n), "{m} × {k} × {n}");
+        }
+    }
+
+    /// Also where a tile is padded.
+    #[test]
+    fn what_is_not_a_number_stays_in_its_row_and_column() {
+        for (m, k, n) in [(16, 20, 9), (48, 32, 32), (70, 70, 70), (513, 514, 515)] {
+            let (mut a, mut b, mut y) = (integers::<f32>(m, k), integers::<f32>(k, n), Matrix::zeros(m, n));
+            (a[(1, 2)], b[(3, 4)]) = (f32::NAN, f32::NAN);
+            run(Trans::No, &a, Trans::No, &b, Accum::Replace, &mut y);
+            for (i, j) in (0..n).flat_map(|j| (0..m).map(move |i| (i, j))) {
+                assert_eq!(y[(i, j)].is_nan(), i == 1 || j == 4, "{m} × {k} × {n} at ({i}, {j})");
+            }
+        }
+    }
+}

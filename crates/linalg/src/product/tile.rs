@@ -1,0 +1,62 @@
+//! A part of a product in registers.
+
+use faer::traits::RealField;
+use pulp::Simd;
+use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
+
+use kernel::Float;
+use kernel::simd::Accum;
+
+/// N columns of V vectors.
+pub(crate) struct Tile<T: Float + RealField, S: Simd, const V: usize, const N: usize>([[T::SimdVec<S>; V]; N]);
+
+impl<T: Float + RealField + Pod, S: Simd, const V: usize, const N: usize> Tile<T, S, V, N> {
+    /// The rows of a tile.
+    pub const HEIGHT: usize = V * (size_of::<T::SimdVec<S>>() / size_of::<T>());
+
+    /// Σ a bᵀ over so many columns a of A, each of at least as many entries as a tile has rows, and rows b of B.
+    #[inline(always)]
+    pub fn product<'a>(simd: S, terms: usize, a: impl Fn(usize) -> &'a [T], b: impl Fn(usize) -> [T; N]) -> Self {
+        let simd = &T::simd_ctx(simd);
+        let mut sums = [[T::simd_splat(simd, &T::default()); V]; N];
+        for p in 0..terms {
+            let (a, b) = (a(p), b(p));
+            let a = cast_slice::<T, T::SimdVec<S>>(&a[..Self::HEIGHT]);
+            for j in 0..N {
+                let b = T::simd_splat(simd, &b[j]);
+                for i in 0..V {
+                    sums[j][i] = T::simd_mul_add(simd, a[i], b, sums[j][i]);
+                }
+            }
+        }
+        Tile(sums)
+    }
+
+    /// Adds other sums, before its own.
+    #[inline(always)]
+    pub fn add(&mut self, simd: S, other: &[T]) {
+        let simd = &T::simd_ctx(simd);
+        let (other, _) = cast_slice::<T, T::SimdVec<S>>(other).as_chunks::<V>();
+        for (sums, other) in self.0.iter_mut().zip(other) {
+            for i in 0..V {
+                sums[i] = T::simd_add(simd, other[i], sums[i]);
+            }
+        }
+    }
+
+    /// Its entries, column by column.
+    #[inline(always)]
+    pub fn write(&self, to: &mut [T]) {
+        let (to, _) = cast_slice_mut::<T, T::SimdVec<S>>(to).as_chunks_mut::<V>();
+        to.copy_from_slice(&self.0);
+    }
+
+    /// y = or += the tile, for a column of y.
+    #[inline(always)]
+    pub fn put(&self, simd: S, accum: Accum, j: usize, y: &mut [T]) {
+        let simd = &T::simd_ctx(simd);
+        for (y, &sum) in cast_slice_mut::<T, T::SimdVec<S>>(y).iter_mut().zip(&self.0[j]) {
+            *y = if accum == Accum::Add { T::simd_add(simd, *y, sum) } else { sum };
+        }
+    }
+}
