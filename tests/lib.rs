@@ -40,8 +40,10 @@ pub fn panic_of<R>(f: impl FnOnce() -> R) -> Panic {
         let usual = take_hook();
         set_hook(Box::new(move |info| {
             if CATCHING.get() {
-                let (at, message) = (info.location().unwrap(), info.payload_as_str().unwrap());
-                LAST.set(Panic { message: message.to_string(), file: at.file().to_string(), line: at.line() });
+                let (at, payload) = (info.location().unwrap(), info.payload());
+                let literal = || payload.downcast_ref::<&str>().map(|text| text.to_string());
+                let message = payload.downcast_ref::<String>().cloned().or_else(literal).unwrap();
+                LAST.set(Panic { message, file: at.file().to_string(), line: at.line() });
             } else {
                 usual(info);
             }
