@@ -17,7 +17,6 @@ use nn::data::{Dataset, read_csv, stratified_k_fold};
 use nn::estimator::{EstimatorError, MlpClassifier};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rayon::prelude::*;
 
 /// Files and scikit-learn's mean accuracies.
 const DATA: [(&str, f64); 4] = [("iris", 0.949), ("wine", 0.975), ("breast_cancer", 0.975), ("digits", 0.979)];
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
     println!("data           samples  features  classes  scikit-learn  its settings     ours");
     let mut reached = true;
     for &(name, reference) in data {
-        let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/{}.csv"), name);
+        let path = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/{}.csv"), name);
         let data: Dataset<f32> = match read_csv(path) {
             Ok(data) => data,
             Err(error) => {
@@ -89,7 +88,14 @@ fn cross_validate(
         let (train, test) = (data.select(&train), data.select(&test));
         estimator.clone().seed(seed).fit_dataset(&train)?.score(&test.x, &test.t)
     };
-    folds.collect::<Vec<_>>().into_par_iter().map(score).collect()
+    let folds: Vec<_> = folds.collect();
+    let mut scores: Vec<_> = folds.iter().map(|_| None).collect();
+    rayon_core::scope(|scope| {
+        for (place, fold) in scores.iter_mut().zip(folds) {
+            scope.spawn(|_| *place = Some(score(fold)));
+        }
+    });
+    scores.into_iter().map(|score| score.expect("every fold has run")).collect()
 }
 
 fn mean_and_deviation(scores: &[f64]) -> (f64, f64) {

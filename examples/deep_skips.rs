@@ -9,9 +9,6 @@
 //! hidden layers, the other z ← z + tanh(W z + b). Without skips the gradient has vanished before it reaches the first
 //! layers, and nothing is learnt from its noise.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 
 use nn::data::{Csv, Dataset, Sampler, Standardize, stratified_split};
@@ -21,6 +18,7 @@ use nn::plot::{Chart, Figure};
 use nn::{Activation, Adam, Diagnosis, Init, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, diagnose_step};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tape_examples::options;
 
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 const WIDTH: usize = 32;

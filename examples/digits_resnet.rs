@@ -9,9 +9,6 @@
 //! leaves out some units; the learning rate falls along a cosine. Grain, dropout, blocks and width were chosen among four
 //! settings by the same test set: the accuracy flatters.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 use std::time::Instant;
 
@@ -28,6 +25,7 @@ use nn::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use tape_examples::options;
 
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 

@@ -10,9 +10,6 @@
 //! in the plane through three of them, and around one of them in two random directions whose length in each
 //! row of W is that of the weights (Li, Xu, Taylor, Studer, Goldstein, "Visualizing the loss landscape of neural nets", 2018).
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::ops::Range;
@@ -25,6 +22,7 @@ use nn::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use tape_examples::options;
 
 type Net = Mlp<f64>;
 

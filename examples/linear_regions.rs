@@ -9,9 +9,6 @@
 //! lines make; then those of deeper networks; then a network that has learnt to tell rings apart, with the
 //! pieces that it is made of.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 
 use nn::data::Dataset;
@@ -22,6 +19,7 @@ use nn::train::Trainer;
 use nn::{Activation, Adam, Init, Linear, Matrix, Mlp, Param};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use tape_examples::options;
 
 /// A network with biases as large as its weights: the lines do not all go through 0.
 fn random(sizes: &[usize], rng: &mut ChaCha8Rng) -> Mlp<f64> {

@@ -9,9 +9,6 @@
 //! at both ends; inside it is only told the equation, at random places. A front moves right, and the exact solution is known:
 //! u = (1 − tanh((x − t/2) / 4ν)) / 2. Derivatives are tangents, recorded by `jvp`: forward mode, for there are two inputs.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 
 use autograd::jvp;
@@ -20,6 +17,7 @@ use nn::schedule::{Cosine, Schedule};
 use nn::{Activation, Adam, Layer, Lbfgs, Matrix, Mlp, Optimizer, Tape, Var};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use tape_examples::options;
 
 const NU: f64 = 0.03;
 

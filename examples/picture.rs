@@ -4,16 +4,13 @@
 //!     cargo run --example picture -- mermaid           # for a Markdown page
 //!     cargo run --example picture -- dot | dot -Tsvg > tape.svg
 
-#[path = "common/shared_net.rs"]
-mod shared_net;
-
 use std::process::ExitCode;
 
 use autograd::Tape;
-use shared_net::Net;
+use tape_examples::shared_net::Net;
 
 fn main() -> ExitCode {
-    let net = Net::new();
+    let net = Net::default();
     let tape = Tape::new();
     let loss = net.record(&tape);
     let grads = loss.backward_all();

@@ -7,9 +7,6 @@
 //! A linear classifier, a shallow and a deep network learn which arm a point is on. The deep one has no more
 //! parameters than the shallow one.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 use std::f64::consts::PI;
 
@@ -21,6 +18,7 @@ use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Tape};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, Normal};
+use tape_examples::options;
 
 /// Two arms of one and a half turns with noise, and which arm each point is on.
 fn spirals(n: usize, rng: &mut ChaCha8Rng) -> Dataset<f64, Matrix<f64>> {

@@ -9,15 +9,13 @@
 //! and more hidden units are fitted to it, by L-BFGS from a few random starts each, and measured between the points
 //! they were fitted to.
 
-#[path = "common/options.rs"]
-mod options;
-
 use std::error::Error;
 
 use nn::plot::{Chart, Figure};
 use nn::{Activation, Init, Layer, Lbfgs, Matrix, Mlp, Reduction, Tape, loss};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tape_examples::options;
 
 fn f(x: f64) -> f64 {
     x.abs() + (8.0 * x).sin() / 4.0

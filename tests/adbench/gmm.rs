@@ -7,13 +7,19 @@
 
 use autograd::{Matrix, Number};
 
-/// An instance: its sizes, its data D × N, its parameters as one row of numbers, the prior.
+/// An instance: its sizes, its data, its parameters, the prior.
 pub struct Gmm {
+    /// D.
     pub dim: usize,
+    /// K.
     pub components: usize,
+    /// The data, D × N.
     pub x: Matrix<f64>,
+    /// α, μ, then the blocks of the components.
     pub params: Vec<f64>,
+    /// γ of the prior.
     pub gamma: f64,
+    /// m of the prior.
     pub m: i32,
 }
 

@@ -3,12 +3,17 @@
 
 use autograd::Number;
 
-/// An instance: layers, entries b, parameters (main, then extra), the state before, the bits of each step.
+/// An instance: its sizes, its parameters, the state before, the bits of each step.
 pub struct Lstm {
+    /// l.
     pub layers: usize,
+    /// b, the entries of a vector.
     pub width: usize,
+    /// Those of the layers, then the extra ones.
     pub params: Vec<f64>,
+    /// The state before the first step.
     pub state: Vec<f64>,
+    /// The bits of each step.
     pub bits: Vec<Vec<f64>>,
 }
 

@@ -2,8 +2,8 @@
 
 use autograd::{Axis, Matrix, Var, vstack};
 
-use crate::gmm::Gmm;
-use crate::lstm::{Lstm, cell};
+use super::gmm::Gmm;
+use super::lstm::{Lstm, cell};
 
 impl Gmm {
     /// α as K × 1, μ as D × K, the blocks as D (D + 1) / 2 × K.

@@ -2,7 +2,7 @@
 //! fastest product and a copy, the least times of the same run, one thread. It goes to `out/roofline.svg`.
 //!
 //! ```text
-//! cargo bench -p tape-nn --bench roofline -- [--seconds S] [--width W]
+//! cargo bench -p tape-nn --features plot --bench roofline -- [--seconds S] [--width W]
 //! ```
 //!
 //! A step of w-w-w with a batch of n takes 10 w² n multiplications and additions: 2 w² n for each of two products forward,

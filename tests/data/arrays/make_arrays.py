@@ -1,4 +1,4 @@
-"""Writes the arrays that tests/data_arrays.rs reads: python make_arrays.py ."""
+"""Writes the arrays that tests/data/arrays.rs reads: python make_arrays.py ."""
 
 import gzip
 import struct

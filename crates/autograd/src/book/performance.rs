@@ -17,9 +17,9 @@
 //!   thread: `rayon::ThreadPoolBuilder::new().num_threads(1)`.
 //! - **Memory is that of the values**: [`backward`](crate::Var::backward) forgets the gradients of intermediate variables as it goes.
 //!   [`checkpoint`](crate::checkpoint) brings a chain of n steps down to order √n: 256 steps in 16 segments take a ninth of the
-//!   memory (`cargo test --test autograd_memory -- --nocapture`).
+//!   memory (`cargo test -p tape-tests --test memory tapes -- --nocapture`).
 //! - **Replaying is cheaper than recording** for small nodes: [`Compiled`](crate::Compiled). A [`Program`](crate::Program) in single
 //!   numbers runs as vector loops, at a fraction of the time and of the memory of its tape: 7 to 10 bytes a node on ADBench's
-//!   mixture and LSTM (`cargo test --test autograd_replay_memory -- --nocapture`).
+//!   mixture and LSTM (`cargo test -p tape-tests --test memory programs -- --nocapture`).
 //!
 //! `cargo bench -p tape-nn --bench steps` measures whole training steps against the same steps written by hand.

@@ -51,6 +51,17 @@ pub enum Axis {
 }
 
 impl Along {
+    /// Every function along an axis.
+    pub const ALL: &[Along] = &[
+        Along::Max,
+        Along::ArgMax,
+        Along::CumSum(Order::Forward),
+        Along::CumSum(Order::Backward),
+        Along::Softmax,
+        Along::LogSoftmax,
+        Along::LogSumExp,
+    ];
+
     /// The name of the method that records it.
     pub fn name(self) -> &'static str {
         match self {

@@ -84,7 +84,7 @@ fn parse<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|why| format!("{text}: {why}"))
 }
 
-fn compare<T: autograd::Real>(name: &str, options: &Options) {
+fn compare<T: autograd::Real + faer::traits::RealField>(name: &str, options: &Options) {
     const SEED: u64 = 1;
     let idle = memory_mib("VmRSS:");
     let wanted = PEERS.into_iter().filter(|peer| options.peer.is_none_or(|only| only == *peer));

@@ -1,0 +1,4 @@
+//! What the examples share.
+
+pub mod options;
+pub mod shared_net;

@@ -1,0 +1,9 @@
+//! Of the tape: its rules, every way to a derivative, graphs drawn at random, linear algebra, single numbers, looking at it.
+
+mod adbench;
+mod debugging;
+mod graphs;
+mod linalg;
+mod modes;
+mod rules;
+mod scalars;

@@ -1,0 +1,204 @@
+//! Every way to a derivative gives the same one: reverse, forward, recorded, replayed, recomputed, sample by sample.
+
+mod checkpoints;
+mod custom;
+mod replay;
+
+use autograd::{
+    Axis, Gradients, Matrix, Tape, Var, affine, check, explain_no_gradient, gradient, hessian, hstack, hvp, jacobian,
+    laplacian, matrix, several, vstack,
+};
+
+type V<'t> = Var<'t, f64>;
+
+/// Numbers that look like none in particular.
+fn numbers(rows: usize, cols: usize, seed: usize) -> Matrix<f64> {
+    Matrix::from_fn(rows, cols, |i, j| ((3 * i + 5 * j + 7 * seed) as f64 * 0.618_034).fract() * 2.0 - 0.9)
+}
+
+#[track_caller]
+fn close(a: &Matrix<f64>, b: &Matrix<f64>) {
+    assert_eq!(a.shape(), b.shape());
+    let size = b.as_slice().iter().fold(1.0, |max: f64, x| max.max(x.abs()));
+    let apart = a.as_slice().iter().zip(b.as_slice()).fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()));
+    assert!(apart <= 1e-13 * size, "{a:?}\n{b:?}");
+}
+
+/// Lets the compiler see that a closure serves every lifetime.
+fn closure<F: for<'t> Fn(V<'t>) -> V<'t>>(f: F) -> F {
+    f
+}
+
+fn net<'t>(x: &[V<'t>]) -> V<'t> {
+    let h = affine(&[(x[0], x[1])], Some(x[2])).tanh();
+    (affine(&[(x[0], h)], Some(x[2])) + x[1]).softplus()
+}
+
+#[test]
+fn jacobians_by_columns_and_by_rows() {
+    // 3 → 2 goes in reverse, 2 → 3 forward; both are the matrix itself.
+    for (m, n) in [(2, 3), (3, 2), (1, 4), (4, 1)] {
+        let a = numbers(m, n, 1);
+        close(&jacobian(|x| x.tape().constant(a.clone()).matmul(x), &numbers(n, 1, 2)), &a);
+    }
+    // With respect to several matrices, against the gradient of each entry of the value.
+    let xs = [numbers(3, 3, 1), numbers(3, 2, 2), numbers(3, 1, 3)];
+    let all = several::jacobian(net, &xs);
+    for i in 0..6 {
+        let row = several::gradient(|x| net(x).at(i % 3, i / 3), &xs);
+        for (jacobian, row) in all.iter().zip(row) {
+            let found: Vec<f64> = (0..jacobian.cols()).map(|j| jacobian[(i, j)]).collect();
+            close(&Matrix::row(&found), &Matrix::row(row.as_slice()));
+        }
+    }
+    assert_eq!(jacobian(|x| x.tape().constant(1.0), &numbers(2, 1, 0)), Matrix::zeros(1, 2));
+}
+
+#[test]
+fn products_with_the_jacobian() {
+    let xs = [numbers(3, 3, 1), numbers(3, 2, 2), numbers(3, 1, 3)];
+    let vs = [numbers(3, 3, 4), numbers(3, 2, 5), numbers(3, 1, 6)];
+    let w = numbers(3, 2, 7);
+    let all = several::jacobian(net, &xs);
+    let tape = Tape::new();
+    let column = |x: &Matrix<f64>| tape.constant(Matrix::column(x.as_slice()));
+    let times = |j: &Matrix<f64>, v: &Matrix<f64>| tape.constant(j.clone()).matmul(column(v));
+    let forward = all.iter().zip(&vs).map(|(j, v)| times(j, v)).reduce(|a, b| a + b).unwrap();
+    close(&several::jvp(net, &xs, &vs).1, &forward.reshape(3, 2).value());
+    for (jacobian, found) in all.iter().zip(several::vjp(net, &xs, &w).1) {
+        let expected = tape.constant(jacobian.clone()).matmul_tn(column(&w));
+        close(&Matrix::column(found.as_slice()), &expected.value());
+    }
+}
+
+#[test]
+fn second_derivatives() {
+    let (a, x, v) = (numbers(3, 3, 1), numbers(3, 1, 2), numbers(3, 1, 3));
+    // ½ xᵀ (A + Aᵀ) x has the Hessian A + Aᵀ.
+    let f = closure(|x| x.dot(x.tape().constant(a.clone()).matmul(x)));
+    let h = Matrix::from_fn(3, 3, |i, j| a[(i, j)] + a[(j, i)]);
+    close(&hessian(f, &x), &h);
+    let expected = Matrix::from_fn(3, 1, |i, _| (0..3).map(|j| h[(i, j)] * v[(j, 0)]).sum());
+    close(&hvp(f, &x, &v), &expected);
+    assert!((laplacian(f, &x) - (0..3).map(|i| h[(i, i)]).sum::<f64>()).abs() < 1e-13);
+    // Several matrices, and a product with the Hessian against the Hessian.
+    let xs = [numbers(3, 3, 1), numbers(3, 2, 2), numbers(3, 1, 3)];
+    let vs = [numbers(3, 3, 4), numbers(3, 2, 5), numbers(3, 1, 6)];
+    fn loss<'t>(x: &[V<'t>]) -> V<'t> {
+        net(x).square().sum()
+    }
+    let (h, flat): (_, Vec<f64>) =
+        (several::hessian(loss, &xs), vs.iter().flat_map(|v| v.as_slice().to_vec()).collect());
+    let expected: Vec<f64> = (0..18).map(|i| (0..18).map(|j| h[(i, j)] * flat[j]).sum()).collect();
+    let found: Vec<f64> = several::hvp(loss, &xs, &vs).iter().flat_map(|v| v.as_slice().to_vec()).collect();
+    close(&Matrix::column(&found), &Matrix::column(&expected));
+}
+
+#[test]
+fn reductions_and_rearrangements() {
+    let x = &numbers(3, 4, 1);
+    for axis in [Axis::Rows, Axis::Cols] {
+        check(|v| v[0].variance_over(axis), &[x]);
+        check(|v| v[0].norm_over(axis), &[x]);
+        check(|v| v[0].min_over(axis), &[x]);
+        check(|v| v[0].product_over(axis), &[x]);
+        check(|v| v[0].cumsum(axis).sin(), &[x]);
+    }
+    check(|v| v[0].variance() + v[0].norm() + v[0].product() + v[0].max_entry() * v[0].min_entry(), &[x]);
+    check(|v| v[0].tile(2, 3).sin(), &[x]);
+    check(|v| v[0].columns(0..3).diagonal().diag().sin() + v[0].columns(1..4).trace(), &[x]);
+    check(|v| v[0].lower().sin() + v[0].upper().cos(), &[x]);
+    check(|v| v[0].select_columns(&[2, 0, 2]).matmul_tn(v[0].select_rows(&[1, 1, 0])), &[x]);
+    check(|v| v[0].columns(0..1).outer(v[0].columns(2..3)), &[x]);
+    check(|v| vstack(&[v[0].sin(), v[0], v[0].rows_in(0..2)]), &[x]);
+    check(|v| hstack(&[v[0].sin(), v[0], v[0].columns(1..2)]), &[x]);
+    check(|v| matrix(2, 3, |i, j| v[0].at(i, j) * v[0].at(j, i)).sin(), &[x]);
+    check(|v| v[0].lerp(v[0].sin(), v[0].cos()), &[x]);
+    check(|v| v[0].clamp(-0.55, 0.61), &[x]);
+    let mask = Matrix::from_fn(3, 4, |i, j| f64::from(u8::from((i + j) % 2 == 0)));
+    check(|v| v[0].tape().constant(mask.clone()).select(v[0].sin(), v[0].cos()), &[x]);
+    // Zeros in a product, twice: its derivatives are there all the same.
+    check(|v| v[0].product(), &[Matrix::from([[0.0, 2.0, 0.0, -1.0]])]);
+    assert_eq!(gradient(|x| x.product(), &Matrix::from([[0.0, 2.0, -3.0]])), Matrix::from([[-6.0, 0.0, 0.0]]));
+    assert_eq!(gradient(|x| x.norm(), &Matrix::from([[0.0, 0.0]])), Matrix::from([[0.0, 0.0]]));
+    // What a mask hides may be infinite.
+    let hidden = Matrix::from([[f64::INFINITY, 1.0]]);
+    let tape = Tape::new();
+    let (mask, x) = (tape.constant(Matrix::from([[0.0, 1.0]])), tape.variable(hidden));
+    let y = mask.select(x, tape.constant(0.0));
+    assert_eq!(y.value(), Matrix::from([[0.0, 1.0]]));
+    assert_eq!(y.sum().backward().wrt(x).to_owned(), Matrix::from([[0.0, 1.0]]));
+}
+
+#[test]
+fn several_outputs_with_weights() {
+    let (x, w) = (numbers(2, 2, 1), numbers(2, 2, 2));
+    let half = Matrix::full(1, 1, 0.5);
+    let tape = Tape::new();
+    let x = tape.variable(&x);
+    let (y, z) = (x.sin(), x.square().sum());
+    let both: Gradients<f64> = tape.backward(&[(y, w.view()), (z, half.view()), (y, w.view())]);
+    let weighted = (y * tape.constant(w.clone())).sum() * 2.0 + z * 0.5;
+    close(&both.wrt(x).to_owned(), &weighted.backward().wrt(x).to_owned());
+}
+
+#[test]
+fn every_sample_by_itself() {
+    let (n, shapes) = (4, [(3, 3), (3, 1), (1, 1), (3, 3)]);
+    let params: Vec<_> = shapes.iter().enumerate().map(|(k, &(r, c))| numbers(r, c, k)).collect();
+    let (x, t) = (numbers(3, n, 8), numbers(3, n, 9));
+    // Shared weights, a transposed one, a skip, a parameter by itself and one in an elementwise product.
+    fn losses<'t>(p: &[V<'t>], x: V<'t>, t: V<'t>) -> V<'t> {
+        let h = affine(&[(p[0], x)], Some(p[1])).tanh();
+        let h = p[3].matmul_tn(h) + x * p[2] + p[1].sin() * h;
+        let y = p[0].matmul(h).softmax(Axis::Rows);
+        (y - t).square().sum_over(Axis::Rows)
+    }
+    let tape = Tape::new();
+    let p: Vec<_> = params.iter().map(|p| tape.variable(p)).collect();
+    let (x_all, t_all) = (tape.constant(&x), tape.constant(&t));
+    let each = losses(&p, x_all, t_all).backward_per_sample(&[x_all, t_all]);
+    for j in 0..n {
+        let (x, t) = (Matrix::column(x.col(j)), Matrix::column(t.col(j)));
+        let alone =
+            several::gradient(|p| losses(p, p[0].tape().constant(x.clone()), p[0].tape().constant(t.clone())), &params);
+        for (p, alone) in p.iter().zip(alone) {
+            close(&Matrix::column(each.wrt(*p).col(j)), &Matrix::column(alone.as_slice()));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "mixes the samples")]
+fn samples_that_are_mixed_are_named() {
+    let x = numbers(2, 3, 1);
+    let tape = Tape::new();
+    let (w, x) = (tape.variable(1.0), tape.constant(&x));
+    let y = (x - x.mean_over(Axis::Cols)) * w;
+    let _ = y.sum_over(Axis::Rows).backward_per_sample(&[x]);
+}
+
+#[test]
+fn why_there_is_no_gradient() {
+    let tape = Tape::new();
+    let (x, c) = (tape.variable(1.0), tape.constant(2.0));
+    fn why<'t>(y: V<'t>, x: V<'t>) -> String {
+        explain_no_gradient(y, x).map_or("some".to_string(), |why| why.to_string())
+    }
+    assert_eq!(why(x * c, x), "some");
+    assert!(why(x * c, c).contains("constant") && why(x * c, c).contains("modes/mod.rs"));
+    assert!(why(x * c, c.sin()).contains("from constants"));
+    assert!(why(c.sin() + x, tape.variable(3.0)).contains("after"));
+    assert!(why(c.sin() + x.sin(), x.cos()).contains("after"));
+    let other = tape.variable(1.0);
+    assert!(
+        why(x.sin(), other).contains("was not computed from it")
+            && why(other * c, x).contains("was not computed from it")
+    );
+    let y = x.stop_gradient() * c + (x.step() + x.powi(0)) * c;
+    let text = why(y, x);
+    assert!(text.contains("stop_gradient") && text.contains("step") && text.contains("powi"), "{text}");
+    assert_eq!(why(y + x, x), "some");
+    // And so it is.
+    assert_eq!((x.stop_gradient() * x).backward().wrt(x)[(0, 0)], 1.0);
+}

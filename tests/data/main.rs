@@ -1,0 +1,5 @@
+//! Of data: tables, arrays, and the maps that they go through.
+
+mod arrays;
+mod maps;
+mod table;

@@ -1,0 +1,106 @@
+//! Data larger than memory: what a pass over a long file takes does not grow with the file.
+
+use std::io::{self, Read};
+
+use nn::data::{
+    ArrayReader, Csv, CsvError, Encoding, Feature, Missing, Pipeline, Standardize, Step, Summary, shuffle_chunks,
+};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::{HEAP, alone};
+
+const ROWS: usize = 60_000;
+const CHUNK: usize = 500;
+
+/// A table of so many rows, written as it is read.
+struct Long {
+    row: usize,
+    rows: usize,
+    line: io::Cursor<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Long {
+    fn new(rows: usize) -> Self {
+        Long { row: 0, rows, line: io::Cursor::new(b"a,b,kind,t\n".to_vec()), bytes: 0 }
+    }
+}
+
+impl Read for Long {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.line.position() == self.line.get_ref().len() as u64 && self.row < self.rows {
+            let n = self.row;
+            let a = (n as f64).sin();
+            let b = if n % 10 == 3 { "NA".to_owned() } else { format!("{}", 3.0 * a + (n % 7) as f64) };
+            self.line = io::Cursor::new(format!("{a},{b},{},{}\n", ["x", "y", "z"][n % 3], n % 2).into_bytes());
+            self.row += 1;
+        }
+        let n = self.line.read(buffer)?;
+        self.bytes += n;
+        Ok(n)
+    }
+}
+
+/// What a fit and an epoch over so many rows take at most, in bytes, and the mean of all features.
+fn pass(rows: usize) -> Result<(usize, Vec<f64>), CsvError> {
+    let before = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    let tables = || Csv::new().chunks_from_reader(Long::new(rows), "long.csv", CHUNK);
+    let encoder = Encoding::new()
+        .column("b", Feature::number().missing(Missing::Mean))
+        .column("kind", Feature::one_hot())
+        .class("t")
+        .fit_chunks(tables()?)?;
+    let chunks = || -> Result<_, CsvError> {
+        let encoder = &encoder;
+        Ok(tables()?.map(move |table| encoder.classification::<f64>(&table?)))
+    };
+    let mut features = Vec::new();
+    for _ in 0..2 {
+        features.push(chunks()?.map(|chunk| Ok::<_, CsvError>(chunk?.x)));
+    }
+    let steps = [Step::Standardize, Step::Zca { epsilon: 1e-6 }];
+    let pipeline = Pipeline::fit_chunks(&steps, || features.pop().expect("a pass for each step"))?;
+    let mut summary = Summary::new(5);
+    for batch in shuffle_chunks(chunks()?, 2 * CHUNK, 100, ChaCha8Rng::seed_from_u64(1)) {
+        summary.add(&pipeline.apply(&batch?.x));
+    }
+    assert_eq!(summary.len(), rows);
+    let standardize = Standardize::<f64>::from_summary(&summary);
+    Ok((HEAP.peak_usage() - before, standardize.mean().to_vec()))
+}
+
+#[test]
+fn a_pass_takes_memory_for_a_chunk() {
+    let _alone = alone();
+    let (short, _) = pass(10 * CHUNK).unwrap();
+    let (long, mean) = pass(ROWS).unwrap();
+    let mut whole = Long::new(ROWS);
+    io::copy(&mut whole, &mut io::sink()).unwrap();
+    println!("{} KiB for {} KiB of text, {} KiB for a twelfth of it", long >> 10, whole.bytes >> 10, short >> 10);
+    assert!(long < short + short / 10, "{long} {short}");
+    assert!(long < whole.bytes / 3, "{long} {}", whole.bytes);
+    // What was fitted chunk by chunk fits the whole.
+    assert!(mean.iter().all(|mean| mean.abs() < 1e-9), "{mean:?}");
+    assert_eq!(mean.len(), 5);
+}
+
+#[test]
+fn headers_are_not_believed_before_there_are_entries() {
+    let _alone = alone();
+    let npy = |shape: &str| {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &[0; 1000]].concat()
+    };
+    let (long, idx) = (npy("(1000000, 1000000)"), [&[0, 0, 0x0e, 3][..], &[0x7f, 255, 255, 255].repeat(3)].concat());
+    HEAP.reset_peak_usage();
+    let before = HEAP.current_usage();
+    let found = ArrayReader::npy(&long[..], "x.npy").unwrap().read::<f64>().unwrap_err().to_string();
+    assert!(found.contains("x.npy, byte 1080: found the end of the file, expected 8000000000080 bytes"), "{found}");
+    let found = ArrayReader::idx(&idx[..], "x.idx").err().unwrap().to_string();
+    assert!(found.contains("x.idx, byte 16: found an array of shape [2147483647, 2147483647, 2147483647]"), "{found}");
+    let mut chunks = ArrayReader::npy(&long[..], "x.npy").unwrap().chunks::<f32>(usize::MAX / 2).unwrap();
+    assert!(chunks.next().unwrap().is_err() && chunks.next().is_none());
+    assert!(HEAP.peak_usage() - before < 1 << 18, "{}", HEAP.peak_usage() - before);
+}

@@ -1,0 +1,73 @@
+//! How much memory a deep chain takes: n values stored, or 2 √n with checkpoints; that a scalar tape is used again without
+//! taking any.
+
+use autograd::{Arithmetic, Matrix, Scalar, ScalarTape, Tape, Var, checkpoint};
+
+use crate::{alone, peak};
+
+const SIDE: usize = 16;
+const ENTRIES: usize = 4096;
+
+fn steps<'t>(x: Var<'t, f64>, n: usize) -> Var<'t, f64> {
+    (0..n).fold(x, |y, _| y.sin())
+}
+
+/// The most memory that f and its backward sweep take, in matrices, on a thread of their own with no buffers to reuse.
+fn matrices(f: fn(Var<'_, f64>) -> Var<'_, f64>) -> f64 {
+    let run = move || {
+        let x = Matrix::full(ENTRIES, 1, 0.5);
+        let (slope, bytes) = peak(|| {
+            let tape = Tape::new();
+            let x = tape.variable(&x);
+            f(x).sum().backward().wrt(x)[(0, 0)]
+        });
+        assert!(slope > 0.0 && slope < 1.0);
+        bytes as f64 / (8 * ENTRIES) as f64
+    };
+    std::thread::spawn(run).join().unwrap()
+}
+
+#[test]
+fn checkpoints_take_the_root() {
+    let _alone = alone();
+    let n = (SIDE * SIDE) as f64;
+    let stored = matrices(|x| steps(x, SIDE * SIDE));
+    let cut = matrices(|x| (0..SIDE).fold(x, |y, _| checkpoint(|v| steps(v[0], SIDE), &[y])));
+    println!("{n} steps: {stored:.0} matrices stored, {cut:.0} with checkpoints");
+    // The values of every step, and two gradients at a time; buffers grow by half when they are full.
+    assert!(stored >= n && stored < 2.6 * n, "{stored}");
+    // The same of √n segments and, at a time, of √n steps of one.
+    assert!(cut >= 2.0 * n.sqrt() && cut < 8.0 * n.sqrt(), "{cut}");
+}
+
+/// Records some ten thousand numbers, computes their gradient and clears the tape; how many bytes it took at least: 12 a
+/// connection, one and a gradient a number.
+fn record_and_clear(tape: &mut ScalarTape<f64>) -> usize {
+    let (x, y) = (tape.variable(0.5), tape.variable(0.25));
+    let mut products = [x; 100];
+    for _ in 0..800 {
+        products.iter_mut().for_each(|p| *p = *p * x + y * y);
+    }
+    let grads = (Scalar::sum(&products) + Scalar::dot(&products, &[y; 100])).backward();
+    assert!(grads.wrt(x).is_finite());
+    let needed = tape.connections() * 12 + tape.len() * 9;
+    drop(grads);
+    tape.clear();
+    needed
+}
+
+#[test]
+fn a_scalar_tape_is_used_again() {
+    let _alone = alone();
+    let run = || {
+        let (mut tape, mut needed) = (None, 0);
+        let first = peak(|| needed = record_and_clear(tape.insert(ScalarTape::new()))).1;
+        // Blocks are full but for the last, and the gradients grow at once.
+        assert!(needed > 1_000_000 && first >= needed && first < 2 * needed, "{first} {needed}");
+        let mut tape = tape.unwrap();
+        assert_eq!(peak(|| record_and_clear(&mut tape)), (needed, 0));
+        drop(tape);
+        assert_eq!(peak(|| record_and_clear(&mut ScalarTape::new())), (needed, 0));
+    };
+    std::thread::spawn(run).join().unwrap();
+}

@@ -1,0 +1,204 @@
+//! Losses: derivatives against finite differences, extreme logits in both precisions, weights, options from files.
+
+use autograd::check::{Check, Verdict};
+use autograd::{Real, check};
+use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, Losses, gaussian_nll};
+use nn::{Axis, Matrix, Reduction, Tape};
+use proptest::prelude::*;
+
+/// Every loss, with options where it has some, and whether its targets are probabilities.
+fn all() -> Vec<(Loss, bool)> {
+    let weights = || Some(vec![0.5, 2.0]);
+    vec![
+        (Loss::Mse, false),
+        (Loss::L1, false),
+        (Loss::Huber { delta: 0.7 }, false),
+        (Loss::SmoothL1 { beta: 0.4 }, false),
+        (BinaryCrossEntropy::default().into(), false),
+        (BinaryCrossEntropy { pos_weight: weights(), label_smoothing: 0.1 }.into(), true),
+        (CrossEntropy::default().into(), true),
+        (CrossEntropy { class_weights: weights(), label_smoothing: 0.1 }.into(), true),
+        (Loss::KlDivergence, true),
+        (Loss::PoissonNll, false),
+        (Loss::MultiMargin { margin: 1.0 }, true),
+    ]
+}
+
+/// Matrices of numbers of a size from 1/4 to 2 with either sign: away from kinks at 0.
+fn matrices(rows: usize, cols: usize) -> impl Strategy<Value = Matrix<f64>> {
+    let number = (0.25..2.0, any::<bool>()).prop_map(|(x, negative): (f64, bool)| if negative { -x } else { x });
+    prop::collection::vec(number, rows * cols).prop_map(move |data| Matrix::from_vec(rows, cols, data))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// To second order, in the predictions, the targets and the weights of the samples. At a kink, as of the absolute
+    /// value, a comparison is undecided; most are not.
+    #[test]
+    fn derivatives(y in matrices(2, 3), t in matrices(2, 3), w in matrices(1, 3)) {
+        let w = w.map(f64::abs);
+        for (loss, probabilities) in all() {
+            let check = Check::new().directions(2).undecided(0.3);
+            let report = check.run(
+                |v| {
+                    let t = if probabilities { v[1].softmax(Axis::Rows) } else { v[1] };
+                    loss.each(v[0], t).weighted(v[2]).mean()
+                },
+                &[&y, &t, &w],
+            );
+            prop_assert!(report.verdict == Verdict::Pass, "{loss:?}: {report}");
+        }
+    }
+
+    #[test]
+    fn derivatives_of_a_gaussian(y in matrices(2, 2), v in matrices(2, 1), t in matrices(2, 2)) {
+        let v = v.map(f64::abs);
+        check(|v| gaussian_nll(v[0], v[1], v[2], Reduction::Mean), &[&y, &v, &t]);
+        check(|v| Loss::GaussianNll.of(v[0], v[1].rows_in(0..1), Reduction::Sum), &[y, t]);
+    }
+
+    /// A class is the probability 1 of it, for every loss of classes and whatever the options.
+    #[test]
+    fn classes_are_probabilities(x in matrices(3, 4), classes in prop::collection::vec(0usize..3, 4)) {
+        let entropy = CrossEntropy { class_weights: Some(vec![0.0, 1.5, 2.0]), label_smoothing: 0.2 };
+        for loss in [entropy.into(), CrossEntropy::default().into(), Loss::KlDivergence, Loss::MultiMargin { margin: 0.5 }] {
+            let tape = Tape::new();
+            let x = tape.variable(&x);
+            let (a, b) = (loss.each(x, &classes), loss.each(x, tape.one_hot(3, &classes)));
+            prop_assert_eq!((a.sum().item(), a.mean().item().to_bits()), (b.sum().item(), b.mean().item().to_bits()));
+        }
+    }
+
+    /// The weights 0, 1, 2 of samples are as leaving them out and repeating them.
+    #[test]
+    fn weights_are_counts(y in matrices(2, 3), t in matrices(2, 3)) {
+        for (loss, probabilities) in all() {
+            let tape = Tape::new();
+            let [y, t] = [&y, &t].map(|m| tape.constant(m));
+            let t = if probabilities { t.softmax(Axis::Rows) } else { t };
+            let weighted = loss.each(y, t).weighted(tape.constant(Matrix::row(&[0.0, 1.0, 2.0])));
+            let repeated = loss.each(y.select_columns(&[1, 2, 2]), t.select_columns(&[1, 2, 2]));
+            for (a, b) in [(weighted.sum(), repeated.sum()), (weighted.mean(), repeated.mean())] {
+                prop_assert!((a.item() - b.item()).abs() < 1e-13 * (1.0 + b.item().abs()), "{loss:?}: {a:?} {b:?}");
+            }
+        }
+    }
+}
+
+/// Σ of a loss of one column of logits, and its gradient, in the given precision.
+#[track_caller]
+fn extreme<T: Real, const N: usize>(loss: &Loss, x: [f64; N], t: [f64; N], value: f64, gradient: [f64; N]) {
+    let tape = Tape::new();
+    let column = |x: [f64; N]| Matrix::column(&x.map(T::from_f64));
+    let (x, t) = (tape.variable(column(x)), tape.constant(column(t)));
+    let e = loss.of(x, t, Reduction::Sum);
+    let precision = if size_of::<T>() == 4 { 4e-7 } else { 1e-15 };
+    let close =
+        |a: T, b: f64| assert!((a.to_f64() - b).abs() <= precision * b.abs().max(1e-30), "{loss:?}: {a}, not {b}");
+    close(e.item(), value);
+    e.backward().wrt(x).as_slice().iter().zip(gradient).for_each(|(&a, b)| close(a, b));
+}
+
+#[test]
+fn logits_of_a_thousand() {
+    fn both<const N: usize>(loss: impl Into<Loss>, x: [f64; N], t: [f64; N], value: f64, gradient: [f64; N]) {
+        let loss = loss.into();
+        extreme::<f64, N>(&loss, x, t, value, gradient);
+        extreme::<f32, N>(&loss, x, t, value, gradient);
+    }
+    let weighted = || CrossEntropy { class_weights: Some(vec![2.0, 3.0]), label_smoothing: 0.0 };
+    both(weighted(), [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(weighted(), [1e3, -1e3], [0.0, 1.0], 6e3, [3.0, -3.0]);
+    both(weighted(), [-1e3, -1e3], [0.5, 0.5], 2.5 * 2f64.ln(), [0.25, -0.25]);
+    // ε / 2 of the weight lies on the wrong class: 2 (1 − ε/2) or 2000 ε/2.
+    let smoothed = CrossEntropy { class_weights: None, label_smoothing: 0.25 };
+    both(smoothed, [1e3, -1e3], [1.0, 0.0], 250.0, [0.125, -0.125]);
+    both(Loss::KlDivergence, [1e3, -1e3], [0.0, 1.0], 2e3, [1.0, -1.0]);
+    both(Loss::KlDivergence, [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(Loss::MultiMargin { margin: 1.0 }, [1e3, -1e3], [0.0, 1.0], 1000.5, [0.5, -0.5]);
+
+    let positives = || BinaryCrossEntropy { pos_weight: Some(vec![3.0, 3.0]), label_smoothing: 0.0 };
+    both(positives(), [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(positives(), [-1e3, 1e3], [1.0, 0.0], 4e3, [-3.0, 1.0]);
+    both(positives(), [1e3, -1e3], [0.5, 0.5], 500.0 + 1500.0, [0.5, -1.5]);
+    both(BinaryCrossEntropy::default(), [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(BinaryCrossEntropy::default(), [1e3, -1e3], [0.25, 0.25], 750.0 + 250.0, [0.75, -0.25]);
+    for (loss, slope) in [(Loss::Huber { delta: 2.0 }, 2.0), (Loss::SmoothL1 { beta: 2.0 }, 1.0), (Loss::L1, 1.0)] {
+        let lost = if loss == Loss::L1 { 0.0 } else { slope };
+        both(loss, [1e3, -1e3], [0.0, 0.0], 2.0 * (slope * 1e3 - lost), [slope, -slope]);
+    }
+}
+
+/// ∂/∂t of −t ln σ(x) − (1 − t) ln(1 − σ(x)) is −x.
+#[test]
+fn the_gradient_of_a_binary_target() {
+    let tape = Tape::new();
+    let x = tape.constant(Matrix::row(&[1e3, -1e3, 0.25]));
+    let t = tape.variable(Matrix::row(&[0.0, 1.0, 0.5]));
+    let e = nn::loss::bce_with_logits(x, t, Reduction::Sum);
+    assert_eq!(e.backward().wrt(t).as_slice(), [-1e3, 1e3, -0.25]);
+}
+
+#[test]
+fn targets_that_are_certain_have_finite_gradients() {
+    let tape = Tape::new();
+    let (x, t) = (tape.variable(Matrix::column(&[1.0, -2.0])), tape.variable(Matrix::column(&[0.0, 1.0])));
+    let grads = Loss::KlDivergence.of(x, t, Reduction::Sum).backward();
+    assert!([grads.wrt(x), grads.wrt(t)].iter().all(|g| g.as_slice().iter().all(|g: &f64| g.is_finite())));
+}
+
+#[test]
+fn weights_of_outputs_and_of_nothing() {
+    let tape = Tape::new();
+    let losses = Losses::<f64>::from(tape.variable(Matrix::from([[1.0, 2.0], [3.0, 5.0]])));
+    assert_eq!(losses.weighted(tape.constant(Matrix::column(&[1.0, 3.0]))).mean().item(), (3.0 + 3.0 * 8.0) / 8.0);
+    assert_eq!(losses.weighted(tape.constant(2.0)).mean().item(), losses.mean().item());
+    assert!(losses.weighted(tape.constant(0.0)).mean().item().is_nan());
+}
+
+#[test]
+fn losses_are_stored() {
+    for (loss, _) in all().into_iter().chain([(Loss::GaussianNll, false)]) {
+        let text = serde_json::to_string(&loss).unwrap();
+        assert_eq!(serde_json::from_str::<Loss>(&text).unwrap(), loss, "{text}");
+    }
+    let read = |text| serde_json::from_str::<Loss>(text).map_err(|error| error.to_string());
+    assert_eq!(read(r#"{"softmax_cross_entropy": {}}"#), Ok(CrossEntropy::default().into()));
+    for (text, word) in [
+        (r#"{"huber": {"delta": 0}}"#, "0 should be positive"),
+        (r#"{"multi_margin": {"margin": -1.5}}"#, "-1.5 should be positive"),
+        (r#"{"softmax_cross_entropy": {"label_smoothing": 1.5}}"#, "1.5 should be from 0 to 1"),
+        (r#"{"softmax_cross_entropy": {"class_weights": [1, -2]}}"#, "-2 should be finite and not negative"),
+        (r#"{"bce_with_logits": {"pos_weight": [0]}}"#, "0 should be positive"),
+        (r#""cross""#, "unknown variant `cross`"),
+    ] {
+        let message = read(text).unwrap_err();
+        assert!(message.contains(word), "{text}: {message}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "softmax_cross_entropy: 2 weights for 3 × 1 logits")]
+fn a_weight_for_each_class() {
+    let tape = Tape::new();
+    let entropy = CrossEntropy { class_weights: Some(vec![1.0, 2.0]), ..CrossEntropy::default() };
+    let _ = entropy.each(tape.variable(Matrix::column(&[1.0, 2.0, 3.0])), &[0][..]);
+}
+
+#[test]
+#[should_panic(expected = "weighted: 1 × 3 weights do not fit to 1 × 2 losses")]
+fn a_weight_for_each_sample() {
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::zeros(3, 2));
+    let weights = tape.constant(Matrix::row(&[1.0, 2.0, 3.0]));
+    let _ = CrossEntropy::default().each(x, &[0, 1][..]).weighted(weights);
+}
+
+#[test]
+#[should_panic(expected = "huber: delta: NaN should be positive")]
+fn options_are_checked_in_use() {
+    let tape = Tape::<f64>::new();
+    let y = tape.variable(1.0);
+    let _ = Loss::Huber { delta: f64::NAN }.each(y, y);
+}

@@ -1,0 +1,64 @@
+//! Of networks: models and their parts, losses, optimizers, training, and files.
+
+mod derive;
+mod diagnose;
+mod digits;
+mod estimator;
+mod init;
+mod interchange;
+mod layers;
+mod lbfgs;
+mod losses;
+mod metrics;
+mod models;
+mod optimizers;
+mod oracle;
+mod parallel;
+mod plot;
+mod recurrent;
+mod regions;
+mod replay;
+mod resume;
+mod roles;
+mod saving;
+mod schedules;
+mod shared_weights;
+mod training;
+mod wrong_input;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+use nn::{Init, Matrix, Real};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Small numbers of either sign without a pattern.
+fn some<T: Real>(rows: usize, cols: usize, seed: u64) -> Matrix<T> {
+    Init::Uniform(1.5).sample(rows, cols, &mut rng(seed))
+}
+
+/// Normally distributed numbers.
+fn normal(rows: usize, cols: usize, seed: u64) -> Matrix<f64> {
+    Init::Normal(1.0).sample(rows, cols, &mut rng(seed))
+}
+
+/// A folder for the files of some tests.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A process that runs one test of this binary, of this name in this module, and nothing else.
+fn alone(module: &str, test: &str) -> Command {
+    let (_, module) = module.split_once("::").unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", &format!("{module}::{test}")]);
+    command
+}

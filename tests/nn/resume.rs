@@ -1,0 +1,231 @@
+//! Checkpoints: runs that are killed, interrupted, stopped and resumed end with the bits of one that was not.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use nn::data::Dataset;
+use nn::loss::{CrossEntropy, Loss};
+use nn::parallel::Parallel;
+use nn::schedule::{Cosine, Plateau};
+use nn::train::{End, History, TrainError, Trainer, accuracy};
+use nn::{Activation, Adam, BatchNorm, Dropout, Init, Linear, Matrix, Module, Optimizer, RmsProp, Sequential, persist};
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+
+use crate::{alone, folder};
+
+type Net = Sequential<f32>;
+type Data = Dataset<f32>;
+
+fn data() -> Data {
+    let x = Matrix::from_fn(2, 120, |i, n| ((n * (7 + 4 * i)) % 20) as f32 / 10.0 - 0.95);
+    let t = (0..120).map(|n| usize::from(x[(0, n)] * x[(1, n)] > 0.0)).collect();
+    Dataset::new(x, t)
+}
+
+/// Everything that has a state: random numbers, running averages.
+fn net() -> Net {
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    Sequential::new()
+        .then(Linear::new(2, 16, Init::He, rng))
+        .then(BatchNorm::new(16))
+        .then(Activation::Relu)
+        .then(Dropout::new(0.1))
+        .then(Linear::new(16, 2, Init::Xavier, rng))
+}
+
+/// And here: moments, a plateau, an average of weights, the best weights, part of the data held out, shards.
+fn trainer<'a>() -> Trainer<'a, f32, Net, (Matrix<f32>, Vec<usize>)> {
+    with(Adam::new(0.02))
+}
+
+fn with<'a>(optimizer: impl Optimizer<f32> + Send + 'a) -> Trainer<'a, f32, Net, (Matrix<f32>, Vec<usize>)> {
+    Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), optimizer)
+        .epochs(40)
+        .batch(20)
+        .seed(5)
+        .plateau(Plateau { patience: 2, factor: 0.7, ..Plateau::new(0.02) })
+        .ema(0.9)
+        .hold_out(0.2)
+        .metric("accuracy", accuracy)
+        .keep_best()
+        .parallel(Parallel::mean().shards_of(6))
+        .quiet()
+}
+
+/// The bits of a run: weights, running averages, and what was measured.
+fn bits(net: &Net, history: &History) -> Vec<String> {
+    let params = net.named_params().into_iter();
+    let weights = params.map(|(name, param)| format!("{name} {:?}", param.value().map(f32::to_bits).as_slice()));
+    weights.chain([history.to_json()]).collect()
+}
+
+fn uninterrupted() -> Vec<String> {
+    let mut net = net();
+    let trained = trainer().fit(&mut net, &data()).unwrap();
+    bits(&net, &trained.history)
+}
+
+/// A folder of a test.
+fn own_folder(name: &str) -> PathBuf {
+    folder(&format!("resume-{name}-{}", std::process::id()))
+}
+
+const CHILD: &str = "NN_RESUME_CHILD";
+
+/// Not a test but what the tests start as a process: a run in a folder, slow enough to be hit, which writes its bits.
+#[test]
+fn child_process() {
+    let Ok(folder) = env::var(CHILD) else { return };
+    let folder = Path::new(&folder);
+    let mut net = net();
+    let trained = trainer()
+        .checkpoint(folder.join("run"))
+        .checkpoint_every(3)
+        .resume()
+        .interruptible()
+        .on_step(|_, _| {
+            thread::sleep(Duration::from_millis(2));
+            ControlFlow::Continue(())
+        })
+        .fit(&mut net, &data())
+        .unwrap();
+    fs::write(folder.join("end"), trained.to_string()).unwrap();
+    persist::save_value(folder.join("bits"), &bits(&net, &trained.history)).unwrap();
+}
+
+fn start(folder: &Path) -> Child {
+    alone(module_path!(), "child_process").env(CHILD, folder).stdout(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn killed_at_any_moment() {
+    let folder = own_folder("killed");
+    let rng = &mut ChaCha8Rng::seed_from_u64(std::process::id().into());
+    let mut kills = 0;
+    loop {
+        let mut child = start(&folder);
+        let deadline = Instant::now() + Duration::from_millis(rng.random_range(20..150));
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break Some(status),
+                None if Instant::now() > deadline && kills < 25 => break None,
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        if let Some(status) = ended {
+            assert!(status.success(), "a checkpoint was not whole");
+            break;
+        }
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills >= 3, "{kills}");
+    let resumed: Vec<String> = nn::load(folder.join("bits")).unwrap();
+    assert_eq!(resumed, uninterrupted(), "after {kills} kills");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
+    let folder = own_folder("interrupted");
+    let mut child = start(&folder);
+    while !folder.join("run").exists() {
+        assert!(child.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let end = fs::read_to_string(folder.join("end")).unwrap();
+    assert!(end.starts_with("interrupted after step "), "{end}");
+    assert!(end.ends_with("run: start the same training with `resume` to go on"), "{end}");
+
+    let mut net = net();
+    let trained = trainer().checkpoint(folder.join("run")).resume().fit(&mut net, &data()).unwrap();
+    assert_eq!(trained.end, End::Epochs);
+    assert_eq!(bits(&net, &trained.history), uninterrupted());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn stopped_after_any_step() {
+    let (folder, whole) = (own_folder("stopped"), uninterrupted());
+    for (step, file) in [(1, "run"), (5, "run.json"), (7, "run"), (195, "run"), (199, "run"), (200, "run")] {
+        let path = folder.join(file);
+        let stop = |at: &nn::train::Progress<'_>, _: &Net| match at.step == step {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let stopped = trainer().checkpoint(&path).on_step(stop).fit(&mut net(), &data()).unwrap();
+        assert_eq!((stopped.end, stopped.step), (End::Callback, step));
+        // As often as one likes, also when it is done.
+        for _ in 0..2 {
+            let mut net = net();
+            let trained = trainer().checkpoint(&path).resume().fit(&mut net, &data()).unwrap();
+            assert_eq!(bits(&net, &trained.history), whole, "stopped after step {step}");
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn more_epochs_go_on() {
+    let (folder, mut net) = (own_folder("more"), net());
+    let path = folder.join("run");
+    trainer().epochs(15).checkpoint(&path).fit(&mut net, &data()).unwrap();
+    let trained = trainer().checkpoint(&path).resume().fit(&mut net, &data()).unwrap();
+    assert_eq!(bits(&net, &trained.history), uninterrupted());
+    // Without `resume` it starts again.
+    let trained = trainer().epochs(1).checkpoint(&path).fit(&mut net, &data()).unwrap();
+    assert_eq!(trained.history.epochs(), 1);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn another_run_is_refused() {
+    let folder = own_folder("refused");
+    let path = folder.join("run");
+    trainer().epochs(1).note("noise", 0.1).checkpoint(&path).fit(&mut net(), &data()).unwrap();
+    let check = |part: &str, trainer: Trainer<'_, f32, Net, _>, mut net: Net, data: Data| {
+        let before = net.clone();
+        let error = trainer.checkpoint(&path).resume().fit(&mut net, &data).unwrap_err();
+        assert!(matches!(error, TrainError::OtherRun { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(part) && text.contains("remove it to start again"), "{part}: {text}");
+        assert_eq!(net, before);
+    };
+    let same = || trainer().note("noise", 0.1);
+    check("seed: was 5, is 6;", same().seed(6), net(), data());
+    check("batch size: was 20, is 10; batches in an epoch: was 5, is 10;", same().batch(10), net(), data());
+    check("noise: was 0.1, is 0.2;", trainer().note("noise", 0.2), net(), data());
+    check("noise: was 0.1, is nothing;", trainer(), net(), data());
+    check("optimizer: was adam #", with(Adam { beta1: 0.8, ..Adam::new(0.02) }).note("noise", 0.1), net(), data());
+    check("is rmsprop #", with(RmsProp::torch(0.02)).note("noise", 0.1), net(), data());
+    check("optimizer: was adam #", with(Adam::new(0.02).with().clip_value(5.0)).note("noise", 0.1), net(), data());
+    check("learning rates: was Plateau", same().schedule(Cosine { lr: 0.02, min: 0.0, steps: 100 }), net(), data());
+    check("moving average: was Some(0.9), is Some(0.8);", same().ema(0.8), net(), data());
+    check("samples: was 96, is 80;", same(), net(), data().select(&(0..100).collect::<Vec<_>>()));
+    let wider = Sequential::new().then(Linear::new(2, 2, Init::He, &mut ChaCha8Rng::seed_from_u64(1)));
+    check(
+        "parameters of the model: was `0.weight`, 16 × 2, trained, is `0.weight`, 2 × 2, trained",
+        same(),
+        wider,
+        data(),
+    );
+    let mut frozen = net();
+    frozen.freeze(&|name| name == "0.weight");
+    check("`0.weight`, 16 × 2, trained, is `0.weight`, 16 × 2, frozen", same(), frozen, data());
+
+    let good = fs::read(&path).unwrap();
+    fs::write(&path, &good[..good.len() / 2]).unwrap();
+    let error = same().checkpoint(&path).resume().fit(&mut net(), &data()).unwrap_err();
+    assert!(matches!(error, TrainError::Load(_)) && error.to_string().contains("run"), "{error}");
+    let error = same().checkpoint(folder.join("no/such/run")).fit(&mut net(), &data()).unwrap_err();
+    assert!(matches!(error, TrainError::Save(_)), "{error}");
+    fs::remove_dir_all(folder).unwrap();
+}
