@@ -5,5 +5,6 @@ mod debugging;
 mod graphs;
 mod linalg;
 mod modes;
+mod rooms;
 mod rules;
 mod scalars;

@@ -77,7 +77,7 @@ pub use kernel::{
 pub use linalg::{Trans, Triangle};
 pub use ops::{hstack, matrix, vstack};
 pub use replay::{Compiled, Program, Stale};
-pub use rule::op::{Custom, Index, Op};
+pub use rule::op::{Index, Op};
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
 pub use tape::{Leaf, Param, Role, Tape, Var, affine};

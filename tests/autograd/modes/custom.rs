@@ -24,6 +24,19 @@ fn formulas_with_and_without_slopes() {
 }
 
 #[test]
+fn formulas_hold_in_blocks_and_with_repeats() {
+    let f = function!(|v| map(formula!(|a, b| (a * b).sin() / (b.square() + 1.0)), [v[0], v[1]]));
+    for (m, n) in [(0, 2), (1, 1), (3, 4), (17, 5), (200, 20)] {
+        for second in [(m, n), (m, 1), (1, n), (1, 1)] {
+            let inputs = [numbers(m, n, 1), numbers(second.0, second.1, 2)];
+            let report = Check::new().directions(2).run(|v| f.call(v), &inputs);
+            assert!(report.verdict == Verdict::Pass, "{m} × {n} and {second:?}: {report}");
+            check_f32(&f, &inputs.map(|x| x.map(|x| x as f32)));
+        }
+    }
+}
+
+#[test]
 fn a_wrong_slope_is_caught() {
     let wrong = function!(|v| v[0].map(formula!(|x| x.sin(), |_y| [x.sin()])));
     assert_eq!(Check::new().run(|v| wrong.call(v), &[numbers(2, 2, 1)]).verdict, Verdict::Fail);

@@ -9,8 +9,7 @@ mod published;
 
 use autograd::check::{Check, Function, Verdict};
 use autograd::{
-    Along, Axis, Binary, Custom, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, formula, function, map,
-    strategies, vjp,
+    Along, Axis, Binary, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, function, strategies, vjp,
 };
 use proptest::prelude::*;
 
@@ -58,7 +57,6 @@ impl Function for Rule {
                 Along::LogSumExp => x[0].log_sum_exp(axis),
             },
             Op::CrossEntropy { x: (), t: (), p: () } => x[0].softmax_cross_entropy(x[1]),
-            Op::Custom(_) => map(formula!(|a, b| (a * b).sin() / (b.square() + 1.0)), [x[0], x[1]]),
         }
     }
 }
@@ -89,18 +87,13 @@ fn versions(variant: Op<()>) -> (Vec<Op<()>>, Option<Op<()>>) {
             let both = |&f: &Along| [Rows, Cols].map(|axis| Op::Along(f, axis, ()));
             (Along::ALL.iter().flat_map(both).collect(), Some(Op::CrossEntropy { x: (), t: (), p: () }))
         }
-        Op::CrossEntropy { .. } => (vec![variant], some_custom()),
-        Op::Custom(_) => (vec![variant], None),
+        Op::CrossEntropy { .. } => (vec![variant], None),
     }
 }
 
-/// An index and a custom rule exist on a tape only.
+/// An index exists on a tape only.
 fn some_index(op: fn(Index, ()) -> Op<()>) -> Option<Op<()>> {
     Some(op(Index::default(), ()))
-}
-
-fn some_custom() -> Option<Op<()>> {
-    Some(Op::Custom(Custom::default()))
 }
 
 /// Every version of every variant.
@@ -121,7 +114,7 @@ fn operands(op: Op<()>, (m, n): Shape, k: usize) -> Vec<Vec<Shape>> {
     let turn = |t, (a, b): Shape| if t == No { (a, b) } else { (b, a) };
     match op {
         Op::Matmul(s, (), t, ()) => vec![vec![turn(s, (m, k)), turn(t, (k, n))]],
-        Op::Add(..) | Op::Binary(..) | Op::Custom(_) => {
+        Op::Add(..) | Op::Binary(..) => {
             let (full, small) = ((m, n), [(m, 1), (1, n), (1, 1)]);
             let both = small.into_iter().flat_map(|s| [vec![full, s], vec![s, full]]);
             std::iter::once(vec![full, full]).chain(both).collect()

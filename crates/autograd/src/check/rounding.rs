@@ -61,12 +61,11 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
                 total.error += d.abs() * (c * format.unit * m + format.tiny);
                 total.size += d.abs() * m;
             }
+            if let Some(custom) = inner.custom(id) {
+                let dy = MatrixRef::new(rows, cols, delta);
+                pull_custom(inner, custom, dy, &mut |x, write| write(&mut below[x as usize], Accum::Add));
+            }
             for &term in inner.terms(id) {
-                if let Some(custom) = inner.custom(term) {
-                    let dy = MatrixRef::new(rows, cols, delta);
-                    pull_custom(inner, custom, id, dy, &mut |x, write| write(&mut below[x as usize], Accum::Add));
-                    continue;
-                }
                 let (operands, _) = term.operands();
                 pullback(term.map(|x| inner.view(x)), value, MatrixRef::new(rows, cols, delta), |k, adjoint| {
                     let (rows, cols) = inner.node(operands[k]).shape();
@@ -87,6 +86,11 @@ fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
 /// How many roundings an entry of a node takes, and for each entry the absolute values that are added up.
 fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
     let (y, terms) = (inner.view(id), inner.terms(id));
+    if let Some(custom) = inner.custom(id) {
+        // Taken to be as accurate as its operands allow: what they lost in rounding is counted there.
+        let entries: f64 = custom.operands.iter().map(|&x| inner.node(x).len() as f64).sum();
+        return (FUNCTION + 1.0 + entries, numbers(y.as_slice()).map(f64::abs).collect());
+    }
     if terms.is_empty() {
         return (1.0, numbers(y.as_slice()).map(f64::abs).collect());
     }
@@ -102,11 +106,6 @@ fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
 /// The same of one term: how many absolute values are added up, and their sum.
 fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (f64, Vec<f64>) {
     let (rows, cols) = y.shape();
-    if let Some(custom) = inner.custom(term) {
-        // Taken to be as accurate as its operands allow: what they lost in rounding is counted there.
-        let entries = custom.operands.iter().map(|&x| inner.node(x).len() as f64).sum();
-        return (entries, numbers(y.as_slice()).collect());
-    }
     let term = term.map(|x| inner.view(x));
     let value = |term| {
         let mut data = vec![T::default(); rows * cols];

@@ -64,7 +64,7 @@ impl<T: Real> Var<'_, T> {
         self.tape().with(|inner| {
             let leads = inner.ancestors(self.id);
             let wanted = |&id: &u32| leads[id as usize] && inner.node(id).is_active();
-            for id in (0..=self.id).filter(wanted).filter(|&id| !inner.terms(id).is_empty()) {
+            for id in (0..=self.id).filter(wanted).filter(|&id| !inner.is_leaf(id)) {
                 found.add(inner, id);
             }
         });
@@ -86,7 +86,7 @@ impl Verified {
         let local = |comparison: Option<Comparison>| Local {
             node: id as usize,
             formula: format!("%{id} = {}", formula(inner, id)),
-            op: inner.terms(id).iter().map(|&term| inner.name(term)).collect::<Vec<_>>().join(" + "),
+            op: inner.names(id).join(" + "),
             source: inner.source(id),
             comparison,
         };
@@ -111,10 +111,10 @@ impl Verified {
 fn alone<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<Report> {
     let (shape, terms, indices) = (inner.node(id).shape(), inner.terms(id), &inner.indices);
     let mut rule = None;
-    if let Some(custom) = inner.custom(terms[0]) {
+    if let Some(custom) = inner.custom(id) {
         rule = Some((&custom.rule as &dyn Any).downcast_ref::<Arc<dyn Rule<f64>>>()?);
     }
-    let mut ids: Vec<u32> = terms.iter().flat_map(|&term| inner.operands(term)).collect();
+    let mut ids: Vec<u32> = inner.operands(id).to_vec();
     // A rule of its own gets an operand for each place, others one for each number.
     if rule.is_none() {
         ids.sort_unstable();

@@ -121,8 +121,7 @@ impl<T: Real> Var<'_, T> {
 }
 
 fn operands<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<Range> {
-    let operands = inner.terms(id).iter().flat_map(|&term| inner.operands(term));
-    operands.map(|x| Range::of(inner.view(x).as_slice())).collect()
+    inner.operands(id).iter().map(|&x| Range::of(inner.view(x).as_slice())).collect()
 }
 
 impl Anomaly {
@@ -156,8 +155,7 @@ fn nearest<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<u64> {
     loop {
         let slots = inner.records.params.iter().filter(|slot| reached.contains(&slot.node));
         let found: Vec<u64> = slots.map(|slot| slot.id).collect();
-        let terms = reached.iter().flat_map(|&id| inner.terms(id).iter().copied());
-        let mut next: Vec<u32> = terms.flat_map(|term| inner.operands(term)).collect();
+        let mut next: Vec<u32> = reached.iter().flat_map(|&id| inner.operands(id)).collect();
         next.sort_unstable();
         next.dedup();
         if !found.is_empty() || next.is_empty() {

@@ -61,7 +61,7 @@ pub fn explain_no_gradient<'t, T: Real>(y: Var<'t, T>, x: Var<'t, T>) -> Option<
 fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> {
     let source = inner.source(x);
     if !inner.node(x).is_active() {
-        let constant = inner.terms(x).is_empty();
+        let constant = inner.is_leaf(x);
         return Some(if constant { NoGradient::Constant(source) } else { NoGradient::FromConstants(source) });
     }
     if x > y {
@@ -73,19 +73,24 @@ fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> 
     let mut cuts = Vec::new();
     for id in x + 1..=y {
         let active = inner.node(id).is_active();
-        for &term in inner.terms(id) {
-            for (k, &operand) in inner.operands(term).iter().enumerate() {
-                reached[id as usize] |= reached[operand as usize];
-                if !moved[operand as usize] {
-                    continue;
-                }
-                if active && !flat(term, k) {
-                    moved[id as usize] = true;
-                } else {
-                    let op = if active { inner.name(term) } else { "stop_gradient" }.to_owned();
-                    cuts.push(Cut { node: id as usize, op, stopped: !active, source: inner.source(id) });
-                }
+        let mut see = |operand: u32, op: &str, flat: bool| {
+            reached[id as usize] |= reached[operand as usize];
+            if !moved[operand as usize] {
+                return;
             }
+            if active && !flat {
+                moved[id as usize] = true;
+            } else {
+                let op = if active { op } else { "stop_gradient" }.to_owned();
+                cuts.push(Cut { node: id as usize, op, stopped: !active, source: inner.source(id) });
+            }
+        };
+        if let Some(custom) = inner.custom(id) {
+            custom.operands.iter().for_each(|&x| see(x, custom.rule.name(), false));
+        }
+        for &term in inner.terms(id) {
+            let (operands, n) = term.operands();
+            operands[..n].iter().enumerate().for_each(|(k, &x)| see(x, term.name(), flat(term, k)));
         }
     }
     match () {

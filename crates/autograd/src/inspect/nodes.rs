@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use crate::inspect::picture::name;
+use crate::inspect::picture::names;
 use crate::rule::op::Op;
 use crate::{Real, Tape, Var};
 use kernel::compiled_once;
@@ -37,7 +37,8 @@ impl<'t, T: Real> Var<'t, T> {
         self.id as usize
     }
 
-    /// The terms whose sum it is; none for a leaf. An [`Op::Custom`] names its operands in [`operands`](Var::operands) alone.
+    /// The terms whose sum it is. A leaf has none, and neither has a function with a rule of its own: [`op`](Var::op) is its name,
+    /// and [`operands`](Var::operands) are what it was computed from.
     pub fn terms(self) -> Vec<Op<Var<'t, T>>> {
         let tape = self.tape();
         tape.with(|inner| inner.terms(self.id).iter().map(|term| term.map(|id| Var::new(tape, id))).collect())
@@ -46,18 +47,12 @@ impl<'t, T: Real> Var<'t, T> {
     /// What it was computed from, term by term.
     pub fn operands(self) -> Vec<Var<'t, T>> {
         let tape = self.tape();
-        tape.with(|inner| {
-            let ids = inner.terms(self.id).iter().flat_map(|&term| inner.operands(term));
-            ids.map(|id| Var::new(tape, id)).collect()
-        })
+        tape.with(|inner| inner.operands(self.id).into_iter().map(|id| Var::new(tape, id)).collect())
     }
 
     /// The names of its terms, as in `repeat + matmul`; empty for a leaf.
     pub fn op(self) -> String {
-        self.tape().with(|inner| {
-            let names = inner.terms(self.id).iter().map(|&term| name(inner, self.id, term));
-            names.collect::<Vec<_>>().join(" + ")
-        })
+        self.tape().with(|inner| names(inner, self.id).join(" + "))
     }
 
     /// The line of the program that recorded it.

@@ -131,9 +131,9 @@ impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
             let (low, high) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), s| (a.min(s), b.max(s)));
             for id in 0..inner.records.nodes.len() as u32 {
                 let (m, n) = inner.node(id).shape();
-                let names: Vec<String> = inner.terms(id).iter().map(|&term| name(inner, id, term)).collect();
+                let names = names(inner, id);
                 let title = if names.is_empty() { formula(inner, id) } else { names.join(" + ") };
-                let operands: Vec<u32> = inner.terms(id).iter().flat_map(|&term| inner.operands(term)).collect();
+                let operands = inner.operands(id);
                 let colour = self.sizes.get(id as usize).copied().flatten().map(|size| colour(size, low, high));
                 draw(id, [title, format!("{m}×{n}")], kind(inner, id), colour, &operands);
             }
@@ -152,7 +152,7 @@ enum Kind {
 
 fn kind<T: Real>(inner: &Inner<'_, T>, id: u32) -> Kind {
     match () {
-        _ if !inner.terms(id).is_empty() => Kind::Computed,
+        _ if !inner.is_leaf(id) => Kind::Computed,
         _ if inner.records.params.iter().any(|slot| slot.node == id) => Kind::Param,
         _ if inner.node(id).is_active() => Kind::Variable,
         _ => Kind::Constant,
@@ -183,29 +183,35 @@ pub(crate) fn place<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
 
 /// The right side of an assignment.
 pub(crate) fn formula<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
-    let terms = inner.terms(id);
+    let terms = match inner.custom(id) {
+        Some(custom) => vec![call(custom.rule.name(), &custom.operands, "")],
+        None => inner.terms(id).iter().map(|&t| term(inner, id, t)).collect(),
+    };
     let active = inner.node(id).is_active();
-    let moved = terms.iter().flat_map(|&term| inner.operands(term)).any(|x| inner.node(x).is_active());
+    let moved = inner.operands(id).iter().any(|&x| inner.node(x).is_active());
     match kind(inner, id) {
         Kind::Constant => "constant".to_string(),
         Kind::Variable => "variable".to_string(),
         Kind::Param => "param".to_string(),
-        Kind::Computed if moved && !active => format!("stop_gradient({})", term(inner, id, terms[0])),
-        Kind::Computed => {
-            terms.iter().map(|&t| term(inner, id, t)).collect::<Vec<_>>().join(" + ").replace("+ -", "- ")
-        }
+        Kind::Computed if moved && !active => format!("stop_gradient({})", terms[0]),
+        Kind::Computed => terms.join(" + ").replace("+ -", "- "),
     }
+}
+
+/// A function of operands as it is written.
+fn call(name: &str, operands: &[u32], extra: &str) -> String {
+    let operands: Vec<String> = operands.iter().map(|x| format!("%{x}")).collect();
+    // A formula without a name is its own.
+    let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let name = if word { name.to_string() } else { format!("({name})") };
+    format!("{name}({}{extra})", operands.join(", "))
 }
 
 /// A term as it is written.
 fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
     let call = |extra: &str| {
-        let operands: Vec<String> = inner.operands(term).iter().map(|x| format!("%{x}")).collect();
-        let name = inner.name(term);
-        // A formula without a name is its own.
-        let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
-        let name = if word { name.to_string() } else { format!("({name})") };
-        format!("{name}({}{extra})", operands.join(", "))
+        let (operands, n) = term.operands();
+        call(term.name(), &operands[..n], extra)
     };
     let along = |axis: Axis| format!(", Axis::{axis:?}");
     let t = |trans| if trans == Trans::Yes { "ᵀ" } else { "" };
@@ -240,13 +246,21 @@ fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
     }
 }
 
+/// The names of the terms of a node; none of a leaf.
+pub(crate) fn names<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<String> {
+    match inner.custom(id) {
+        Some(custom) => vec![custom.rule.name().to_string()],
+        None => inner.terms(id).iter().map(|&term| name(inner, id, term)).collect(),
+    }
+}
+
 /// The name of a term: of copies, sums and repeats by their shapes.
-pub(crate) fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
+fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
     let Op::Add(c, x) = term else {
         return match term {
             Op::Number(c) => format!("{c}"),
             Op::Unary(f, _) => parameter(f).map_or(f.name().to_string(), |p| format!("{} {p}", f.name())),
-            _ => inner.name(term).to_string(),
+            _ => term.name().to_string(),
         };
     };
     let ((m, n), (p, q)) = (inner.node(x).shape(), inner.node(id).shape());

@@ -88,7 +88,7 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn program(self, inputs: &[Var<'t, T>]) -> Program<T> {
         for x in inputs {
             self.same_tape("program", *x);
-            let leaf = self.tape().with(|inner| inner.terms(x.id).is_empty());
+            let leaf = self.tape().with(|inner| inner.is_leaf(x.id));
             assert!(leaf, "program: an input is not a leaf, but the result of a computation");
         }
         let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();

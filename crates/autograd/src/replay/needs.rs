@@ -51,14 +51,14 @@ impl Plan {
             if !runs {
                 continue;
             }
-            for x in inner.terms(id).iter().flat_map(|&term| inner.operands(term)) {
+            for x in inner.operands(id) {
                 let need = &mut needs[x as usize];
                 need.runs = need.moves;
                 need.reads = need.reads.saturating_add(1);
                 need.last = need.last.max(id);
                 need.active |= active && differentiable(need, x);
             }
-            needs[id as usize].runs = !inner.terms(id).is_empty();
+            needs[id as usize].runs = !inner.is_leaf(id);
         }
         let single = |(id, need): (u32, &Need)| !need.runs || is_single(inner, id);
         if inner.node(output).len() != 1 || !(0..).zip(&needs).all(single) {
@@ -79,10 +79,11 @@ pub(super) fn roots(output: u32, branches: &[Branch]) -> impl Iterator<Item = u3
 fn is_single<T: Real>(inner: &Inner<'_, T>, id: u32) -> bool {
     let one = |id: u32| inner.node(id).len() == 1;
     one(id)
+        && inner.custom(id).is_none()
         && inner.terms(id).iter().all(|&term| match term {
             Op::Number(_) => true,
             Op::Add(_, x) | Op::Transpose(x) | Op::Reshape(x) | Op::Unary(_, x) => one(x),
-            Op::Slice(.., x) => one(x) || inner.terms(x).is_empty(),
+            Op::Slice(.., x) => one(x) || inner.is_leaf(x),
             Op::Binary(_, a, b) => one(a) && one(b),
             _ => false,
         })

@@ -44,8 +44,6 @@ pub enum Op<R> {
         /// softmax(x) along the rows.
         p: R,
     },
-    /// y += a function with a rule of its own, which names its operands.
-    Custom(Custom),
 }
 
 /// A linear term: of δx, an op of δy or the slope of one applied to it; or of the tangent of y, the same of that of x.
@@ -75,10 +73,6 @@ pub enum Linear<R> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Index(pub(crate) u32);
 
-/// A function with a rule of its own on a tape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Custom(pub(crate) u32);
-
 impl<R> Op<R> {
     /// The same op of other operands, which `f` is asked for in order.
     #[inline(always)]
@@ -97,7 +91,6 @@ impl<R> Op<R> {
             Op::Binary(g, a, b) => Op::Binary(g, f(a), f(b)),
             Op::Along(g, axis, x) => Op::Along(g, axis, f(x)),
             Op::CrossEntropy { x, t, p } => Op::CrossEntropy { x: f(x), t: f(t), p: f(p) },
-            Op::Custom(custom) => Op::Custom(custom),
         }
     }
 
@@ -108,7 +101,7 @@ impl<R> Op<R> {
             Op::Slice(..) | Op::Pad(..) | Op::Gather(..) | Op::Scatter(..) | Op::CrossEntropy { .. } => true,
             Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop, ..) => true,
             Op::Along(f, ..) => !f.reads()[1],
-            Op::Unary(..) | Op::Binary(..) | Op::Custom(_) => false,
+            Op::Unary(..) | Op::Binary(..) => false,
         }
     }
 
@@ -128,7 +121,6 @@ impl<R> Op<R> {
             Op::Binary(f, ..) => f.name(),
             Op::Along(f, ..) => f.name(),
             Op::CrossEntropy { .. } => "softmax_cross_entropy",
-            Op::Custom(_) => "custom",
         }
     }
 }

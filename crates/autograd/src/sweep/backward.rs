@@ -134,7 +134,7 @@ pub(crate) fn sweep<T: Real>(
         if !node.is_active() {
             continue;
         }
-        let kept = keep == Keep::All || terms.is_empty() || node.is_bound();
+        let kept = keep == Keep::All || inner.is_leaf(id) || node.is_bound();
         let Some(region) = deltas.region(id) else {
             if kept {
                 let (region, _) = deltas.open(id, node.len());
@@ -143,8 +143,9 @@ pub(crate) fn sweep<T: Real>(
             continue;
         };
         deltas.settle(region);
-        for &term in terms {
-            pull(inner, id, term, region, deltas, &mut watch);
+        match inner.custom(id) {
+            Some(custom) => pull_whole(inner, custom, region, deltas, &mut watch),
+            None => terms.iter().for_each(|&term| pull(inner, id, term, region, deltas, &mut watch)),
         }
         if !kept {
             deltas.release(id);
@@ -166,21 +167,6 @@ fn pull<T: Real>(
 ) {
     let nodes = &inner.records.nodes[..];
     let node = &nodes[id as usize];
-    let (rows, cols) = node.shape();
-    if let Some(custom) = inner.custom(term) {
-        // Its rule reads δy while it writes several others: a copy.
-        let mut copy = Pooled::<Vec<T>>::take();
-        copy.clear();
-        copy.extend_from_slice(deltas.slice_mut(region));
-        return pull_custom(inner, custom, id, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
-            let len = nodes[x as usize].len();
-            let (own, accum) = deltas.open(x, len);
-            write(deltas.slice_mut(own), accum);
-            if let Some(watch) = watch {
-                watch(id, x, deltas.slice_mut(own));
-            }
-        });
-    }
     let (operands, _) = term.operands();
     pullback(term, id, DELTA, |k, adjoint| {
         let x = operands[k];
@@ -210,16 +196,37 @@ fn pull<T: Real>(
     });
 }
 
+/// What a node with a rule of its own adds to the δ of its operands.
+fn pull_whole<T: Real>(
+    inner: &Inner<'_, T>,
+    custom: &CustomNode<T>,
+    region: u32,
+    deltas: &mut Deltas<T>,
+    watch: &mut Option<Watch<'_, T>>,
+) {
+    let (rows, cols) = inner.node(custom.id).shape();
+    // The rule reads δy while it writes several others: a copy.
+    let mut copy = Pooled::<Vec<T>>::take();
+    copy.clear();
+    copy.extend_from_slice(deltas.slice_mut(region));
+    pull_custom(inner, custom, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
+        let (own, accum) = deltas.open(x, inner.node(x).len());
+        write(deltas.slice_mut(own), accum);
+        if let Some(watch) = watch {
+            watch(custom.id, x, deltas.slice_mut(own));
+        }
+    });
+}
+
 /// The gradients of the operands of a node with a rule of its own.
 pub(crate) fn pull_custom<T: Real>(
     inner: &Inner<'_, T>,
     custom: &CustomNode<T>,
-    id: u32,
     dy: MatrixRef<'_, T>,
     add: &mut dyn FnMut(u32, Write<'_, T>),
 ) {
     let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
     let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).is_active()).collect();
-    let at = At { x: &x, y: inner.view(id), dy, source: inner.source(id) };
+    let at = At { x: &x, y: inner.view(custom.id), dy, source: inner.source(custom.id) };
     custom.rule.pull(&at, &needs, &mut |k, write| add(custom.operands[k], write));
 }

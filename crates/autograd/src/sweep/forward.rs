@@ -3,7 +3,6 @@
 use kernel::compiled_once;
 use smallvec::SmallVec;
 
-use crate::rule::op::Op;
 use crate::rule::pullback::pushforward;
 use crate::rule::run::run_linear;
 use crate::sweep::regions::Deltas;
@@ -80,9 +79,9 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
         deltas.slice_mut(region).copy_from_slice(seed.as_slice());
     }
     for id in 0..count {
-        let moves = |term: &Op<u32>| inner.operands(*term).iter().any(|&x| deltas.region(x).is_some());
+        let moves = |x: &u32| deltas.region(*x).is_some();
         let node = inner.node(id);
-        if !node.is_active() || deltas.region(id).is_some() || !inner.terms(id).iter().any(moves) {
+        if !node.is_active() || deltas.region(id).is_some() || !inner.operands(id).iter().any(moves) {
             continue;
         }
         let (rows, cols) = node.shape();
@@ -90,18 +89,15 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
         let (before, data) = deltas.before(region);
         let tangent = |x: u32| before.at(x, inner.node(x).shape());
         let mut accum = Accum::Replace;
+        if let Some(custom) = inner.custom(id) {
+            let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
+            let dx: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| tangent(x)).collect();
+            custom.rule.push(&x, inner.view(id), &dx, &mut |_, write| {
+                write(data, accum);
+                accum = Accum::Add;
+            });
+        }
         for &term in inner.terms(id) {
-            if let Some(custom) = inner.custom(term) {
-                let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
-                let dx: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| tangent(x)).collect();
-                if dx.iter().any(Option::is_some) {
-                    custom.rule.push(&x, inner.view(id), &dx, &mut |_, write| {
-                        write(data, accum);
-                        accum = Accum::Add;
-                    });
-                }
-                continue;
-            }
             let (operands, _) = term.operands();
             let moving = |k: usize| tangent(operands[k]).map(|_| Read::Tangent(operands[k]));
             pushforward(term.map(Read::Value), Read::Value(id), moving, |linear| {

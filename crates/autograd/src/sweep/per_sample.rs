@@ -85,6 +85,11 @@ impl<T: Real> PerSample<T> {
 fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32) -> Result<(), String> {
     let leads = inner.ancestors(last);
     for id in (0..=last).filter(|&id| batched[id as usize] && leads[id as usize]) {
+        let mixed =
+            || Err(format!("%{id} = {} mixes the samples  # {}", inner.names(id).join(" + "), inner.source(id)));
+        if inner.custom(id).is_some_and(|custom| !custom.rule.is_elementwise()) || inner.node(id).shape().1 != n {
+            return mixed();
+        }
         for &term in inner.terms(id) {
             let is = |x: u32| batched[x as usize];
             let apart = match term {
@@ -94,10 +99,9 @@ fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32
                 Op::Slice(_, j, x) | Op::Pad(_, j, x) => !is(x) || (j == 0 && inner.node(x).shape().1 == n),
                 Op::Along(_, axis, x) => !is(x) || axis == Axis::Rows,
                 Op::Transpose(x) | Op::Reshape(x) | Op::Gather(_, x) | Op::Scatter(_, x) => !is(x),
-                Op::Custom(_) => inner.custom(term).is_some_and(|custom| custom.rule.is_elementwise()),
             };
-            if !apart || inner.node(id).shape().1 != n {
-                return Err(format!("%{id} = {} mixes the samples  # {}", inner.name(term), inner.source(id)));
+            if !apart {
+                return mixed();
             }
         }
     }
@@ -119,19 +123,21 @@ impl<T: Real> Sweep<'_, '_, T> {
             found[last as usize] = Some(Matrix::full(m, n, T::from_f64(1.0)));
         }
         for id in (0..=last).rev() {
-            if self.inner.terms(id).is_empty() {
+            if self.inner.is_leaf(id) {
                 continue;
             }
             let Some(dy) = found[id as usize].take() else { continue };
-            for &term in self.inner.terms(id) {
-                self.pull(id, term, &dy, &mut found);
+            match self.inner.custom(id) {
+                Some(_) => self.pull(id, None, &dy, &mut found),
+                None => self.inner.terms(id).iter().for_each(|&term| self.pull(id, Some(term), &dy, &mut found)),
             }
             found[id as usize] = Some(dy);
         }
         found
     }
 
-    fn pull(&self, id: u32, term: Op<u32>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) {
+    /// What a term of a node adds, or the whole node if it has a rule of its own.
+    fn pull(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) {
         let batched = self.batched[id as usize];
         let (rows, cols) = self.inner.node(id).shape();
         if batched {
@@ -139,7 +145,7 @@ impl<T: Real> Sweep<'_, '_, T> {
                 let (m, n) = self.inner.node(x).shape();
                 write(found[x as usize].get_or_insert_with(|| Matrix::zeros(m, n)).as_mut_slice(), Accum::Add);
             });
-            if self.products(term, dy, found) {
+            if self.products(id, term, dy, found) {
                 return;
             }
         }
@@ -159,15 +165,15 @@ impl<T: Real> Sweep<'_, '_, T> {
     }
 
     /// The parameters of W x + b: δy xᵀ and δy of each sample. `false` of any other term.
-    fn products(&self, term: Op<u32>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
+    fn products(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
         let free = |x: u32| self.inner.node(x).is_active() && !self.batched[x as usize];
         match term {
-            Op::Add(c, b) if free(b) && self.inner.node(b).shape() == (dy.rows(), 1) => {
+            Some(Op::Add(c, b)) if free(b) && self.inner.node(b).shape() == (dy.rows(), 1) => {
                 let db = found[b as usize].get_or_insert_with(|| Matrix::zeros(dy.rows(), self.n));
                 db.as_mut_slice().iter_mut().zip(dy.as_slice()).for_each(|(db, &dy)| *db += T::from_f64(c) * dy);
                 true
             }
-            Op::Matmul(s, w, Trans::No, x) if self.batched[x as usize] && free(w) => {
+            Some(Op::Matmul(s, w, Trans::No, x)) if self.batched[x as usize] && free(w) => {
                 let (m, k) = s.shape(self.inner.node(w).shape());
                 let dw = found[w as usize].get_or_insert_with(|| Matrix::zeros(m * k, self.n));
                 let x = self.inner.view(x);
@@ -180,7 +186,11 @@ impl<T: Real> Sweep<'_, '_, T> {
                 true
             }
             // Nothing but batched operands: they have theirs.
-            _ => self.inner.operands(term).iter().all(|&x| !free(x)),
+            Some(term) => {
+                let (operands, n) = term.operands();
+                operands[..n].iter().all(|&x| !free(x))
+            }
+            None => self.inner.operands(id).iter().all(|&x| !free(x)),
         }
     }
 
@@ -188,20 +198,21 @@ impl<T: Real> Sweep<'_, '_, T> {
     fn fill(
         &self,
         id: u32,
-        term: Op<u32>,
+        term: Option<Op<u32>>,
         dy: MatrixRef<'_, T>,
         batched: bool,
         add: &mut dyn FnMut(u32, Write<'_, T>),
     ) {
         let inner = self.inner;
         let wanted = |x: u32| inner.node(x).is_active() && self.batched[x as usize] == batched;
-        if let Some(custom) = inner.custom(term) {
-            return pull_custom(inner, custom, id, dy, &mut |x, write| {
+        if let Some(custom) = inner.custom(id) {
+            return pull_custom(inner, custom, dy, &mut |x, write| {
                 if wanted(x) {
                     add(x, write);
                 }
             });
         }
+        let Some(term) = term else { return };
         let (operands, _) = term.operands();
         pullback(term.map(|x| inner.view(x)), inner.view(id), dy, |k, linear: Linear<_>| {
             let x = operands[k];

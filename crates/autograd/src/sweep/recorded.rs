@@ -97,14 +97,13 @@ pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Va
             continue;
         }
         let mut gathered = SmallVec::<[Op<u32>; 4]>::new();
-        for term in terms(var(id)) {
-            if let Some((rule, x)) = custom(var(id), term) {
-                let dx: SmallVec<[_; 4]> = x.iter().map(|x| tangents[x.id as usize]).collect();
-                if dx.iter().any(Option::is_some) {
-                    gathered.extend(rule.record_push(&x, var(id), &dx).map(|dy| Op::Add(1.0, dy.id)));
-                }
-                continue;
+        if let Some((rule, x)) = custom(var(id)) {
+            let dx: SmallVec<[_; 4]> = x.iter().map(|x| tangents[x.id as usize]).collect();
+            if dx.iter().any(Option::is_some) {
+                gathered.extend(rule.record_push(&x, var(id), &dx).map(|dy| Op::Add(1.0, dy.id)));
             }
+        }
+        for term in terms(var(id)) {
             let (operands, _) = term.operands();
             let dx = |k: usize| tangents[operands[k] as usize];
             pushforward(term.map(var), var(id), dx, |linear| gathered.push(define(linear)));
@@ -131,9 +130,9 @@ fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
 /// A rule of its own and what it is applied to.
 type Applied<'t, T> = (Arc<dyn Rule<T>>, SmallVec<[Var<'t, T>; 4]>);
 
-/// The rule and the operands of a term that has its own.
-fn custom<'t, T: Real>(y: Var<'t, T>, term: Op<u32>) -> Option<Applied<'t, T>> {
-    let node = y.tape().with(|inner| inner.custom(term).cloned())?;
+/// The rule and the operands of a node that has its own.
+fn custom<'t, T: Real>(y: Var<'t, T>) -> Option<Applied<'t, T>> {
+    let node = y.tape().with(|inner| inner.custom(y.id).cloned())?;
     Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
 }
 
@@ -163,15 +162,14 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
         if !var(id).needs_gradient() {
             continue;
         }
-        for term in terms(var(id)) {
-            if let Some((rule, x)) = custom(var(id), term) {
-                let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
-                let dx = rule
-                    .record(Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) }, &needs);
-                let added = x.iter().zip(dx).filter_map(|(x, dx)| Some((x.id, dx?)));
-                added.for_each(|(x, dx)| deltas[x as usize].push(Op::Add(1.0, dx.id)));
-                continue;
+        if let Some((rule, x)) = custom(var(id)) {
+            let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
+            let at = Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) };
+            for (x, dx) in x.iter().zip(rule.record(at, &needs)) {
+                deltas[x.id as usize].extend(dx.map(|dx| Op::Add(1.0, dx.id)));
             }
+        }
+        for term in terms(var(id)) {
             let (operands, _) = term.operands();
             pullback(term.map(var), var(id), dy, |k, adjoint| {
                 let x = operands[k];

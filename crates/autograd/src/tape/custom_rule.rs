@@ -61,6 +61,8 @@ pub(crate) type Write<'a, T> = &'a mut dyn FnMut(&mut [T], Accum);
 /// A node's function and operands.
 #[derive(Clone)]
 pub(crate) struct CustomNode<T> {
+    /// Its number on the tape.
+    pub id: u32,
     pub rule: Arc<dyn Rule<T>>,
     pub operands: SmallVec<[u32; 3]>,
 }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use kernel::compiled_once;
 use smallvec::SmallVec;
 
-use crate::rule::op::{Custom, Index, Op};
+use crate::rule::op::{Index, Op};
 use crate::rule::run::Indices;
 use crate::{Matrix, MatrixRef, Real};
 use custom_rule::{CustomNode, Rule};
@@ -251,9 +251,10 @@ impl<'t, T: Real> Tape<'t, T> {
     ) -> Var<'t, T> {
         let operands: SmallVec<_> = x.iter().map(|x| x.id).collect();
         let active = operands.iter().any(|&x| inner.node(x).is_active());
-        inner.records.terms.push(Op::Custom(Custom(inner.customs.len() as u32)));
-        inner.customs.push(CustomNode { rule, operands });
-        Var::new(self, inner.push(shape, active))
+        let id = inner.push(shape, active);
+        inner.records.nodes[id as usize].has_own_rule();
+        inner.customs.push(CustomNode { id, rule, operands });
+        Var::new(self, id)
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::rule::op::{Custom, Op};
+use crate::rule::op::Op;
 use crate::rule::run::{Indices, add_two, run};
 use crate::tape::comparison::Branch;
 use crate::tape::custom_rule::{CustomNode, Rule};
@@ -70,6 +70,8 @@ pub(crate) struct Node {
     active: bool,
     /// Whether it is a parameter.
     bound: bool,
+    /// Whether it is a function with a rule of its own, which stands for its terms.
+    custom: bool,
     /// The start in the buffer, or the number of the borrowed matrix.
     value: usize,
     source: &'static Location<'static>,
@@ -107,6 +109,10 @@ impl Node {
 
     pub fn bind(&mut self) {
         self.bound = true;
+    }
+
+    pub fn has_own_rule(&mut self) {
+        self.custom = true;
     }
 
     /// Values of its shape.
@@ -174,7 +180,7 @@ impl<'t, T: Real> Inner<'t, T> {
         let terms = self.records.terms.len() as u32;
         let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
         let (rows, cols, source) = (side(rows), side(cols), Location::caller());
-        self.records.nodes.push(Node { rows, cols, terms, place, active, bound: false, value, source });
+        self.records.nodes.push(Node { rows, cols, terms, place, active, bound: false, custom: false, value, source });
         id
     }
 
@@ -219,7 +225,8 @@ impl<'t, T: Real> Inner<'t, T> {
         records.params.clear();
         let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
         let used = records.values.len();
-        let (indices, customs) = (self.indices.clone(), self.customs.clone());
+        let customs = self.customs.iter().filter(|custom| custom.id <= last).cloned().collect();
+        let indices = self.indices.clone();
         Inner { records, leaves: Leaves::new(0), indices, customs, branches, pass: Pass::new(None), used }
     }
 
@@ -234,10 +241,10 @@ impl<'t, T: Real> Inner<'t, T> {
         let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
         match terms[..] {
             _ if node.place != Place::Own => {}
-            [] => {}
-            [Op::Custom(Custom(k))] => {
-                let CustomNode { rule, operands } = self.customs[k as usize].clone();
-                self.apply(&*rule, &operands, node.value, node.len());
+            [] => {
+                if let Some(CustomNode { rule, operands, .. }) = self.custom(id).cloned() {
+                    self.apply(&*rule, &operands, node.value, node.len());
+                }
             }
             _ => {
                 self.compute(node.value, node.shape(), &terms);
@@ -255,37 +262,40 @@ impl<'t, T: Real> Inner<'t, T> {
         view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
     }
 
-    /// The terms of a node: none for a leaf.
+    /// The terms of a node: none of a leaf, nor of a function with a rule of its own.
     pub fn terms(&self, id: u32) -> &[Op<u32>] {
         let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
         &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
     }
 
     /// The function of a node that has a rule of its own.
-    pub fn custom(&self, term: Op<u32>) -> Option<&CustomNode<T>> {
-        if let Op::Custom(Custom(k)) = term { Some(&self.customs[k as usize]) } else { None }
+    #[inline]
+    pub fn custom(&self, id: u32) -> Option<&CustomNode<T>> {
+        if !self.records.nodes[id as usize].custom {
+            return None;
+        }
+        self.customs.binary_search_by_key(&id, |custom| custom.id).ok().map(|k| &self.customs[k])
     }
 
-    /// The operands of a term, in order.
-    pub fn operands(&self, term: Op<u32>) -> SmallVec<[u32; 3]> {
-        match self.custom(term) {
-            Some(custom) => custom.operands.clone(),
-            None => {
-                let (all, n) = term.operands();
-                SmallVec::from_slice(&all[..n])
-            }
-        }
+    /// Whether a node was computed from nothing on the tape.
+    pub fn is_leaf(&self, id: u32) -> bool {
+        self.terms(id).is_empty() && !self.records.nodes[id as usize].custom
+    }
+
+    /// The operands of a node, term by term.
+    pub fn operands(&self, id: u32) -> SmallVec<[u32; 4]> {
+        let mut all = SmallVec::new();
+        self.each_operand(id, |x| all.push(x));
+        all
     }
 
     fn each_operand(&self, id: u32, mut f: impl FnMut(u32)) {
+        if let Some(custom) = self.custom(id) {
+            return custom.operands.iter().copied().for_each(f);
+        }
         for &term in self.terms(id) {
-            match self.custom(term) {
-                Some(custom) => custom.operands.iter().copied().for_each(&mut f),
-                None => {
-                    let (all, n) = term.operands();
-                    all[..n].iter().copied().for_each(&mut f);
-                }
-            }
+            let (all, n) = term.operands();
+            all[..n].iter().copied().for_each(&mut f);
         }
     }
 
@@ -317,9 +327,12 @@ impl<'t, T: Real> Inner<'t, T> {
         reached
     }
 
-    /// What a term is called.
-    pub fn name(&self, term: Op<u32>) -> &str {
-        self.custom(term).map_or(term.name(), |custom| custom.rule.name())
+    /// What the terms of a node are called.
+    pub fn names(&self, id: u32) -> Vec<&str> {
+        match self.custom(id) {
+            Some(custom) => vec![custom.rule.name()],
+            None => self.terms(id).iter().map(Op::name).collect(),
+        }
     }
 
     /// The line that recorded a node.
