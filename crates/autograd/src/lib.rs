@@ -72,7 +72,8 @@ pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value
 pub use inspect::{Anomaly, Cut, NoGradient, Picture, Range, explain_no_gradient};
 pub use kernel::simd::vectorised;
 pub use kernel::{
-    Along, Arithmetic, Axis, Binary, Dual, Float, Matrix, MatrixRef, Number, Order, Real, Unary, compiled_once, entries,
+    Arithmetic, Axis, AxisFunction, Binary, Dual, Float, Matrix, MatrixRef, Number, Order, Real, Unary, compiled_once,
+    entries,
 };
 pub use linalg::{Trans, Triangle};
 pub use ops::{hstack, matrix, vstack};

@@ -24,7 +24,7 @@ pub mod table;
 pub mod threads;
 pub mod transpose;
 
-pub use along::{Along, Axis, Order};
+pub use along::{Axis, AxisFunction, Order};
 pub use compiled_once::compiled_once;
 pub use float::Float;
 pub use matrix::{Matrix, MatrixRef, entries};

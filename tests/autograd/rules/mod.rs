@@ -9,7 +9,7 @@ mod published;
 
 use autograd::check::{Check, Function, Verdict};
 use autograd::{
-    Along, Axis, Binary, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, function, strategies, vjp,
+    Axis, AxisFunction, Binary, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, function, strategies, vjp,
 };
 use proptest::prelude::*;
 
@@ -46,15 +46,15 @@ impl Function for Rule {
             Op::Scatter(..) => x[0].scatter_add((2, 3), |i, j| ((i + j) % 2, (2 * j) % 3)),
             Op::Unary(f, ()) => x[0].unary(f),
             Op::Binary(f, (), ()) => x[0].binary(f, x[1]),
-            Op::Along(f, axis, ()) => match f {
-                Along::Max => x[0].max_over(axis),
-                Along::ArgMax => x[0].arg_max(axis) * x[0],
-                Along::CumSum(Forward) => x[0].cumsum(axis),
+            Op::AlongAxis(f, axis, ()) => match f {
+                AxisFunction::Max => x[0].max_over(axis),
+                AxisFunction::ArgMax => x[0].arg_max(axis) * x[0],
+                AxisFunction::CumSum(Forward) => x[0].cumsum(axis),
                 // Backward is recorded as the gradient of forward alone.
-                Along::CumSum(Backward) => vjp(&[(x[0].cumsum(axis), x[0])], &[x[0]])[0],
-                Along::Softmax => x[0].softmax(axis),
-                Along::LogSoftmax => x[0].log_softmax(axis),
-                Along::LogSumExp => x[0].log_sum_exp(axis),
+                AxisFunction::CumSum(Backward) => vjp(&[(x[0].cumsum(axis), x[0])], &[x[0]])[0],
+                AxisFunction::Softmax => x[0].softmax(axis),
+                AxisFunction::LogSoftmax => x[0].log_softmax(axis),
+                AxisFunction::LogSumExp => x[0].log_sum_exp(axis),
             },
             Op::CrossEntropy { x: (), t: (), p: () } => x[0].softmax_cross_entropy(x[1]),
         }
@@ -80,12 +80,13 @@ fn versions(variant: Op<()>) -> (Vec<Op<()>>, Option<Op<()>>) {
         Op::Unary(..) => {
             (Unary::all().into_iter().map(|f| Op::Unary(f, ())).collect(), Some(Op::Binary(Binary::Mul, (), ())))
         }
-        Op::Binary(..) => {
-            (Binary::ALL.iter().map(|&f| Op::Binary(f, (), ())).collect(), Some(Op::Along(Along::Max, Rows, ())))
-        }
-        Op::Along(..) => {
-            let both = |&f: &Along| [Rows, Cols].map(|axis| Op::Along(f, axis, ()));
-            (Along::ALL.iter().flat_map(both).collect(), Some(Op::CrossEntropy { x: (), t: (), p: () }))
+        Op::Binary(..) => (
+            Binary::ALL.iter().map(|&f| Op::Binary(f, (), ())).collect(),
+            Some(Op::AlongAxis(AxisFunction::Max, Rows, ())),
+        ),
+        Op::AlongAxis(..) => {
+            let both = |&f: &AxisFunction| [Rows, Cols].map(|axis| Op::AlongAxis(f, axis, ()));
+            (AxisFunction::ALL.iter().flat_map(both).collect(), Some(Op::CrossEntropy { x: (), t: (), p: () }))
         }
         Op::CrossEntropy { .. } => (vec![variant], None),
     }
@@ -166,7 +167,7 @@ fn away(op: Op<()>, shapes: &[Shape], numbers: &[f32]) -> Vec<Matrix<f32>> {
             inputs[0] = inputs[0].map(grid);
             inputs[1] = inputs[1].map(|x| grid(x) + 1.0 / 16.0);
         }
-        Op::Along(Along::Max | Along::ArgMax, ..) => {
+        Op::AlongAxis(AxisFunction::Max | AxisFunction::ArgMax, ..) => {
             let apart = (0..125).cycle().map(|k| k as f32 / 1000.0);
             inputs[0].as_mut_slice().iter_mut().zip(apart).for_each(|(x, apart)| *x = grid(*x) + apart);
         }

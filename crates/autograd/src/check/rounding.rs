@@ -1,18 +1,16 @@
 //! How much rounding a recorded number carries, and which branches were taken on the way to it.
 
-use crate::rule::op::Op;
-use crate::rule::pullback::pullback;
-use crate::rule::run::run;
-use crate::rule::run::run_linear;
-use crate::sweep::backward::pull_custom;
-use crate::tape::records::Inner;
-use crate::{Matrix, MatrixRef, Real, Tape, Var};
 use kernel::blocks::roundings;
 use kernel::columns::first_max;
 use kernel::simd::{Accum, Out};
 use kernel::table::kinds::side;
-use kernel::{Along, Axis, Float};
-use kernel::{Binary, Unary};
+use kernel::{Axis, AxisFunction, Binary, Float, Unary};
+
+use crate::rule::op::{Op, pullback};
+use crate::rule::run::{run, run_linear};
+use crate::sweep::backward::pull_custom;
+use crate::tape::records::Inner;
+use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// The precision that an error is bounded for.
 #[derive(Clone, Copy)]
@@ -116,7 +114,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
     let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(c, x) => {
-            // Along the rows by lanes and pairs, along the columns one after the other.
+            // AxisFunction the rows by lanes and pairs, along the columns one after the other.
             let summed = x.as_slice().len() / y.as_slice().len().max(1);
             let count = if rows == 1 { roundings(summed) } else { summed };
             (count as f64, value(Op::Add(c, abs(x).view())))
@@ -131,8 +129,8 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             (1.0, numbers(x.as_slice()).zip(numbers(t.as_slice())).map(size).collect())
         }
         // Of a sum of sums, each loses at most as much as its absolute values would.
-        Op::Along(f @ Along::CumSum(_), axis, x) => {
-            (axis.len(x.shape()) as f64, value(Op::Along(f, axis, abs(x).view())))
+        Op::AlongAxis(f @ AxisFunction::CumSum(_), axis, x) => {
+            (axis.len(x.shape()) as f64, value(Op::AlongAxis(f, axis, abs(x).view())))
         }
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round their argument before a function of it: an error of x counts with the slope.
@@ -147,12 +145,12 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         }
         Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
         // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
-        Op::Along(Along::Softmax, _, x) => {
+        Op::AlongAxis(AxisFunction::Softmax, _, x) => {
             let spread = 1.0 + (x.as_slice().len() as f64).ln();
             let size = |y: f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
             (x.as_slice().len() as f64, numbers(y.as_slice()).map(size).collect())
         }
-        Op::Along(Along::LogSoftmax | Along::LogSumExp, _, x) => {
+        Op::AlongAxis(AxisFunction::LogSoftmax | AxisFunction::LogSumExp, _, x) => {
             let (len, max) = (x.as_slice().len() as f64, largest(x));
             (1.0 + len, numbers(y.as_slice()).map(|y| y.abs() + 2.0 * max + 1.0).collect())
         }
@@ -180,7 +178,7 @@ pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
                     Op::Binary(f, a, b) => {
                         signs.extend(entries(a).zip(entries(b)).filter_map(|(a, b)| f.side(a, b)).map(i32::from));
                     }
-                    Op::Along(Along::Max | Along::ArgMax, axis, x) => {
+                    Op::AlongAxis(AxisFunction::Max | AxisFunction::ArgMax, axis, x) => {
                         let x = inner.view(x).to_owned();
                         let x = if axis == Axis::Rows { x } else { x.transpose() };
                         signs.extend((0..x.cols()).map(|j| first_max(x.col(j)).map_or(-1, |i| i as i32)));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use kernel::compiled_once;
+use kernel::{Axis, compiled_once};
 
 use super::{Check, Comparison, Property, Report, Verdict};
 use crate::inspect::picture::formula;
@@ -13,7 +13,6 @@ use crate::rule::op::Op;
 use crate::tape::custom_rule::Rule;
 use crate::tape::records::Inner;
 use crate::{Matrix, Real, Var};
-use kernel::Axis;
 
 /// What [`Var::verify`] found.
 #[derive(Clone, Debug, PartialEq)]

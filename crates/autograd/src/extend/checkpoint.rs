@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use kernel::compiled_once;
+use kernel::simd::{Accum, fill};
 use smallvec::SmallVec;
 
 use crate::tape::custom_rule::{Add, At, Recorded, Rule, leaves};
 use crate::tape::pass::Pass;
 use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
-use kernel::compiled_once;
-use kernel::simd::{Accum, fill};
 
 /// f(x), of which the tape keeps the value alone: what f records is recorded again when a sweep comes by, and forgotten
 /// after it. Derivatives of any order and in any mode are those of f.

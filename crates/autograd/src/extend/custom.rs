@@ -3,12 +3,12 @@
 use std::array::from_fn;
 use std::sync::Arc;
 
+use kernel::Number;
+use kernel::table::Dual;
 use smallvec::SmallVec;
 
 use super::rules::{Elementwise, General};
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
-use kernel::Number;
-use kernel::table::Dual;
 
 /// An elementwise function of `K` operands, written once for every kind of number.
 ///

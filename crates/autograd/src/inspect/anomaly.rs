@@ -3,14 +3,15 @@
 use std::fmt;
 use std::panic::Location;
 
+use kernel::compiled_once;
+use kernel::pool::Pooled;
+
 use crate::inspect::picture::formula;
 use crate::sweep::backward::{Keep, sweep};
 use crate::sweep::gradients::Gradients;
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
 use crate::{Param, Real, Tape, Var};
-use kernel::compiled_once;
-use kernel::pool::Pooled;
 
 /// The first value or gradient that is NaN or infinite: which op made it, on which line, of what.
 #[derive(Clone, Debug, PartialEq)]

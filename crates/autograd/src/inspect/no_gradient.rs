@@ -3,11 +3,11 @@
 use std::fmt;
 use std::panic::Location;
 
+use kernel::{Binary, Unary, compiled_once};
+
 use crate::rule::op::Op;
 use crate::tape::records::Inner;
 use crate::{Real, Var};
-use kernel::compiled_once;
-use kernel::{Binary, Unary};
 
 /// Why a variable gets no gradient of another, or one that is zero everywhere.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,7 +108,7 @@ fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> 
 fn flat(term: Op<u32>, k: usize) -> bool {
     match term {
         Op::Unary(Unary::Step | Unary::Sign | Unary::Powi(0), _) => true,
-        Op::Along(f, ..) => f.is_flat(),
+        Op::AlongAxis(f, ..) => f.is_flat(),
         Op::Binary(Binary::Keep | Binary::Drop, ..) => k == 0,
         _ => false,
     }

@@ -2,10 +2,11 @@
 
 use std::panic::Location;
 
+use kernel::compiled_once;
+
 use crate::inspect::picture::names;
 use crate::rule::op::Op;
 use crate::{Real, Tape, Var};
-use kernel::compiled_once;
 
 impl<'t, T: Real> Tape<'t, T> {
     /// Everything recorded so far, operands before what was computed from them.

@@ -2,14 +2,13 @@
 
 use std::fmt::{self, Write};
 
+use kernel::{Axis, AxisFunction, Binary, Order, Unary, compiled_once};
+use linalg::Trans;
+
 use crate::rule::op::Op;
 use crate::sweep::gradients::Gradients;
 use crate::tape::records::Inner;
 use crate::{Real, Tape};
-use kernel::compiled_once;
-use kernel::{Along, Axis, Order};
-use kernel::{Binary, Unary};
-use linalg::Trans;
 
 /// One line for each value: what it is computed from, its shape, the line of the program that recorded it.
 ///
@@ -237,8 +236,8 @@ fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
             format!("%{x}[{i}..{}, {j}..{}]", i as usize + m, j as usize + n)
         }
         Op::Pad(i, j, _) => call(&format!(", ({i}, {j})")),
-        Op::Along(Along::CumSum(Order::Backward), axis, _) => call(&format!("{}, backward", along(axis))),
-        Op::Along(_, axis, _) => call(&along(axis)),
+        Op::AlongAxis(AxisFunction::CumSum(Order::Backward), axis, _) => call(&format!("{}, backward", along(axis))),
+        Op::AlongAxis(_, axis, _) => call(&along(axis)),
         Op::Unary(f, _) => call(&parameter(f).map_or(String::new(), |p| format!(", {p}"))),
         Op::Binary(Binary::Mul, a, b) => format!("%{a} ⊙ %{b}"),
         Op::Binary(Binary::Div, a, b) => format!("%{a} / %{b}"),

@@ -1,10 +1,10 @@
 //! From many entries to few: sums, means, extremes, products, norms, and the softmax family.
 
+use kernel::{Axis, AxisFunction, compiled_once};
+
 use crate::rule::op::Op;
 use crate::tape::var::dims;
 use crate::{Real, Var, vstack};
-use kernel::compiled_once;
-use kernel::{Along, Axis};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
@@ -74,7 +74,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn max_over(self, axis: Axis) -> Self {
-        self.tape().record(axis.reduce(self.shape()), &[Op::Along(Along::Max, axis, self.id)])
+        self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::Max, axis, self.id)])
     }
 
     /// The smallest entry along an axis, ∞ of none; the first of several equal ones has the slope.
@@ -102,7 +102,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn arg_max(self, axis: Axis) -> Self {
-        self.tape().record(self.shape(), &[Op::Along(Along::ArgMax, axis, self.id)])
+        self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::ArgMax, axis, self.id)])
     }
 
     /// The product along an axis, 1 of none, by halves: exact derivatives where entries are 0, too.
@@ -157,21 +157,21 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn softmax(self, axis: Axis) -> Self {
-        self.tape().record(self.shape(), &[Op::Along(Along::Softmax, axis, self.id)])
+        self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::Softmax, axis, self.id)])
     }
 
     /// xᵢ − ln Σₖ e^xₖ along an axis, accurate where softmax underflows.
     #[track_caller]
     #[must_use]
     pub fn log_softmax(self, axis: Axis) -> Self {
-        self.tape().record(self.shape(), &[Op::Along(Along::LogSoftmax, axis, self.id)])
+        self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::LogSoftmax, axis, self.id)])
     }
 
     /// ln Σₖ e^xₖ along an axis, without overflow; −∞ of none.
     #[track_caller]
     #[must_use]
     pub fn log_sum_exp(self, axis: Axis) -> Self {
-        self.tape().record(axis.reduce(self.shape()), &[Op::Along(Along::LogSumExp, axis, self.id)])
+        self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::LogSumExp, axis, self.id)])
     }
 
     /// The cross-entropy −Σᵢ tᵢ ln softmax(x)ᵢ of each column, 1 × n, where `t` holds probabilities.

@@ -3,13 +3,12 @@
 
 use std::ops::Range;
 
-use kernel::compiled_once;
+use kernel::{Axis, AxisFunction, Order, compiled_once};
 use smallvec::SmallVec;
 
 use crate::rule::op::Op;
 use crate::tape::var::dims;
 use crate::{Matrix, Real, Tape, Var};
-use kernel::{Along, Axis, Order};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
@@ -206,7 +205,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn cumsum(self, axis: Axis) -> Self {
-        self.tape().record(self.shape(), &[Op::Along(Along::CumSum(Order::Forward), axis, self.id)])
+        self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::CumSum(Order::Forward), axis, self.id)])
     }
 }
 

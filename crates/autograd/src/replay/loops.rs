@@ -4,12 +4,13 @@
 //! loop over all of them. Backward every node *pulls*: its δ is the sum of slots w δy that its readers have filled, in the
 //! order in which the sweep of a tape adds them.
 
+use kernel::simd::Accum;
+use kernel::{Binary, Unary};
+
 use super::Stale;
 use super::segment::NONE;
 use crate::Real;
 use crate::tape::comparison::Branch;
-use kernel::simd::Accum;
-use kernel::{Binary, Unary};
 
 /// Loops over numbers, and the numbers.
 pub(super) struct Loops<T> {

@@ -1,5 +1,6 @@
 //! A program that runs node by node, as it stands on the tape.
 
+use kernel::pool::Pooled;
 use smallvec::SmallVec;
 
 use super::Stale;
@@ -8,7 +9,6 @@ use crate::sweep::forward::push;
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real};
-use kernel::pool::Pooled;
 
 pub(super) struct Nodes<T: Real> {
     pub inner: Inner<'static, T>,

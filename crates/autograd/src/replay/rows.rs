@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::loops::{At, BLOCK, Factor, Group, Operand, Row, Scratch, Span, Tables};
-use crate::Real;
 use kernel::Binary;
 use kernel::simd::{Accum, fill, put, vectorised};
 use kernel::table::loops;
+
+use super::loops::{At, BLOCK, Factor, Group, Operand, Row, Scratch, Span, Tables};
+use crate::Real;
 
 /// A narrower sum runs node by node.
 const NARROW: usize = 8;

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::Real;
 use kernel::{Binary, Unary};
+
+use crate::Real;
 
 /// A term of a node, and the node of the tape that recorded it.
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! The tables of a program in single numbers, written segment by segment.
 
+use kernel::Binary;
 use smallvec::SmallVec;
 
 use super::groups::{Layout, Shapes};
@@ -9,7 +10,6 @@ use super::segment::{self, Kind, NONE, Term};
 use crate::Real;
 use crate::tape::comparison::{Branch, Side};
 use crate::tape::records::Inner;
-use kernel::Binary;
 
 /// Loops in the making.
 pub(super) struct Builder<T> {

@@ -4,6 +4,7 @@
 //! is one node of three terms. Only what rounds as before is merged, and every term remembers the node whose rule it is, so
 //! that values and gradients have the bits of the tape.
 
+use kernel::Binary;
 use smallvec::SmallVec;
 
 use super::loops::Loops;
@@ -13,7 +14,6 @@ use super::tables::Builder;
 use crate::Real;
 use crate::rule::op::Op;
 use crate::tape::records::Inner;
-use kernel::Binary;
 
 /// The most terms of a merged node, beside plain ones: above it a node is narrow and its terms are nodes.
 const MERGED: usize = 32;

@@ -1,9 +1,15 @@
-//! What a term can be: an op of a value, or a linear term of a derivative.
+//! What a term can be, and the rule of each: an op maps to ops.
+//!
+//! A node's value is a sum of terms `y += w x`, and the rule of every term is
+//!
+//! ```text
+//! y += w x   ⇒   δx += w δy,   ∇w += δy x
+//! ```
 //!
 //! The kind of operand is the only parameter: [`Op<u32>`] is what the tape stores, `Op<MatrixRef>`
 //! is what runs, and a sweep that is recorded again turns each [`Linear<Var>`] into ops of its own.
 
-use kernel::along::{Along, Axis};
+use kernel::along::{Axis, AxisFunction};
 use kernel::{Binary, Unary};
 use linalg::Trans;
 
@@ -34,7 +40,7 @@ pub enum Op<R> {
     /// y += f(a, b), entry by entry.
     Binary(Binary, R, R),
     /// y += f(x) along an axis.
-    Along(Along, Axis, R),
+    AlongAxis(AxisFunction, Axis, R),
     /// y += −Σᵢ tᵢ ln pᵢ in each column, where p = softmax(x) is a node of its own.
     CrossEntropy {
         /// The logits.
@@ -56,9 +62,9 @@ pub enum Linear<R> {
     /// δa (side 0) or δb (side 1) += the slope of f at (a, b), where it is y, ⊙ δy.
     Binary(Binary, usize, [R; 4]),
     /// δx += Jᵀ δy of a function along an axis, from x, y and δy.
-    Along(Along, Axis, [R; 3]),
+    AlongAxis(AxisFunction, Axis, [R; 3]),
     /// ẏ += J ẋ of a function along an axis, from x, y and ẋ.
-    AlongTangent(Along, Axis, [R; 3]),
+    AlongAxisTangent(AxisFunction, Axis, [R; 3]),
     /// δx += (p Σ t − t) ⊙ δy: for targets that sum to 1 the lecture's δ = y − t.
     CrossEntropy(R, R, R),
     /// ẏ += Σ (p Σ t − t) ẋ.
@@ -73,7 +79,93 @@ pub enum Linear<R> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Index(pub(crate) u32);
 
-impl<R> Op<R> {
+/// The rule of every op: which term goes to which operand. It never adds; the sweep adds.
+///
+/// `op` is the term, `y` the value of its node, `dy` the gradient there; `add(k, term)` says that the
+/// gradient of operand `k` gains `term`.
+#[inline(always)]
+pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, Linear<R>)) {
+    use Linear as D;
+    use Trans::{No, Yes};
+    match op {
+        Op::Number(_) => {}
+        Op::Add(c, _) => add(0, D::Op(Op::Add(c, dy))),
+        Op::Matmul(s, a, t, b) => {
+            // Y = A B: δA += δY Bᵀ, δB += Aᵀ δY; a factor that was transposed gets the transpose of that.
+            add(0, D::Op(if s == No { Op::Matmul(No, dy, t.flip(), b) } else { Op::Matmul(t, b, Yes, dy) }));
+            add(1, D::Op(if t == No { Op::Matmul(s.flip(), a, No, dy) } else { Op::Matmul(Yes, dy, s, a) }));
+        }
+        Op::Transpose(_) => add(0, D::Op(Op::Transpose(dy))),
+        Op::Reshape(_) => add(0, D::Op(Op::Reshape(dy))),
+        Op::Slice(i, j, _) => add(0, D::Op(Op::Pad(i, j, dy))),
+        Op::Pad(i, j, _) => add(0, D::Op(Op::Slice(i, j, dy))),
+        Op::Gather(index, _) => add(0, D::Op(Op::Scatter(index, dy))),
+        Op::Scatter(index, _) => add(0, D::Op(Op::Gather(index, dy))),
+        Op::Unary(f, x) => add(0, D::Unary(f, x, y, dy)),
+        Op::Binary(f, a, b) => {
+            add(0, D::Binary(f, 0, [a, b, y, dy]));
+            add(1, D::Binary(f, 1, [a, b, y, dy]));
+        }
+        Op::AlongAxis(f, ..) if f.is_flat() => {}
+        Op::AlongAxis(f, axis, x) => add(0, D::AlongAxis(f, axis, [x, y, dy])),
+        Op::CrossEntropy { x, t, p } => {
+            add(0, D::CrossEntropy(t, p, dy));
+            add(1, D::CrossEntropyTarget(x, dy));
+        }
+    }
+}
+
+/// The same rule forward: which term of the tangent of y comes from the tangent of which operand.
+///
+/// `dx(k)` is the tangent of operand `k`, or `None` where it is zero.
+#[inline(always)]
+pub(crate) fn pushforward<R: Copy>(
+    op: Op<R>,
+    y: R,
+    mut dx: impl FnMut(usize) -> Option<R>,
+    mut add: impl FnMut(Linear<R>),
+) {
+    use Linear as D;
+    let first = dx(0);
+    let mut of_first = |term: &dyn Fn(R) -> Linear<R>| {
+        if let Some(dx) = first {
+            add(term(dx));
+        }
+    };
+    match op {
+        Op::Number(_) => {}
+        Op::AlongAxis(f, ..) if f.is_flat() => {}
+        Op::Matmul(s, a, t, b) => {
+            of_first(&|da| D::Op(Op::Matmul(s, da, t, b)));
+            if let Some(db) = dx(1) {
+                add(D::Op(Op::Matmul(s, a, t, db)));
+            }
+        }
+        Op::Add(..)
+        | Op::Transpose(_)
+        | Op::Reshape(_)
+        | Op::Slice(..)
+        | Op::Pad(..)
+        | Op::Gather(..)
+        | Op::Scatter(..) => of_first(&|dx| D::Op(op.map(|_| dx))),
+        Op::Unary(f, x) => of_first(&|dx| D::Unary(f, x, y, dx)),
+        Op::Binary(f, a, b) => {
+            of_first(&|da| D::Binary(f, 0, [a, b, y, da]));
+            if let Some(db) = dx(1) {
+                add(D::Binary(f, 1, [a, b, y, db]));
+            }
+        }
+        Op::AlongAxis(f, axis, x) => of_first(&|dx| D::AlongAxisTangent(f, axis, [x, y, dx])),
+        Op::CrossEntropy { x, t, p } => {
+            of_first(&|dx| D::CrossEntropyTangent(t, p, dx));
+            if let Some(dt) = dx(1) {
+                add(D::CrossEntropyTargetTangent(x, dt));
+            }
+        }
+    }
+}
+
+impl<R: Copy> Op<R> {
     /// The same op of other operands, which `f` is asked for in order.
     #[inline(always)]
     pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> Op<S> {
@@ -89,7 +181,7 @@ impl<R> Op<R> {
             Op::Scatter(index, x) => Op::Scatter(index, f(x)),
             Op::Unary(g, x) => Op::Unary(g, f(x)),
             Op::Binary(g, a, b) => Op::Binary(g, f(a), f(b)),
-            Op::Along(g, axis, x) => Op::Along(g, axis, f(x)),
+            Op::AlongAxis(g, axis, x) => Op::AlongAxis(g, axis, f(x)),
             Op::CrossEntropy { x, t, p } => Op::CrossEntropy { x: f(x), t: f(t), p: f(p) },
         }
     }
@@ -100,8 +192,21 @@ impl<R> Op<R> {
             Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Reshape(_) => true,
             Op::Slice(..) | Op::Pad(..) | Op::Gather(..) | Op::Scatter(..) | Op::CrossEntropy { .. } => true,
             Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop, ..) => true,
-            Op::Along(f, ..) => !f.reads()[1],
+            Op::AlongAxis(f, ..) => !f.reads()[1],
             Op::Unary(..) | Op::Binary(..) => false,
+        }
+    }
+
+    /// Whether every column of the result is computed from the same column of the operands that have a column for each of n
+    /// samples, which `batched` tells from the others; `cols` says how many columns an operand has.
+    pub(crate) fn keeps_samples_apart(self, n: usize, batched: impl Fn(R) -> bool, cols: impl Fn(R) -> usize) -> bool {
+        match self {
+            Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::CrossEntropy { .. } => true,
+            Op::Add(_, x) => !batched(x) || cols(x) == n,
+            Op::Matmul(_, a, t, b) => !batched(a) && (!batched(b) || t == Trans::No),
+            Op::Slice(_, j, x) | Op::Pad(_, j, x) => !batched(x) || (j == 0 && cols(x) == n),
+            Op::AlongAxis(_, axis, x) => !batched(x) || axis == Axis::Rows,
+            Op::Transpose(x) | Op::Reshape(x) | Op::Gather(_, x) | Op::Scatter(_, x) => !batched(x),
         }
     }
 
@@ -119,7 +224,7 @@ impl<R> Op<R> {
             Op::Scatter(..) => "scatter",
             Op::Unary(f, _) => f.name(),
             Op::Binary(f, ..) => f.name(),
-            Op::Along(f, ..) => f.name(),
+            Op::AlongAxis(f, ..) => f.name(),
             Op::CrossEntropy { .. } => "softmax_cross_entropy",
         }
     }

@@ -68,7 +68,7 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
             let (a, b) = (look(a).as_slice(), look(b).as_slice());
             in_parts(y.data, |start, y| loops::binary(f, &a[start..], &b[start..], y, accum));
         }
-        Op::Along(f, axis, x) => along::value(f, axis, look(x), accum, y),
+        Op::AlongAxis(f, axis, x) => along::value(f, axis, look(x), accum, y),
         Op::CrossEntropy { x, t, p } => cross_entropy::value(look(x), look(t), look(p), accum, y.data),
     }
 }
@@ -95,8 +95,8 @@ pub(crate) fn run_linear<'a, T: Real, R: Copy>(
             let at = |start: usize| [&a[start..], &b[start..], &y[start..], &dy[start..]];
             in_parts(dx.data, |start, dx| loops::binary_slope(f, side, at(start), dx, accum));
         }
-        Linear::Along(f, axis, [x, y, dy]) => along::pull(f, axis, [look(x), look(y), look(dy)], accum, dx),
-        Linear::AlongTangent(f, axis, [x, y, d]) => along::push(f, axis, [look(x), look(y), look(d)], accum, dx),
+        Linear::AlongAxis(f, axis, [x, y, dy]) => along::pull(f, axis, [look(x), look(y), look(dy)], accum, dx),
+        Linear::AlongAxisTangent(f, axis, [x, y, d]) => along::push(f, axis, [look(x), look(y), look(d)], accum, dx),
         Linear::CrossEntropy(t, p, dy) => cross_entropy::pull([look(t), look(p), look(dy)], accum, dx.data),
         Linear::CrossEntropyTangent(t, p, d) => cross_entropy::push([look(t), look(p), look(d)], accum, dx.data),
         Linear::CrossEntropyTarget(x, dy) => cross_entropy::pull_target([look(x), look(dy)], accum, dx.data),

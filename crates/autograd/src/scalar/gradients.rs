@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::{Real, Scalar};
 use kernel::pool::Pooled;
+
+use crate::{Real, Scalar};
 
 /// The gradient of a number with respect to the variables of its tape. Owned: it outlives what was recorded.
 ///

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use kernel::simd::single;
+use kernel::{Binary, Unary};
+
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
 use super::tape::ScalarTape;
 use crate::{Arithmetic, Real};
-use kernel::simd::single;
-use kernel::{Binary, Unary};
 
 /// A number on a [`ScalarTape`]: its value, and up to three connections to recorded numbers.
 ///

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use kernel::pool::Pooled;
+
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
 use super::recording::Recording;
 use crate::{Real, Scalar};
-use kernel::pool::Pooled;
 
 /// A record of a computation in single numbers, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
 ///

@@ -1,19 +1,17 @@
 //! The backward sweep over buffers.
 
 use kernel::compiled_once;
+use kernel::pool::Pooled;
+use kernel::simd::{Out, fill};
 use smallvec::SmallVec;
 
-use crate::rule::op::Linear;
-use crate::rule::op::Op;
-use crate::rule::pullback::pullback;
+use crate::rule::op::{Linear, Op, pullback};
 use crate::rule::run::run_linear;
 use crate::sweep::gradients::Gradients;
 use crate::sweep::regions::Deltas;
 use crate::tape::custom_rule::{At, CustomNode, Write};
 use crate::tape::records::Inner;
 use crate::{MatrixRef, Real, Tape, Var};
-use kernel::pool::Pooled;
-use kernel::simd::{Out, fill};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {

@@ -1,15 +1,15 @@
 //! The forward sweep over buffers: tangents of a recorded tape.
 
 use kernel::compiled_once;
+use kernel::pool::Pooled;
+use kernel::simd::{Accum, Out};
 use smallvec::SmallVec;
 
-use crate::rule::pullback::pushforward;
+use crate::rule::op::pushforward;
 use crate::rule::run::run_linear;
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
-use kernel::pool::Pooled;
-use kernel::simd::{Accum, Out};
 
 /// The derivatives of everything on a tape along one direction: Jacobian-vector products.
 pub struct Tangents<T: Real> {

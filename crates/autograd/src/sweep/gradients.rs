@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use kernel::compiled_once;
+use kernel::pool::Pooled;
+
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Node;
 use crate::{Matrix, MatrixRef, Param, Real, Var};
-use kernel::compiled_once;
-use kernel::pool::Pooled;
 
 /// The gradient of a value with respect to the parameters and variables it was computed from; after
 /// [`backward_all`](Var::backward_all) to all intermediate variables too. Owned: it outlives its tape.

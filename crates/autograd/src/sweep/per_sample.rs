@@ -1,17 +1,15 @@
 //! The gradient of each sample's loss, in one sweep over the batch.
 
-use crate::rule::op::Linear;
-use crate::rule::op::Op;
-use crate::rule::pullback::pullback;
+use kernel::compiled_once;
+use kernel::simd::{Accum, Out};
+use linalg::Trans;
+
+use crate::rule::op::{Linear, Op, pullback};
 use crate::rule::run::run_linear;
 use crate::sweep::backward::pull_custom;
 use crate::tape::custom_rule::Write;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Var};
-use kernel::Axis;
-use kernel::compiled_once;
-use kernel::simd::{Accum, Out};
-use linalg::Trans;
 
 /// The gradients of the losses of a batch, sample by sample.
 pub struct PerSample<T> {
@@ -90,19 +88,9 @@ fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32
         if inner.custom(id).is_some_and(|custom| !custom.rule.is_elementwise()) || inner.node(id).shape().1 != n {
             return mixed();
         }
-        for &term in inner.terms(id) {
-            let is = |x: u32| batched[x as usize];
-            let apart = match term {
-                Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::CrossEntropy { .. } => true,
-                Op::Add(_, x) => !is(x) || inner.node(x).shape().1 == n,
-                Op::Matmul(_, a, t, b) => !is(a) && (!is(b) || t == Trans::No),
-                Op::Slice(_, j, x) | Op::Pad(_, j, x) => !is(x) || (j == 0 && inner.node(x).shape().1 == n),
-                Op::Along(_, axis, x) => !is(x) || axis == Axis::Rows,
-                Op::Transpose(x) | Op::Reshape(x) | Op::Gather(_, x) | Op::Scatter(_, x) => !is(x),
-            };
-            if !apart {
-                return mixed();
-            }
+        let (is, cols) = (|x: u32| batched[x as usize], |x: u32| inner.node(x).shape().1);
+        if !inner.terms(id).iter().all(|term| term.keeps_samples_apart(n, is, cols)) {
+            return mixed();
         }
     }
     Ok(())

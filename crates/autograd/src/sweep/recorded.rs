@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use kernel::compiled_once;
+use kernel::{Axis, AxisFunction, Binary, compiled_once};
 use smallvec::SmallVec;
 
-use crate::rule::op::Linear;
-use crate::rule::op::Op;
-use crate::rule::pullback::{pullback, pushforward};
+use crate::rule::op::{Linear, Op, pullback, pushforward};
 use crate::tape::custom_rule::{Recorded, Rule};
 use crate::{Real, Var};
-use kernel::Binary;
-use kernel::{Along, Axis};
 
 /// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
 /// can be differentiated again, to any order.
@@ -192,8 +188,8 @@ fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
         Linear::Op(op) => op.map(|x| x.id),
         Linear::Unary(f, x, y, d) => product(f.slope(x, y), d),
         Linear::Binary(f, side, [a, b, y, d]) => product(f.slope(side, a, b, y), d),
-        Linear::Along(f, axis, at) => along(f, axis, at),
-        Linear::AlongTangent(f, axis, at) => along_tangent(f, axis, at),
+        Linear::AlongAxis(f, axis, at) => along(f, axis, at),
+        Linear::AlongAxisTangent(f, axis, at) => along_tangent(f, axis, at),
         Linear::CrossEntropy(t, p, d) => Op::Add(1.0, ((p * over(t, Axis::Rows) - t) * d).id),
         Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p * over(t, Axis::Rows) - t) * d),
         Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, (x.log_softmax(Axis::Rows) * d).id),
@@ -202,31 +198,31 @@ fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
 }
 
 /// Jᵀ δy of a function along an axis, from x, y and δy.
-fn along<'t, T: Real>(f: Along, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
+fn along<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
     let product = |w: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Mul, w.id, d.id);
     match f {
-        Along::Max => {
+        AxisFunction::Max => {
             let (m, n) = x.shape();
             product(x.arg_max(axis), d.repeat(m, n))
         }
-        Along::ArgMax => Op::Number(0.0),
-        Along::CumSum(order) => Op::Along(Along::CumSum(order.flip()), axis, d.id),
-        Along::Softmax => product(y, d - (y * d).sum_over(axis)),
-        Along::LogSoftmax => Op::Add(1.0, (d - y.exp() * d.sum_over(axis)).id),
-        Along::LogSumExp => Op::Add(1.0, ((x - y).exp() * d).id),
+        AxisFunction::ArgMax => Op::Number(0.0),
+        AxisFunction::CumSum(order) => Op::AlongAxis(AxisFunction::CumSum(order.flip()), axis, d.id),
+        AxisFunction::Softmax => product(y, d - (y * d).sum_over(axis)),
+        AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp() * d.sum_over(axis)).id),
+        AxisFunction::LogSumExp => Op::Add(1.0, ((x - y).exp() * d).id),
     }
 }
 
 /// J ẋ of a function along an axis, from x, y and ẋ.
-fn along_tangent<'t, T: Real>(f: Along, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
+fn along_tangent<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -> Op<u32> {
     let sum = |x: Var<'t, T>| Op::Add(1.0, x.sum_over(axis).id);
     match f {
-        Along::Max => sum(x.arg_max(axis).keep(d)),
-        Along::ArgMax => Op::Number(0.0),
-        Along::CumSum(_) => Op::Along(f, axis, d.id),
+        AxisFunction::Max => sum(x.arg_max(axis).keep(d)),
+        AxisFunction::ArgMax => Op::Number(0.0),
+        AxisFunction::CumSum(_) => Op::AlongAxis(f, axis, d.id),
         // The Jacobian is symmetric.
-        Along::Softmax => along(f, axis, [x, y, d]),
-        Along::LogSoftmax => Op::Add(1.0, (d - (y.exp() * d).sum_over(axis)).id),
-        Along::LogSumExp => sum((x - y).exp() * d),
+        AxisFunction::Softmax => along(f, axis, [x, y, d]),
+        AxisFunction::LogSoftmax => Op::Add(1.0, (d - (y.exp() * d).sum_over(axis)).id),
+        AxisFunction::LogSumExp => sum((x - y).exp() * d),
     }
 }

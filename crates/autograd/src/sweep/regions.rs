@@ -3,11 +3,10 @@
 //! At a skip connection δx = δy is not copied: x and y hold one region, until x gains another term while y, or what
 //! else was added to y, still holds it.
 
-use smallvec::SmallVec;
-
 use kernel::pool::widen;
 use kernel::simd::{Accum, fill};
 use kernel::threads::{each_in_parts, in_parts};
+use smallvec::SmallVec;
 
 use crate::tape::records::Slot;
 use crate::{Matrix, MatrixRef, Real};

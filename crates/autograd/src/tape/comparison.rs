@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::panic::Location;
 
-use crate::{Real, Var};
 use kernel::compiled_once;
+
+use crate::{Real, Var};
 
 /// The comparisons by operators, at the caller's line.
 macro_rules! operators {

@@ -3,9 +3,8 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use kernel::simd::Accum;
+use smallvec::SmallVec;
 
 use crate::{MatrixRef, Real, Tape, Var};
 

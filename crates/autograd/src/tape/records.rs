@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::panic::Location;
 
+use kernel::pool::{Pooled, widen};
+use kernel::simd::{Accum, Out};
 use smallvec::SmallVec;
 
 use crate::rule::op::Op;
@@ -12,8 +14,6 @@ use crate::tape::custom_rule::{CustomNode, Rule};
 use crate::tape::leaves::Leaves;
 use crate::tape::pass::Pass;
 use crate::{MatrixRef, Real};
-use kernel::pool::{Pooled, widen};
-use kernel::simd::{Accum, Out};
 
 kernel::lent!(Records<Real>);
 

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use kernel::compiled_once;
-use smallvec::SmallVec;
-
-use kernel::{Binary, Unary};
+use kernel::{Binary, Unary, compiled_once};
 use linalg::Trans;
+use smallvec::SmallVec;
 
 use crate::rule::op::Op;
 use crate::tape::Tape;

@@ -17,7 +17,7 @@ use cumulative::cumsum;
 
 /// A function along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Along {
+pub enum AxisFunction {
     /// The largest entry; the first of several equal ones.
     Max,
     /// 1 at the first largest entry, 0 elsewhere. The slope is 0.
@@ -46,88 +46,88 @@ pub enum Order {
 pub enum Axis {
     /// Down the rows of each column: one result for each column, that is for each sample.
     Rows,
-    /// Along the columns of each row: one result for each row, that is for each feature.
+    /// AxisFunction the columns of each row: one result for each row, that is for each feature.
     Cols,
 }
 
-impl Along {
+impl AxisFunction {
     /// Every function along an axis.
-    pub const ALL: &[Along] = &[
-        Along::Max,
-        Along::ArgMax,
-        Along::CumSum(Order::Forward),
-        Along::CumSum(Order::Backward),
-        Along::Softmax,
-        Along::LogSoftmax,
-        Along::LogSumExp,
+    pub const ALL: &[AxisFunction] = &[
+        AxisFunction::Max,
+        AxisFunction::ArgMax,
+        AxisFunction::CumSum(Order::Forward),
+        AxisFunction::CumSum(Order::Backward),
+        AxisFunction::Softmax,
+        AxisFunction::LogSoftmax,
+        AxisFunction::LogSumExp,
     ];
 
     /// The name of the method that records it.
     pub fn name(self) -> &'static str {
         match self {
-            Along::Max => "max_over",
-            Along::ArgMax => "arg_max",
-            Along::CumSum(_) => "cumsum",
-            Along::Softmax => "softmax",
-            Along::LogSoftmax => "log_softmax",
-            Along::LogSumExp => "log_sum_exp",
+            AxisFunction::Max => "max_over",
+            AxisFunction::ArgMax => "arg_max",
+            AxisFunction::CumSum(_) => "cumsum",
+            AxisFunction::Softmax => "softmax",
+            AxisFunction::LogSoftmax => "log_softmax",
+            AxisFunction::LogSumExp => "log_sum_exp",
         }
     }
 
     /// Whether its slope reads x, and y = f(x).
     pub fn reads(self) -> [bool; 2] {
         match self {
-            Along::Max => [true, false],
-            Along::ArgMax | Along::CumSum(_) => [false, false],
-            Along::Softmax | Along::LogSoftmax => [false, true],
-            Along::LogSumExp => [true, true],
+            AxisFunction::Max => [true, false],
+            AxisFunction::ArgMax | AxisFunction::CumSum(_) => [false, false],
+            AxisFunction::Softmax | AxisFunction::LogSoftmax => [false, true],
+            AxisFunction::LogSumExp => [true, true],
         }
     }
 
     /// Whether the slope is zero everywhere.
     pub fn is_flat(self) -> bool {
-        self == Along::ArgMax
+        self == AxisFunction::ArgMax
     }
 }
 
 /// y = f(x) or y += f(x). A function whose slope reads y replaces.
 #[compiled_once]
-pub fn value<T: Float>(f: Along, axis: Axis, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+pub fn value<T: Float>(f: AxisFunction, axis: Axis, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     by_columns(axis, [x], [true], accum, y, |[x], accum, y| match f {
-        Along::Max => extremes::max(x, accum, y),
-        Along::ArgMax => extremes::arg_max(x, accum, y),
-        Along::CumSum(order) => cumsum(order, x, accum, y),
-        Along::Softmax => softmax::softmax(x, y),
-        Along::LogSoftmax => softmax::log_softmax(x, y),
-        Along::LogSumExp => softmax::log_sum_exp_of(x, y),
+        AxisFunction::Max => extremes::max(x, accum, y),
+        AxisFunction::ArgMax => extremes::arg_max(x, accum, y),
+        AxisFunction::CumSum(order) => cumsum(order, x, accum, y),
+        AxisFunction::Softmax => softmax::softmax(x, y),
+        AxisFunction::LogSoftmax => softmax::log_softmax(x, y),
+        AxisFunction::LogSumExp => softmax::log_sum_exp_of(x, y),
     });
 }
 
 /// δx = Jᵀ δy or δx += Jᵀ δy, from x, y = f(x) and δy.
 #[compiled_once]
-pub fn pull<T: Float>(f: Along, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dx: Out<'_, T>) {
+pub fn pull<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dx: Out<'_, T>) {
     let [reads_x, reads_y] = f.reads();
     by_columns(axis, at, [reads_x, reads_y, true], accum, dx, |[x, y, dy], accum, dx| match f {
-        Along::Max => extremes::max_pull(x, dy, accum, dx),
-        Along::ArgMax => flat(accum, dx),
-        Along::CumSum(order) => cumsum(order.flip(), dy, accum, dx),
-        Along::Softmax => softmax::softmax_slope(y, dy, accum, dx),
-        Along::LogSoftmax => softmax::log_softmax_pull(y, dy, accum, dx),
-        Along::LogSumExp => softmax::log_sum_exp_pull([x, y, dy], accum, dx),
+        AxisFunction::Max => extremes::max_pull(x, dy, accum, dx),
+        AxisFunction::ArgMax => flat(accum, dx),
+        AxisFunction::CumSum(order) => cumsum(order.flip(), dy, accum, dx),
+        AxisFunction::Softmax => softmax::softmax_slope(y, dy, accum, dx),
+        AxisFunction::LogSoftmax => softmax::log_softmax_pull(y, dy, accum, dx),
+        AxisFunction::LogSumExp => softmax::log_sum_exp_pull([x, y, dy], accum, dx),
     });
 }
 
 /// ẏ = J ẋ or ẏ += J ẋ, from x, y = f(x) and ẋ.
 #[compiled_once]
-pub fn push<T: Float>(f: Along, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dy: Out<'_, T>) {
+pub fn push<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dy: Out<'_, T>) {
     let [reads_x, reads_y] = f.reads();
     by_columns(axis, at, [reads_x, reads_y, true], accum, dy, |[x, y, dx], accum, dy| match f {
-        Along::Max => extremes::max_push(x, dx, accum, dy),
-        Along::ArgMax => flat(accum, dy),
-        Along::CumSum(order) => cumsum(order, dx, accum, dy),
-        Along::Softmax => softmax::softmax_slope(y, dx, accum, dy),
-        Along::LogSoftmax => softmax::log_softmax_push(y, dx, accum, dy),
-        Along::LogSumExp => softmax::log_sum_exp_push([x, y, dx], accum, dy),
+        AxisFunction::Max => extremes::max_push(x, dx, accum, dy),
+        AxisFunction::ArgMax => flat(accum, dy),
+        AxisFunction::CumSum(order) => cumsum(order, dx, accum, dy),
+        AxisFunction::Softmax => softmax::softmax_slope(y, dx, accum, dy),
+        AxisFunction::LogSoftmax => softmax::log_softmax_push(y, dx, accum, dy),
+        AxisFunction::LogSumExp => softmax::log_sum_exp_push([x, y, dx], accum, dy),
     });
 }
 

@@ -4,9 +4,8 @@
 
 mod exact;
 
-use exact::{Dd, LN_2, Scaled};
-
 use super::{f32 as k32, f64 as k64};
+use exact::{Dd, LN_2, Scaled};
 
 /// `ys` = f(`xs`) in vector code. The closure is `FnOnce` only, as it moves `ys`, and so its `inline(always)` counts:
 /// others are called through a shim that may stay outside, without fused multiply-add.

@@ -8,15 +8,15 @@
 use faer::reborrow::ReborrowMut;
 use faer::traits::RealField;
 use faer::{MatMut, MatRef};
-use pulp::bytemuck::Pod;
-use pulp::{Arch, Simd, WithSimd};
-
-use super::tile::Tile;
 use kernel::Float;
 use kernel::pool::{Pooled, aligned};
 use kernel::simd::{Accum, put, vectorised};
 use kernel::threads::join;
 use kernel::transpose::{SIDE, turn};
+use pulp::bytemuck::Pod;
+use pulp::{Arch, Simd, WithSimd};
+
+use super::tile::Tile;
 
 /// So many terms of a sum are added in one go: a panel of B, of as many rows and 12 columns, has 12 KiB in `f32`.
 const TERMS: usize = 256;

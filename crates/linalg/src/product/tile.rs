@@ -1,11 +1,10 @@
 //! A part of a product in registers.
 
 use faer::traits::RealField;
-use pulp::Simd;
-use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
-
 use kernel::Float;
 use kernel::simd::Accum;
+use pulp::Simd;
+use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
 
 /// N columns of V vectors.
 pub(crate) struct Tile<T: Float + RealField, S: Simd, const V: usize, const N: usize>([[T::SimdVec<S>; V]; N]);

@@ -1,12 +1,12 @@
 //! Unpacked products, in tiles that read both factors where they are.
 
 use faer::traits::RealField;
+use kernel::Float;
+use kernel::simd::Accum;
 use pulp::bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::tile::Tile;
-use kernel::Float;
-use kernel::simd::Accum;
 
 /// y = A B or y += A B for an m × k matrix A.
 pub(crate) struct Unpacked<'a, T> {
