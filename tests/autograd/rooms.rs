@@ -7,6 +7,7 @@ use std::path::Path;
 /// From the bottom up. ARCHITECTURE.md says what each holds.
 const KERNEL: &[&str] = &[
     "matrix",
+    "split_mix",
     "float",
     "pool",
     "simd",

@@ -20,6 +20,7 @@ pub mod float;
 pub mod matrix;
 pub mod pool;
 pub mod simd;
+pub mod split_mix;
 pub mod table;
 pub mod threads;
 pub mod transpose;
@@ -28,6 +29,7 @@ pub use along::{Axis, AxisFunction, Order};
 pub use compiled_once::compiled_once;
 pub use float::Float;
 pub use matrix::{Matrix, MatrixRef, entries};
+pub use split_mix::split_mix;
 pub use table::{Arithmetic, Binary, Dual, Number, Real, Unary};
 
 /// What the attribute [`compiled_once`] dispatches by.

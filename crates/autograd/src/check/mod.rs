@@ -93,6 +93,8 @@ mod verify;
 
 use std::borrow::Borrow;
 
+use kernel::split_mix;
+
 use crate::{Matrix, Var};
 
 pub use report::{Along, Comparison, Property, Report, Verdict};
@@ -213,15 +215,12 @@ impl Check {
     }
 }
 
-/// Random numbers of a seed: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+/// Random numbers of a seed.
 struct Draw(u64);
 
 impl Draw {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        split_mix(&mut self.0)
     }
 
     fn sign(&mut self) -> f64 {

@@ -1,6 +1,6 @@
 //! What a pass is for: evaluation, or training with numbers that are drawn and averages that are kept.
 
-use kernel::compiled_once;
+use kernel::{compiled_once, split_mix};
 
 use crate::{Matrix, Param, Real, Tape};
 
@@ -18,13 +18,8 @@ impl<T: Real> Pass<T> {
         Pass { draws, updates: Vec::new() }
     }
 
-    /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
     fn draw(&mut self) -> Option<u64> {
-        let state = self.draws.as_mut()?;
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(z ^ (z >> 31))
+        self.draws.as_mut().map(split_mix)
     }
 }
 

@@ -6,6 +6,8 @@
 //! the methods of every number ([`number`](super::number)), the vector loops ([`loops`](super::loops)), and in `autograd` the methods
 //! of variables. Adding a function is adding its line.
 //!
+//! A line that is too long has its value and its slopes on lines of their own, in the same order.
+//!
 //! After the slope a line may say `in` which interval the function is defined, and `kinks at` which points it or one of
 //! its first two derivatives jumps.
 
@@ -41,7 +43,10 @@ one {
     /// The cube root.
     Cbrt: cbrt(x, y)       => x.cbrt(),                        (y.square() * 3.0).recip(), in POSITIVE;
     /// xⁿ for a whole number n; x⁰ = 1.
-    Powi: powi(x, y; n: i32, [-3, -2, -1, 0, 1, 2, 3, 4]) => x.powi(n), if n == 0 { x.zero() } else { x.powi(n - 1) * f64::from(n) }, in POSITIVE;
+    Powi: powi(x, y; n: i32, [-3, -2, -1, 0, 1, 2, 3, 4]) =>
+        x.powi(n),
+        if n == 0 { x.zero() } else { x.powi(n - 1) * f64::from(n) },
+        in POSITIVE;
     /// xᵖ for x > 0.
     Powf: powf(x, y; p: f64, [-0.5, 1.7]) => x.powf(p as _),   x.powf(p - 1.0) * p, in POSITIVE;
 
@@ -105,30 +110,57 @@ one {
     /// max(x, 0); the slope at 0 is 0.
     Relu: relu(x, y)       => Float::relu(x),                   y.step(), kinks at [0.0];
     /// x where x > 0, else c x; the slope at 0 is c.
-    LeakyRelu: leaky_relu(x, y; c: f64, [0.01]) => Float::relu(x) - (c as f64 as Self) * Float::relu(-x), x.step() * (1.0 - c) + c, kinks at [0.0];
+    LeakyRelu: leaky_relu(x, y; c: f64, [0.01]) =>
+        Float::relu(x) - (c as f64 as Self) * Float::relu(-x),
+        x.step() * (1.0 - c) + c,
+        kinks at [0.0];
     /// x where x > 0, else α (eˣ − 1) (Clevert, Unterthiner, Hochreiter, 2016).
-    Elu: elu(x, y; a: f64, [1.0, 0.7]) => Float::relu(x) + (a as Self) * Float::exp_m1(-Float::relu(-x)), x.step() + (-x.step() + 1.0) * (-(-x).relu()).exp() * a, kinks at [0.0];
+    Elu: elu(x, y; a: f64, [1.0, 0.7]) =>
+        Float::relu(x) + (a as Self) * Float::exp_m1(-Float::relu(-x)),
+        x.step() + (-x.step() + 1.0) * (-(-x).relu()).exp() * a,
+        kinks at [0.0];
     /// λ x where x > 0, else λ α (eˣ − 1), with the two constants that keep mean 0 and variance 1
     /// (Klambauer, Unterthiner, Mayr, Hochreiter, 2017).
-    Selu: selu(x, y)       => (SELU.0 as Self) * (Float::relu(x) + (SELU.1 as Self) * Float::exp_m1(-Float::relu(-x))), (x.step() + (-x.step() + 1.0) * (-(-x).relu()).exp() * SELU.1) * SELU.0, kinks at [0.0];
+    Selu: selu(x, y) =>
+        (SELU.0 as Self) * (Float::relu(x) + (SELU.1 as Self) * Float::exp_m1(-Float::relu(-x))),
+        (x.step() + (-x.step() + 1.0) * (-(-x).relu()).exp() * SELU.1) * SELU.0,
+        kinks at [0.0];
     /// x where x > 0, else α (e^(x/α) − 1) (Barron, 2017).
-    Celu: celu(x, y; a: f64, [1.0, 0.7]) => Float::relu(x) + (a as Self) * Float::exp_m1(-Float::relu(-x) / a as Self), x.step() + (-x.step() + 1.0) * ((-x).relu() * (-1.0 / a)).exp(), kinks at [0.0];
+    Celu: celu(x, y; a: f64, [1.0, 0.7]) =>
+        Float::relu(x) + (a as Self) * Float::exp_m1(-Float::relu(-x) / a as Self),
+        x.step() + (-x.step() + 1.0) * ((-x).relu() * (-1.0 / a)).exp(),
+        kinks at [0.0];
     /// x σ(x), also called swish.
     Silu: silu(x, y)       => x * Float::sigmoid(x),            x.sigmoid() * (x * (-x).sigmoid() + 1.0);
     /// x Φ(x), Φ the normal distribution function (Hendrycks, Gimpel, 2016).
-    Gelu: gelu(x, y)       => 0.5 * x * Float::erfc(x * -FRAC_1_SQRT_2 as Self), (x * -FRAC_1_SQRT_2).erfc() * 0.5 + x * (x.square() * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
+    Gelu: gelu(x, y) =>
+        0.5 * x * Float::erfc(x * -FRAC_1_SQRT_2 as Self),
+        (x * -FRAC_1_SQRT_2).erfc() * 0.5 + x * (x.square() * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
     /// The approximation ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) of x Φ(x), as x σ of twice the argument.
-    GeluTanh: gelu_tanh(x, y) => x * Float::sigmoid(x * (GELU.0 as Self + GELU.1 as Self * x * x)), { let u = x * (x.square() * GELU.1 + GELU.0); u.sigmoid() * (x * (-u).sigmoid() * (x.square() * (3.0 * GELU.1) + GELU.0) + 1.0) };
+    GeluTanh: gelu_tanh(x, y) =>
+        x * Float::sigmoid(x * (GELU.0 as Self + GELU.1 as Self * x * x)),
+        { let u = x * (x.square() * GELU.1 + GELU.0); u.sigmoid() * (x * (-u).sigmoid() * (x.square() * (3.0 * GELU.1) + GELU.0) + 1.0) };
     /// x tanh(ln(1 + eˣ)) (Misra, 2019).
-    Mish: mish(x, y)       => x * Float::tanh(Float::softplus(x)), { let t = x.softplus().tanh(); t + x * (-t.square() + 1.0) * x.sigmoid() };
+    Mish: mish(x, y) =>
+        x * Float::tanh(Float::softplus(x)),
+        { let t = x.softplus().tanh(); t + x * (-t.square() + 1.0) * x.sigmoid() };
     /// x / (1 + |x|).
     Softsign: softsign(x, y) => x / (1.0 + Float::abs(x)),      (x.abs() + 1.0).square().recip(), kinks at [0.0];
     /// −1 below −1, 1 above 1, x between; the slope at ±1 is 0.
-    HardTanh: hard_tanh(x, y) => -Float::larger(-Float::larger(x, -1.0), -1.0), (x + 1.0).step() * (-x + 1.0).step(), kinks at [-1.0, 1.0];
+    HardTanh: hard_tanh(x, y) =>
+        -Float::larger(-Float::larger(x, -1.0), -1.0),
+        (x + 1.0).step() * (-x + 1.0).step(),
+        kinks at [-1.0, 1.0];
     /// 0 below −3, 1 above 3, x/6 + ½ between; the slope at ±3 is 0.
-    HardSigmoid: hard_sigmoid(x, y) => -Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0), (x + 3.0).step() * (-x + 3.0).step() * (1.0 / 6.0), kinks at [-3.0, 3.0];
+    HardSigmoid: hard_sigmoid(x, y) =>
+        -Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0),
+        (x + 3.0).step() * (-x + 3.0).step() * (1.0 / 6.0),
+        kinks at [-3.0, 3.0];
     /// x times the hard sigmoid of x (Howard et al., 2019).
-    HardSwish: hard_swish(x, y) => -x * Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0), (x - 3.0).step() + (x + 3.0).step() * (-x + 3.0).step() * (x * (1.0 / 3.0) + 0.5), kinks at [-3.0, 3.0];
+    HardSwish: hard_swish(x, y) =>
+        -x * Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0),
+        (x - 3.0).step() + (x + 3.0).step() * (-x + 3.0).step() * (x * (1.0 / 3.0) + 0.5),
+        kinks at [-3.0, 3.0];
     /// x − tanh x.
     Tanhshrink: tanhshrink(x, y) => x - Float::tanh(x),         x.tanh().square();
     /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
@@ -146,21 +178,44 @@ two {
     SquaredError: squared_error(a, b, y) => (a - b) * (a - b), (a - b) * 2.0,           (b - a) * 2.0;
     /// The negative log-likelihood −t ln σ(x) − (1 − t) ln(1 − σ(x)) of a probability `t` under the
     /// logit `x`, as max(x, 0) − t x + ln(1 + e^−|x|), which is exact to rounding for any logit.
-    BceWithLogits: bce_with_logits(x, t, y) => (Float::relu(x) - t * x) + Float::ln_1p(Float::exp(-Float::abs(x))), x.sigmoid() - t, -x;
+    BceWithLogits: bce_with_logits(x, t, y) =>
+        (Float::relu(x) - t * x) + Float::ln_1p(Float::exp(-Float::abs(x))),
+        x.sigmoid() - t,
+        -x;
     /// The larger number; of two equal ones the slope is the first's.
     Max: max(a, b, y)      => Float::larger(a, b),              -(b - a).step() + 1.0,   (b - a).step(), kink at a - b;
     /// The smaller number; of two equal ones the slope is the first's.
     Min: min(a, b, y)      => -Float::larger(-a, -b),           -(a - b).step() + 1.0,   (a - b).step(), kink at a - b;
     /// aᵇ for a > 0; 0 to a positive power is 0.
-    Pow: pow(a, b, y)      => a.powf(b),                       b * a.pow(b - 1.0),      a.keep(y * a.ln()), in [POSITIVE, (-3.0, 3.0)];
+    Pow: pow(a, b, y) =>
+        a.powf(b),
+        b * a.pow(b - 1.0),
+        a.keep(y * a.ln()),
+        in [POSITIVE, (-3.0, 3.0)];
     /// The angle of the point (b, a) from the first axis, in (−π, π].
-    Atan2: atan2(a, b, y)  => a.atan2(b),                      b / (a * a + b * b),     -(a / (a * a + b * b)), in [ALL, POSITIVE];
+    Atan2: atan2(a, b, y) =>
+        a.atan2(b),
+        b / (a * a + b * b),
+        -(a / (a * a + b * b)),
+        in [ALL, POSITIVE];
     /// √(a² + b²), without overflow; the slope at 0 is 0.
-    Hypot: hypot(a, b, y)  => a.hypot(b),                      y.keep(a / y),           y.keep(b / y), in [ALL, POSITIVE];
+    Hypot: hypot(a, b, y) =>
+        a.hypot(b),
+        y.keep(a / y),
+        y.keep(b / y),
+        in [ALL, POSITIVE];
     /// b where a ≠ 0, else 0: nothing of b counts there, were it infinite. The slope in a is 0.
-    Keep: keep(a, b, y)    => if a == 0.0 { 0.0 } else { b },  a.zero(),                a.keep(a.zero() + 1.0), kink at a;
+    Keep: keep(a, b, y) =>
+        if a == 0.0 { 0.0 } else { b },
+        a.zero(),
+        a.keep(a.zero() + 1.0),
+        kink at a;
     /// b where a = 0, else 0. The slope in a is 0.
-    Drop: drop_where(a, b, y) => if a == 0.0 { b } else { 0.0 }, a.zero(),              a.drop_where(a.zero() + 1.0), kink at a;
+    Drop: drop_where(a, b, y) =>
+        if a == 0.0 { b } else { 0.0 },
+        a.zero(),
+        a.drop_where(a.zero() + 1.0),
+        kink at a;
 }
         }
     };
