@@ -187,8 +187,8 @@ def crate(place, name, dependencies, profiles, program=None):
 
 def changed(program, round):
     """The program with another rate of learning."""
-    edited = re.sub(r"(Adam::new\(0\.05)\)", rf"\g<1>{round + 1})", program)
-    assert edited != program, "the first program of the README has no Adam::new(0.05)"
+    edited = re.sub(r"(Adam::new\(0\.01)\)", rf"\g<1>{round + 1})", program)
+    assert edited != program, "the first program of the README has no Adam::new(0.01)"
     return edited
 
 
