@@ -15,6 +15,7 @@ mod optimizers;
 mod oracle;
 mod parallel;
 mod plot;
+mod readme;
 mod recurrent;
 mod regions;
 mod replay;

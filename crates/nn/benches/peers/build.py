@@ -1,84 +1,235 @@
-"""Compare a cold release build of the two crates with one of faer alone.
+"""What it costs to build: an edit of a program, the tests, CI, the first example from a clone, cold builds beside faer.
 
-python build.py [--rounds R] [--jobs J] [--json]
+python build.py [--only edit,test,ci,digits,cold] [--rounds R] [--jobs J] [--json]
 
-Builds in turns, each into an empty target folder, with this workspace's lock file and profile, and nothing fetched meanwhile:
-a crate that depends on faer alone, with the workspace's features; tape-nn without default features; tape-nn with them.
-Prints the ratios of medians to faer alone, of the time that passed and of that of the processor, and how many crates there
-are, their own included.
+Prints seconds of the processor, which neighbours disturb least, and seconds that passed, as medians of the rounds, each row
+next to its goal. Nothing is fetched meanwhile, and no other target folder is used than empty ones of its own.
+
+edit    The README's first program as the crate of a new user, with the profiles that the README recommends. It is built, then
+        one number in it is changed and it is built again, for release and for dev. The same program with more steps is timed.
+test    `cargo test --workspace` from an empty target folder.
+ci      `.ci/run` from an empty target folder.
+digits  A clone of the last commit, and `cargo run --release --example digits` in it.
+cold    Release builds in turns, with this workspace's lock file and profile: a crate that depends on faer alone, with the
+        workspace's features; tape-nn without default features (light); tape-nn with them (default). Ratios are to faer alone. How many
+        crates there are counts their own.
 """
-import argparse, json, os, pathlib, re, resource, shutil, statistics, subprocess, tempfile, time
+import argparse, contextlib, json, os, pathlib, re, resource, shutil, statistics, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
-FAER = """[package]
-name = "faer-alone"
+MANIFEST = """[package]
+name = "{name}"
 edition = "2024"
 [dependencies]
-{dependency}
-{profile}
+{dependencies}
+{profiles}
 [workspace]
 """
-LIGHT, DEFAULT = ["-p", "tape-nn", "--no-default-features"], ["-p", "tape-nn"]
+BUILDS = {
+    "tape-autograd": ["-p", "tape-autograd"],
+    "light": ["-p", "tape-nn", "--no-default-features"],
+    "default": ["-p", "tape-nn"],
+}
+MORE_STEPS = 20_000
+
+
+class Row:
+    """Costs of the rounds, as (of the processor, passed), and a goal for one of them."""
+
+    def __init__(self, what, goal=None, of="processor"):
+        self.what, self.goal, self.of, self.costs = what, goal, of, []
+
+    def add(self, cost):
+        self.costs.append(cost)
+        print(f"  {self.what}: {cost[0]:.2f}, passed {cost[1]:.2f}", file=sys.stderr)
+
+    def medians(self):
+        return {of: statistics.median(cost[k] for cost in self.costs) for k, of in enumerate(("processor", "passed"))}
+
+    def line(self):
+        medians = self.medians()
+        goal, met = "", ""
+        if self.goal is not None:
+            goal = f"≤ {self.goal:g}{' passed' if self.of == 'passed' else ''}"
+            met = "yes" if medians[self.of] <= self.goal else "no"
+        return f"| {self.what} | {medians['processor']:.2f} | {medians['passed']:.2f} | {goal} | {met} |"
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--only", default=",".join(KINDS), help="a list of: %(default)s")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--json", action="store_true", help="one line for a script")
     a = p.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        alone = faer_alone(pathlib.Path(folder, "alone"))
-        builds = {"faer": (alone, []), "light": (ROOT, LIGHT), "default": (ROOT, DEFAULT)}
-        for place, _ in builds.values():
-            cargo(place, "fetch", "--quiet")
-        times = {name: [] for name in builds}
-        for _ in range(a.rounds):
-            for name, (place, options) in builds.items():
-                times[name].append(build(place, options, a.jobs, pathlib.Path(folder, "target")))
-        crates = {"tape-autograd": count(ROOT, ["-p", "tape-autograd"]), "light": count(ROOT, LIGHT), "default": count(ROOT, DEFAULT)}
-        faer_crates = count(alone, []) - 1
-    passed, processor = ({name: statistics.median(t[k] for t in times[name]) for name in builds} for k in (0, 1))
-    ratios = {name: round(passed[name] / passed["faer"], 3) for name in ("light", "default")}
+    kinds = a.only.split(",")
+    if unknown := set(kinds) - set(KINDS):
+        p.error(f"no such rows: {', '.join(sorted(unknown))}")
+    os.environ["CARGO_BUILD_JOBS"] = str(a.jobs)
+    for name in ("CARGO_TARGET_DIR", "RUSTFLAGS"):
+        os.environ.pop(name, None)
+    cargo(ROOT, "fetch", "--quiet")
+    os.environ["CARGO_NET_OFFLINE"] = "true"
+    rows = []
+    for kind in kinds:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += KINDS[kind](a, pathlib.Path(folder))
+    crates = {name: count(options) for name, options in BUILDS.items()} if "cold" in kinds else {}
     if a.json:
-        print(json.dumps({"build": ratios, "crates": crates}))
+        print(json.dumps({"rows": {row.what: row.medians() for row in rows}, "crates": crates}))
         return
-    print(f"medians of {a.rounds} rounds, {a.jobs} jobs, against faer alone ({passed['faer']:.0f} s, {faer_crates} crates)\n")
-    print("| build | time | of the processor | crates |\n|---|--:|--:|--:|")
-    for name, ratio in ratios.items():
-        print(f"| {name} | {ratio:.2f} | {processor[name] / processor['faer']:.2f} | {crates[name]} |")
-    print(f"\ntape-autograd alone: {crates['tape-autograd']} crates")
+    print(f"medians of {a.rounds} rounds, {a.jobs} jobs\n")
+    print("| what | of the processor | passed | goal | met |\n|---|--:|--:|--:|---|")
+    for row in rows:
+        print(row.line())
+    if crates:
+        print("\ncrates: " + ", ".join(f"{n} {name}" for name, n in crates.items()))
 
 
-def faer_alone(place):
-    """A crate that depends on faer alone, as the workspace does."""
+def edit(a, folder):
+    """Edits of a new user's program, and how much slower the program is in debug."""
+    program, profiles = first_block("rust"), first_block("toml")
+    dependencies = [
+        f'autograd = {{ package = "tape-autograd", path = "{ROOT}/crates/autograd" }}',
+        f'nn = {{ package = "tape-nn", path = "{ROOT}/crates/nn" }}',
+        line_of("rand"),
+    ]
+    place = crate(folder / "first", "first", dependencies, profiles, program)
+    longer = program.replace("0..=200", f"0..={MORE_STEPS}")
+    assert longer != program, "the first program of the README has no loop of 200 steps"
+    rows, runs = [], {}
+    for profile, folder_of, goal in (("release", "release", 2), ("dev", "debug", 1)):
+        build = ["build", "--quiet", "--profile", profile]
+        cargo(place, *build)
+        row = Row(f"edit, {profile}", goal)
+        for round in range(a.rounds):
+            (place / "src/main.rs").write_text(changed(program, round))
+            row.add(cost(lambda: cargo(place, *build)))
+        rows.append(row)
+        (place / "src/main.rs").write_text(longer)
+        cargo(place, *build)
+        runs[profile] = shutil.copy(place / "target" / folder_of / "first", place / f"first-{profile}")
+    ratio = Row(f"{MORE_STEPS} steps, dev / release", 5)
+    for _ in range(a.rounds):
+        ratio.add(over(*(cost(lambda: run([runs[profile]], place)) for profile in ("dev", "release"))))
+    return [*rows, ratio]
+
+
+def test(a, folder):
+    row = Row("cargo test --workspace", 600)
+    for _ in range(a.rounds):
+        with empty_target(folder):
+            row.add(cost(lambda: cargo(ROOT, "test", "--workspace", "--quiet")))
+    return [row]
+
+
+def ci(a, folder):
+    row = Row(".ci/run", 18 * 60, of="passed")
+    for _ in range(a.rounds):
+        with empty_target(folder):
+            row.add(cost(lambda: run([ROOT / ".ci/run"], ROOT)))
+    return [row]
+
+
+def digits(a, folder):
+    row = Row("clone, train digits", 110, of="passed")
+
+    def clone_and_train():
+        run(["git", "clone", "--quiet", ROOT, folder / "clone"], folder)
+        cargo(folder / "clone", "run", "--release", "--quiet", "--example", "digits")
+
+    for _ in range(a.rounds):
+        row.add(cost(clone_and_train))
+        shutil.rmtree(folder / "clone")
+    return [row]
+
+
+def cold(a, folder):
+    """Cold release builds, in turns."""
     manifest = (ROOT / "Cargo.toml").read_text()
-    dependency = re.search(r"^faer = .*$", manifest, re.M).group()
     profile = re.search(r"^\[profile\.release\](\n[^\[\n].*)*", manifest, re.M).group()
+    alone = crate(folder / "alone", "faer-alone", [line_of("faer")], profile)
+    builds = {"faer alone": (alone, []), "light": (ROOT, LIGHT), "default": (ROOT, DEFAULT)}
+    faer = Row("faer alone, cold")
+    light, default = Row("without default features / faer", 2.0), Row()
+    for _ in range(a.rounds):
+        costs = []
+        for place, options in builds.values():
+            with empty_target(folder):
+                costs.append(cost(lambda: cargo(place, "build", "--release", "--quiet", *options)))
+        faer.add(costs[0])
+        light.add(over(costs[1], costs[0]))
+        default.add(over(costs[2], costs[0]))
+    return [faer, light, default]
+
+
+KINDS = {"edit": edit, "test": test, "ci": ci, "digits": digits, "cold": cold}
+
+
+def first_block(language):
+    """The first block of this language in the README."""
+    return re.search(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S).group(1)
+
+
+def line_of(dependency):
+    """How the workspace depends on a crate."""
+    return re.search(rf"^{dependency} = .*$", (ROOT / "Cargo.toml").read_text(), re.M).group()
+
+
+def crate(place, name, dependencies, profiles, program=None):
+    """A crate that is no member of the workspace, with its lock file."""
     (place / "src").mkdir(parents=True)
-    (place / "src/lib.rs").touch()
-    (place / "Cargo.toml").write_text(FAER.format(dependency=dependency, profile=profile))
+    (place / "src" / ("main.rs" if program else "lib.rs")).write_text(program or "")
+    (place / "Cargo.toml").write_text(MANIFEST.format(name=name, dependencies="\n".join(dependencies), profiles=profiles))
     shutil.copy(ROOT / "Cargo.lock", place)
     return place
 
 
-def build(place, options, jobs, target):
-    """Seconds that passed, and of the processor."""
+def changed(program, round):
+    """The program with another rate of learning."""
+    edited = re.sub(r"(Adam::new\(0\.01)\)", rf"\g<1>{round + 1})", program)
+    assert edited != program, "the first program of the README has no Adam::new(0.01)"
+    return edited
+
+
+@contextlib.contextmanager
+def empty_target(folder):
+    target = folder / "target"
+    os.environ["CARGO_TARGET_DIR"] = str(target)
+    try:
+        yield
+    finally:
+        del os.environ["CARGO_TARGET_DIR"]
+        shutil.rmtree(target, ignore_errors=True)
+
+
+def cost(work):
+    """Seconds of the processor, and that passed."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    cargo(place, "build", "--release", "--offline", "--quiet", f"-j{jobs}", "--target-dir", str(target), *options)
+    work()
     passed, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    shutil.rmtree(target)
-    return passed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, passed
 
 
-def count(place, options):
-    tree = cargo(place, "tree", "--offline", "-e", "normal", "--prefix", "none", *options)
+def over(cost, base):
+    return tuple(one / other for one, other in zip(cost, base))
+
+
+def count(options):
+    tree = cargo(ROOT, "tree", "-e", "normal", "--prefix", "none", *options)
     return len({line.split(" (")[0] for line in tree.splitlines() if line})
 
 
 def cargo(place, *arguments):
-    environment = {name: value for name, value in os.environ.items() if name not in ("CARGO_TARGET_DIR", "RUSTFLAGS")}
-    return subprocess.run(["cargo", *arguments], cwd=place, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return run(["cargo", *arguments], place)
+
+
+def run(command, place):
+    """What the command prints. Where it fails, the end of that is shown."""
+    done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
 
 
 if __name__ == "__main__":
