@@ -1,6 +1,6 @@
 //! Averages of a model's weights over the steps of training.
 
-use autograd::{vectorised, compiled_once};
+use autograd::{compiled_once, vectorised};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::layer::fraction;

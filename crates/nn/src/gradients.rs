@@ -1,6 +1,7 @@
 //! The gradients that a step is made from: of one tape, or summed over several.
 
 use autograd::compiled_once;
+
 use crate::{Gradients, Matrix, MatrixRef, Module, Param, Path, Real};
 
 /// Where a step finds the gradient of each parameter and the new value of each buffer.

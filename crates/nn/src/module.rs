@@ -108,11 +108,11 @@ pub trait Module<T: Real> {
 }
 
 /// Calls a function with every parameter of a module.
-type Walk<'w, 'm, T> = &'w mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &'m Param<T>));
+pub(crate) type Walk<'w, 'm, T> = &'w mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &'m Param<T>));
 type WalkMut<'w, T> = &'w mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &mut Param<T>));
 
 #[compiled_once]
-fn named<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> Vec<(String, &'m Param<T>)> {
+pub(crate) fn named<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> Vec<(String, &'m Param<T>)> {
     let mut all = Vec::new();
     walk(&mut |path, param| all.push((path.to_string(), param)));
     all
@@ -132,11 +132,7 @@ fn count<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> usize {
 }
 
 #[compiled_once]
-fn turn<T: Real>(
-    walk: WalkMut<'_, T>,
-    fits: &dyn Fn(&str) -> bool,
-    turn: fn(&mut Param<T>),
-) -> usize {
+fn turn<T: Real>(walk: WalkMut<'_, T>, fits: &dyn Fn(&str) -> bool, turn: fn(&mut Param<T>)) -> usize {
     let mut count = 0;
     walk(&mut |path, param| {
         let before = param.role();

@@ -21,6 +21,7 @@
 use std::ops::Range;
 
 use autograd::compiled_once;
+
 use crate::{Activation, Linear, Matrix, Mlp, Real};
 
 /// A point of the plane.

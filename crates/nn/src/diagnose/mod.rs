@@ -32,6 +32,7 @@ mod table;
 mod figure;
 
 use autograd::compiled_once;
+
 use crate::{Gradients, Matrix, MatrixRef, Module, Optimizer, Param, ParamGradients, Path, Real, State, Var};
 
 pub use finding::{Finding, limits};

@@ -151,7 +151,8 @@ impl Init {
 #[compiled_once]
 pub(crate) fn draw<T: Real>(init: Init, outputs: usize, inputs: usize, rng: &mut dyn Rng) -> Matrix<T> {
     let scaled = |scale, fan, law| Init::Scaled { scale, fan, law };
-    let mut each = |draw: &dyn Fn(&mut dyn Rng) -> f64| Matrix::from_fn(outputs, inputs, |_, _| T::from_f64(draw(&mut *rng)));
+    let mut each =
+        |draw: &dyn Fn(&mut dyn Rng) -> f64| Matrix::from_fn(outputs, inputs, |_, _| T::from_f64(draw(&mut *rng)));
     match init {
         Init::Zeros => each(&|_| 0.0),
         Init::Constant(c) => each(&|_| c),

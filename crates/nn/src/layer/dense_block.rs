@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use autograd::{vstack, compiled_once};
+use autograd::{compiled_once, vstack};
 
 use super::{Activation, Linear, Sequential};
 use crate::{Layer, Module, Real, Var};

@@ -16,8 +16,8 @@ mod sequential;
 mod symmetry;
 mod tied;
 
-use autograd::compiled_once;
 pub use activation::Activation;
+use autograd::compiled_once;
 pub use dense_block::DenseBlock;
 pub use dropout::Dropout;
 pub(crate) use dropout::fraction;

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use autograd::compiled_once;
+
 use super::Mlp;
 use crate::{Matrix, Module, Param, Path, Real};
 

@@ -99,7 +99,11 @@ impl BinaryCrossEntropy {
 
 #[compiled_once]
 #[track_caller]
-fn binary_cross_entropy<'t, T: Real>(entropy: &BinaryCrossEntropy, x: Var<'t, T>, t: Target<'t, '_, T>) -> Losses<'t, T> {
+fn binary_cross_entropy<'t, T: Real>(
+    entropy: &BinaryCrossEntropy,
+    x: Var<'t, T>,
+    t: Target<'t, '_, T>,
+) -> Losses<'t, T> {
     let name = "bce_with_logits";
     let t = match t {
         // The second of two classes is the row.

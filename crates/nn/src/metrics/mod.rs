@@ -100,7 +100,8 @@ pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
 #[track_caller]
 pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
     check_classes("log_loss", probabilities, actual);
-    let lost = |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(T::EPSILON, 1.0 - T::EPSILON).ln();
+    let lost =
+        |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(T::EPSILON, 1.0 - T::EPSILON).ln();
     actual.iter().enumerate().map(lost).sum::<f64>() / actual.len() as f64
 }
 

@@ -16,6 +16,7 @@ mod state;
 mod step;
 
 use autograd::compiled_once;
+
 use crate::{Module, ParamGradients, Path, Real};
 
 pub use adagrad::{Adadelta, Adagrad};

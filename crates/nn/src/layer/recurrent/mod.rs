@@ -309,12 +309,7 @@ fn gates<'t, T: Real>(
 /// The tape of a sequence, which fits to the layer.
 #[compiled_once]
 #[track_caller]
-fn tape_of<'t, T: Real>(
-    name: &str,
-    inputs: usize,
-    xs: &[Var<'t, T>],
-    masks: &[Option<Var<'t, T>>],
-) -> &'t Tape<'t, T> {
+fn tape_of<'t, T: Real>(name: &str, inputs: usize, xs: &[Var<'t, T>], masks: &[Option<Var<'t, T>>]) -> &'t Tape<'t, T> {
     let Some(first) = xs.first() else { panic!("{name}: a sequence of no steps") };
     assert!(xs.len() == masks.len(), "{name}: {} masks for {} steps", masks.len(), xs.len());
     let batch = first.cols();
@@ -351,7 +346,11 @@ type Step<'s, 't, T> = &'s mut dyn FnMut(Var<'t, T>, Option<Var<'t, T>>) -> Var<
 
 /// The outputs of all steps.
 #[compiled_once]
-fn each_step<'s, 't: 's, T: Real>(xs: &[Var<'t, T>], masks: &[Option<Var<'t, T>>], step: Step<'s, 't, T>) -> Vec<Var<'t, T>> {
+fn each_step<'s, 't: 's, T: Real>(
+    xs: &[Var<'t, T>],
+    masks: &[Option<Var<'t, T>>],
+    step: Step<'s, 't, T>,
+) -> Vec<Var<'t, T>> {
     xs.iter().zip(masks).map(|(&x, &mask)| step(x, mask)).collect()
 }
 
