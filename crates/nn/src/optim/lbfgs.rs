@@ -115,7 +115,7 @@ impl Lbfgs {
         model: &mut M,
         mut f: impl FnMut(&M) -> (T, G),
     ) -> LbfgsReport {
-        let mut evaluate = |to: Option<(&[f64], f64, &[f64])>| {
+        let mut evaluate = |to: Option<Move<'_>>| {
             if let Some((x, alpha, direction)) = to {
                 move_to(model, x, alpha, direction);
             }
@@ -130,11 +130,7 @@ impl Lbfgs {
 
     /// What it did, and the best point, where `evaluate` gives the loss and its gradient where the model is, or at x + α d.
     #[track_caller]
-    fn descend(
-        &self,
-        epsilon: f64,
-        evaluate: &mut dyn FnMut(Option<(&[f64], f64, &[f64])>) -> Trial,
-    ) -> (LbfgsReport, Vec<f64>) {
+    fn descend(&self, epsilon: f64, evaluate: &mut dyn FnMut(Option<Move<'_>>) -> Trial) -> (LbfgsReport, Vec<f64>) {
         let (mut at, mut evaluations) = (evaluate(None), 1);
         let mut memory = Memory { pairs: VecDeque::new(), capacity: self.memory.max(1) };
         let (mut iterations, mut stalled, mut flattest) = (0, 0, f64::INFINITY);
@@ -187,6 +183,9 @@ impl Lbfgs {
         (report, at.x)
     }
 }
+
+/// x, α and d of x + α d.
+type Move<'a> = (&'a [f64], f64, &'a [f64]);
 
 /// Steps s and changes of gradient y, the newest first.
 struct Memory {

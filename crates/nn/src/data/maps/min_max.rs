@@ -40,6 +40,7 @@ struct Raw<T> {
     high: f64,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for MinMax<T> {
     type Error = String;
     fn try_from(Raw { min, range, low, high }: Raw<T>) -> Result<Self, String> {

@@ -63,6 +63,7 @@ struct Raw<T> {
     explained: f64,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
     type Error = String;
     fn try_from(Raw { mean, axes, variance, scale, explained }: Raw<T>) -> Result<Self, String> {

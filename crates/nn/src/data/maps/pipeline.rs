@@ -78,6 +78,7 @@ struct Raw<T> {
     steps: Vec<Fitted<T>>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Pipeline<T> {
     type Error = String;
     fn try_from(Raw { steps }: Raw<T>) -> Result<Self, String> {

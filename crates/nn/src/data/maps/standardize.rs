@@ -37,6 +37,7 @@ struct Raw<T> {
     scale: Vec<T>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
     type Error = String;
     fn try_from(Raw { mean, scale }: Raw<T>) -> Result<Self, String> {

@@ -49,6 +49,7 @@ struct Raw<T> {
     color: Matrix<T>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Zca<T> {
     type Error = String;
     fn try_from(Raw { mean, whiten, color }: Raw<T>) -> Result<Self, String> {

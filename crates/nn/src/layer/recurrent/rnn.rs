@@ -35,6 +35,7 @@ impl Default for RnnRule {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Rnn<T> {
     /// The same layer with another activation.
     pub fn with_activation(self, activation: Activation) -> Self {
