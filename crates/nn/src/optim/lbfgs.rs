@@ -128,7 +128,8 @@ impl Lbfgs {
         report
     }
 
-    /// What it did, and the best point, where `evaluate` gives the loss and its gradient where the model is, or at x + α d.
+    /// What it did, and the best point. `evaluate` moves the model if it is told to, and gives the place, the loss and its
+    /// gradient there.
     #[track_caller]
     fn descend(&self, epsilon: f64, evaluate: &mut dyn FnMut(Option<Move<'_>>) -> Trial) -> (LbfgsReport, Vec<f64>) {
         let (mut at, mut evaluations) = (evaluate(None), 1);

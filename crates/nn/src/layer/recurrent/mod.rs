@@ -179,7 +179,7 @@ pub trait RecurrentRule<T: Real>: Clone {
     /// The function (xₜ, stateₜ₋₁) → stateₜ, with the weights as they are on the tape.
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, Self::State<'t>) -> Self::State<'t>;
 
-    /// All steps of its layer: the library's rules compile them once.
+    /// All steps of a layer. The library's rules compile them once.
     #[doc(hidden)]
     #[track_caller]
     fn run_layer<'t>(
@@ -265,11 +265,12 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
         let mut state = start.unwrap_or_else(|| R::start(zeros(tape, shape)));
         expect_state(R::NAME, shape, state.as_ref());
         let step = self.rule.step(self.gates(tape));
-        let ys = each_step(xs, masks, &mut |x, mask| {
+        let mut ys = Vec::with_capacity(xs.len());
+        for (&x, &mask) in xs.iter().zip(masks) {
             let before = state;
             state = step(x, before);
-            masked(mask, state.as_mut(), before.as_ref())
-        });
+            ys.push(masked(mask, state.as_mut(), before.as_ref()));
+        }
         (ys, state)
     }
 }
@@ -306,7 +307,7 @@ fn gates<'t, T: Real>(
     Gates::new(weights.map(|w| tape.param(w)), biases.map(|b| b.as_ref().map(|b| tape.param(b))))
 }
 
-/// The tape of a sequence, which fits to the layer.
+/// The tape of a sequence, after a look whether that fits to the layer.
 #[compiled_once]
 #[track_caller]
 fn tape_of<'t, T: Real>(name: &str, inputs: usize, xs: &[Var<'t, T>], masks: &[Option<Var<'t, T>>]) -> &'t Tape<'t, T> {
@@ -339,19 +340,6 @@ fn expect_state<T: Real>(name: &str, (hidden, batch): (usize, usize), state: &[V
             "{name}: {hidden} × {batch} expected as part {k} of the first state, got {m} × {n}"
         );
     }
-}
-
-/// What one step does to the state, which it returns the output of.
-type Step<'s, 't, T> = &'s mut dyn FnMut(Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T>;
-
-/// The outputs of all steps.
-#[compiled_once]
-fn each_step<'s, 't: 's, T: Real>(
-    xs: &[Var<'t, T>],
-    masks: &[Option<Var<'t, T>>],
-    step: Step<'s, 't, T>,
-) -> Vec<Var<'t, T>> {
-    xs.iter().zip(masks).map(|(&x, &mask)| step(x, mask)).collect()
 }
 
 /// The output of a step. Samples at which the mask is 0 keep the state from before.
