@@ -140,7 +140,12 @@ impl<'ast> Visit<'ast> for Found {
         self.all.push(lifetime.clone());
     }
 
-    fn visit_parenthesized_generic_arguments(&mut self, _: &'ast syn::ParenthesizedGenericArguments) {}
+    /// A reference to a closure implies that what is named in its signature lives as long.
+    fn visit_parenthesized_generic_arguments(&mut self, signature: &'ast syn::ParenthesizedGenericArguments) {
+        let mut within = Found::default();
+        visit::visit_parenthesized_generic_arguments(&mut within, signature);
+        self.all.extend(within.all.into_iter().filter(|lifetime| lifetime.ident != "_"));
+    }
 
     fn visit_type_bare_fn(&mut self, _: &'ast syn::TypeBareFn) {}
 

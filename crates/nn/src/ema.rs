@@ -1,6 +1,6 @@
 //! Averages of a model's weights over the steps of training.
 
-use autograd::vectorised;
+use autograd::{compiled_once, vectorised};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::layer::fraction;
@@ -61,6 +61,7 @@ struct Average<T> {
     values: Vec<T>,
 }
 
+#[compiled_once]
 impl<T: Real> Ema<T> {
     /// An average that begins at the model's weights, w̄₀ = w₀. It averages over about 1 / (1 − `decay`) steps.
     ///
@@ -91,6 +92,7 @@ impl<T: Real> Ema<T> {
     }
 
     /// How many steps it has seen.
+    #[inline]
     pub fn steps(&self) -> u64 {
         self.steps
     }

@@ -1,5 +1,7 @@
 //! The gradients that a step is made from: of one tape, or summed over several.
 
+use autograd::compiled_once;
+
 use crate::{Gradients, Matrix, MatrixRef, Module, Param, Path, Real};
 
 /// Where a step finds the gradient of each parameter and the new value of each buffer.
@@ -17,6 +19,7 @@ pub trait ParamGradients<T: Real> {
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>>;
 }
 
+#[compiled_once]
 impl<T: Real> ParamGradients<T> for Gradients<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         self.get(param)
@@ -49,8 +52,10 @@ pub struct GradientSum<T> {
     updates: Vec<(u64, Matrix<T>, f64)>,
 }
 
+#[compiled_once]
 impl<T: Real> GradientSum<T> {
     /// A sum of nothing.
+    #[inline]
     pub fn new() -> Self {
         GradientSum { gradients: Vec::new(), updates: Vec::new() }
     }
@@ -127,6 +132,7 @@ impl<T: Real> Default for GradientSum<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> ParamGradients<T> for GradientSum<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         let k = self.place(param.id()).ok()?;

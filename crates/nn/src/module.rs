@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use autograd::compiled_once;
+
 use crate::{Param, Real, Var};
 
 pub use nn_derive::Module;
@@ -64,9 +66,7 @@ pub trait Module<T: Real> {
 
     /// Every parameter with its dotted name, such as `layers.0.weight`.
     fn named_params(&self) -> Vec<(String, &Param<T>)> {
-        let mut all = Vec::new();
-        self.params(&Path::Root, &mut |path, param| all.push((path.to_string(), param)));
-        all
+        named(&mut |f| self.params(&Path::Root, f))
     }
 
     /// The names of the parameters at which a value or gradient stopped being finite: the layer that did it.
@@ -80,17 +80,12 @@ pub trait Module<T: Real> {
     /// assert_eq!(layer.involved(&anomaly), ["weight"]);
     /// ```
     fn involved(&self, anomaly: &autograd::Anomaly) -> Vec<String> {
-        let named = self.named_params().into_iter();
-        named.filter(|(_, param)| anomaly.involves(param)).map(|(name, _)| name).collect()
+        involved(&mut |f| self.params(&Path::Root, f), anomaly)
     }
 
     /// How many numbers are trained.
     fn count_params(&self) -> usize {
-        let mut count = 0;
-        self.params(&Path::Root, &mut |_, param| {
-            count += if param.is_trained() { param.value().as_slice().len() } else { 0 }
-        });
-        count
+        count(&mut |f| self.params(&Path::Root, f))
     }
 
     /// Keeps the parameters whose name fits as they are from now on; returns how many. [`Param::freeze`] is for one.
@@ -103,22 +98,43 @@ pub trait Module<T: Real> {
     /// assert_eq!(net.count_params(), 16 * 3 + 3);
     /// ```
     fn freeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
-        turn(self, fits, Param::freeze)
+        turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::freeze)
     }
 
     /// Lets the parameters whose name fits be trained again; returns how many.
     fn unfreeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
-        turn(self, fits, Param::unfreeze)
+        turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::unfreeze)
     }
 }
 
-fn turn<T: Real>(
-    module: &mut (impl Module<T> + ?Sized),
-    fits: &dyn Fn(&str) -> bool,
-    turn: fn(&mut Param<T>),
-) -> usize {
+/// Calls a function with every parameter of a module.
+pub(crate) type Walk<'w, 'm, T> = &'w mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &'m Param<T>));
+type WalkMut<'w, T> = &'w mut dyn FnMut(&mut dyn FnMut(&Path<'_>, &mut Param<T>));
+
+#[compiled_once]
+pub(crate) fn named<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> Vec<(String, &'m Param<T>)> {
+    let mut all = Vec::new();
+    walk(&mut |path, param| all.push((path.to_string(), param)));
+    all
+}
+
+#[compiled_once]
+fn involved<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>, anomaly: &autograd::Anomaly) -> Vec<String> {
+    let named = named(walk).into_iter();
+    named.filter(|(_, param)| anomaly.involves(param)).map(|(name, _)| name).collect()
+}
+
+#[compiled_once]
+fn count<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> usize {
     let mut count = 0;
-    module.params_mut(&Path::Root, &mut |path, param| {
+    walk(&mut |_, param| count += if param.is_trained() { param.value().as_slice().len() } else { 0 });
+    count
+}
+
+#[compiled_once]
+fn turn<T: Real>(walk: WalkMut<'_, T>, fits: &dyn Fn(&str) -> bool, turn: fn(&mut Param<T>)) -> usize {
+    let mut count = 0;
+    walk(&mut |path, param| {
         let before = param.role();
         if fits(&path.to_string()) {
             turn(param);
@@ -227,6 +243,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Module<T> for Param<T> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
         f(path, self);

@@ -20,6 +20,8 @@
 
 use std::ops::Range;
 
+use autograd::compiled_once;
+
 use crate::{Activation, Linear, Matrix, Mlp, Real};
 
 /// A point of the plane.
@@ -51,6 +53,7 @@ pub struct ClassRegion {
 ///
 /// # Panics
 /// If the network has no two inputs, its hidden layers are not relu or identity, or have norms.
+#[compiled_once]
 #[track_caller]
 pub fn linear_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Vec<Region> {
     let inputs = net.layers.first().map_or(2, Linear::inputs);
@@ -96,6 +99,7 @@ pub fn linear_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Ve
 ///
 /// # Panics
 /// As [`linear_regions`] does.
+#[compiled_once]
 #[track_caller]
 pub fn class_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Vec<ClassRegion> {
     let size = (x.end - x.start).hypot(y.end - y.start);

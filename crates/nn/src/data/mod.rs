@@ -34,36 +34,20 @@
 //! # Ok::<(), nn::data::CsvError>(())
 //! ```
 
-mod array;
-#[cfg(feature = "csv")]
-mod csv;
-mod dataset;
-mod folds;
-mod min_max;
-mod moments;
-mod pca;
-mod pipeline;
-mod sampler;
-mod shuffle;
-mod split;
-mod standardize;
-mod zca;
+// One way: sources make samples, and maps know neither.
+mod maps;
+mod samples;
+mod source;
 
-pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
-#[cfg(feature = "npz")]
-pub use self::array::{read_npz, write_npz};
+pub use self::maps::{Components, Covariance, Fitted, MinMax, Pca, Pipeline, Standardize, Step, Summary, Zca};
+pub use self::samples::{
+    Dataset, Minibatches, Sampler, ShuffledChunks, Targets, group_k_fold, k_fold, minibatches, random_split,
+    shuffle_chunks, stratified_k_fold, stratified_split,
+};
+pub use self::source::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
 #[cfg(feature = "csv")]
-pub use self::csv::{
+pub use self::source::{
     Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
 };
-pub use self::dataset::{Dataset, Targets};
-pub use self::folds::{group_k_fold, k_fold, stratified_k_fold};
-pub use self::min_max::MinMax;
-pub use self::moments::{Covariance, Summary};
-pub use self::pca::{Components, Pca};
-pub use self::pipeline::{Fitted, Pipeline, Step};
-pub use self::sampler::Sampler;
-pub use self::shuffle::{ShuffledChunks, shuffle_chunks};
-pub use self::split::{Minibatches, minibatches, random_split, stratified_split};
-pub use self::standardize::Standardize;
-pub use self::zca::Zca;
+#[cfg(feature = "npz")]
+pub use self::source::{read_npz, write_npz};

@@ -31,6 +31,8 @@ mod table;
 #[cfg(feature = "plot")]
 mod figure;
 
+use autograd::compiled_once;
+
 use crate::{Gradients, Matrix, MatrixRef, Module, Optimizer, Param, ParamGradients, Path, Real, State, Var};
 
 pub use finding::{Finding, limits};
@@ -84,6 +86,7 @@ pub struct LayerReport {
 ///
 /// # Panics
 /// If the loss is not a single number, or depends on constants only.
+#[compiled_once]
 #[track_caller]
 pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
     let grads = loss.backward_all();
@@ -105,6 +108,7 @@ pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
 ///
 /// # Panics
 /// As [`diagnose`] does, and as [`Optimizer::step`] does if the state is of another model.
+#[compiled_once]
 #[track_caller]
 pub fn diagnose_step<T: Real>(
     model: &dyn Module<T>,
@@ -134,6 +138,7 @@ struct Copies<T>(Vec<(String, Param<T>)>);
 
 struct GradientsOfCopies<T>(Vec<(u64, Matrix<T>)>);
 
+#[compiled_once]
 impl<T: Real> Module<T> for Copies<T> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
         self.0.iter().for_each(|(name, param)| f(&path.field(name), param));
@@ -143,6 +148,7 @@ impl<T: Real> Module<T> for Copies<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> ParamGradients<T> for GradientsOfCopies<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         self.0.iter().find(|(id, _)| *id == param.id()).map(|(_, g)| g.view())

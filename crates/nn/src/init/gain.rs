@@ -14,6 +14,10 @@ use crate::Layer;
 /// assert!((gain(&Activation::Relu) - 2f64.sqrt()).abs() < 1e-12);
 /// ```
 pub fn gain(h: &impl Layer<f64>) -> f64 {
+    gain_of(h)
+}
+
+fn gain_of(h: &dyn Layer<f64>) -> f64 {
     const STEPS: i32 = 256; // of a length of 1, so that kinks at whole numbers lie on a point
     let z = Matrix::column(&(-12 * STEPS..=12 * STEPS).map(|k| f64::from(k) / f64::from(STEPS)).collect::<Vec<_>>());
     let tape = Tape::new();

@@ -2,9 +2,10 @@
 
 use std::{error, fmt};
 
-use autograd::{Matrix, Op, Real, Tape};
+use autograd::{Matrix, Op, Real, Tape, compiled_once};
 use rand::Rng;
 
+use super::draw;
 use crate::{Init, Layer, Path};
 
 /// Initialises by measuring (Mishkin & Matas 2016, "All you need is a good init", algorithm 1): every weight becomes
@@ -42,9 +43,20 @@ pub fn lsuv<T: Real, L: Layer<T>>(
     tolerance: f64,
     rng: &mut impl Rng,
 ) -> Result<Vec<(String, f64)>, LsuvError> {
+    scale(model, x, tolerance, rng)
+}
+
+#[compiled_once]
+#[track_caller]
+fn scale<T: Real>(
+    model: &mut dyn Layer<T>,
+    x: &Matrix<T>,
+    tolerance: f64,
+    rng: &mut dyn Rng,
+) -> Result<Vec<(String, f64)>, LsuvError> {
     let names: Vec<_> = variances(model, x).into_iter().map(|(name, _)| name).collect();
     for name in &names {
-        change(model, name, |w| *w = Init::Orthogonal(1.0).sample(w.rows(), w.cols(), rng));
+        change(model, name, |w| *w = draw(Init::Orthogonal(1.0), w.rows(), w.cols(), &mut *rng));
     }
     for name in &names {
         let mut steps = 0;
@@ -70,7 +82,7 @@ const STEPS: usize = 10;
 
 /// Of every weight, in the order of use: its name, and the variance of the first product it is in.
 #[track_caller]
-fn variances<T: Real, L: Layer<T>>(model: &L, x: &Matrix<T>) -> Vec<(String, f64)> {
+fn variances<T: Real>(model: &dyn Layer<T>, x: &Matrix<T>) -> Vec<(String, f64)> {
     let params = model.named_params();
     let tape = Tape::new();
     model.forward(tape.constant(x));
@@ -99,7 +111,7 @@ fn variance<T: Real>(a: &Matrix<T>) -> f64 {
     mean(&|a| (a - center).powi(2))
 }
 
-fn change<T: Real>(model: &mut impl Layer<T>, name: &str, mut f: impl FnMut(&mut Matrix<T>)) {
+fn change<T: Real>(model: &mut dyn Layer<T>, name: &str, mut f: impl FnMut(&mut Matrix<T>)) {
     model.params_mut(&Path::Root, &mut |path, param| {
         if path.is(name) {
             f(param.value_mut());

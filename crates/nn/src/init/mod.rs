@@ -35,7 +35,7 @@ mod gain;
 mod lsuv;
 mod symmetry;
 
-use autograd::{Matrix, Real, Tape};
+use autograd::{Matrix, Real, Tape, compiled_once};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use serde::{Deserialize, Serialize};
@@ -143,49 +143,56 @@ impl Init {
     /// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.5));
     /// ```
     pub fn sample<T: Real>(self, outputs: usize, inputs: usize, rng: &mut impl Rng) -> Matrix<T> {
-        let scaled = |scale, fan, law| Init::Scaled { scale, fan, law };
-        let mut each = |draw: &dyn Fn(&mut _) -> f64| Matrix::from_fn(outputs, inputs, |_, _| T::from_f64(draw(rng)));
-        match self {
-            Init::Zeros => each(&|_| 0.0),
-            Init::Constant(c) => each(&|_| c),
-            Init::Uniform(a) => each(&|rng| a * (2.0 * uniform(rng) - 1.0)),
-            Init::Normal(deviation) => each(&|rng| deviation * normal(rng)),
-            Init::TruncatedNormal(deviation) => each(&|rng| deviation * truncated_normal(rng)),
-            Init::Xavier => scaled(1.0, Fan::Mean, Law::Uniform).sample(outputs, inputs, rng),
-            Init::XavierNormal => scaled(1.0, Fan::Mean, Law::Normal).sample(outputs, inputs, rng),
-            Init::He => scaled(2.0, Fan::In, Law::Normal).sample(outputs, inputs, rng),
-            Init::HeUniform => scaled(2.0, Fan::In, Law::Uniform).sample(outputs, inputs, rng),
-            Init::LeCun => scaled(1.0, Fan::In, Law::Normal).sample(outputs, inputs, rng),
-            Init::LeCunUniform => scaled(1.0, Fan::In, Law::Uniform).sample(outputs, inputs, rng),
-            Init::TorchLinear => scaled(1.0 / 3.0, Fan::In, Law::Uniform).sample(outputs, inputs, rng),
-            Init::Orthogonal(gain) => orthogonal(outputs, inputs, rng).map(|q| T::from_f64(gain * q)),
-            Init::Scaled { scale, fan, law } => {
-                let fan = match fan {
-                    Fan::In => inputs as f64,
-                    Fan::Out => outputs as f64,
-                    Fan::Mean => (inputs + outputs) as f64 / 2.0,
-                };
-                match law {
-                    Law::Uniform => Init::Uniform((3.0 * scale / fan).sqrt()),
-                    Law::Normal => Init::Normal((scale / fan).sqrt()),
-                    Law::TruncatedNormal => Init::TruncatedNormal((scale / fan).sqrt() / TRUNCATED),
-                }
-                .sample(outputs, inputs, rng)
-            }
+        draw(self, outputs, inputs, rng)
+    }
+}
+
+/// An outputs × inputs matrix.
+#[compiled_once]
+pub(crate) fn draw<T: Real>(init: Init, outputs: usize, inputs: usize, rng: &mut dyn Rng) -> Matrix<T> {
+    let scaled = |scale, fan, law| Init::Scaled { scale, fan, law };
+    let mut each =
+        |draw: &dyn Fn(&mut dyn Rng) -> f64| Matrix::from_fn(outputs, inputs, |_, _| T::from_f64(draw(&mut *rng)));
+    match init {
+        Init::Zeros => each(&|_| 0.0),
+        Init::Constant(c) => each(&|_| c),
+        Init::Uniform(a) => each(&|rng| a * (2.0 * uniform(rng) - 1.0)),
+        Init::Normal(deviation) => each(&|rng| deviation * normal(rng)),
+        Init::TruncatedNormal(deviation) => each(&|rng| deviation * truncated_normal(rng)),
+        Init::Xavier => draw(scaled(1.0, Fan::Mean, Law::Uniform), outputs, inputs, rng),
+        Init::XavierNormal => draw(scaled(1.0, Fan::Mean, Law::Normal), outputs, inputs, rng),
+        Init::He => draw(scaled(2.0, Fan::In, Law::Normal), outputs, inputs, rng),
+        Init::HeUniform => draw(scaled(2.0, Fan::In, Law::Uniform), outputs, inputs, rng),
+        Init::LeCun => draw(scaled(1.0, Fan::In, Law::Normal), outputs, inputs, rng),
+        Init::LeCunUniform => draw(scaled(1.0, Fan::In, Law::Uniform), outputs, inputs, rng),
+        Init::TorchLinear => draw(scaled(1.0 / 3.0, Fan::In, Law::Uniform), outputs, inputs, rng),
+        Init::Orthogonal(gain) => orthogonal(outputs, inputs, rng).map(|q| T::from_f64(gain * q)),
+        Init::Scaled { scale, fan, law } => {
+            let fan = match fan {
+                Fan::In => inputs as f64,
+                Fan::Out => outputs as f64,
+                Fan::Mean => (inputs + outputs) as f64 / 2.0,
+            };
+            let scaled = match law {
+                Law::Uniform => Init::Uniform((3.0 * scale / fan).sqrt()),
+                Law::Normal => Init::Normal((scale / fan).sqrt()),
+                Law::TruncatedNormal => Init::TruncatedNormal((scale / fan).sqrt() / TRUNCATED),
+            };
+            draw(scaled, outputs, inputs, rng)
         }
     }
 }
 
-fn uniform(rng: &mut impl Rng) -> f64 {
+fn uniform(rng: &mut dyn Rng) -> f64 {
     StandardUniform.sample(rng)
 }
 
-fn normal(rng: &mut impl Rng) -> f64 {
+fn normal(rng: &mut dyn Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
 /// Drawn again until it lies within ±2, which it does 19 times of 20.
-fn truncated_normal(rng: &mut impl Rng) -> f64 {
+fn truncated_normal(rng: &mut dyn Rng) -> f64 {
     loop {
         let z = normal(rng);
         if z.abs() <= 2.0 {
@@ -195,7 +202,7 @@ fn truncated_normal(rng: &mut impl Rng) -> f64 {
 }
 
 /// A matrix with orthonormal columns, or rows if it is wide.
-fn orthogonal(rows: usize, cols: usize, rng: &mut impl Rng) -> Matrix<f64> {
+fn orthogonal(rows: usize, cols: usize, rng: &mut dyn Rng) -> Matrix<f64> {
     if rows < cols {
         return orthogonal(cols, rows, rng).transpose();
     }
@@ -204,7 +211,7 @@ fn orthogonal(rows: usize, cols: usize, rng: &mut impl Rng) -> Matrix<f64> {
     }
     loop {
         let tape = Tape::new();
-        let gaussian = tape.constant(Init::Normal(1.0).sample(rows, cols, rng));
+        let gaussian = tape.constant(draw::<f64>(Init::Normal(1.0), rows, cols, rng));
         // Its columns are independent with probability 1.
         if let Ok((q, _)) = gaussian.qr() {
             return q.value();

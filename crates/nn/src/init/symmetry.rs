@@ -1,6 +1,6 @@
 //! Hidden units that are all alike.
 
-use autograd::{Axis, MatrixRef, Real};
+use autograd::{Axis, MatrixRef, Real, compiled_once};
 
 use crate::{Module, ParamGradients, Path};
 
@@ -25,6 +25,7 @@ use crate::{Module, ParamGradients, Path};
 /// model[1] = Linear::new(4, 1, Init::LeCun, rng); // one layer that tells the units apart is enough
 /// assert!(names(&model).is_empty());
 /// ```
+#[compiled_once]
 pub fn symmetric<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Vec<String> {
     let mut names = Vec::new();
     model.params(&Path::Root, &mut |path, param| {
@@ -39,6 +40,7 @@ pub fn symmetric<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) 
 }
 
 /// Whether all entries along an axis are equal.
+#[compiled_once]
 fn are_alike<T: Real>(x: MatrixRef<'_, T>, axis: Axis) -> bool {
     let largest = x.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()));
     let first = |i: usize, j: usize| if axis == Axis::Rows { x[(0, j)] } else { x[(i, 0)] };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use autograd::compiled_once;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{Axis, Init, Layer, Module, Real, Var};
@@ -55,6 +56,7 @@ macro_rules! activations {
             }
         }
 
+        #[compiled_once]
         impl<T: Real> Layer<T> for Activation {
             #[track_caller]
             fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -16,6 +16,7 @@ macro_rules! choice {
             }
         })+
 
+        #[compiled_once]
         impl<T: Real> Module<T> for $Name<T> {
             fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
                 match self {
@@ -29,6 +30,7 @@ macro_rules! choice {
             }
         }
 
+        #[compiled_once]
         impl<T: Real> Layer<T> for $Name<T> {
             #[track_caller]
             fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use autograd::vstack;
+use autograd::{compiled_once, vstack};
 
 use super::{Activation, Linear, Sequential};
 use crate::{Layer, Module, Real, Var};
@@ -24,12 +24,17 @@ pub struct DenseBlock<L> {
     pub layers: Vec<L>,
 }
 
+#[compiled_once]
 impl<T: Real> DenseBlock<Sequential<T>> {
     /// A block of `depth` layers fₖ(x) = h(W x + b) with `growth` outputs each: `inputs` + `depth` × `growth` features
     /// come out.
     pub fn new(inputs: usize, growth: usize, depth: usize, activation: Activation, rng: &mut impl Rng) -> Self {
+        Self::drawn(inputs, growth, depth, activation, rng)
+    }
+
+    fn drawn(inputs: usize, growth: usize, depth: usize, activation: Activation, rng: &mut dyn Rng) -> Self {
         let layer = |k| {
-            let linear = Linear::new(inputs + k * growth, growth, activation.init(), rng);
+            let linear = Linear::drawn(inputs + k * growth, growth, activation.init(), rng);
             Sequential::new().then(linear).then(activation)
         };
         DenseBlock { layers: (0..depth).map(layer).collect() }

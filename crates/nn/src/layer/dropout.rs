@@ -1,5 +1,6 @@
 //! Units left out at random.
 
+use autograd::compiled_once;
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -55,6 +56,7 @@ pub(crate) fn fraction(what: &str, x: f64) -> Result<f64, String> {
     fits.then_some(x).ok_or_else(|| format!("{what} must be at least 0 and below 1, and is {x}"))
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for Dropout {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -1,9 +1,11 @@
 //! A vector for every word.
 
+use autograd::compiled_once;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::expect_features;
+use crate::init::draw;
 use crate::{Init, Matrix, Module, Param, Real, Tape, Var};
 
 /// A table E of vectors, features × vocabulary: index k stands for column k.
@@ -35,10 +37,15 @@ pub struct Embedding<T> {
     pub padding: Option<usize>,
 }
 
+#[compiled_once]
 impl<T: Real> Embedding<T> {
     /// A table with entries from the standard normal distribution, as in PyTorch, and no padding.
     pub fn new(vocabulary: usize, features: usize, rng: &mut impl Rng) -> Self {
-        Embedding { weight: Param::new(Init::Normal(1.0).sample(features, vocabulary, rng)), padding: None }
+        Embedding::drawn(vocabulary, features, rng)
+    }
+
+    fn drawn(vocabulary: usize, features: usize, rng: &mut dyn Rng) -> Self {
+        Embedding { weight: Param::new(draw(Init::Normal(1.0), features, vocabulary, rng)), padding: None }
     }
 
     /// The same table with an index for padding, whose column is set to 0.
@@ -54,11 +61,13 @@ impl<T: Real> Embedding<T> {
     }
 
     /// How many indices there are.
+    #[inline]
     pub fn vocabulary(&self) -> usize {
         self.weight.value().cols()
     }
 
     /// How many numbers stand for one.
+    #[inline]
     pub fn features(&self) -> usize {
         self.weight.value().rows()
     }

@@ -1,9 +1,11 @@
 //! The fully connected layer.
 
+use autograd::compiled_once;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::expect_features;
+use crate::init::draw;
 use crate::{Init, Layer, Matrix, Module, Param, Real, Var, affine};
 
 /// a = W x + b for every sample: inputs × batch → outputs × batch.
@@ -18,11 +20,16 @@ pub struct Linear<T> {
     pub bias: Option<Param<T>>,
 }
 
+#[compiled_once]
 impl<T: Real> Linear<T> {
     /// A layer with weights drawn as `init` says and biases 0.
     pub fn new(inputs: usize, outputs: usize, init: Init, rng: &mut impl Rng) -> Self {
+        Linear::drawn(inputs, outputs, init, rng)
+    }
+
+    pub(crate) fn drawn(inputs: usize, outputs: usize, init: Init, rng: &mut dyn Rng) -> Self {
         Linear {
-            weight: Param::new(init.sample(outputs, inputs, rng)),
+            weight: Param::new(draw(init, outputs, inputs, rng)),
             bias: Some(Param::new(Matrix::zeros(outputs, 1))),
         }
     }
@@ -33,16 +40,19 @@ impl<T: Real> Linear<T> {
     }
 
     /// How many features a sample has.
+    #[inline]
     pub fn inputs(&self) -> usize {
         self.weight.value().cols()
     }
 
     /// How many outputs a sample gets.
+    #[inline]
     pub fn outputs(&self) -> usize {
         self.weight.value().rows()
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for Linear<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use autograd::compiled_once;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,7 @@ pub struct Mlp<T> {
     pub skips: bool,
 }
 
+#[compiled_once]
 impl<T: Real> Mlp<T> {
     /// A network with these layer sizes, inputs first: weights [as they suit the activation](Activation::init), biases 0.
     ///
@@ -91,6 +93,7 @@ impl<T: Real> Mlp<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for Mlp<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
@@ -124,6 +127,7 @@ pub struct MlpBuilder<T> {
     scalar: PhantomData<T>,
 }
 
+#[compiled_once]
 impl<T: Real> MlpBuilder<T> {
     /// What comes after every layer but the last; relu if it is not said.
     pub fn activation(self, activation: Activation) -> Self {
@@ -160,10 +164,15 @@ impl<T: Real> MlpBuilder<T> {
     /// If there are fewer than two sizes.
     #[track_caller]
     pub fn build(self, rng: &mut impl Rng) -> Mlp<T> {
+        self.drawn(rng)
+    }
+
+    #[track_caller]
+    fn drawn(self, rng: &mut dyn Rng) -> Mlp<T> {
         let MlpBuilder { sizes, activation, norm, dropout, skips, init, .. } = self;
         assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?} name no layer: give inputs and outputs at least");
         let init = init.unwrap_or(activation.init());
-        let layers = sizes.windows(2).map(|s| Linear::new(s[0], s[1], init, rng)).collect();
+        let layers = sizes.windows(2).map(|s| Linear::drawn(s[0], s[1], init, rng)).collect();
         let hidden = &sizes[1..sizes.len() - 1];
         let norms = norm.iter().flat_map(|norm| hidden.iter().map(|&units| norm.layer(units))).collect();
         Mlp { layers, activation, norms, dropout, skips }
@@ -185,11 +194,16 @@ pub enum Norm {
 impl Norm {
     /// The normalisation of that many features.
     pub fn layer<T: Real>(self, features: usize) -> NormLayer<T> {
-        match self {
-            Norm::Batch => BatchNorm::new(features).into(),
-            Norm::Layer => LayerNorm::new(features).into(),
-            Norm::Rms => RmsNorm::new(features).into(),
-        }
+        norm_layer(self, features)
+    }
+}
+
+#[compiled_once]
+fn norm_layer<T: Real>(norm: Norm, features: usize) -> NormLayer<T> {
+    match norm {
+        Norm::Batch => BatchNorm::new(features).into(),
+        Norm::Layer => LayerNorm::new(features).into(),
+        Norm::Rms => RmsNorm::new(features).into(),
     }
 }
 

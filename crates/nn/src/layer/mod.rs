@@ -17,6 +17,7 @@ mod symmetry;
 mod tied;
 
 pub use activation::Activation;
+use autograd::compiled_once;
 pub use dense_block::DenseBlock;
 pub use dropout::Dropout;
 pub(crate) use dropout::fraction;
@@ -37,6 +38,7 @@ use crate::{Real, Var};
 
 /// # Panics
 /// With the name of the layer and both shapes if the samples do not have as many features as it needs.
+#[compiled_once]
 #[track_caller]
 fn expect_features<T: Real>(layer: &str, features: usize, x: Var<'_, T>) {
     let (m, n) = x.shape();

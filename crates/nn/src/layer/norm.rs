@@ -4,6 +4,7 @@
 //! taken twice, the second time of what the first left: its rounding, which matters where the mean is large beside the
 //! deviation, is gone then. The first needs no gradient, for what follows does not change with it.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::expect_features;
@@ -31,6 +32,7 @@ pub struct LayerNorm<T> {
     pub eps: f64,
 }
 
+#[compiled_once]
 impl<T: Real> LayerNorm<T> {
     /// w = 1, b = 0, ε = 10⁻⁵.
     pub fn new(features: usize) -> Self {
@@ -38,6 +40,7 @@ impl<T: Real> LayerNorm<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for LayerNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
@@ -60,6 +63,7 @@ pub struct RmsNorm<T> {
     pub eps: f64,
 }
 
+#[compiled_once]
 impl<T: Real> RmsNorm<T> {
     /// w = 1, ε = 10⁻⁶.
     pub fn new(features: usize) -> Self {
@@ -67,6 +71,7 @@ impl<T: Real> RmsNorm<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for RmsNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
@@ -113,6 +118,7 @@ pub struct BatchNorm<T> {
     pub eps: f64,
 }
 
+#[compiled_once]
 impl<T: Real> BatchNorm<T> {
     /// w = 1, b = 0, μ̄ = 0, σ̄² = 1, m = 0.1, ε = 10⁻⁵.
     pub fn new(features: usize) -> Self {
@@ -142,6 +148,7 @@ impl<T: Real> BatchNorm<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for BatchNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

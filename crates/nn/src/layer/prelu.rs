@@ -1,5 +1,6 @@
 //! A rectifier whose slope below 0 is learnt.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::expect_features;
@@ -13,6 +14,7 @@ pub struct PRelu<T> {
     pub weight: Param<T>,
 }
 
+#[compiled_once]
 impl<T: Real> PRelu<T> {
     /// A slope for each feature, 1/4 at first.
     pub fn new(features: usize) -> Self {
@@ -25,6 +27,7 @@ impl<T: Real> PRelu<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for PRelu<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -1,5 +1,6 @@
 //! The skip connection.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use crate::{Layer, Module, Real, Var};
@@ -44,6 +45,7 @@ impl<T: Real, L: Layer<T>, S: Layer<T>> Layer<T> for Shortcut<L, S> {
 }
 
 /// A row or a number would be repeated.
+#[compiled_once]
 #[track_caller]
 fn same_shape<T: Real>(layer: &str, x: Var<'_, T>, what: &str, y: Var<'_, T>) {
     let ((m, n), (p, q)) = (x.shape(), y.shape());

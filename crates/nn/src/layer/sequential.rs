@@ -1,5 +1,6 @@
 //! One layer after the other: as a list that is stored, or as a tuple of any layers.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -34,8 +35,10 @@ pub struct Sequential<T> {
     pub layers: Vec<AnyLayer<T>>,
 }
 
+#[compiled_once]
 impl<T: Real> Sequential<T> {
     /// No layer yet: y = x.
+    #[inline]
     pub fn new() -> Self {
         Sequential { layers: Vec::new() }
     }
@@ -43,8 +46,12 @@ impl<T: Real> Sequential<T> {
     /// The same with one more layer at the end.
     #[must_use]
     pub fn then(mut self, layer: impl Into<AnyLayer<T>>) -> Self {
-        self.layers.push(layer.into());
+        self.push(layer.into());
         self
+    }
+
+    fn push(&mut self, layer: AnyLayer<T>) {
+        self.layers.push(layer);
     }
 }
 
@@ -61,6 +68,7 @@ impl<T, L: Into<AnyLayer<T>>> FromIterator<L> for Sequential<T> {
 }
 
 /// The layers are numbered, without the name of the field.
+#[compiled_once]
 impl<T: Real> Module<T> for Sequential<T> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
         self.layers.params(path, f);
@@ -70,6 +78,7 @@ impl<T: Real> Module<T> for Sequential<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Layer<T> for Sequential<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -5,9 +5,12 @@
 
 use std::ops::Range;
 
+use autograd::compiled_once;
+
 use super::Mlp;
 use crate::{Matrix, Module, Param, Path, Real};
 
+#[compiled_once]
 impl<T: Real> Mlp<T> {
     /// Numbers the units of a hidden layer anew, counted from 0: unit `permutation[i]` becomes unit i. The outputs stay
     /// the same, but for the order in which they are summed.

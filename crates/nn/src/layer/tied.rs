@@ -1,9 +1,11 @@
 //! The autoencoder whose decoder is its encoder, transposed.
 
+use autograd::compiled_once;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::expect_features;
+use crate::init::draw;
 use crate::{Activation, Init, Layer, Matrix, Module, Param, Real, Var, affine};
 
 /// Squeezes x into a code and unfolds it again, with every weight used twice:
@@ -52,6 +54,7 @@ pub struct Tied<T> {
     pub decoder_bias: Param<T>,
 }
 
+#[compiled_once]
 impl<T: Real> TiedAutoencoder<T> {
     /// An autoencoder with these layer sizes from the input to the code: weights by Xavier's rule, which is the same in
     /// both directions, and biases 0.
@@ -61,8 +64,12 @@ impl<T: Real> TiedAutoencoder<T> {
     #[track_caller]
     pub fn new(sizes: &[usize], activation: Activation, rng: &mut impl Rng) -> Self {
         assert!(sizes.len() >= 2, "TiedAutoencoder::new: sizes {sizes:?} name no layer: give inputs and code at least");
+        Self::drawn(sizes, activation, rng)
+    }
+
+    fn drawn(sizes: &[usize], activation: Activation, rng: &mut dyn Rng) -> Self {
         let mut layer = |inputs, outputs| Tied {
-            weight: Param::new(Init::Xavier.sample(outputs, inputs, rng)),
+            weight: Param::new(draw(Init::Xavier, outputs, inputs, rng)),
             bias: Param::new(Matrix::zeros(outputs, 1)),
             decoder_bias: Param::new(Matrix::zeros(inputs, 1)),
         };
@@ -103,6 +110,7 @@ impl<T: Real> TiedAutoencoder<T> {
 }
 
 /// decode(encode(x)).
+#[compiled_once]
 impl<T: Real> Layer<T> for TiedAutoencoder<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -1,6 +1,6 @@
 //! Cross-entropies with their options: weights of classes, smoothed labels.
 
-use autograd::{Axis, Real, Var};
+use autograd::{Axis, Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::target::{POSITIVE, WEIGHT, per_row, positives, share, smoothed, weights};
@@ -40,16 +40,22 @@ impl CrossEntropy {
     /// If the shapes do not fit, a class is not below the number of rows, or an option is out of its range.
     #[track_caller]
     pub fn each<'t, 'c, T: Real>(&self, x: Var<'t, T>, t: impl Into<Target<'t, 'c, T>>) -> Losses<'t, T> {
-        let name = "softmax_cross_entropy";
-        let t = t.into().like(name, x);
-        let smooth = smoothed(name, t, self.label_smoothing, x.rows());
-        match &self.class_weights {
-            None => x.softmax_cross_entropy(smooth).into(),
-            Some(weights) => {
-                let weights = per_row(name, weights, WEIGHT, x);
-                let of_samples = (weights * t).sum_over(Axis::Rows);
-                Losses { values: x.softmax_cross_entropy(weights * smooth), weights: Some(of_samples) }
-            }
+        cross_entropy(self, x, t.into())
+    }
+}
+
+#[compiled_once]
+#[track_caller]
+fn cross_entropy<'t, T: Real>(entropy: &CrossEntropy, x: Var<'t, T>, t: Target<'t, '_, T>) -> Losses<'t, T> {
+    let name = "softmax_cross_entropy";
+    let t = t.like(name, x);
+    let smooth = smoothed(name, t, entropy.label_smoothing, x.rows());
+    match &entropy.class_weights {
+        None => x.softmax_cross_entropy(smooth).into(),
+        Some(weights) => {
+            let weights = per_row(name, weights, WEIGHT, x);
+            let of_samples = (weights * t).sum_over(Axis::Rows);
+            Losses { values: x.softmax_cross_entropy(weights * smooth), weights: Some(of_samples) }
         }
     }
 }
@@ -87,26 +93,36 @@ impl BinaryCrossEntropy {
     /// If the shapes do not fit or an option is out of its range.
     #[track_caller]
     pub fn each<'t, 'c, T: Real>(&self, x: Var<'t, T>, t: impl Into<Target<'t, 'c, T>>) -> Losses<'t, T> {
-        let name = "bce_with_logits";
-        let t = match t.into() {
-            // The second of two classes is the row.
-            Target::Classes(classes) if x.rows() == 1 => {
-                Target::Classes(classes).values(name, x, (2, x.cols())).rows_in(1..2)
-            }
-            t => t.like(name, x),
-        };
-        let t = smoothed(name, t, self.label_smoothing, 2);
-        match &self.pos_weight {
-            None => x.bce_with_logits(t),
-            Some(weights) => {
-                // p t and 1 − t are τ and 1 − τ of all the weight there is, w = p t + 1 − t.
-                let positive = per_row(name, weights, POSITIVE, x) * t;
-                let all = positive + (1.0 - t);
-                all * x.bce_with_logits(positive / all)
-            }
-        }
-        .into()
+        binary_cross_entropy(self, x, t.into())
     }
+}
+
+#[compiled_once]
+#[track_caller]
+fn binary_cross_entropy<'t, T: Real>(
+    entropy: &BinaryCrossEntropy,
+    x: Var<'t, T>,
+    t: Target<'t, '_, T>,
+) -> Losses<'t, T> {
+    let name = "bce_with_logits";
+    let t = match t {
+        // The second of two classes is the row.
+        Target::Classes(classes) if x.rows() == 1 => {
+            Target::Classes(classes).values(name, x, (2, x.cols())).rows_in(1..2)
+        }
+        t => t.like(name, x),
+    };
+    let t = smoothed(name, t, entropy.label_smoothing, 2);
+    match &entropy.pos_weight {
+        None => x.bce_with_logits(t),
+        Some(weights) => {
+            // p t and 1 − t are τ and 1 − τ of all the weight there is, w = p t + 1 − t.
+            let positive = per_row(name, weights, POSITIVE, x) * t;
+            let all = positive + (1.0 - t);
+            all * x.bce_with_logits(positive / all)
+        }
+    }
+    .into()
 }
 
 impl From<CrossEntropy> for Loss {

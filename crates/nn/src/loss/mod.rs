@@ -26,7 +26,7 @@ mod entropy;
 mod reduction;
 mod target;
 
-use autograd::{Axis, Real, Var};
+use autograd::{Axis, Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use target::POSITIVE;
@@ -124,27 +124,7 @@ impl Loss {
     /// If the shapes do not fit, a class is not below the number of rows, or an option of the loss is out of its range.
     #[track_caller]
     pub fn each<'t, 'c, T: Real>(&self, y: Var<'t, T>, t: impl Into<Target<'t, 'c, T>>) -> Losses<'t, T> {
-        let (t, name) = (t.into(), self.name());
-        match *self {
-            Loss::Mse => y.squared_error(t.like(name, y)),
-            Loss::L1 => (y - t.like(name, y)).abs(),
-            Loss::Huber { delta } => huber(y - t.like(name, y), POSITIVE.expect("huber: delta", delta)),
-            Loss::SmoothL1 { beta } => huber(y - t.like(name, y), POSITIVE.expect("smooth_l1: beta", beta)) / beta,
-            Loss::BceWithLogits(ref entropy) => return entropy.each(y, t),
-            Loss::SoftmaxCrossEntropy(ref entropy) => return entropy.each(y, t),
-            Loss::KlDivergence => kl_divergence(y, t.like(name, y)),
-            Loss::PoissonNll => y.exp() - t.like(name, y) * y,
-            Loss::GaussianNll => {
-                let (m, n) = y.shape();
-                assert!(m % 2 == 0, "{name}: {m} × {n} is not means above as many logarithms of variances");
-                let (mean, log) = (y.rows_in(0..m / 2), y.rows_in(m / 2..m));
-                normal(mean, log, (-log).exp(), t.values(name, y, (m / 2, n)))
-            }
-            Loss::MultiMargin { margin } => {
-                multi_margin(y, t.like(name, y), POSITIVE.expect("multi_margin: margin", margin))
-            }
-        }
-        .into()
+        each(self, y, t.into())
     }
 
     fn name(&self) -> &'static str {
@@ -163,10 +143,37 @@ impl Loss {
     }
 }
 
+#[compiled_once]
+#[track_caller]
+fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses<'t, T> {
+    let name = loss.name();
+    match *loss {
+        Loss::Mse => y.squared_error(t.like(name, y)),
+        Loss::L1 => (y - t.like(name, y)).abs(),
+        Loss::Huber { delta } => huber(y - t.like(name, y), POSITIVE.expect("huber: delta", delta)),
+        Loss::SmoothL1 { beta } => huber(y - t.like(name, y), POSITIVE.expect("smooth_l1: beta", beta)) / beta,
+        Loss::BceWithLogits(ref entropy) => return entropy.each(y, t),
+        Loss::SoftmaxCrossEntropy(ref entropy) => return entropy.each(y, t),
+        Loss::KlDivergence => kl_divergence(y, t.like(name, y)),
+        Loss::PoissonNll => y.exp() - t.like(name, y) * y,
+        Loss::GaussianNll => {
+            let (m, n) = y.shape();
+            assert!(m % 2 == 0, "{name}: {m} × {n} is not means above as many logarithms of variances");
+            let (mean, log) = (y.rows_in(0..m / 2), y.rows_in(m / 2..m));
+            normal(mean, log, (-log).exp(), t.values(name, y, (m / 2, n)))
+        }
+        Loss::MultiMargin { margin } => {
+            multi_margin(y, t.like(name, y), POSITIVE.expect("multi_margin: margin", margin))
+        }
+    }
+    .into()
+}
+
 /// Squared error (y − t)², summed or averaged over all entries. Regression, with linear outputs.
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn mse<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
     Loss::Mse.of(y, t, reduction)
@@ -187,6 +194,7 @@ pub fn mse<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> V
 /// let e = loss::bce_with_logits(x, t, Reduction::Sum).item();
 /// assert!((e - 2.061153620314381e-09).abs() < 1e-24); // ln(1 + e⁻²⁰)
 /// ```
+#[compiled_once]
 #[track_caller]
 pub fn bce_with_logits<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
     BinaryCrossEntropy::default().each(x, t).reduce(reduction)
@@ -222,6 +230,7 @@ pub fn softmax_cross_entropy<'t, 'c, T: Real>(
 /// let v = tape.variable(4.0);
 /// assert_eq!(loss::gaussian_nll(y, v, t, Reduction::Sum).item(), 4f64.ln() + 1.0 / 8.0);
 /// ```
+#[compiled_once]
 #[track_caller]
 pub fn gaussian_nll<'t, T: Real>(
     y: Var<'t, T>,
@@ -235,27 +244,32 @@ pub fn gaussian_nll<'t, T: Real>(
 }
 
 /// softmax(x) of each column: the probability of each class.
+#[compiled_once]
 pub fn probabilities<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
     x.softmax(Axis::Rows)
 }
 
 /// c (d − c / 2) with c = d held between ±δ: d² / 2, and δ (|d| − δ / 2) beyond.
+#[compiled_once]
 fn huber<T: Real>(d: Var<'_, T>, delta: f64) -> Var<'_, T> {
     let c = d.clamp(-delta, delta);
     c * (d - c / 2.0)
 }
 
 /// (s + (y − t)² / v) / 2 with s = ln v.
+#[compiled_once]
 fn normal<'t, T: Real>(y: Var<'t, T>, log: Var<'t, T>, precision: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
     (log + y.squared_error(t) * precision) / 2.0
 }
 
 /// Σᵢ tᵢ ln tᵢ is nothing to the predictions; 0 ln 0 is made as 0 ln 1, whose slope is no NaN.
+#[compiled_once]
 fn kl_divergence<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
     let entropy = t * t.select(t, target::number(t, 1.0)).ln();
     entropy.sum_over(Axis::Rows) + x.softmax_cross_entropy(t)
 }
 
+#[compiled_once]
 fn multi_margin<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, margin: f64) -> Var<'t, T> {
     let right = (t * x).sum_over(Axis::Rows);
     let short = (x - right + margin).relu();

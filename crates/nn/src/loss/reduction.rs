@@ -1,6 +1,6 @@
 //! From the losses of a batch to one number.
 
-use autograd::{Real, Var};
+use autograd::{Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
 /// How the losses of a batch become one number.
@@ -18,8 +18,14 @@ impl Reduction {
     /// The sum or the mean of all entries.
     #[track_caller]
     pub fn of<'t, T: Real>(self, losses: Var<'t, T>) -> Var<'t, T> {
-        Losses::from(losses).reduce(self)
+        of(self, losses)
     }
+}
+
+#[compiled_once]
+#[track_caller]
+fn of<'t, T: Real>(reduction: Reduction, losses: Var<'t, T>) -> Var<'t, T> {
+    Losses::from(losses).reduce(reduction)
 }
 
 /// The losses of a batch with their weights: wₙ Eₙ, whose sum is Σ wₙ Eₙ and whose mean is Σ wₙ Eₙ / Σ wₙ.
@@ -42,6 +48,7 @@ pub struct Losses<'t, T: Real> {
     pub(super) weights: Option<Var<'t, T>>,
 }
 
+#[compiled_once]
 impl<'t, T: Real> Losses<'t, T> {
     /// The same with other weights on top: of samples, 1 × n, of outputs, m × 1, or of entries, m × n.
     ///
@@ -57,6 +64,7 @@ impl<'t, T: Real> Losses<'t, T> {
     }
 
     /// wₙ Eₙ, of each entry or sample.
+    #[inline]
     pub fn values(self) -> Var<'t, T> {
         self.values
     }

@@ -1,6 +1,6 @@
 //! What predictions are compared with, and the ranges of options.
 
-use autograd::{Leaf, Matrix, Real, Var};
+use autograd::{Leaf, Matrix, Real, Var, compiled_once};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// What the predictions of a batch are compared with.
@@ -12,6 +12,7 @@ pub enum Target<'t, 'c, T: Real> {
     Values(Var<'t, T>),
 }
 
+#[compiled_once]
 impl<'t, T: Real> Target<'t, '_, T> {
     /// As numbers of the shape of the predictions, on their tape.
     #[track_caller]
@@ -62,12 +63,14 @@ impl<'c, T: Real> From<&'c Vec<usize>> for Target<'_, 'c, T> {
 }
 
 /// A number on the tape of `y`.
+#[compiled_once]
 #[track_caller]
 pub(super) fn number<'t, T: Real>(y: Var<'t, T>, x: f64) -> Var<'t, T> {
     y.tape().constant(Leaf::Number(T::from_f64(x)))
 }
 
 /// One weight for each row, as a column on the tape of `y`.
+#[compiled_once]
 #[track_caller]
 pub(super) fn per_row<'t, T: Real>(what: &str, weights: &[f64], range: Range, y: Var<'t, T>) -> Var<'t, T> {
     let (m, n) = y.shape();
@@ -77,6 +80,7 @@ pub(super) fn per_row<'t, T: Real>(what: &str, weights: &[f64], range: Range, y:
 }
 
 /// t (1 − ε) + ε / K: the target of a class out of K, smoothed by ε.
+#[compiled_once]
 #[track_caller]
 pub(super) fn smoothed<'t, T: Real>(name: &str, t: Var<'t, T>, smoothing: f64, classes: usize) -> Var<'t, T> {
     SHARE.expect(name, smoothing);

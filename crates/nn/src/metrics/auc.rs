@@ -1,6 +1,6 @@
 //! How well scores rank: the area under the receiver operating characteristic.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 
 /// The probability that a random positive sample has a larger score than a random negative one, ties counting one half:
 /// the area under the ROC curve, by the ranks of Mann & Whitney (1947; Hanley & McNeil 1982).
@@ -15,6 +15,7 @@ use autograd::{Matrix, Real};
 ///
 /// # Panics
 /// If there are not as many scores as samples.
+#[compiled_once]
 #[track_caller]
 pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
     let (n, samples) = (scores.len(), positive.len());
@@ -47,6 +48,7 @@ pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
 ///
 /// # Panics
 /// If there is not a column for every sample, or a class is not below the number of rows.
+#[compiled_once]
 #[track_caller]
 pub fn roc_auc_ovr<T: Real>(scores: &Matrix<T>, actual: &[usize]) -> f64 {
     super::check_classes("roc_auc_ovr", scores, actual);

@@ -6,7 +6,7 @@ mod auc;
 mod confusion;
 mod regression;
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 
 pub use auc::{roc_auc, roc_auc_ovr};
 pub use confusion::{Average, Confusion};
@@ -64,6 +64,7 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
 ///
 /// # Panics
 /// If there is not a column for every sample, or a class is not below the number of rows.
+#[compiled_once]
 #[track_caller]
 pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
     check_classes("top_k", scores, actual);
@@ -95,11 +96,12 @@ pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
 ///
 /// # Panics
 /// If there is not a column for every sample, or a class is not below the number of rows.
+#[compiled_once]
 #[track_caller]
 pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
     check_classes("log_loss", probabilities, actual);
-    let epsilon = if size_of::<T>() == 4 { f64::from(f32::EPSILON) } else { f64::EPSILON };
-    let lost = |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(epsilon, 1.0 - epsilon).ln();
+    let lost =
+        |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(T::EPSILON, 1.0 - T::EPSILON).ln();
     actual.iter().enumerate().map(lost).sum::<f64>() / actual.len() as f64
 }
 

@@ -1,6 +1,6 @@
 //! How far predicted numbers are off.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 
 /// The mean squared error Σ (y − t)² / m n over all entries; NaN if there are none.
 ///
@@ -14,6 +14,7 @@ use autograd::{Matrix, Real};
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn mse<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
     mean("mse", y, t, |d| d * d)
@@ -23,6 +24,7 @@ pub fn mse<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn rmse<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
     mean("rmse", y, t, |d| d * d).sqrt()
@@ -32,6 +34,7 @@ pub fn rmse<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn mae<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
     mean("mae", y, t, f64::abs)
@@ -44,6 +47,7 @@ pub fn mae<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn r2<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
     let each = r2_each(y, t);
@@ -54,6 +58,7 @@ pub fn r2<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 ///
 /// # Panics
 /// If the shapes differ.
+#[compiled_once]
 #[track_caller]
 pub fn r2_each<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> Vec<f64> {
     same_shape("r2", y, t);

@@ -1,9 +1,10 @@
 //! Adagrad and Adadelta.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// S ← S + g², w ← w − αₖ g / (√S + ε) with αₖ = α / (1 + (k − 1) η) at step k = 1, 2, … (Duchi, Hazan, Singer 2011,
 /// figure 1 with diagonal matrices; ε, η and the defaults as in PyTorch).
@@ -28,11 +29,14 @@ impl Adagrad {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Adagrad {
     called!("adagrad");
+    #[inline]
     fn moments(&self) -> usize {
         1
     }
+    #[inline]
     fn start(&self, _: usize) -> f64 {
         self.initial
     }
@@ -43,7 +47,7 @@ impl<T: Real> Optimizer<T> for Adagrad {
             let lr = T::from_f64(lr / slower);
             move |w, g, [s]| {
                 let s = s + g * g;
-                (w - lr * g / (Float::sqrt(s) + eps), [s])
+                (w - lr * g / (s.sqrt() + eps), [s])
             }
         });
     }
@@ -69,8 +73,10 @@ impl Adadelta {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Adadelta {
     called!("adadelta");
+    #[inline]
     fn moments(&self) -> usize {
         2
     }
@@ -80,7 +86,7 @@ impl<T: Real> Optimizer<T> for Adadelta {
             let lr = T::from_f64(lr);
             move |w, g, [ms, deltas]| {
                 let ms = decay * ms + rest * g * g;
-                let d = g * Float::sqrt(deltas + eps) / Float::sqrt(ms + eps);
+                let d = g * (deltas + eps).sqrt() / (ms + eps).sqrt();
                 (w - lr * d, [ms, decay * deltas + rest * d * d])
             }
         });

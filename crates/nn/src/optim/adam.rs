@@ -1,9 +1,10 @@
 //! Adam, AMSGrad, AdamW.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, With, bias_correction, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
 /// (Kingma & Ba 2015, algorithm 1).
@@ -56,8 +57,10 @@ impl Adam {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Adam {
     called!("adam");
+    #[inline]
     fn moments(&self) -> usize {
         if self.amsgrad { 3 } else { 2 }
     }
@@ -75,7 +78,7 @@ impl<T: Real> Optimizer<T> for Adam {
                     let v = b1 * v + r1 * g;
                     let ms = b2 * ms + r2 * g * g;
                     let largest = largest.larger(ms);
-                    (w - rate * v / (Float::sqrt(largest + inside) + outside), [v, ms, largest])
+                    (w - rate * v / ((largest + inside).sqrt() + outside), [v, ms, largest])
                 }
             });
         }
@@ -84,7 +87,7 @@ impl<T: Real> Optimizer<T> for Adam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - rate * v / (Float::sqrt(ms + inside) + outside), [v, ms])
+                (w - rate * v / ((ms + inside).sqrt() + outside), [v, ms])
             }
         });
     }

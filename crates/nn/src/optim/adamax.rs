@@ -1,9 +1,10 @@
 //! Adamax.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − α / (1 − β₁ᵏ) · v / u at step k (Kingma & Ba 2015,
 /// algorithm 2; ε as in PyTorch, the paper has none).
@@ -28,8 +29,10 @@ impl Adamax {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Adamax {
     called!("adamax");
+    #[inline]
     fn moments(&self) -> usize {
         2
     }
@@ -40,7 +43,7 @@ impl<T: Real> Optimizer<T> for Adamax {
             let rate = T::from_f64(lr / c1);
             move |w, g, [v, u]| {
                 let v = b1 * v + r1 * g;
-                let u = (b2 * u).larger(Float::abs(g) + eps);
+                let u = (b2 * u).larger(g.abs() + eps);
                 (w - rate * v / u, [v, u])
             }
         });

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::line_search::{LineSearch, Trial};
@@ -114,18 +115,27 @@ impl Lbfgs {
         model: &mut M,
         mut f: impl FnMut(&M) -> (T, G),
     ) -> LbfgsReport {
-        let mut evaluations = 0;
-        let mut evaluate = |model: &M| {
-            evaluations += 1;
+        let mut evaluate = |to: Option<Move<'_>>| {
+            if let Some((x, alpha, direction)) = to {
+                move_to(model, x, alpha, direction);
+            }
             let (loss, grads) = f(model);
-            (loss.to_f64(), gradients(model, &grads))
+            // The place itself, as the model's numbers round it.
+            Trial { alpha: 0.0, loss: loss.to_f64(), slope: 0.0, x: weights(model), g: gradients(model, &grads) }
         };
-        let x = weights(model);
-        let (loss, g) = evaluate(model);
-        let mut at = Trial { alpha: 0.0, loss, slope: 0.0, x, g };
+        let (report, best) = self.descend(T::EPSILON, &mut evaluate);
+        move_to(model, &best, 0.0, &best);
+        report
+    }
+
+    /// What it did, and the best point. `evaluate` moves the model if it is told to, and gives the place, the loss and its
+    /// gradient there.
+    #[track_caller]
+    fn descend(&self, epsilon: f64, evaluate: &mut dyn FnMut(Option<Move<'_>>) -> Trial) -> (LbfgsReport, Vec<f64>) {
+        let (mut at, mut evaluations) = (evaluate(None), 1);
         let mut memory = Memory { pairs: VecDeque::new(), capacity: self.memory.max(1) };
         let (mut iterations, mut stalled, mut flattest) = (0, 0, f64::INFINITY);
-        let noise = 4.0 * if size_of::<T>() == 4 { f32::EPSILON.into() } else { f64::EPSILON };
+        let noise = 4.0 * epsilon;
         let stop = loop {
             let gradient = largest(&at.g);
             if !at.loss.is_finite() || !gradient.is_finite() {
@@ -147,12 +157,10 @@ impl Lbfgs {
             // The first step moves by at most 1; later ones try the whole step.
             let first = if memory.pairs.is_empty() { (1.0 / norm1(&at.g)).min(1.0) } else { 1.0 };
             let found = self.line_search.search(&at, first, noise * at.loss.abs(), &mut |alpha| {
-                move_to(model, &at.x, alpha, &direction);
-                let (loss, g) = evaluate(model);
+                evaluations += 1;
+                let Trial { loss, x, g, .. } = evaluate(Some((&at.x, alpha, &direction)));
                 let finite = loss.is_finite() && g.iter().all(|g| g.is_finite());
-                // The place itself, as the model's numbers round it.
-                let (x, slope) = (weights(model), dot(&direction, &g));
-                Trial { alpha, loss: if finite { loss } else { f64::INFINITY }, slope, x, g }
+                Trial { alpha, loss: if finite { loss } else { f64::INFINITY }, slope: dot(&direction, &g), x, g }
             });
             let Some(next) = found else {
                 if memory.pairs.is_empty() {
@@ -172,10 +180,13 @@ impl Lbfgs {
                 break Stop::Loss;
             }
         };
-        move_to(model, &at.x, 0.0, &at.g);
-        LbfgsReport { stop, iterations, evaluations, loss: at.loss, gradient: largest(&at.g) }
+        let report = LbfgsReport { stop, iterations, evaluations, loss: at.loss, gradient: largest(&at.g) };
+        (report, at.x)
     }
 }
+
+/// x, α and d of x + α d.
+type Move<'a> = (&'a [f64], f64, &'a [f64]);
 
 /// Steps s and changes of gradient y, the newest first.
 struct Memory {
@@ -221,6 +232,7 @@ impl Memory {
     }
 }
 
+#[compiled_once]
 fn weights<T: Real>(model: &dyn Module<T>) -> Vec<f64> {
     let mut all = Vec::new();
     model.params(&Path::Root, &mut |_, param| {
@@ -231,6 +243,7 @@ fn weights<T: Real>(model: &dyn Module<T>) -> Vec<f64> {
     all
 }
 
+#[compiled_once]
 #[track_caller]
 fn gradients<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Vec<f64> {
     if let Some(problem) = unrecorded(model, grads) {
@@ -246,6 +259,7 @@ fn gradients<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> V
 }
 
 /// w ← x + α d.
+#[compiled_once]
 fn move_to<T: Real>(model: &mut dyn Module<T>, x: &[f64], alpha: f64, d: &[f64]) {
     let mut entries = x.iter().zip(d).map(|(x, d)| T::from_f64(if alpha == 0.0 { *x } else { x + alpha * d }));
     model.params_mut(&Path::Root, &mut |_, param| {

@@ -15,6 +15,8 @@ mod sign;
 mod state;
 mod step;
 
+use autograd::compiled_once;
+
 use crate::{Module, ParamGradients, Path, Real};
 
 pub use adagrad::{Adadelta, Adagrad};
@@ -96,7 +98,7 @@ pub use step::Step;
 ///         let one = T::from_f64(1.0);
 ///         step.each(|lr| {
 ///             let lr = T::from_f64(lr);
-///             move |w, g, []| (w - lr * g / (one + Float::abs(g)), [])
+///             move |w, g, []| (w - lr * g / (one + g.abs()), [])
 ///         });
 ///     }
 /// }
@@ -132,8 +134,7 @@ pub trait Optimizer<T: Real> {
 
     /// The state before the first step.
     fn init(&self, model: &dyn Module<T>) -> State<T> {
-        let starts = (0..self.moments()).map(|m| T::from_f64(self.start(m))).collect::<Vec<_>>();
-        State::new(self.name(), model, &starts)
+        State::new(self.name(), model, self.moments(), &|moment| self.start(moment))
     }
 
     /// Whether a state fits, as one from a file may not: [`step`](Optimizer::step) panics then.
@@ -160,14 +161,21 @@ pub trait Optimizer<T: Real> {
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
         if !state.is_ready(self.name(), self.moments(), model, grads) {
-            if let Err(problem) = self.check_state(model, state) {
-                panic!("step: {problem}");
-            }
-            if let Some(problem) = unrecorded(model, grads) {
-                panic!("step: {problem}");
-            }
+            refuse(self.check_state(model, state), model, grads);
         }
         self.update(Step::new(self.lr(), model, grads, state));
+    }
+}
+
+/// Panics where a step cannot be made.
+#[compiled_once]
+#[track_caller]
+fn refuse<T: Real>(state: Result<(), StateError>, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
+    if let Err(problem) = state {
+        panic!("step: {problem}");
+    }
+    if let Some(problem) = unrecorded(model, grads) {
+        panic!("step: {problem}");
     }
 }
 
@@ -196,12 +204,15 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
 /// The methods of [`Optimizer`] that read the same in every optimizer with a field `lr`.
 macro_rules! called {
     ($name:literal) => {
+        #[inline]
         fn name(&self) -> &'static str {
             $name
         }
+        #[inline]
         fn lr(&self) -> f64 {
             self.lr
         }
+        #[inline]
         fn set_lr(&mut self, lr: f64) {
             self.lr = lr;
         }
@@ -215,6 +226,7 @@ fn bias_correction(beta: f64, k: u64) -> f64 {
 }
 
 /// Which trained parameter has no gradient, if one has none.
+#[compiled_once]
 fn unrecorded<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Option<String> {
     let mut problem = None;
     model.params(&Path::Root, &mut |path, param| {

@@ -1,9 +1,10 @@
 //! NAdam.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// Adam with Nesterov's acceleration (Dozat 2016, algorithm 2, with the schedule of μ and the defaults of PyTorch):
 ///
@@ -50,8 +51,10 @@ impl NAdam {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for NAdam {
     called!("nadam");
+    #[inline]
     fn moments(&self) -> usize {
         2
     }
@@ -67,7 +70,7 @@ impl<T: Real> Optimizer<T> for NAdam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - (of_g * g + of_v * v) / (Float::sqrt(ms) + eps), [v, ms])
+                (w - (of_g * g + of_v * v) / (ms.sqrt() + eps), [v, ms])
             }
         });
     }

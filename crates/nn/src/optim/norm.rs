@@ -1,6 +1,6 @@
 //! The norm of all gradients together.
 
-use autograd::vectorised;
+use autograd::{compiled_once, vectorised};
 
 use crate::gradients::each_block;
 use crate::{MatrixRef, Module, ParamGradients, Path, Real};
@@ -16,6 +16,7 @@ use crate::{MatrixRef, Module, ParamGradients, Path, Real};
 /// let grads = (tape.param(&a) * 3.0 - tape.param(&b) * 4.0).backward();
 /// assert_eq!(gradient_norm(&vec![a, b], &grads), 5.0);
 /// ```
+#[compiled_once]
 pub fn gradient_norm<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> f64 {
     let sum = |scale: f64| {
         let mut sum = 0.0;

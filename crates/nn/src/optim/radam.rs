@@ -1,9 +1,10 @@
 //! RAdam.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, bias_correction, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// Adam that waits until the variance of its step is known (Liu et al. 2020, algorithm 2; defaults of PyTorch):
 ///
@@ -41,8 +42,10 @@ impl RAdam {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for RAdam {
     called!("radam");
+    #[inline]
     fn moments(&self) -> usize {
         2
     }
@@ -57,7 +60,7 @@ impl<T: Real> Optimizer<T> for RAdam {
             move |w, g, [v, ms]| {
                 let v = b1 * v + r1 * g;
                 let ms = b2 * ms + r2 * g * g;
-                (w - rate * v / (root * Float::sqrt(ms) + eps), [v, ms])
+                (w - rate * v / (root * ms.sqrt() + eps), [v, ms])
             }
         });
     }

@@ -1,9 +1,10 @@
 //! RMSProp.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, called};
-use crate::{Float, Real};
+use crate::Real;
 
 /// MS ← ρ MS + (1 − ρ) g², w ← w − α g / (√(MS + ε) + ε') (Tieleman & Hinton 2012, lecture 6.5).
 ///
@@ -67,12 +68,15 @@ impl RmsProp {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for RmsProp {
     called!("rmsprop");
     /// MS; with momentum or centered also the mean gradient and b.
+    #[inline]
     fn moments(&self) -> usize {
         if self.is_plain() { 1 } else { 3 }
     }
+    #[inline]
     fn start(&self, moment: usize) -> f64 {
         if moment == 0 { self.initial_scale } else { 0.0 }
     }
@@ -84,7 +88,7 @@ impl<T: Real> Optimizer<T> for RmsProp {
                 let lr = T::from_f64(lr);
                 move |w, g, [ms]| {
                     let ms = decay * ms + rest * g * g;
-                    (w - lr * g / (Float::sqrt(ms + inside) + outside), [ms])
+                    (w - lr * g / ((ms + inside).sqrt() + outside), [ms])
                 }
             });
         }
@@ -96,7 +100,7 @@ impl<T: Real> Optimizer<T> for RmsProp {
                 let mean = decay * mean + rest * g;
                 // A variance; rounding must not make it negative.
                 let variance = (ms - centered * mean * mean).relu();
-                let b = mu * b + g / (Float::sqrt(variance + inside) + outside);
+                let b = mu * b + g / ((variance + inside).sqrt() + outside);
                 (w - lr * b, [ms, mean, b])
             }
         });

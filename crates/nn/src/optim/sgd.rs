@@ -1,5 +1,6 @@
 //! Stochastic gradient descent, plain and with momentum.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, called};
@@ -15,8 +16,10 @@ pub struct Sgd {
     pub lr: f64,
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Sgd {
     called!("sgd");
+    #[inline]
     fn moments(&self) -> usize {
         0
     }
@@ -57,8 +60,10 @@ impl Momentum {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Momentum {
     called!("momentum");
+    #[inline]
     fn moments(&self) -> usize {
         1
     }

@@ -1,5 +1,6 @@
 //! Optimizers that read only the sign of the gradient: Rprop and Lion.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Optimizer, Step, With, called};
@@ -35,12 +36,15 @@ impl Rprop {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Rprop {
     called!("rprop");
     /// The gradient before, and s.
+    #[inline]
     fn moments(&self) -> usize {
         2
     }
+    #[inline]
     fn start(&self, moment: usize) -> f64 {
         [0.0, 1.0][moment]
     }
@@ -89,8 +93,10 @@ impl Lion {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Optimizer<T> for Lion {
     called!("lion");
+    #[inline]
     fn moments(&self) -> usize {
         1
     }

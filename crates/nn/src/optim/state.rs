@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use crate::{Module, ParamGradients, Path, Real, Role};
@@ -49,8 +50,10 @@ impl<T: PartialEq> PartialEq for ParamState<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> State<T> {
-    pub(super) fn new(optimizer: &str, model: &dyn Module<T>, starts: &[T]) -> Self {
+    pub(super) fn new(optimizer: &str, model: &dyn Module<T>, moments: usize, start: &dyn Fn(usize) -> f64) -> Self {
+        let starts: Vec<T> = (0..moments).map(|moment| T::from_f64(start(moment))).collect();
         let mut params = Vec::new();
         model.params(&Path::Root, &mut |path, param| {
             if param.role() != Role::Buffer {

@@ -1,11 +1,11 @@
 //! One step over all parameters of a model.
 
-use autograd::vectorised;
+use autograd::{compiled_once, vectorised};
 use smallvec::SmallVec;
 
 use super::{Rules, State, norm};
 use crate::gradients::each_block;
-use crate::{Float, MatrixRef, Module, ParamGradients, Path, Real, Role};
+use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
 
 /// A step that is about to be made: what [`Optimizer::update`](super::Optimizer::update) gets.
 pub struct Step<'s, T: Real> {
@@ -19,6 +19,7 @@ pub struct Step<'s, T: Real> {
     scale: f64,
 }
 
+#[compiled_once]
 impl<'s, T: Real> Step<'s, T> {
     pub(super) fn new(
         lr: f64,
@@ -30,25 +31,16 @@ impl<'s, T: Real> Step<'s, T> {
     }
 
     /// The same step under rules; `None` if they forbid it.
+    #[inline]
     pub(super) fn under<'r>(self, more: &'r Rules) -> Option<Step<'r, T>>
     where
         's: 'r,
     {
-        let Step { lr, model, grads, state, mut rules, mut scale } = self;
-        if more.clip_norm.is_some() || more.skip_not_finite {
-            let norm = norm::gradient_norm(model, grads);
-            state.norm = norm.is_finite().then_some(norm);
-            if !norm.is_finite() {
-                state.skipped += 1;
-                return None;
-            }
-            scale = scale.min(more.clip_norm.map_or(1.0, |max| max / norm));
-        }
-        rules.push(more);
-        Some(Step { lr, model, grads, state, rules, scale })
+        under(self, more)
     }
 
     /// Which step it is: 1, 2, …
+    #[inline]
     pub fn k(&self) -> u64 {
         self.state.steps + 1
     }
@@ -63,7 +55,6 @@ impl<'s, T: Real> Step<'s, T> {
     pub fn each<const N: usize, R>(self, rule: impl Fn(f64) -> R)
     where
         R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy + Send,
-        [T; N]: Moments<T, N>,
     {
         let Step { lr, model, grads, state, rules, scale } = self;
         state.steps += 1;
@@ -94,6 +85,22 @@ impl<'s, T: Real> Step<'s, T> {
         });
         share(&mut pieces, threads.unwrap_or(1), &Piece::len, &Piece::step);
     }
+}
+
+#[compiled_once]
+fn under<'r, 's: 'r, T: Real>(step: Step<'s, T>, more: &'r Rules) -> Option<Step<'r, T>> {
+    let Step { lr, model, grads, state, mut rules, mut scale } = step;
+    if more.clip_norm.is_some() || more.skip_not_finite {
+        let norm = norm::gradient_norm(model, grads);
+        state.norm = norm.is_finite().then_some(norm);
+        if !norm.is_finite() {
+            state.skipped += 1;
+            return None;
+        }
+        scale = scale.min(more.clip_norm.map_or(1.0, |max| max / norm));
+    }
+    rules.push(more);
+    Some(Step { lr, model, grads, state, rules, scale })
 }
 
 /// Models of so many entries are stepped by all threads of rayon's current pool.
@@ -132,7 +139,6 @@ struct Piece<'a, T, C, R, const N: usize> {
 
 impl<'a, T: Real, C, R, const N: usize> Piece<'a, T, C, R, N>
 where
-    [T; N]: Moments<T, N>,
     C: Fn(T, T) -> [T; 2] + Copy,
     R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy,
 {
@@ -147,8 +153,8 @@ where
             let w = &mut w[start..][..g.len()];
             let moments = moments.each_mut().map(|m| &mut m[start..][..g.len()]);
             match change {
-                None => Moments::each(w, g, moments, rule),
-                Some(change) => Moments::each(w, g, moments, move |w, g, m| {
+                None => each_entry(w, g, moments, rule),
+                Some(change) => each_entry(w, g, moments, move |w, g, m| {
                     let [w, g] = change(w, g);
                     rule(w, g, m)
                 }),
@@ -217,13 +223,6 @@ fn slices<T, const N: usize>(moments: &mut [Vec<T>]) -> [&mut [T]; N] {
     std::array::from_fn(|_| all.next().expect("as many as counted").as_mut_slice())
 }
 
-/// The moments of one entry: arrays of up to four numbers.
-pub trait Moments<T: Real, const N: usize>: Sized {
-    /// Applies the rule to every entry.
-    #[doc(hidden)]
-    fn each(w: &mut [T], g: &[T], moments: [&mut [T]; N], rule: impl Fn(T, T, Self) -> (T, Self) + Copy);
-}
-
 const LANES: usize = 16;
 
 /// Up to so many numbers, and zeros.
@@ -234,43 +233,45 @@ fn lanes<T: Real>(x: &[T]) -> [T; LANES] {
     lanes
 }
 
-/// A loop for each number of moments, for the compiler to see that their slices are of one length.
-macro_rules! moments {
-    ($N:literal: $($m:ident)*) => {
-        impl<T: Real> Moments<T, $N> for [T; $N] {
-            #[inline(always)]
-            fn each(w: &mut [T], g: &[T], moments: [&mut [T]; $N], rule: impl Fn(T, T, Self) -> (T, Self) + Copy) {
-                let n = w.len();
-                let g = &g[..n];
-                let [$($m),*] = moments;
-                $(let $m = &mut $m[..n];)*
-                vectorised(#[inline(always)] || {
-                    // Local, lest every store be a possible change of what the rule reads.
-                    let (w, rule) = (&mut *w, rule);
-                    $(let $m = &mut *$m;)*
-                    let whole = n - n % LANES;
-                    for i in 0..whole {
-                        let (new, moments) = rule(w[i], g[i], [$($m[i]),*]);
-                        (w[i], [$($m[i]),*]) = (new, moments.map(Float::flush));
-                    }
-                    // The rest as one vector, filled up with zeros.
-                    if whole < n {
-                        let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
-                        $(let mut $m = (lanes(&$m[whole..]), $m);)*
-                        for i in 0..LANES {
-                            let (new, moments) = rule(rest[i], g[i], [$($m.0[i]),*]);
-                            (rest[i], [$($m.0[i]),*]) = (new, moments.map(Float::flush));
-                        }
-                        w[whole..].copy_from_slice(&rest[..n - whole]);
-                        $($m.1[whole..].copy_from_slice(&$m.0[..n - whole]);)*
-                    }
-                });
+/// Applies a rule to every entry. The moments are as many slices, of the length of the weights.
+#[inline(always)]
+fn each_entry<T: Real, const N: usize>(
+    w: &mut [T],
+    g: &[T],
+    mut moments: [&mut [T]; N],
+    rule: impl Fn(T, T, [T; N]) -> (T, [T; N]) + Copy,
+) {
+    let n = w.len();
+    let g = &g[..n];
+    vectorised(
+        #[inline(always)]
+        || {
+            // Local, lest every store be a possible change of what the rule reads; of one length, for the compiler to see.
+            let (w, moments, rule) = (&mut *w, moments.each_mut().map(|m| &mut m[..n]), rule);
+            let whole = n - n % LANES;
+            for i in 0..whole {
+                let (new, of_entry) = rule(w[i], g[i], std::array::from_fn(|k| moments[k][i]));
+                w[i] = new;
+                for k in 0..N {
+                    moments[k][i] = of_entry[k].flush();
+                }
             }
-        }
-    };
+            // The rest as one vector, filled up with zeros.
+            if whole < n {
+                let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
+                let mut of_rest: [_; N] = std::array::from_fn(|k| lanes(&moments[k][whole..]));
+                for i in 0..LANES {
+                    let (new, of_entry) = rule(rest[i], g[i], std::array::from_fn(|k| of_rest[k][i]));
+                    rest[i] = new;
+                    for k in 0..N {
+                        of_rest[k][i] = of_entry[k].flush();
+                    }
+                }
+                w[whole..].copy_from_slice(&rest[..n - whole]);
+                for k in 0..N {
+                    moments[k][whole..].copy_from_slice(&of_rest[k][..n - whole]);
+                }
+            }
+        },
+    );
 }
-moments!(0:);
-moments!(1: m);
-moments!(2: m v);
-moments!(3: m v u);
-moments!(4: m v u s);

@@ -18,10 +18,18 @@ const DEPTH: usize = 128;
 
 pub(super) fn encode<V: Serialize + ?Sized>(value: &V, file: String) -> Result<Vec<u8>, SaveError> {
     let mut bytes = vec![0; HEADER];
+    let written = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map());
+    with_header(bytes, written, file)
+}
+
+/// Writes the header of a payload that was written behind its place.
+fn with_header(
+    mut bytes: Vec<u8>,
+    written: Result<(), rmp_serde::encode::Error>,
+    file: String,
+) -> Result<Vec<u8>, SaveError> {
     let failed = |source| SaveError::Serialize { file: file.clone(), format: Format::Binary, source };
-    value
-        .serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map())
-        .map_err(|source| failed(Box::new(source)))?;
+    written.map_err(|source| failed(Box::new(source)))?;
     let (header, payload) = bytes.split_at_mut(HEADER);
     if u32::try_from(payload.len()).is_err() {
         return Err(failed("it takes more than 4 GiB, the most that MessagePack can say of a matrix".into()));
@@ -62,35 +70,45 @@ pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
 }
 
 pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
-    let Header { payload: length, checksum } = header(bytes, &file)?;
+    let payload = payload(bytes, &file)?;
+    serde_path_to_error::deserialize(&mut reader(payload)).map_err(|error| misfit(file, failure::<V>(payload), error))
+}
+
+/// Why the payload is not the model that was asked for.
+fn misfit(file: String, at: Position, error: serde_path_to_error::Error<Error>) -> LoadError {
+    LoadError::Model { file, at, path: dotted(error.path().iter()), found: message(error.inner()) }
+}
+
+/// The payload, which is one value.
+fn payload<'b>(bytes: &'b [u8], file: &str) -> Result<&'b [u8], LoadError> {
+    let Header { payload: length, checksum } = header(bytes, file)?;
     let payload = &bytes[HEADER..];
     if (payload.len() as u64) < length {
-        return Err(LoadError::Truncated { file, at: Position::Byte(bytes.len()) });
+        return Err(LoadError::Truncated { file: file.to_owned(), at: Position::Byte(bytes.len()) });
     }
     if payload.len() as u64 > length {
         let (at, found) = (Position::Byte(HEADER + length as usize), "bytes after the end of the model".to_owned());
-        return Err(LoadError::Damaged { file, at, found });
+        return Err(LoadError::Damaged { file: file.to_owned(), at, found });
     }
     if checksum != crc32fast::hash(payload) {
         let found = "the checksum of the payload is not that of its bytes".to_owned();
-        return Err(LoadError::Damaged { file, at: Position::Byte(HEADER), found });
+        return Err(LoadError::Damaged { file: file.to_owned(), at: Position::Byte(HEADER), found });
     }
 
     // Once over the whole, which is cheap, and then no type can be led deeper than this.
     let mut values = reader(payload);
     if let Err(error) = IgnoredAny::deserialize(&mut values) {
-        return Err(LoadError::Damaged { file, at: failure::<IgnoredAny>(payload), found: message(&error) });
+        return Err(LoadError::Damaged {
+            file: file.to_owned(),
+            at: failure::<IgnoredAny>(payload),
+            found: message(&error),
+        });
     }
     if !matches!(IgnoredAny::deserialize(&mut values), Err(Error::InvalidMarkerRead(_))) {
         let (at, found) = (failure::<IgnoredAny>(payload), "a second value".to_owned());
-        return Err(LoadError::Damaged { file, at, found });
+        return Err(LoadError::Damaged { file: file.to_owned(), at, found });
     }
-    serde_path_to_error::deserialize(&mut reader(payload)).map_err(|error| LoadError::Model {
-        file,
-        at: failure::<V>(payload),
-        path: dotted(error.path().iter()),
-        found: message(error.inner()),
-    })
+    Ok(payload)
 }
 
 fn reader(payload: &[u8]) -> Deserializer<ReadRefReader<'_, [u8]>> {

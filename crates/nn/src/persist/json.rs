@@ -13,39 +13,45 @@ pub(super) fn encode<V: Serialize + ?Sized>(value: &V, file: String) -> Result<V
         return Err(SaveError::NotJson { file, path, value });
     }
     let document = Document { format: FORMAT, version: VERSION, model: value };
-    serde_json::to_vec(&document).map_err(|source| SaveError::Serialize {
-        file,
-        format: Format::Json,
-        source: Box::new(source),
-    })
+    serde_json::to_vec(&document).map_err(|source| failed(file, source))
+}
+
+fn failed(file: String, source: serde_json::Error) -> SaveError {
+    SaveError::Serialize { file, format: Format::Json, source: Box::new(source) }
 }
 
 pub(super) fn decode<V: DeserializeOwned>(text: &[u8], file: String) -> Result<V, LoadError> {
+    check_header(text, &file)?;
+    let body = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
+    body.map(|Body { model }| model).map_err(|error| misfit(text, file, error))
+}
+
+fn check_header(text: &[u8], file: &str) -> Result<(), LoadError> {
     let header: Header = match serde_json::from_slice(text) {
         Ok(header) => header,
         Err(error) => {
             let found = message(&error);
-            return Err(broken(text, &file, &error).unwrap_or(foreign(&file, found)));
+            return Err(broken(text, file, &error).unwrap_or(foreign(file, found)));
         }
     };
     match header {
         Header { format, .. } if format != FORMAT => {
             let found = format!("format {:?}", format.chars().take(40).collect::<String>());
-            Err(foreign(&file, found))
+            Err(foreign(file, found))
         }
-        Header { version: 0, .. } => Err(foreign(&file, "version 0")),
-        Header { version, .. } if version > VERSION.into() => Err(LoadError::Newer { file, version }),
-        _ => {
-            let body = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
-            body.map(|Body { model }| model).map_err(|error| {
-                let (path, error) = (dotted(error.path().iter().skip(1)), error.into_inner());
-                broken(text, &file, &error).unwrap_or_else(|| {
-                    let (at, found) = (position(&error), message(&error));
-                    LoadError::Model { file, at, path, found }
-                })
-            })
-        }
+        Header { version: 0, .. } => Err(foreign(file, "version 0")),
+        Header { version, .. } if version > VERSION.into() => Err(LoadError::Newer { file: file.to_owned(), version }),
+        _ => Ok(()),
     }
+}
+
+/// Why the text is not the model that was asked for.
+fn misfit(text: &[u8], file: String, error: serde_path_to_error::Error<serde_json::Error>) -> LoadError {
+    let (path, error) = (dotted(error.path().iter().skip(1)), error.into_inner());
+    broken(text, &file, &error).unwrap_or_else(|| {
+        let (at, found) = (position(&error), message(&error));
+        LoadError::Model { file, at, path, found }
+    })
 }
 
 #[derive(Serialize)]

@@ -72,10 +72,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use autograd::compiled_once;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use crate::module::{Walk, named};
 use crate::{Module, Real, atomic};
 
 pub use error::{LoadError, Misfit, Position, SaveError};
@@ -135,7 +137,7 @@ impl Format {
 /// file cannot be written. An older file of this name stays as it was then.
 pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, model: &M) -> Result<(), SaveError> {
     let path = path.as_ref();
-    finite_params(model, &name(path))?;
+    finite_params(&mut |f| model.params(&crate::Path::Root, f), &name(path))?;
     save_value(path, model)
 }
 
@@ -160,11 +162,16 @@ pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, 
 /// If the value cannot be said in the format, or the file cannot be written. An older file of this name stays as it was
 /// then.
 pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> Result<(), SaveError> {
-    let (path, file) = (path.as_ref(), name(path.as_ref()));
+    save_by(path.as_ref(), &|format, file| format.encode(value, file))
+}
+
+/// Writes what is made for a format.
+fn save_by(path: &Path, encode: &dyn Fn(Format, String) -> Result<Vec<u8>, SaveError>) -> Result<(), SaveError> {
+    let file = name(path);
     if has_extension(path, "safetensors") {
         return Err(SaveError::Extension { file });
     }
-    let bytes = Format::of(path).encode(value, file.clone())?;
+    let bytes = encode(Format::of(path), file.clone())?;
     atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
 }
 
@@ -178,14 +185,20 @@ pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> R
 /// # Errors
 /// A [`LoadError`] if the file cannot be read or is not such a value. No bytes in a file make this panic.
 pub fn load<V: DeserializeOwned>(path: impl AsRef<Path>) -> Result<V, LoadError> {
-    let (path, file) = (path.as_ref(), name(path.as_ref()));
+    let path = path.as_ref();
+    decode(&read(path)?, name(path))
+}
+
+/// The bytes of a file that may be a model.
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let file = name(path);
     let failed = |source| LoadError::Read { file: file.clone(), source };
     let mut source = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     source.by_ref().take(binary::HEADER as u64).read_to_end(&mut bytes).map_err(failed)?;
     let rest = rest(&bytes, &file)?;
     read_at_most(rest, source, &mut bytes).map_err(failed)?;
-    decode(&bytes, file)
+    Ok(bytes)
 }
 
 /// The bytes that [`save_value`] would write to a file of this format.
@@ -248,8 +261,9 @@ fn read_at_most(limit: u64, source: File, bytes: &mut Vec<u8>) -> io::Result<()>
     source.take(limit).read_to_end(bytes).map(drop)
 }
 
-fn finite_params<T: Real>(model: &(impl Module<T> + ?Sized), file: &str) -> Result<(), SaveError> {
-    for (param, matrix) in model.named_params() {
+#[compiled_once]
+fn finite_params<'w, 'm: 'w, T: Real>(params: Walk<'w, 'm, T>, file: &str) -> Result<(), SaveError> {
+    for (param, matrix) in named(params) {
         let (entries, rows) = (matrix.value().as_slice(), matrix.value().rows());
         if let Some(at) = entries.iter().position(|x| !x.to_f64().is_finite()) {
             let (file, value) = (file.to_owned(), entries[at].to_f64());

@@ -6,10 +6,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path as FilePath;
 
+use autograd::compiled_once;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, View};
 
 use super::{LoadError, Misfit, Position, SaveError, finite_params, name};
+use crate::module::Walk;
 use crate::{Axes, Matrix, Module, Param, Path, Real, atomic};
 
 /// Writes the parameters and buffers of a model as safetensors, as [`Safetensors`] does without options.
@@ -110,25 +112,7 @@ impl<'f> Safetensors<'f> {
     /// # Errors
     /// If a parameter is NaN or infinite; if two that differ get one name; or if the file cannot be written.
     pub fn save<T: Real, M: Module<T> + ?Sized>(&self, path: impl AsRef<FilePath>, model: &M) -> Result<(), SaveError> {
-        let (path, file) = (path.as_ref(), name(path.as_ref()));
-        finite_params(model, &file)?;
-        let (mut tensors, mut twice) = (BTreeMap::new(), None);
-        model.params(&Path::Root, &mut |path, param| {
-            let (name, tensor) = (self.name(path), Tensor::new(param.value(), path.axes()));
-            if tensors.get(&name).is_some_and(|other| *other != tensor) {
-                twice.get_or_insert(name);
-            } else {
-                tensors.insert(name, tensor);
-            }
-        });
-        if let Some(name) = twice {
-            return Err(SaveError::SameName { file, name });
-        }
-        // What readers of Hugging Face's libraries ask for.
-        let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let bytes = safetensors::serialize(tensors, Some(metadata))
-            .map_err(|source| SaveError::Safetensors { file: file.clone(), source: Box::new(source) })?;
-        atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
+        save(self, path.as_ref(), &mut |f| model.params(&Path::Root, f))
     }
 
     /// Reads all parameters and buffers of the model. Tensors of `F64`, `F32`, `F16` and `BF16` are converted to its
@@ -142,39 +126,7 @@ impl<'f> Safetensors<'f> {
         path: impl AsRef<FilePath>,
         model: &mut M,
     ) -> Result<(), LoadError> {
-        let (path, file) = (path.as_ref(), name(path.as_ref()));
-        let failed = |source| LoadError::Read { file: file.clone(), source };
-        let mut source = File::open(path).map_err(failed)?;
-        let (start, metadata) = header(&mut source, &file)?;
-
-        let (mut misfits, mut places, mut used) = (Vec::new(), Vec::new(), HashSet::new());
-        model.params(&Path::Root, &mut |path, param| {
-            let place = Place { name: self.name(path), shape: param.value().shape(), axes: path.axes() };
-            used.insert(place.name.clone());
-            misfits.extend(place.misfit(metadata.info(&place.name)));
-            places.push(place);
-        });
-        let mut names = metadata.offset_keys();
-        names.sort();
-        for name in names.into_iter().filter(|name| !used.contains(name)) {
-            let foreign = !name.starts_with(&self.prefix) || name.ends_with("num_batches_tracked");
-            if !foreign && !self.ignore_extra {
-                misfits.push(Misfit::Extra { name });
-            }
-        }
-
-        let mut values = Vec::with_capacity(places.len());
-        if misfits.is_empty() {
-            for place in &places {
-                let info = metadata.info(&place.name).expect("no misfit");
-                let bytes = read(&mut source, start, info).map_err(failed)?;
-                place.matrix(info.dtype, &bytes).map_or_else(|misfit| misfits.push(misfit), |value| values.push(value));
-            }
-        }
-        if !misfits.is_empty() {
-            return Err(LoadError::Tensors { file, misfits });
-        }
-        let mut values = values.into_iter();
+        let mut values = read_values(self, path.as_ref(), &mut |f| model.params(&Path::Root, f))?.into_iter();
         model.params_mut(&Path::Root, &mut |_, param: &mut Param<T>| {
             *param.value_mut() = values.next().expect("as many as parameters");
         });
@@ -186,6 +138,75 @@ impl<'f> Safetensors<'f> {
         let name = self.rename.as_ref().map_or(name.clone(), |rename| rename(&name));
         self.prefix.clone() + &name
     }
+}
+
+#[compiled_once]
+fn save<'w, 'm: 'w, T: Real>(
+    options: &Safetensors<'_>,
+    path: &FilePath,
+    params: Walk<'w, 'm, T>,
+) -> Result<(), SaveError> {
+    let file = name(path);
+    finite_params(&mut *params, &file)?;
+    let (mut tensors, mut twice) = (BTreeMap::new(), None);
+    params(&mut |path, param| {
+        let (name, tensor) = (options.name(path), Tensor::new(param.value(), path.axes()));
+        if tensors.get(&name).is_some_and(|other| *other != tensor) {
+            twice.get_or_insert(name);
+        } else {
+            tensors.insert(name, tensor);
+        }
+    });
+    if let Some(name) = twice {
+        return Err(SaveError::SameName { file, name });
+    }
+    // What readers of Hugging Face's libraries ask for.
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let bytes = safetensors::serialize(tensors, Some(metadata))
+        .map_err(|source| SaveError::Safetensors { file: file.clone(), source: Box::new(source) })?;
+    atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
+}
+
+/// The value of every parameter.
+#[compiled_once]
+fn read_values<'w, 'm: 'w, T: Real>(
+    options: &Safetensors<'_>,
+    path: &FilePath,
+    params: Walk<'w, 'm, T>,
+) -> Result<Vec<Matrix<T>>, LoadError> {
+    let file = name(path);
+    let failed = |source| LoadError::Read { file: file.clone(), source };
+    let mut source = File::open(path).map_err(failed)?;
+    let (start, metadata) = header(&mut source, &file)?;
+
+    let (mut misfits, mut places, mut used) = (Vec::new(), Vec::new(), HashSet::new());
+    params(&mut |path, param| {
+        let place = Place { name: options.name(path), shape: param.value().shape(), axes: path.axes() };
+        used.insert(place.name.clone());
+        misfits.extend(place.misfit(metadata.info(&place.name)));
+        places.push(place);
+    });
+    let mut names = metadata.offset_keys();
+    names.sort();
+    for name in names.into_iter().filter(|name| !used.contains(name)) {
+        let foreign = !name.starts_with(&options.prefix) || name.ends_with("num_batches_tracked");
+        if !foreign && !options.ignore_extra {
+            misfits.push(Misfit::Extra { name });
+        }
+    }
+
+    let mut values = Vec::with_capacity(places.len());
+    if misfits.is_empty() {
+        for place in &places {
+            let info = metadata.info(&place.name).expect("no misfit");
+            let bytes = read(&mut source, start, info).map_err(failed)?;
+            place.matrix(info.dtype, &bytes).map_or_else(|misfit| misfits.push(misfit), |value| values.push(value));
+        }
+    }
+    if !misfits.is_empty() {
+        return Err(LoadError::Tensors { file, misfits });
+    }
+    Ok(values)
 }
 
 /// A parameter, row by row.

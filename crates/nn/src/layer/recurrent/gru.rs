@@ -1,5 +1,6 @@
 //! The gated recurrent unit.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Gates, RecurrentLayer, RecurrentRule};
@@ -31,15 +32,18 @@ pub type Gru<T> = RecurrentLayer<T, GruRule>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GruRule;
 
+#[compiled_once]
 impl<T: Real> RecurrentRule<T> for GruRule {
     const NAME: &str = "Gru";
     const GATES: usize = 3;
     type State<'t> = [Var<'t, T>; 1];
 
+    #[inline]
     fn start<'t>(zeros: Var<'t, T>) -> [Var<'t, T>; 1] {
         [zeros]
     }
 
+    #[inline]
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, [Var<'t, T>; 1]) -> [Var<'t, T>; 1] {
         let (rz, input, state) = (gates.both(0), gates.of_input(2), gates.of_state(2));
         move |x, [h]| {
@@ -47,5 +51,15 @@ impl<T: Real> RecurrentRule<T> for GruRule {
             let n = (input(x) + r * state(h)).tanh();
             [n.lerp(h, z)]
         }
+    }
+
+    #[track_caller]
+    fn run_layer<'t>(
+        layer: &'t RecurrentLayer<T, Self>,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<[Var<'t, T>; 1]>,
+    ) -> (Vec<Var<'t, T>>, [Var<'t, T>; 1]) {
+        layer.all_steps(xs, masks, start)
     }
 }

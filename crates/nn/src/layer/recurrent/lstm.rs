@@ -1,5 +1,6 @@
 //! Long short-term memory.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Gates, RecurrentLayer, RecurrentRule};
@@ -30,6 +31,7 @@ pub type Lstm<T> = RecurrentLayer<T, LstmRule>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LstmRule;
 
+#[compiled_once]
 impl<T: Real> Lstm<T> {
     /// The same layer with this as the sum of the two biases of the forget gate. With 1 it remembers before it has learnt
     /// to (Jozefowicz, Zaremba, Sutskever 2015). A layer without biases stays as it is.
@@ -44,15 +46,18 @@ impl<T: Real> Lstm<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> RecurrentRule<T> for LstmRule {
     const NAME: &str = "Lstm";
     const GATES: usize = 4;
     type State<'t> = [Var<'t, T>; 2];
 
+    #[inline]
     fn start<'t>(zeros: Var<'t, T>) -> [Var<'t, T>; 2] {
         [zeros; 2]
     }
 
+    #[inline]
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, [Var<'t, T>; 2]) -> [Var<'t, T>; 2] {
         let all = gates.both(0);
         move |x, [h, c]| {
@@ -60,5 +65,15 @@ impl<T: Real> RecurrentRule<T> for LstmRule {
             let c = f.sigmoid() * c + i.sigmoid() * g.tanh();
             [o.sigmoid() * c.tanh(), c]
         }
+    }
+
+    #[track_caller]
+    fn run_layer<'t>(
+        layer: &'t RecurrentLayer<T, Self>,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<[Var<'t, T>; 2]>,
+    ) -> (Vec<Var<'t, T>>, [Var<'t, T>; 2]) {
+        layer.all_steps(xs, masks, start)
     }
 }

@@ -6,9 +6,11 @@ mod lstm;
 mod names;
 mod rnn;
 
+use autograd::compiled_once;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::init::draw;
 use crate::{Init, Matrix, Module, Param, Real, Tape, Var, affine};
 
 pub use bidirectional::Bidirectional;
@@ -68,16 +70,7 @@ pub trait Recurrent<T: Real>: Module<T> {
         lengths: &[usize],
         start: Option<Self::State<'t>>,
     ) -> (Vec<Var<'t, T>>, Self::State<'t>) {
-        let batch = xs.first().map_or(0, |x| x.cols());
-        assert!(lengths.len() == batch, "run_padded: {} lengths for {batch} samples", lengths.len());
-        for (j, &length) in lengths.iter().enumerate() {
-            assert!(length <= xs.len(), "run_padded: sample {j} has length {length}, more than the {} steps", xs.len());
-        }
-        let mask = |t: usize| {
-            let row: Vec<T> = lengths.iter().map(|&length| T::from_f64(f64::from(u8::from(t < length)))).collect();
-            lengths.iter().any(|&length| t >= length).then(|| xs[t].tape().constant(Matrix::row(&row)))
-        };
-        self.run_masked(xs, &(0..xs.len()).map(mask).collect::<Vec<_>>(), start)
+        self.run_masked(xs, &masks_of(xs, lengths), start)
     }
 
     /// The same where a step with a mask, 1 × batch, takes place only for samples at which that is not 0: the others keep
@@ -92,6 +85,22 @@ pub trait Recurrent<T: Real>: Module<T> {
         masks: &[Option<Var<'t, T>>],
         start: Option<Self::State<'t>>,
     ) -> (Vec<Var<'t, T>>, Self::State<'t>);
+}
+
+/// A mask for each step after which a sample ends.
+#[compiled_once]
+#[track_caller]
+fn masks_of<'t, T: Real>(xs: &[Var<'t, T>], lengths: &[usize]) -> Vec<Option<Var<'t, T>>> {
+    let batch = xs.first().map_or(0, |x| x.cols());
+    assert!(lengths.len() == batch, "run_padded: {} lengths for {batch} samples", lengths.len());
+    for (j, &length) in lengths.iter().enumerate() {
+        assert!(length <= xs.len(), "run_padded: sample {j} has length {length}, more than the {} steps", xs.len());
+    }
+    let mask = |t: usize| {
+        let row: Vec<T> = lengths.iter().map(|&length| T::from_f64(f64::from(u8::from(t < length)))).collect();
+        lengths.iter().any(|&length| t >= length).then(|| xs[t].tape().constant(Matrix::row(&row)))
+    };
+    (0..xs.len()).map(mask).collect()
 }
 
 /// Each runs on the outputs of the one before.
@@ -169,6 +178,18 @@ pub trait RecurrentRule<T: Real>: Clone {
 
     /// The function (xₜ, stateₜ₋₁) → stateₜ, with the weights as they are on the tape.
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, Self::State<'t>) -> Self::State<'t>;
+
+    /// All steps of a layer. The library's rules compile them once.
+    #[doc(hidden)]
+    #[track_caller]
+    fn run_layer<'t>(
+        layer: &'t RecurrentLayer<T, Self>,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<Self::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, Self::State<'t>) {
+        layer.all_steps(xs, masks, start)
+    }
 }
 
 /// A recurrent layer: weights, and the rule by which they are used at every step. [`Rnn`], [`Gru`] and [`Lstm`] are such.
@@ -198,15 +219,9 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
     where
         R: Default,
     {
-        let init = Init::Uniform(1.0 / (hidden as f64).sqrt());
-        let mut param = |cols| Param::new(init.sample(R::GATES * hidden, cols, rng));
-        RecurrentLayer {
-            weight_ih: param(inputs),
-            weight_hh: param(hidden),
-            bias_ih: Some(param(1)),
-            bias_hh: Some(param(1)),
-            rule: R::default(),
-        }
+        let [weight_ih, weight_hh, bias_ih, bias_hh] = first_weights(R::GATES, inputs, hidden, rng);
+        let [bias_ih, bias_hh] = [bias_ih, bias_hh].map(Some);
+        RecurrentLayer { weight_ih, weight_hh, bias_ih, bias_hh, rule: R::default() }
     }
 
     /// The same layer without biases.
@@ -218,15 +233,9 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
     /// their own, and biases 0. Orthogonal ones for the state keep its size over many steps (Saxe et al. 2014).
     pub fn with_init(mut self, inputs: Init, state: Init, rng: &mut impl Rng) -> Self {
         let hidden = self.hidden();
-        for (param, init) in [(&mut self.weight_ih, inputs), (&mut self.weight_hh, state)] {
-            let w = param.value_mut();
-            for gate in 0..R::GATES {
-                let block = init.sample(hidden, w.cols(), rng);
-                (0..w.cols()).for_each(|j| w.col_mut(j)[gate * hidden..][..hidden].copy_from_slice(block.col(j)));
-            }
-        }
-        let biases = [&mut self.bias_ih, &mut self.bias_hh].into_iter().flatten();
-        biases.for_each(|b| b.value_mut().as_mut_slice().fill(T::default()));
+        redraw(inputs, (R::GATES, hidden), &mut self.weight_ih, rng);
+        redraw(state, (R::GATES, hidden), &mut self.weight_hh, rng);
+        [&mut self.bias_ih, &mut self.bias_hh].into_iter().flatten().for_each(set_to_zero);
         self
     }
 
@@ -241,10 +250,107 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
     }
 
     fn gates<'t>(&'t self, tape: &'t Tape<'t, T>) -> Gates<'t, T> {
-        let bias = |b: &'t Option<Param<T>>| b.as_ref().map(|b| tape.param(b));
-        let weights = [&self.weight_ih, &self.weight_hh].map(|w| tape.param(w));
-        Gates::new(weights, [&self.bias_ih, &self.bias_hh].map(bias))
+        gates(tape, [&self.weight_ih, &self.weight_hh], [&self.bias_ih, &self.bias_hh])
     }
+
+    #[track_caller]
+    fn all_steps<'t>(
+        &'t self,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<R::State<'t>>,
+    ) -> (Vec<Var<'t, T>>, R::State<'t>) {
+        let tape = tape_of(R::NAME, self.inputs(), xs, masks);
+        let shape = (self.hidden(), xs[0].cols());
+        let mut state = start.unwrap_or_else(|| R::start(zeros(tape, shape)));
+        expect_state(R::NAME, shape, state.as_ref());
+        let step = self.rule.step(self.gates(tape));
+        let mut ys = Vec::with_capacity(xs.len());
+        for (&x, &mask) in xs.iter().zip(masks) {
+            let before = state;
+            state = step(x, before);
+            ys.push(masked(mask, state.as_mut(), before.as_ref()));
+        }
+        (ys, state)
+    }
+}
+
+/// Weights and biases uniform on ±1/√hidden.
+#[compiled_once]
+fn first_weights<T: Real>(gates: usize, inputs: usize, hidden: usize, rng: &mut dyn Rng) -> [Param<T>; 4] {
+    let init = Init::Uniform(1.0 / (hidden as f64).sqrt());
+    [inputs, hidden, 1, 1].map(|cols| Param::new(draw(init, gates * hidden, cols, rng)))
+}
+
+/// Draws weights anew, gate by gate.
+#[compiled_once]
+fn redraw<T: Real>(init: Init, (gates, hidden): (usize, usize), weights: &mut Param<T>, rng: &mut dyn Rng) {
+    let w = weights.value_mut();
+    for gate in 0..gates {
+        let block = draw(init, hidden, w.cols(), rng);
+        (0..w.cols()).for_each(|j| w.col_mut(j)[gate * hidden..][..hidden].copy_from_slice(block.col(j)));
+    }
+}
+
+#[compiled_once]
+fn set_to_zero<T: Real>(bias: &mut Param<T>) {
+    bias.value_mut().as_mut_slice().fill(T::default());
+}
+
+/// The weights of a layer on a tape.
+#[compiled_once]
+fn gates<'t, T: Real>(
+    tape: &'t Tape<'t, T>,
+    weights: [&'t Param<T>; 2],
+    biases: [&'t Option<Param<T>>; 2],
+) -> Gates<'t, T> {
+    Gates::new(weights.map(|w| tape.param(w)), biases.map(|b| b.as_ref().map(|b| tape.param(b))))
+}
+
+/// The tape of a sequence, after a look whether that fits to the layer.
+#[compiled_once]
+#[track_caller]
+fn tape_of<'t, T: Real>(name: &str, inputs: usize, xs: &[Var<'t, T>], masks: &[Option<Var<'t, T>>]) -> &'t Tape<'t, T> {
+    let Some(first) = xs.first() else { panic!("{name}: a sequence of no steps") };
+    assert!(xs.len() == masks.len(), "{name}: {} masks for {} steps", masks.len(), xs.len());
+    let batch = first.cols();
+    for (t, x) in xs.iter().enumerate() {
+        let (m, n) = x.shape();
+        assert!(
+            (m, n) == (inputs, batch),
+            "{name}: {inputs} features × {batch} samples expected at step {t}, got {m} × {n}"
+        );
+    }
+    first.tape()
+}
+
+#[compiled_once]
+#[track_caller]
+fn zeros<'t, T: Real>(tape: &'t Tape<'t, T>, shape: (usize, usize)) -> Var<'t, T> {
+    tape.constant(Matrix::zeros(shape.0, shape.1))
+}
+
+#[compiled_once]
+#[track_caller]
+fn expect_state<T: Real>(name: &str, (hidden, batch): (usize, usize), state: &[Var<'_, T>]) {
+    for (k, part) in state.iter().enumerate() {
+        let (m, n) = part.shape();
+        assert!(
+            (m, n) == (hidden, batch),
+            "{name}: {hidden} × {batch} expected as part {k} of the first state, got {m} × {n}"
+        );
+    }
+}
+
+/// The output of a step. Samples at which the mask is 0 keep the state from before.
+#[compiled_once]
+#[track_caller]
+fn masked<'t, T: Real>(mask: Option<Var<'t, T>>, state: &mut [Var<'t, T>], before: &[Var<'t, T>]) -> Var<'t, T> {
+    let y = state[0];
+    let Some(mask) = mask else { return y };
+    let kept = mask.keep(y);
+    state.iter_mut().zip(before).for_each(|(new, &old)| *new = mask.select(*new, old));
+    kept
 }
 
 impl<T: Real, R: RecurrentRule<T>> Recurrent<T> for RecurrentLayer<T, R> {
@@ -260,39 +366,7 @@ impl<T: Real, R: RecurrentRule<T>> Recurrent<T> for RecurrentLayer<T, R> {
         masks: &[Option<Var<'t, T>>],
         start: Option<R::State<'t>>,
     ) -> (Vec<Var<'t, T>>, R::State<'t>) {
-        let (name, inputs, hidden) = (R::NAME, self.inputs(), self.hidden());
-        let Some(first) = xs.first() else { panic!("{name}: a sequence of no steps") };
-        assert!(xs.len() == masks.len(), "{name}: {} masks for {} steps", masks.len(), xs.len());
-        let (tape, batch) = (first.tape(), first.cols());
-        for (t, x) in xs.iter().enumerate() {
-            let (m, n) = x.shape();
-            assert!(
-                (m, n) == (inputs, batch),
-                "{name}: {inputs} features × {batch} samples expected at step {t}, got {m} × {n}"
-            );
-        }
-        let mut state = start.unwrap_or_else(|| R::start(tape.constant(Matrix::zeros(hidden, batch))));
-        for (k, part) in state.as_ref().iter().enumerate() {
-            let (m, n) = part.shape();
-            assert!(
-                (m, n) == (hidden, batch),
-                "{name}: {hidden} × {batch} expected as part {k} of the first state, got {m} × {n}"
-            );
-        }
-
-        let step = self.rule.step(self.gates(tape));
-        let mut ys = Vec::with_capacity(xs.len());
-        for (&x, mask) in xs.iter().zip(masks) {
-            let before = state;
-            state = step(x, before);
-            let y = state.as_ref()[0];
-            ys.push(mask.map_or(y, |mask| mask.keep(y)));
-            if let &Some(mask) = mask {
-                let kept = state.as_mut().iter_mut().zip(before.as_ref());
-                kept.for_each(|(new, &old)| *new = mask.select(*new, old));
-            }
-        }
-        (ys, state)
+        R::run_layer(self, xs, masks, start)
     }
 }
 
@@ -306,8 +380,10 @@ pub struct Gates<'t, T: Real> {
     hidden: usize,
 }
 
+#[compiled_once]
 impl<'t, T: Real> Gates<'t, T> {
     /// W and U, b and b', of shapes as in a [`RecurrentLayer`].
+    #[inline]
     pub fn new(weights: [Var<'t, T>; 2], biases: [Option<Var<'t, T>>; 2]) -> Self {
         Gates { weights, biases, hidden: weights[1].cols() }
     }
@@ -324,15 +400,18 @@ impl<'t, T: Real> Gates<'t, T> {
     }
 
     /// The function x → W x + b of one gate.
+    #[inline]
     pub fn of_input(self, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
         self.of(0, gate)
     }
 
     /// The function h → U h + b' of one gate.
+    #[inline]
     pub fn of_state(self, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
         self.of(1, gate)
     }
 
+    #[inline]
     fn of(self, side: usize, gate: usize) -> impl Fn(Var<'t, T>) -> Var<'t, T> {
         let w = self.blocks(self.weights[side], gate, 1);
         let b = self.biases[side].map(|b| self.blocks(b, gate, 1));

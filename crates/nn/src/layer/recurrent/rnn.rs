@@ -1,5 +1,6 @@
 //! The simple recurrent layer.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::{Gates, RecurrentLayer, RecurrentRule};
@@ -34,6 +35,7 @@ impl Default for RnnRule {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Rnn<T> {
     /// The same layer with another activation.
     pub fn with_activation(self, activation: Activation) -> Self {
@@ -41,17 +43,30 @@ impl<T: Real> Rnn<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> RecurrentRule<T> for RnnRule {
     const NAME: &str = "Rnn";
     const GATES: usize = 1;
     type State<'t> = [Var<'t, T>; 1];
 
+    #[inline]
     fn start<'t>(zeros: Var<'t, T>) -> [Var<'t, T>; 1] {
         [zeros]
     }
 
+    #[inline]
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, [Var<'t, T>; 1]) -> [Var<'t, T>; 1] {
         let both = gates.both::<1>(0);
         move |x, [h]| both(x, h).map(|a| self.activation.forward(a))
+    }
+
+    #[track_caller]
+    fn run_layer<'t>(
+        layer: &'t RecurrentLayer<T, Self>,
+        xs: &[Var<'t, T>],
+        masks: &[Option<Var<'t, T>>],
+        start: Option<[Var<'t, T>; 1]>,
+    ) -> (Vec<Var<'t, T>>, [Var<'t, T>; 1]) {
+        layer.all_steps(xs, masks, start)
     }
 }

@@ -1,6 +1,6 @@
 //! Features between two bounds.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Summary;
@@ -40,6 +40,7 @@ struct Raw<T> {
     high: f64,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for MinMax<T> {
     type Error = String;
     fn try_from(Raw { min, range, low, high }: Raw<T>) -> Result<Self, String> {
@@ -60,6 +61,7 @@ fn bounds(low: f64, high: f64) -> Result<(), String> {
     if ordered { Ok(()) } else { Err(format!("the bounds are finite and in order, not {low} and {high}")) }
 }
 
+#[compiled_once]
 impl<T: Real> MinMax<T> {
     /// Least value and range of the rows of `x`, features × samples, to be taken to `low` and `high`.
     ///
@@ -119,11 +121,13 @@ impl<T: Real> MinMax<T> {
     }
 
     /// The least value of every feature.
+    #[inline]
     pub fn min(&self) -> &[T] {
         &self.min
     }
 
     /// The largest value of every feature less the least, or 1 where that is 0.
+    #[inline]
     pub fn range(&self) -> &[T] {
         &self.range
     }

@@ -159,10 +159,10 @@ impl<T> Dataset<T> {
 
 /// A model has an output for every class up to the largest index; a greater integer is rather a number in the
 /// wrong column.
-pub(super) const MAX_CLASSES: usize = 1 << 16;
+pub(in crate::data) const MAX_CLASSES: usize = 1 << 16;
 
 /// The class that a number is, if it is one.
-pub(super) fn class_number(k: f64) -> Option<usize> {
+pub(in crate::data) fn class_number(k: f64) -> Option<usize> {
     ((0.0..MAX_CLASSES as f64).contains(&k) && k.fract() == 0.0).then_some(k as usize)
 }
 

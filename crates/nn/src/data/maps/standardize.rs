@@ -1,6 +1,6 @@
 //! Features of mean 0 and variance 1.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Summary;
@@ -37,6 +37,7 @@ struct Raw<T> {
     scale: Vec<T>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
     type Error = String;
     fn try_from(Raw { mean, scale }: Raw<T>) -> Result<Self, String> {
@@ -51,6 +52,7 @@ impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Standardize<T> {
     /// Mean and scale of the rows of `x`, features × samples: of their [`Summary`].
     ///
@@ -100,11 +102,13 @@ impl<T: Real> Standardize<T> {
     }
 
     /// The mean of every feature.
+    #[inline]
     pub fn mean(&self) -> &[T] {
         &self.mean
     }
 
     /// The standard deviation of every feature, or 1 where that is 0.
+    #[inline]
     pub fn scale(&self) -> &[T] {
         &self.scale
     }

@@ -1,6 +1,6 @@
 //! Principal components, and whitening along them.
 
-use autograd::{Matrix, Real, Tape};
+use autograd::{Matrix, Real, Tape, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Covariance;
@@ -63,6 +63,7 @@ struct Raw<T> {
     explained: f64,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
     type Error = String;
     fn try_from(Raw { mean, axes, variance, scale, explained }: Raw<T>) -> Result<Self, String> {
@@ -80,6 +81,7 @@ impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Pca<T> {
     /// The principal components of `x`, features × samples.
     ///
@@ -99,7 +101,7 @@ impl<T: Real> Pca<T> {
     /// As [`fit`](Pca::fit).
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, components: Components) -> Self {
-        let Spectrum { variance, axes } = spectrum::<T>("Pca::fit", covariance);
+        let Spectrum { variance, axes } = spectrum("Pca::fit", covariance, T::EPSILON);
         let total: f64 = variance.iter().sum();
         let kept = match components {
             Components::All => variance.len(),
@@ -165,26 +167,31 @@ impl<T: Real> Pca<T> {
     }
 
     /// V: the axes as columns of length 1, features × components. The largest entry of each is positive.
+    #[inline]
     pub fn axes(&self) -> &Matrix<T> {
         &self.axes
     }
 
     /// λ: the variance of the samples along every axis, in descending order.
+    #[inline]
     pub fn variance(&self) -> &[T] {
         &self.variance
     }
 
     /// The share of the variance of the samples that the kept components have.
+    #[inline]
     pub fn explained(&self) -> f64 {
         self.explained
     }
 
     /// The number of features of a sample.
+    #[inline]
     pub fn features(&self) -> usize {
         self.axes.rows()
     }
 
     /// The number of components that are kept.
+    #[inline]
     pub fn components(&self) -> usize {
         self.axes.cols()
     }
@@ -198,7 +205,7 @@ pub(super) struct Spectrum {
 
 /// The directions in which samples of type T vary.
 #[track_caller]
-pub(super) fn spectrum<T: Real>(name: &str, covariance: &Covariance) -> Spectrum {
+pub(super) fn spectrum(name: &str, covariance: &Covariance, epsilon: f64) -> Spectrum {
     let features = covariance.features();
     assert!(!covariance.is_empty(), "{name}: {features} × 0 has no samples to fit to");
     let tape = Tape::<f64>::new();
@@ -208,8 +215,7 @@ pub(super) fn spectrum<T: Real>(name: &str, covariance: &Covariance) -> Spectrum
     let (values, vectors) = (values.value(), vectors.value());
     let value = |j: usize| values.as_slice()[features - 1 - j];
     // What is left of a variance of 0: from the eigendecomposition, and from the rounding of the samples.
-    let single = T::from_f64(1.0 + f64::EPSILON).to_f64() == 1.0;
-    let unit = if single { f64::from(f32::EPSILON).powi(2) } else { f64::EPSILON };
+    let unit = epsilon.powi(2).max(f64::EPSILON);
     let least = if features == 0 { 0.0 } else { features as f64 * unit * value(0) };
     let rank = (0..features).take_while(|&j| value(j) > least).count();
     Spectrum {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::data::dataset::{MAX_CLASSES, class_number};
+use crate::data::samples::{MAX_CLASSES, class_number};
 
 /// A label that is none of the expected.
 #[derive(Debug)]

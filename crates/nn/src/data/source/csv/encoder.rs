@@ -1,6 +1,6 @@
 //! From a table to features and targets.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::labels::class_of;
@@ -94,13 +94,7 @@ impl Encoder {
     /// # Errors
     /// If a column is absent, or a cell is not what it was when the encoder was fitted.
     pub fn features<T: Real>(&self, table: &Table) -> Result<Matrix<T>, CsvError> {
-        let places = self.columns.iter().map(|column| table.column(&column.name)).collect::<Result<Vec<_>, _>>()?;
-        let mut x = Vec::new();
-        for i in 0..table.len() {
-            self.columns.iter().zip(&places).try_for_each(|(column, &j)| column.encode(table, i, j, &mut x))?;
-        }
-        let rows = self.columns.iter().map(Column::rows).sum();
-        Ok(Matrix::from_vec(rows, table.len(), x))
+        features(self, table)
     }
 
     /// The columns of targets of a table, targets × rows.
@@ -108,13 +102,7 @@ impl Encoder {
     /// # Errors
     /// If a column is absent, or a cell is no number.
     pub fn targets<T: Real>(&self, table: &Table) -> Result<Matrix<T>, CsvError> {
-        let places = self.targets.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()?;
-        let cells = (0..table.len()).flat_map(|i| places.iter().map(move |&j| (i, j)));
-        let value = |(i, j)| {
-            let text = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
-            number(text, || table.place(i, j))
-        };
-        Ok(Matrix::from_vec(places.len(), table.len(), cells.map(value).collect::<Result<_, _>>()?))
+        targets(self, table)
     }
 
     /// The class of every row of a table.
@@ -165,6 +153,28 @@ impl Encoder {
         let (t, target_names) = (self.targets(table)?, self.targets.clone());
         Ok(Dataset { x: self.features(table)?, t, feature_names: self.feature_names(), target_names })
     }
+}
+
+#[compiled_once]
+fn targets<T: Real>(encoder: &Encoder, table: &Table) -> Result<Matrix<T>, CsvError> {
+    let places = encoder.targets.iter().map(|name| table.column(name)).collect::<Result<Vec<_>, _>>()?;
+    let cells = (0..table.len()).flat_map(|i| places.iter().map(move |&j| (i, j)));
+    let value = |(i, j)| {
+        let text = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
+        number(text, || table.place(i, j))
+    };
+    Ok(Matrix::from_vec(places.len(), table.len(), cells.map(value).collect::<Result<_, _>>()?))
+}
+
+#[compiled_once]
+fn features<T: Real>(encoder: &Encoder, table: &Table) -> Result<Matrix<T>, CsvError> {
+    let places = encoder.columns.iter().map(|column| table.column(&column.name)).collect::<Result<Vec<_>, _>>()?;
+    let mut x = Vec::new();
+    for i in 0..table.len() {
+        encoder.columns.iter().zip(&places).try_for_each(|(column, &j)| column.encode(table, i, j, &mut x))?;
+    }
+    let rows = encoder.columns.iter().map(Column::rows).sum();
+    Ok(Matrix::from_vec(rows, table.len(), x))
 }
 
 impl Column {

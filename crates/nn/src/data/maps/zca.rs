@@ -1,6 +1,6 @@
 //! Whitening that changes samples as little as can be.
 
-use autograd::{Matrix, Real, Tape};
+use autograd::{Matrix, Real, Tape, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Covariance;
@@ -49,6 +49,7 @@ struct Raw<T> {
     color: Matrix<T>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Zca<T> {
     type Error = String;
     fn try_from(Raw { mean, whiten, color }: Raw<T>) -> Result<Self, String> {
@@ -61,6 +62,7 @@ impl<T: Real> TryFrom<Raw<T>> for Zca<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Zca<T> {
     /// The whitening of `x`, features × samples.
     ///
@@ -80,7 +82,7 @@ impl<T: Real> Zca<T> {
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, epsilon: f64) -> Self {
         check_epsilon("Zca::fit", epsilon);
-        let Spectrum { variance, axes } = spectrum::<T>("Zca::fit", covariance);
+        let Spectrum { variance, axes } = spectrum("Zca::fit", covariance, T::EPSILON);
         let tape = Tape::<f64>::new();
         let v = tape.constant(&axes);
         // V diag(f(λ)) Vᵀ + f(0) (I − V Vᵀ), where 1 / √0 counts as 0.
@@ -123,11 +125,13 @@ impl<T: Real> Zca<T> {
     }
 
     /// W, symmetric, features × features.
+    #[inline]
     pub fn matrix(&self) -> &Matrix<T> {
         &self.whiten
     }
 
     /// The number of features of a sample.
+    #[inline]
     pub fn features(&self) -> usize {
         self.mean.len()
     }

@@ -29,6 +29,11 @@ use rand::seq::SliceRandom;
 /// If `fraction` is not between 0 and 1.
 #[track_caller]
 pub fn stratified_split(classes: &[usize], fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (Vec<usize>, Vec<usize>) {
+    split(classes, fraction, &mut &mut *rng)
+}
+
+#[track_caller]
+fn split(classes: &[usize], fraction: f64, rng: &mut dyn Rng) -> (Vec<usize>, Vec<usize>) {
     assert!((0.0..=1.0).contains(&fraction), "a split takes a fraction between 0 and 1, not {fraction}");
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for mut members in members(classes) {
@@ -70,6 +75,11 @@ pub fn random_split(n: usize, fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (
 /// If `size` is 0.
 #[track_caller]
 pub fn minibatches(n: usize, size: usize, rng: &mut (impl Rng + ?Sized)) -> Minibatches {
+    batches(n, size, &mut &mut *rng)
+}
+
+#[track_caller]
+fn batches(n: usize, size: usize, rng: &mut dyn Rng) -> Minibatches {
     assert!(size > 0, "a minibatch has at least one sample");
     let mut order: Vec<usize> = (0..n).collect();
     order.shuffle(rng);

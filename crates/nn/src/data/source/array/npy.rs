@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use autograd::Real;
+use autograd::{Real, compiled_once};
 
 use super::reader::{Header, Kind, Scalar, Source};
 use super::{Array, ArrayError, ArrayReader};
@@ -32,7 +32,12 @@ const NUMBERS: &str = "convert it with `array.astype(numpy.float64)` and save it
 /// # Errors
 /// If the file cannot be read, or is not such an array as a whole.
 pub fn read_npy<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError> {
-    let file = path.as_ref().display().to_string();
+    read(path.as_ref())
+}
+
+#[compiled_once]
+fn read<T: Real>(path: &Path) -> Result<Array<T>, ArrayError> {
+    let file = path.display().to_string();
     match File::open(path) {
         Ok(reader) => ArrayReader::npy(reader, &file)?.read(),
         Err(source) => Err(ArrayError::Read { file, source }),
@@ -45,9 +50,14 @@ pub fn read_npy<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError>
 /// # Errors
 /// If the file cannot be written.
 pub fn write_npy<T: Real>(path: impl AsRef<Path>, array: &Array<T>) -> Result<(), ArrayError> {
+    write(path.as_ref(), array)
+}
+
+#[compiled_once]
+fn write<T: Real>(path: &Path, array: &Array<T>) -> Result<(), ArrayError> {
     let mut bytes = Vec::new();
-    let written = write_to(&mut bytes, array).and_then(|()| atomic::write(path.as_ref(), &bytes));
-    written.map_err(|source| ArrayError::Write { file: path.as_ref().display().to_string(), source })
+    let written = write_to(&mut bytes, array).and_then(|()| atomic::write(path, &bytes));
+    written.map_err(|source| ArrayError::Write { file: path.display().to_string(), source })
 }
 
 pub(super) fn write_to<T: Real>(file: &mut impl Write, array: &Array<T>) -> std::io::Result<()> {

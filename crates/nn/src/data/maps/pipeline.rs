@@ -1,6 +1,6 @@
 //! Maps of features, one after the other.
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::{Components, Covariance, MinMax, Pca, Standardize, Summary, Zca};
@@ -78,6 +78,7 @@ struct Raw<T> {
     steps: Vec<Fitted<T>>,
 }
 
+#[compiled_once]
 impl<T: Real> TryFrom<Raw<T>> for Pipeline<T> {
     type Error = String;
     fn try_from(Raw { steps }: Raw<T>) -> Result<Self, String> {
@@ -92,6 +93,7 @@ impl<T: Real> TryFrom<Raw<T>> for Pipeline<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> Pipeline<T> {
     /// Fits every step to `x`, features × samples, as the steps before it give it.
     ///
@@ -139,12 +141,23 @@ impl<T: Real> Pipeline<T> {
         for step in steps {
             let mut moments = None;
             for chunk in pass() {
-                let x = pipeline.apply(&chunk?);
-                moments.get_or_insert_with(|| Moments::of(step, x.rows())).add(&x);
+                pipeline.take_in(&chunk?, step, &mut moments);
             }
-            pipeline.steps.push(moments.unwrap_or_else(|| Moments::of(step, 0)).fit(step));
+            pipeline.push(step, moments);
         }
         Ok(pipeline)
+    }
+
+    /// Takes in what the map of the next step is fitted to.
+    #[track_caller]
+    fn take_in(&self, chunk: &Matrix<T>, step: &Step, moments: &mut Option<Moments>) {
+        let x = self.apply(chunk);
+        moments.get_or_insert_with(|| Moments::of(step, x.rows())).add(&x);
+    }
+
+    #[track_caller]
+    fn push(&mut self, step: &Step, moments: Option<Moments>) {
+        self.steps.push(moments.unwrap_or_else(|| Moments::of(step, 0)).fit(step));
     }
 
     /// All steps, one after the other, of every column of `x`.
@@ -178,11 +191,13 @@ impl<T: Real> Pipeline<T> {
     }
 
     /// The steps.
+    #[inline]
     pub fn steps(&self) -> &[Fitted<T>] {
         &self.steps
     }
 }
 
+#[compiled_once]
 impl<T: Real> Fitted<T> {
     /// The map of every column of `x`.
     ///

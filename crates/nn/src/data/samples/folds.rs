@@ -47,6 +47,11 @@ pub fn k_fold(n: usize, k: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<Parts> {
 /// If k is below 2 or above the number of samples.
 #[track_caller]
 pub fn stratified_k_fold(classes: &[usize], k: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<Parts> {
+    stratified(classes, k, &mut &mut *rng)
+}
+
+#[track_caller]
+fn stratified(classes: &[usize], k: usize, rng: &mut dyn Rng) -> Vec<Parts> {
     check(k, classes.len(), "samples");
     let mut fold = vec![0; classes.len()];
     let shuffled = members(classes).into_iter().flat_map(|mut members| {
@@ -76,6 +81,11 @@ pub fn stratified_k_fold(classes: &[usize], k: usize, rng: &mut (impl Rng + ?Siz
 /// If k is below 2 or above the number of groups.
 #[track_caller]
 pub fn group_k_fold(groups: &[usize], k: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<Parts> {
+    grouped(groups, k, &mut &mut *rng)
+}
+
+#[track_caller]
+fn grouped(groups: &[usize], k: usize, rng: &mut dyn Rng) -> Vec<Parts> {
     let mut members = members(groups);
     check(k, members.len(), "groups");
     members.shuffle(rng);

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use autograd::Real;
+use autograd::{Real, compiled_once};
 
 use super::reader::{Header, Kind, Scalar, Source};
 use super::{Array, ArrayError, ArrayReader};
@@ -30,7 +30,12 @@ const ADVICE: &str = "give a file in the format of the MNIST data base, such as 
 /// # Errors
 /// If the file cannot be read, or is not such an array as a whole.
 pub fn read_idx<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError> {
-    let file = path.as_ref().display().to_string();
+    read(path.as_ref())
+}
+
+#[compiled_once]
+fn read<T: Real>(path: &Path) -> Result<Array<T>, ArrayError> {
+    let file = path.display().to_string();
     match File::open(path) {
         Ok(reader) => ArrayReader::idx(reader, &file)?.read(),
         Err(source) => Err(ArrayError::Read { file, source }),

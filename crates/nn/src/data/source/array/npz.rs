@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Cursor};
 use std::path::Path;
 
-use autograd::Real;
+use autograd::{Real, compiled_once};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
@@ -21,7 +21,12 @@ use crate::atomic;
 /// # Errors
 /// If the file cannot be read, or a member is no array.
 pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>)>, ArrayError> {
-    let file = path.as_ref().display().to_string();
+    read(path.as_ref())
+}
+
+#[compiled_once]
+fn read<T: Real>(path: &Path) -> Result<Vec<(String, Array<T>)>, ArrayError> {
+    let file = path.display().to_string();
     let failed = |error: ZipError| match error {
         ZipError::Io(source) => ArrayError::Read { file: file.clone(), source },
         other => ArrayError::Malformed {
@@ -50,6 +55,11 @@ pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>
 /// # Errors
 /// If the file cannot be written, or a name comes twice.
 pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
+    write(path.as_ref(), arrays)
+}
+
+#[compiled_once]
+fn write<T: Real>(path: &Path, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
     let write = || -> Result<(), ZipError> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         // No time of writing: the same arrays give the same bytes.
@@ -58,7 +68,7 @@ pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) 
             archive.start_file(format!("{name}.npy"), options.large_file(array.as_slice().len() >= 1 << 28))?;
             write_to(&mut archive, array)?;
         }
-        Ok(atomic::write(path.as_ref(), archive.finish()?.get_ref())?)
+        Ok(atomic::write(path, archive.finish()?.get_ref())?)
     };
-    write().map_err(|error| ArrayError::Write { file: path.as_ref().display().to_string(), source: error.into() })
+    write().map_err(|error| ArrayError::Write { file: path.display().to_string(), source: error.into() })
 }

@@ -1,6 +1,6 @@
 //! What maps are fitted to: means, variances, ranges, covariances, chunk by chunk.
 
-use autograd::{Matrix, Real, Tape};
+use autograd::{Matrix, Real, Tape, compiled_once};
 
 /// Number, mean, variance, least and largest value of every feature, over any number of chunks, in `f64`.
 ///
@@ -42,19 +42,7 @@ impl Summary {
     /// If `x` does not have a row for every feature.
     #[track_caller]
     pub fn add<T: Real>(&mut self, x: &Matrix<T>) {
-        let features = self.mean.len();
-        assert_eq!(x.rows(), features, "Summary::add: of {features} features, given {}", x.rows());
-        for n in 0..x.cols() {
-            self.len += 1;
-            for (i, x) in x.col(n).iter().enumerate() {
-                let x = x.to_f64();
-                let d = x - self.mean[i];
-                self.mean[i] += d / self.len as f64;
-                self.squares[i] += d * (x - self.mean[i]);
-                self.min[i] = self.min[i].min(x);
-                self.max[i] = self.max[i].max(x);
-            }
-        }
+        add(self, x);
     }
 
     /// The number of samples.
@@ -85,6 +73,24 @@ impl Summary {
     /// The largest value of every feature; −∞ if there are no samples.
     pub fn max(&self) -> &[f64] {
         &self.max
+    }
+}
+
+#[compiled_once]
+#[track_caller]
+fn add<T: Real>(summary: &mut Summary, x: &Matrix<T>) {
+    let features = summary.mean.len();
+    assert_eq!(x.rows(), features, "Summary::add: of {features} features, given {}", x.rows());
+    for n in 0..x.cols() {
+        summary.len += 1;
+        for (i, x) in x.col(n).iter().enumerate() {
+            let x = x.to_f64();
+            let d = x - summary.mean[i];
+            summary.mean[i] += d / summary.len as f64;
+            summary.squares[i] += d * (x - summary.mean[i]);
+            summary.min[i] = summary.min[i].min(x);
+            summary.max[i] = summary.max[i].max(x);
+        }
     }
 }
 
@@ -124,28 +130,7 @@ impl Covariance {
     /// If `x` does not have a row for every feature.
     #[track_caller]
     pub fn add<T: Real>(&mut self, x: &Matrix<T>) {
-        let features = self.mean.len();
-        assert_eq!(x.rows(), features, "Covariance::add: of {features} features, given {}", x.rows());
-        if x.cols() == 0 {
-            return;
-        }
-        let mut chunk = Summary::new(features);
-        chunk.add(x);
-        let centred = Matrix::from_fn(features, x.cols(), |i, j| x[(i, j)].to_f64() - chunk.mean[i]);
-        let tape = Tape::<f64>::new();
-        let centred = tape.constant(&centred);
-        let added = centred.matmul_nt(centred).value();
-
-        let (n, new) = (self.len as f64, x.cols() as f64);
-        let d: Vec<f64> = chunk.mean.iter().zip(&self.mean).map(|(new, old)| new - old).collect();
-        let between = n * new / (n + new);
-        for j in 0..features {
-            for i in 0..features {
-                self.scatter[(i, j)] += added[(i, j)] + between * d[i] * d[j];
-            }
-        }
-        self.mean.iter_mut().zip(&d).for_each(|(mean, d)| *mean += d * new / (n + new));
-        self.len += x.cols();
+        add_scatter(self, x);
     }
 
     /// The number of samples.
@@ -172,6 +157,33 @@ impl Covariance {
     pub fn matrix(&self) -> Matrix<f64> {
         self.scatter.map(|s| s / self.len as f64)
     }
+}
+
+#[compiled_once]
+#[track_caller]
+fn add_scatter<T: Real>(covariance: &mut Covariance, x: &Matrix<T>) {
+    let features = covariance.mean.len();
+    assert_eq!(x.rows(), features, "Covariance::add: of {features} features, given {}", x.rows());
+    if x.cols() == 0 {
+        return;
+    }
+    let mut chunk = Summary::new(features);
+    chunk.add(x);
+    let centred = Matrix::from_fn(features, x.cols(), |i, j| x[(i, j)].to_f64() - chunk.mean[i]);
+    let tape = Tape::<f64>::new();
+    let centred = tape.constant(&centred);
+    let added = centred.matmul_nt(centred).value();
+
+    let (n, new) = (covariance.len as f64, x.cols() as f64);
+    let d: Vec<f64> = chunk.mean.iter().zip(&covariance.mean).map(|(new, old)| new - old).collect();
+    let between = n * new / (n + new);
+    for j in 0..features {
+        for i in 0..features {
+            covariance.scatter[(i, j)] += added[(i, j)] + between * d[i] * d[j];
+        }
+    }
+    covariance.mean.iter_mut().zip(&d).for_each(|(mean, d)| *mean += d * new / (n + new));
+    covariance.len += x.cols();
 }
 
 #[cfg(test)]

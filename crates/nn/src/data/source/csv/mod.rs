@@ -11,13 +11,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use autograd::{Matrix, Real};
+use autograd::{Matrix, Real, compiled_once};
 use csv::StringRecord;
 
 use labels::classes;
 use rows::{Row, Rows, excerpt, number};
 
-use super::Dataset;
+use crate::data::Dataset;
 
 pub use encoder::Encoder;
 pub use encoding::{Encoding, Feature, Missing, Unknown};
@@ -124,7 +124,7 @@ impl Csv {
     pub fn read<T: Real>(&self, path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError> {
         let file = path.as_ref().display().to_string();
         match std::fs::read(path) {
-            Ok(text) => self.parse(&text, file),
+            Ok(text) => parse(self, &text, file),
             Err(source) => Err(CsvError::Read { file, source }),
         }
     }
@@ -136,7 +136,7 @@ impl Csv {
     pub fn from_reader<T: Real>(&self, mut reader: impl Read, name: &str) -> Result<Dataset<T>, CsvError> {
         let mut text = Vec::new();
         match reader.read_to_end(&mut text) {
-            Ok(_) => self.parse(&text, name.to_owned()),
+            Ok(_) => parse(self, &text, name.to_owned()),
             Err(source) => Err(CsvError::Read { file: name.to_owned(), source }),
         }
     }
@@ -204,44 +204,45 @@ impl Csv {
         })?;
         Ok(TableChunks::new(all, self.missing.clone(), rows))
     }
+}
 
-    fn parse<T: Real>(&self, text: &[u8], file: String) -> Result<Dataset<T>, CsvError> {
-        let features_are_numbers =
-            |row: &StringRecord| row.iter().take(row.len() - 1).any(|cell| cell.parse::<f64>().is_ok());
-        let mut rows = Rows::new(self, text, file, |row| match self.header {
-            _ if row.len() < 2 => false,
-            Header::Auto => !features_are_numbers(row),
-            Header::Yes => true,
-            Header::No => false,
-        })?;
-        let columns = rows.columns;
-        let (mut x, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(Row { line, cells }) = rows.next()? {
-            let at = |column| rows.place(line, column);
-            if columns < 2 {
-                let (at, found) = (at(0), excerpt(&cells[0]));
-                return Err(CsvError::TooFewColumns { at, found, delimiter: self.delimiter.into() });
-            }
-            if let Some(j) = cells.iter().position(str::is_empty) {
-                return Err(CsvError::MissingCell { at: at(j) });
-            }
-            for (j, cell) in cells.iter().take(columns - 1).enumerate() {
-                x.push(number(cell, || at(j))?);
-            }
-            labels.push(cells[columns - 1].to_owned());
-            lines.push(line);
+#[compiled_once]
+fn parse<T: Real>(csv: &Csv, text: &[u8], file: String) -> Result<Dataset<T>, CsvError> {
+    let features_are_numbers =
+        |row: &StringRecord| row.iter().take(row.len() - 1).any(|cell| cell.parse::<f64>().is_ok());
+    let mut rows = Rows::new(csv, text, file, |row| match csv.header {
+        _ if row.len() < 2 => false,
+        Header::Auto => !features_are_numbers(row),
+        Header::Yes => true,
+        Header::No => false,
+    })?;
+    let columns = rows.columns;
+    let (mut x, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(Row { line, cells }) = rows.next()? {
+        let at = |column| rows.place(line, column);
+        if columns < 2 {
+            let (at, found) = (at(0), excerpt(&cells[0]));
+            return Err(CsvError::TooFewColumns { at, found, delimiter: csv.delimiter.into() });
         }
-        if labels.is_empty() {
-            return Err(CsvError::Empty { file: rows.file, header: true });
+        if let Some(j) = cells.iter().position(str::is_empty) {
+            return Err(CsvError::MissingCell { at: at(j) });
         }
-        let (t, target_names) = classes(&labels, self.classes.as_deref()).map_err(|bad| {
-            let (at, found) = (rows.place(lines[bad.sample], columns - 1), excerpt(&labels[bad.sample]));
-            CsvError::BadClass { at, found, expected: bad.expected }
-        })?;
-        let header = rows.header.unwrap_or_default();
-        let feature_names = header.iter().take(columns - 1).map(str::to_owned).collect();
-        Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
+        for (j, cell) in cells.iter().take(columns - 1).enumerate() {
+            x.push(number(cell, || at(j))?);
+        }
+        labels.push(cells[columns - 1].to_owned());
+        lines.push(line);
     }
+    if labels.is_empty() {
+        return Err(CsvError::Empty { file: rows.file, header: true });
+    }
+    let (t, target_names) = classes(&labels, csv.classes.as_deref()).map_err(|bad| {
+        let (at, found) = (rows.place(lines[bad.sample], columns - 1), excerpt(&labels[bad.sample]));
+        CsvError::BadClass { at, found, expected: bad.expected }
+    })?;
+    let header = rows.header.unwrap_or_default();
+    let feature_names = header.iter().take(columns - 1).map(str::to_owned).collect();
+    Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
 }
 
 #[cfg(test)]

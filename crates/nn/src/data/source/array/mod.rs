@@ -11,7 +11,7 @@ mod reader;
 
 use autograd::Matrix;
 
-use super::dataset::class_number;
+use crate::data::samples::class_number;
 
 pub use self::error::ArrayError;
 pub use self::idx::read_idx;

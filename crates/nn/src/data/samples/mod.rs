@@ -1,0 +1,16 @@
+//! Samples with their targets, and which of them go where: into parts, folds, minibatches.
+
+mod dataset;
+mod folds;
+mod sampler;
+mod shuffle;
+mod split;
+
+#[cfg(feature = "csv")]
+pub(super) use dataset::MAX_CLASSES;
+pub(super) use dataset::class_number;
+pub use dataset::{Dataset, Targets};
+pub use folds::{group_k_fold, k_fold, stratified_k_fold};
+pub use sampler::Sampler;
+pub use shuffle::{ShuffledChunks, shuffle_chunks};
+pub use split::{Minibatches, minibatches, random_split, stratified_split};

@@ -1,0 +1,13 @@
+//! Where data comes from: tables as CSV, arrays of NumPy and MNIST.
+
+mod array;
+#[cfg(feature = "csv")]
+mod csv;
+
+pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
+#[cfg(feature = "npz")]
+pub use self::array::{read_npz, write_npz};
+#[cfg(feature = "csv")]
+pub use self::csv::{
+    Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
+};
