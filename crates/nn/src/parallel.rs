@@ -37,6 +37,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use autograd::compiled_once;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -86,16 +87,7 @@ impl Parallel {
     /// Into how many shards a batch is divided: by the rule, each has at least 128 samples, and at least 2²⁰ products of
     /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were none.
     pub fn count<T: Real>(&self, model: &impl Module<T>, samples: usize) -> usize {
-        let largest = |shard: usize| samples.div_ceil(shard);
-        self.shard
-            .map_or_else(
-                || {
-                    let work = samples.saturating_mul(model.count_params()) / LEAST_WORK;
-                    work.min(samples / LEAST_SAMPLES)
-                },
-                largest,
-            )
-            .clamp(1, samples.max(1))
+        self.count_of(model, samples)
     }
 
     /// Loss and gradients of a batch of `samples` samples: `batch` makes the part in a range of them, `loss` records its loss.
@@ -118,35 +110,91 @@ impl Parallel {
         T: Real,
         M: Module<T> + Sync,
     {
-        let shards = self.shards(model, samples, seed);
-        let run = |shard: usize| {
-            let Shard { samples: range, seed } = shards.get(shard);
-            let share = range.len() as f64 / samples as f64;
-            let weight = if self.reduction == Reduction::Mean { share } else { 1.0 };
-            let (loss, grads) = gradients_of(model, &batch(range), seed, weight, &loss);
-            let mut buffers = GradientSum::new();
-            if shards.count > 1 {
-                buffers.add_buffers(share, model, &grads);
-            }
-            Part { loss, grads, buffers }
-        };
-        if shards.count == 1 {
-            let Part { loss, grads, .. } = run(0);
-            return (loss, Total::of([Some(grads), None], GradientSum::new()));
-        }
-        let (mut half, other) = halves(0..shards.count, &run);
-        half.buffers.merge_buffers(other.buffers);
-        (half.loss + other.loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers))
+        let (model, loss) = (model, &loss);
+        sharded(*self, model, samples, seed, &|range| {
+            Box::new(OnBatch { model, batch: batch(range), loss, metrics: &[] })
+        })
     }
+}
 
+/// A model and a batch, of whatever types: what a loss is recorded of.
+pub(crate) trait Recordable<T: Real> {
+    /// Records the loss.
+    fn loss<'t>(&'t self, tape: &'t Tape<'t, T>) -> Var<'t, T>;
+
+    /// What else is measured.
+    fn metrics(&self) -> Vec<f64>;
+}
+
+pub(crate) struct OnBatch<'a, M, B, F: ?Sized> {
+    pub model: &'a M,
+    pub batch: B,
+    pub loss: &'a F,
+    pub metrics: &'a [Metric<'a, M, B>],
+}
+
+pub(crate) type Metric<'a, M, B> = Box<dyn Fn(&M, &B) -> f64 + Send + Sync + 'a>;
+
+impl<T: Real, M, B, F> Recordable<T> for OnBatch<'_, M, B, F>
+where
+    F: for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + ?Sized,
+{
+    fn loss<'t>(&'t self, tape: &'t Tape<'t, T>) -> Var<'t, T> {
+        (self.loss)(tape, self.model, &self.batch)
+    }
+    fn metrics(&self) -> Vec<f64> {
+        self.metrics.iter().map(|metric| metric(self.model, &self.batch)).collect()
+    }
+}
+
+/// Loss and gradients of a batch of `samples` samples, of which `batch` makes the part in a range of them.
+///
+/// # Panics
+/// If there are no samples.
+#[compiled_once]
+#[track_caller]
+pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
+    parallel: Parallel,
+    model: &(dyn Module<T> + Sync),
+    samples: usize,
+    seed: u64,
+    batch: &'a (dyn Fn(Range<usize>) -> Box<dyn Recordable<T> + 'b> + Sync),
+) -> (f64, Total<T>) {
+    let shards = parallel.shards(model, samples, seed);
+    let run = |shard: usize| {
+        let Shard { samples: range, seed } = shards.get(shard);
+        let share = range.len() as f64 / samples as f64;
+        let weight = if parallel.reduction == Reduction::Mean { share } else { 1.0 };
+        let (loss, grads) = gradients_of(&*batch(range), seed, weight);
+        let mut buffers = GradientSum::new();
+        if shards.count > 1 {
+            buffers.add_buffers(share, model, &grads);
+        }
+        Part { loss, grads, buffers }
+    };
+    if shards.count == 1 {
+        let Part { loss, grads, .. } = run(0);
+        return (loss, Total::of([Some(grads), None], GradientSum::new()));
+    }
+    let (mut half, other) = halves(0..shards.count, &run);
+    half.buffers.merge_buffers(other.buffers);
+    (half.loss + other.loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers))
+}
+
+impl Parallel {
     /// The shards of a batch.
     ///
     /// # Panics
     /// If there are no samples.
     #[track_caller]
-    pub(crate) fn shards<T: Real>(&self, model: &impl Module<T>, samples: usize, seed: u64) -> Shards {
+    pub(crate) fn shards<T: Real>(&self, model: &dyn Module<T>, samples: usize, seed: u64) -> Shards {
         assert!(samples > 0, "parallel: a batch has at least one sample");
-        Shards { samples, seed, count: self.count(model, samples) }
+        Shards { samples, seed, count: self.count_of(model, samples) }
+    }
+
+    fn count_of<T: Real>(&self, model: &dyn Module<T>, samples: usize) -> usize {
+        let by_rule = || (samples.saturating_mul(model.count_params()) / LEAST_WORK).min(samples / LEAST_SAMPLES);
+        self.shard.map_or_else(by_rule, |largest| samples.div_ceil(largest)).clamp(1, samples.max(1))
     }
 }
 
@@ -176,15 +224,9 @@ pub(crate) struct Shard {
 }
 
 /// wE and its gradients.
-fn gradients_of<T: Real, M, B>(
-    model: &M,
-    batch: &B,
-    seed: u64,
-    weight: f64,
-    loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T>,
-) -> (f64, Gradients<T>) {
+fn gradients_of<T: Real>(batch: &dyn Recordable<T>, seed: u64, weight: f64) -> (f64, Gradients<T>) {
     let tape = Tape::training(seed);
-    let loss = loss(&tape, model, batch);
+    let loss = batch.loss(&tape);
     let value = loss.item().to_f64();
     (weight * value, loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(weight)])))
 }
@@ -197,13 +239,13 @@ struct Part<T: Real> {
 }
 
 /// What both halves of several shards give.
-fn halves<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
+fn halves<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
     let middle = shards.start + shards.len() / 2;
     rayon_core::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
 }
 
 /// Runs shards, and adds what they give in halves.
-fn tree<T: Real>(shards: Range<usize>, run: &(impl Fn(usize) -> Part<T> + Sync)) -> Part<T> {
+fn tree<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> Part<T> {
     if shards.len() == 1 {
         return run(shards.start);
     }
@@ -240,6 +282,7 @@ impl<T: Real> Total<T> {
     }
 }
 
+#[compiled_once]
 impl<T: Real> ParamGradients<T> for Total<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         match &self.tapes {

@@ -1,5 +1,6 @@
 //! Classes.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{Inputs, as_many, common};
@@ -47,8 +48,7 @@ impl MlpClassifier {
     /// # Errors
     /// If a setting is out of its range, the samples cannot be learnt from, or the loss becomes infinite.
     pub fn fit<T: Real>(&self, x: &Matrix<T>, t: &[usize]) -> Result<FittedClassifier<T>, EstimatorError> {
-        as_many(x.cols(), t.len())?;
-        self.fit_dataset(&Dataset::new(x.clone(), t.to_vec()))
+        fit(self, x, t)
     }
 
     /// Trains on a dataset, and keeps its names.
@@ -56,27 +56,7 @@ impl MlpClassifier {
     /// # Errors
     /// As [`fit`](MlpClassifier::fit).
     pub fn fit_dataset<T: Real>(&self, data: &Dataset<T>) -> Result<FittedClassifier<T>, EstimatorError> {
-        let settings = &self.settings;
-        settings.check()?;
-        if !(0.0..=1.0).contains(&self.label_smoothing) {
-            return Err(EstimatorError::Setting { setting: "label_smoothing", expected: "a share from 0 to 1" });
-        }
-        as_many(data.x.cols(), data.t.len())?;
-        let inputs = Inputs::fit(data, settings)?;
-        let classes = data.classes();
-        let most = data.len().max(data.target_names.len());
-        if classes > most {
-            return Err(EstimatorError::ClassTooLarge { class: classes - 1, classes: most });
-        }
-        if let Some(&class) = data.t.first().filter(|&first| data.t.iter().all(|class| class == first)) {
-            let class = data.target_names.get(class).cloned().unwrap_or_else(|| class.to_string());
-            return Err(EstimatorError::OneClass { class });
-        }
-        let data = Dataset { x: inputs.of(&data.x)?, ..data.clone() };
-        let entropy = CrossEntropy { label_smoothing: self.label_smoothing, ..CrossEntropy::default() };
-        let split = |t: &Vec<usize>, fraction, rng: &mut _| stratified_split(t, fraction, rng);
-        let (net, curves) = train(settings, classes, &data, split, |x, t| entropy.each(x, t).mean())?;
-        Ok(FittedClassifier { net, inputs, class_names: data.target_names, curves })
+        fit_dataset(self, data)
     }
 }
 
@@ -93,6 +73,7 @@ pub struct FittedClassifier<T> {
     curves: Curves,
 }
 
+#[compiled_once]
 impl<T: Real> FittedClassifier<T> {
     /// The class of each sample.
     ///
@@ -139,3 +120,34 @@ impl<T: Real> FittedClassifier<T> {
     }
 }
 common!(FittedClassifier);
+
+#[compiled_once]
+fn fit<T: Real>(mlp: &MlpClassifier, x: &Matrix<T>, t: &[usize]) -> Result<FittedClassifier<T>, EstimatorError> {
+    as_many(x.cols(), t.len())?;
+    fit_dataset(mlp, &Dataset::new(x.clone(), t.to_vec()))
+}
+
+#[compiled_once]
+fn fit_dataset<T: Real>(mlp: &MlpClassifier, data: &Dataset<T>) -> Result<FittedClassifier<T>, EstimatorError> {
+    let settings = &mlp.settings;
+    settings.check()?;
+    if !(0.0..=1.0).contains(&mlp.label_smoothing) {
+        return Err(EstimatorError::Setting { setting: "label_smoothing", expected: "a share from 0 to 1" });
+    }
+    as_many(data.x.cols(), data.t.len())?;
+    let inputs = Inputs::fit(data, settings)?;
+    let classes = data.classes();
+    let most = data.len().max(data.target_names.len());
+    if classes > most {
+        return Err(EstimatorError::ClassTooLarge { class: classes - 1, classes: most });
+    }
+    if let Some(&class) = data.t.first().filter(|&first| data.t.iter().all(|class| class == first)) {
+        let class = data.target_names.get(class).cloned().unwrap_or_else(|| class.to_string());
+        return Err(EstimatorError::OneClass { class });
+    }
+    let data = Dataset { x: inputs.of(&data.x)?, ..data.clone() };
+    let entropy = CrossEntropy { label_smoothing: mlp.label_smoothing, ..CrossEntropy::default() };
+    let split = |t: &Vec<usize>, fraction, rng: &mut _| stratified_split(t, fraction, rng);
+    let (net, curves) = train(settings, classes, &data, split, |x, t| entropy.each(x, t).mean())?;
+    Ok(FittedClassifier { net, inputs, class_names: data.target_names, curves })
+}

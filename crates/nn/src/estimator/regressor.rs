@@ -1,5 +1,6 @@
 //! Numbers.
 
+use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{Inputs, as_many, at_least, common, finite};
@@ -40,8 +41,7 @@ impl MlpRegressor {
     /// # Errors
     /// If a setting is out of its range, the samples cannot be learnt from, or the loss becomes infinite.
     pub fn fit<T: Real>(&self, x: &Matrix<T>, t: &Matrix<T>) -> Result<FittedRegressor<T>, EstimatorError> {
-        as_many(x.cols(), t.cols())?;
-        self.fit_dataset(&Dataset::new(x.clone(), t.clone()))
+        fit(self, x, t)
     }
 
     /// Trains on a dataset, and keeps its names.
@@ -49,16 +49,7 @@ impl MlpRegressor {
     /// # Errors
     /// As [`fit`](MlpRegressor::fit).
     pub fn fit_dataset<T: Real>(&self, data: &Dataset<T, Matrix<T>>) -> Result<FittedRegressor<T>, EstimatorError> {
-        self.settings.check()?;
-        as_many(data.x.cols(), data.t.cols())?;
-        let inputs = Inputs::fit(data, &self.settings)?;
-        at_least("outputs", data.t.rows(), 1)?;
-        finite("target", &data.t, &data.target_names)?;
-        let targets = Standardize::fit(&data.t);
-        let data = Dataset { x: inputs.of(&data.x)?, t: targets.apply(&data.t), ..data.clone() };
-        let split = |t: &Matrix<T>, fraction, rng: &mut _| random_split(t.cols(), fraction, rng);
-        let (net, curves) = train(&self.settings, data.t.rows(), &data, split, half_squares)?;
-        Ok(FittedRegressor { net, inputs, targets, target_names: data.target_names, curves })
+        fit_dataset(self, data)
     }
 }
 
@@ -77,6 +68,7 @@ pub struct FittedRegressor<T> {
     curves: Curves,
 }
 
+#[compiled_once]
 impl<T: Real> FittedRegressor<T> {
     /// The numbers of each sample, outputs × samples.
     ///
@@ -113,6 +105,29 @@ impl<T: Real> FittedRegressor<T> {
     }
 }
 common!(FittedRegressor);
+
+#[compiled_once]
+fn fit<T: Real>(mlp: &MlpRegressor, x: &Matrix<T>, t: &Matrix<T>) -> Result<FittedRegressor<T>, EstimatorError> {
+    as_many(x.cols(), t.cols())?;
+    fit_dataset(mlp, &Dataset::new(x.clone(), t.clone()))
+}
+
+#[compiled_once]
+fn fit_dataset<T: Real>(
+    mlp: &MlpRegressor,
+    data: &Dataset<T, Matrix<T>>,
+) -> Result<FittedRegressor<T>, EstimatorError> {
+    mlp.settings.check()?;
+    as_many(data.x.cols(), data.t.cols())?;
+    let inputs = Inputs::fit(data, &mlp.settings)?;
+    at_least("outputs", data.t.rows(), 1)?;
+    finite("target", &data.t, &data.target_names)?;
+    let targets = Standardize::fit(&data.t);
+    let data = Dataset { x: inputs.of(&data.x)?, t: targets.apply(&data.t), ..data.clone() };
+    let split = |t: &Matrix<T>, fraction, rng: &mut _| random_split(t.cols(), fraction, rng);
+    let (net, curves) = train(&mlp.settings, data.t.rows(), &data, split, half_squares)?;
+    Ok(FittedRegressor { net, inputs, targets, target_names: data.target_names, curves })
+}
 
 /// Σ (y − t)² / 2 of a sample, the mean over samples.
 fn half_squares<'t, T: Real>(y: Var<'t, T>, t: &Matrix<T>) -> Var<'t, T> {

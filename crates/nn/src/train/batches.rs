@@ -66,20 +66,3 @@ impl<S: Clone + Sync> Batches for Vec<S> {
         samples.iter().map(|&i| self[i].clone()).collect()
     }
 }
-
-/// Some of the samples.
-pub(super) struct Subset<'d, B> {
-    pub data: &'d dyn Batches<Batch = B>,
-    pub samples: Vec<usize>,
-}
-
-impl<B> Batches for Subset<'_, B> {
-    type Batch = B;
-    fn len(&self) -> usize {
-        self.samples.len()
-    }
-    fn batch(&self, samples: &[usize]) -> B {
-        let samples: Vec<usize> = samples.iter().map(|&i| self.samples[i]).collect();
-        self.data.batch(&samples)
-    }
-}

@@ -43,6 +43,13 @@ pub trait Callback<M> {
     }
 }
 
+/// When callbacks are called.
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    Step,
+    EpochEnd,
+}
+
 pub(super) struct OnStep<F>(pub F);
 pub(super) struct OnEpochEnd<F>(pub F);
 

@@ -4,21 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::fit::Run;
+use super::TrainError;
+use super::plan::{Checkpoint, Plan};
+use super::run::Run;
 use super::weights::Weights;
-use super::{Batches, TrainError, Trainer};
 use crate::data::Sampler;
-use crate::{Module, Optimizer, Param, Path, Real, Tape, persist};
-
-/// Where a run is kept.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Checkpoint {
-    pub path: PathBuf,
-    /// After how many steps it is written, besides the end of each epoch.
-    pub every: Option<u64>,
-    /// Whether to go on from it.
-    pub resume: bool,
-}
+use crate::{Matrix, Module, Optimizer, Param, Path, Real, Tape, persist};
 
 /// What a run is made of, by name, as text: equal for runs whose steps are the same.
 pub(super) type Config = Vec<(String, String)>;
@@ -31,7 +22,7 @@ struct File<C, W, R> {
     run: R,
 }
 
-impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
+impl<T: Real> Plan<'_, T> {
     /// The file, if there is to be one.
     pub(super) fn file(&self) -> Option<PathBuf> {
         self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone())
@@ -44,14 +35,14 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
     }
 
     /// Writes it.
-    pub(super) fn save(&self, model: &M, config: &Config, run: &Run<T>) -> Result<(), TrainError> {
+    pub(super) fn save(&self, model: &dyn Module<T>, config: &Config, run: &Run<T>) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
         let file = File { config, weights: Weights::of(model), run };
         persist::save_value(path, &file).map_err(TrainError::Save)
     }
 
     /// The run to go on with, whose weights the model has then; `None` if there is none.
-    pub(super) fn resumed(&self, model: &mut M, config: &Config) -> Result<Option<Run<T>>, TrainError> {
+    pub(super) fn resumed(&self, model: &mut dyn Module<T>, config: &Config) -> Result<Option<Run<T>>, TrainError> {
         let Some(Checkpoint { path, resume: true, .. }) = &self.checkpoint else { return Ok(None) };
         if !path.exists() {
             return Ok(None);
@@ -72,24 +63,16 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
     }
 
     /// What decides the bits of a run, but for the loss, the values of the data and the weights at the start; nothing where none
-    /// is kept.
-    pub(super) fn config(
-        &self,
-        model: &M,
-        data: &dyn Batches<Batch = B>,
-        held_out: Option<&dyn Batches<Batch = B>>,
-        sampler: &Sampler,
-    ) -> Config {
+    /// is kept. The training set has `samples` samples, the sets that are watched as many as `watched` says.
+    pub(super) fn config(&self, model: &dyn Module<T>, samples: usize, watched: &[usize], sampler: &Sampler) -> Config {
         if self.checkpoint.is_none() {
             return Config::new();
         }
-        let sets = held_out.map(|data| data.len()).into_iter().chain(self.watched.iter().map(|(_, data)| data.len()));
         let order = (0..2).flat_map(|epoch| sampler.epoch(epoch)).flatten().map(|sample| sample as u64);
-        let metrics: Vec<&str> = self.objective.metrics.iter().map(|(name, _)| &**name).collect();
         let own = [
             ("numbers", std::any::type_name::<T>().to_owned()),
-            ("samples", data.len().to_string()),
-            ("samples that are watched", format!("{:?}", sets.collect::<Vec<_>>())),
+            ("samples", samples.to_string()),
+            ("samples that are watched", format!("{watched:?}")),
             ("batch size", sampler.batch_size().to_string()),
             ("batches in an epoch", sampler.batches().to_string()),
             ("order of the samples", digest(order)),
@@ -97,8 +80,8 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
             ("optimizer", format!("{} {}", self.optimizer.name(), self.fingerprint(model))),
             ("learning rates", self.rates()),
             ("moving average", format!("{:?}", self.ema)),
-            ("shards", format!("{:?}, {:?}", self.objective.parallel, self.objective.micro_batch)),
-            ("metrics", metrics.join(", ")),
+            ("shards", format!("{:?}, {:?}", self.parallel, self.micro_batch)),
+            ("metrics", self.metrics.join(", ")),
             ("best epoch", format!("{:?} of {:?}, patience {:?}", self.keep_best, self.monitor, self.patience)),
         ];
         own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(self.notes.iter().cloned()).collect()
@@ -114,12 +97,12 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
 
     /// What the optimizer makes of a few steps on small parameters with the names of the model's: different for every
     /// setting that matters.
-    fn fingerprint(&self, model: &M) -> String {
-        let mut probe = Probe(Vec::new());
+    fn fingerprint(&self, model: &dyn Module<T>) -> String {
+        let mut probe = Weights(Vec::new());
         model.params(&Path::Root, &mut |path, param| {
             if param.is_trained() {
                 let value = [0.5, -2.0].map(T::from_f64);
-                probe.0.push((path.to_string(), Param::new(crate::Matrix::row(&value))));
+                probe.0.push((path.to_string(), Param::new(Matrix::row(&value))));
             }
         });
         let mut state = self.optimizer.init(&probe);
@@ -131,18 +114,6 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Trainer<'_, T, M, B> {
             self.optimizer.step(&mut probe, &grads, &mut state);
         }
         digest(probe.0.iter().flat_map(|(_, param)| param.value().as_slice().iter().map(|x| x.to_f64().to_bits())))
-    }
-}
-
-/// Parameters under names of their own.
-struct Probe<T>(Vec<(String, Param<T>)>);
-
-impl<T: Real> Module<T> for Probe<T> {
-    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
-        self.0.iter().for_each(|(name, param)| f(&path.field(name), param));
-    }
-    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
-        self.0.iter_mut().for_each(|(name, param)| f(&path.field(name), param));
     }
 }
 

@@ -106,13 +106,16 @@ mod checkpoint;
 #[path = "unsaved.rs"]
 mod checkpoint;
 mod error;
-mod fit;
 mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
 mod objective;
+mod plan;
 #[cfg(feature = "progress")]
 mod progress;
+mod run;
+mod steps;
+mod task;
 mod trainer;
 mod weights;
 
@@ -120,6 +123,6 @@ pub use answers::{Targets, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
 pub use error::TrainError;
-pub use fit::{End, Trained};
 pub use history::History;
+pub use run::{End, Trained};
 pub use trainer::Trainer;

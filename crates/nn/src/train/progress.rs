@@ -1,11 +1,10 @@
 //! The progress bar.
 
 use std::io::IsTerminal;
-use std::ops::ControlFlow;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Callback, Progress};
+use super::Progress;
 
 /// A bar on the standard error stream.
 pub(super) struct Bar(ProgressBar);
@@ -18,15 +17,13 @@ impl Bar {
         let bar = || ProgressBar::new(epochs as u64).with_style(style);
         std::io::stderr().is_terminal().then(|| Bar(bar()))
     }
-}
 
-impl<M> Callback<M> for Bar {
-    fn on_epoch_end(&mut self, progress: &Progress<'_>, _: &M) -> ControlFlow<()> {
+    /// Shows the epoch that is done.
+    pub fn show(&self, progress: &Progress<'_>) {
         let curves = progress.history.names().filter(|name| !["step", "learning_rate"].contains(name));
         let say = |name| Some(format!("{} {:.4}", str::replace(name, "_", " "), progress.history.last(name)?));
         self.0.set_message(curves.filter_map(say).collect::<Vec<_>>().join("   "));
         self.0.set_position(progress.epoch as u64);
-        ControlFlow::Continue(())
     }
 }
 

@@ -1,15 +1,16 @@
-//! The parts of a training run, each with a default.
+//! A training run, put together from its parts, each with a default.
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 use super::callback::{OnEpochEnd, OnStep};
-#[cfg(feature = "save")]
-use super::checkpoint::Checkpoint;
-use super::objective::Objective;
-use super::{Batches, Callback, Progress, Targets};
+use super::plan::{Plan, VALIDATION};
+use super::steps;
+use super::task::{Loss as LossFn, Typed};
+use super::{Batches, Callback, Progress, Targets, TrainError, Trained};
 use crate::data::Sampler;
 use crate::loss::Loss;
-use crate::parallel::Parallel;
+use crate::parallel::{Metric, Parallel};
 use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 
@@ -34,37 +35,12 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 /// An epoch of 20 steps takes 1.05 times as long as in the bare loop for the network of the digits (64-128-10, batches of 32),
 /// 1.02 times for 784-256-10 and batches of 128, 1.09 times for 2-8-2 and batches of 4, where a step takes 2 µs (bench `trainer`).
 pub struct Trainer<'a, T: Real, M, B> {
-    pub(super) objective: Objective<'a, T, M, B>,
-    pub(super) optimizer: Box<dyn Optimizer<T> + Send + 'a>,
-    /// The learning rate that the optimizer came with.
-    pub(super) lr: f64,
-    pub(super) schedule: Option<Box<dyn Schedule + Send + 'a>>,
-    pub(super) plateau: Option<Plateau>,
-    pub(super) ema: Option<f64>,
-    pub(super) threads: Option<usize>,
-    pub(super) epochs: usize,
-    pub(super) batch: usize,
-    pub(super) sampler: Option<Sampler>,
-    pub(super) seed: u64,
-    pub(super) watched: Vec<(String, &'a (dyn Batches<Batch = B> + 'a))>,
-    pub(super) held_out: Option<f64>,
-    pub(super) monitor: Option<(String, Goal)>,
-    pub(super) patience: Option<usize>,
-    pub(super) keep_best: bool,
-    pub(super) callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
-    #[cfg(feature = "save")]
-    pub(super) checkpoint: Option<Checkpoint>,
-    #[cfg(feature = "interrupt")]
-    pub(super) interruptible: bool,
-    #[cfg(feature = "interrupt")]
-    pub(super) listener: Option<super::interrupt::Listener>,
-    #[cfg(feature = "save")]
-    pub(super) notes: Vec<(String, String)>,
-    pub(super) quiet: bool,
+    loss: Box<LossFn<'a, T, M, B>>,
+    metrics: Vec<Metric<'a, M, B>>,
+    watched: Vec<&'a (dyn Batches<Batch = B> + 'a)>,
+    callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
+    plan: Plan<'a, T>,
 }
-
-/// The name of the set that steers training.
-pub(super) const VALIDATION: &str = "validation";
 
 impl<'a, T: Real, Y: Targets<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> {
     /// Minimises the mean of a [`Loss`] of the outputs of a [`Layer`] on a [`Dataset`](crate::data::Dataset).
@@ -89,43 +65,18 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         optimizer: impl Optimizer<T> + Send + 'a,
     ) -> Self {
         Trainer {
-            objective: Objective {
-                loss: Box::new(loss),
-                metrics: Vec::new(),
-                parallel: Parallel::mean(),
-                micro_batch: usize::MAX,
-            },
-            lr: optimizer.lr(),
-            optimizer: Box::new(optimizer),
-            schedule: None,
-            plateau: None,
-            ema: None,
-            threads: None,
-            epochs: 100,
-            batch: 32,
-            sampler: None,
-            seed: 0,
+            loss: Box::new(loss),
+            metrics: Vec::new(),
             watched: Vec::new(),
-            held_out: None,
-            monitor: None,
-            patience: None,
-            keep_best: false,
             callbacks: Vec::new(),
-            #[cfg(feature = "save")]
-            checkpoint: None,
-            #[cfg(feature = "interrupt")]
-            interruptible: false,
-            #[cfg(feature = "interrupt")]
-            listener: None,
-            #[cfg(feature = "save")]
-            notes: Vec::new(),
-            quiet: false,
+            plan: Plan::new(Box::new(optimizer)),
         }
     }
 
     /// How often every sample is seen.
-    pub fn epochs(self, epochs: usize) -> Self {
-        Trainer { epochs, ..self }
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.plan.epochs = epochs;
+        self
     }
 
     /// How many samples a step is made from.
@@ -133,9 +84,10 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn batch(self, batch: usize) -> Self {
+    pub fn batch(mut self, batch: usize) -> Self {
         assert!(batch > 0, "batch: a step is made from at least one sample");
-        Trainer { batch, ..self }
+        self.plan.batch = batch;
+        self
     }
 
     /// Works through the batch of a step so many samples at a time and adds up their gradients: the same step in less
@@ -146,29 +98,35 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     #[track_caller]
     pub fn micro_batch(mut self, micro_batch: usize) -> Self {
         assert!(micro_batch > 0, "micro_batch: at least one sample at a time");
-        self.objective.micro_batch = micro_batch;
+        self.plan.micro_batch = micro_batch;
         self
     }
 
     /// Which samples are seen in which order, and how many in a step: in place of [`batch`](Trainer::batch).
-    pub fn sampler(self, sampler: Sampler) -> Self {
-        Trainer { sampler: Some(sampler), ..self }
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.plan.sampler = Some(sampler);
+        self
     }
 
     /// The seed of everything that is drawn: the order of the samples, the set that is held out, the tapes of the steps.
-    pub fn seed(self, seed: u64) -> Self {
-        Trainer { seed, ..self }
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.plan.seed = seed;
+        self
     }
 
     /// The learning rate as a function of the step. A schedule of epochs is one of steps by [`Schedule::every`].
-    pub fn schedule(self, schedule: impl Schedule + Send + 'a) -> Self {
-        Trainer { schedule: Some(Box::new(schedule)), plateau: None, ..self }
+    pub fn schedule(mut self, schedule: impl Schedule + Send + 'a) -> Self {
+        self.plan.schedule = Some(Box::new(schedule));
+        self.plan.plateau = None;
+        self
     }
 
     /// A learning rate that decreases when the curve that is [monitored](Trainer::monitor) gets no better: the validation
     /// error drives it.
-    pub fn plateau(self, plateau: Plateau) -> Self {
-        Trainer { plateau: Some(plateau), schedule: None, ..self }
+    pub fn plateau(mut self, plateau: Plateau) -> Self {
+        self.plan.plateau = Some(plateau);
+        self.plan.schedule = None;
+        self
     }
 
     /// Measures, keeps and ends with an average of the weights over about 1 / (1 − `decay`) steps, without those before the first
@@ -177,20 +135,22 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Panics
     /// Unless 0 ≤ `decay` < 1.
     #[track_caller]
-    pub fn ema(self, decay: f64) -> Self {
+    pub fn ema(mut self, decay: f64) -> Self {
         assert!((0.0..1.0).contains(&decay), "ema: the decay must be at least 0 and below 1, and is {decay}");
-        Trainer { ema: Some(decay), ..self }
+        self.plan.ema = Some(decay);
+        self
     }
 
     /// How a batch is divided over cores, and whether the loss is a mean or a sum over samples.
     pub fn parallel(mut self, parallel: Parallel) -> Self {
-        self.objective.parallel = parallel;
+        self.plan.parallel = parallel;
         self
     }
 
     /// Runs in a pool of so many threads. The results are the same for any number.
-    pub fn threads(self, threads: usize) -> Self {
-        Trainer { threads: Some(threads), ..self }
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.plan.threads = Some(threads);
+        self
     }
 
     /// Measures loss and metrics on this set after every epoch. It steers what is kept and when training stops.
@@ -203,38 +163,45 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Panics
     /// If it is not between 0 and 1.
     #[track_caller]
-    pub fn hold_out(self, fraction: f64) -> Self {
+    pub fn hold_out(mut self, fraction: f64) -> Self {
         assert!(0.0 < fraction && fraction < 1.0, "hold_out: {fraction} is not a fraction between 0 and 1");
-        Trainer { held_out: Some(fraction), ..self }
+        self.plan.held_out = Some(fraction);
+        self
     }
 
     /// Measures loss and metrics on another set after every epoch, as curves `name_loss`, `name_…`.
     pub fn watch(mut self, name: &str, data: &'a (impl Batches<Batch = B> + 'a)) -> Self {
-        self.watched.push((name.to_owned(), data));
+        self.plan.watched.push(name.to_owned());
+        self.watched.push(data);
         self
     }
 
     /// Measures something else than the loss on all sets that are watched. A set is measured in parts of 1024
     /// samples, and the mean over its samples is what counts: right for accuracies and errors.
     pub fn metric(mut self, name: &str, metric: impl Fn(&M, &B) -> f64 + Send + Sync + 'a) -> Self {
-        self.objective.metrics.push((name.to_owned(), Box::new(metric)));
+        self.plan.metrics.push(name.to_owned());
+        self.metrics.push(Box::new(metric));
         self
     }
 
     /// The curve that steers what is kept and when training stops, in place of `validation_loss`, or of `loss` where there is no
     /// validation.
-    pub fn monitor(self, curve: &str, goal: Goal) -> Self {
-        Trainer { monitor: Some((curve.to_owned(), goal)), ..self }
+    pub fn monitor(mut self, curve: &str, goal: Goal) -> Self {
+        self.plan.monitor = Some((curve.to_owned(), goal));
+        self
     }
 
     /// Stops when so many epochs in a row were no better than the best, and restores the weights of the best.
-    pub fn early_stopping(self, patience: usize) -> Self {
-        Trainer { patience: Some(patience), keep_best: true, ..self }
+    pub fn early_stopping(mut self, patience: usize) -> Self {
+        self.plan.patience = Some(patience);
+        self.plan.keep_best = true;
+        self
     }
 
     /// Ends with the weights of the best epoch in place of the last.
-    pub fn keep_best(self) -> Self {
-        Trainer { keep_best: true, ..self }
+    pub fn keep_best(mut self) -> Self {
+        self.plan.keep_best = true;
+        self
     }
 
     /// Looks on, and can stop.
@@ -256,9 +223,9 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Writes the run to a file after every epoch and at its end: weights, optimizer, where it is in schedule and data, history,
     /// the best weights. The file is always whole: the old one or the new one.
     #[cfg(feature = "save")]
-    pub fn checkpoint(self, path: impl Into<std::path::PathBuf>) -> Self {
-        let checkpoint = Checkpoint { path: path.into(), ..self.checkpoint.unwrap_or_default() };
-        Trainer { checkpoint: Some(checkpoint), ..self }
+    pub fn checkpoint(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.plan.checkpoint.get_or_insert_default().path = path.into();
+        self
     }
 
     /// Writes the [checkpoint](Trainer::checkpoint) after so many steps too.
@@ -269,7 +236,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     #[cfg(feature = "save")]
     pub fn checkpoint_every(mut self, steps: u64) -> Self {
         assert!(steps > 0, "checkpoint_every: a number of steps from 1");
-        self.checkpoint.as_mut().expect("checkpoint_every: name the file by `checkpoint` first").every = Some(steps);
+        self.plan.checkpoint.as_mut().expect("checkpoint_every: name the file by `checkpoint` first").every =
+            Some(steps);
         self
     }
 
@@ -283,26 +251,46 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     #[track_caller]
     #[cfg(feature = "save")]
     pub fn resume(mut self) -> Self {
-        self.checkpoint.as_mut().expect("resume: name the file by `checkpoint` first").resume = true;
+        self.plan.checkpoint.as_mut().expect("resume: name the file by `checkpoint` first").resume = true;
         self
     }
 
     /// Puts a setting down in the checkpoint, which is then refused where it is another.
     #[cfg(feature = "save")]
     pub fn note(mut self, name: &str, value: impl ToString) -> Self {
-        self.notes.push((name.to_owned(), value.to_string()));
+        self.plan.notes.push((name.to_owned(), value.to_string()));
         self
     }
 
     /// Stops after the step when Ctrl-C is pressed or the system asks the process to end, and writes the checkpoint; asked
     /// again, the process ends. Feature `interrupt`.
     #[cfg(feature = "interrupt")]
-    pub fn interruptible(self) -> Self {
-        Trainer { interruptible: true, ..self }
+    pub fn interruptible(mut self) -> Self {
+        self.plan.interruptible = true;
+        self
     }
 
     /// No progress bar and no warnings on the terminal.
-    pub fn quiet(self) -> Self {
-        Trainer { quiet: true, ..self }
+    pub fn quiet(mut self) -> Self {
+        self.plan.quiet = true;
+        self
+    }
+
+    /// Trains a model on data.
+    ///
+    /// # Errors
+    /// If the loss stops being finite; if a checkpoint cannot be written or read, or is of another run.
+    ///
+    /// # Panics
+    /// If there are no samples, a sampler asks for some that are not there, or the curve that is monitored does not exist; and as the
+    /// loss does, when shapes do not fit.
+    #[track_caller]
+    pub fn fit(&mut self, model: &mut M, data: &impl Batches<Batch = B>) -> Result<Trained, TrainError>
+    where
+        M: Send + Sync,
+    {
+        let Trainer { loss, metrics, watched, callbacks, plan } = self;
+        let callbacks = Mutex::new(&mut **callbacks);
+        steps::fit(plan, &mut Typed { model, loss: &**loss, metrics, data, watched, callbacks })
     }
 }

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use super::fit::Run;
-use super::{Batches, TrainError, Trainer};
+use super::TrainError;
+use super::plan::Plan;
+use super::run::Run;
 use crate::data::Sampler;
 use crate::{Module, Real};
 
 /// There is nothing to keep.
 pub(super) struct Config;
 
-impl<T: Real, M: Module<T>, B> Trainer<'_, T, M, B> {
+impl<T: Real> Plan<'_, T> {
     pub(super) fn file(&self) -> Option<PathBuf> {
         None
     }
@@ -19,21 +20,15 @@ impl<T: Real, M: Module<T>, B> Trainer<'_, T, M, B> {
         false
     }
 
-    pub(super) fn save(&self, _: &M, _: &Config, _: &Run<T>) -> Result<(), TrainError> {
+    pub(super) fn save(&self, _: &dyn Module<T>, _: &Config, _: &Run<T>) -> Result<(), TrainError> {
         Ok(())
     }
 
-    pub(super) fn resumed(&self, _: &mut M, _: &Config) -> Result<Option<Run<T>>, TrainError> {
+    pub(super) fn resumed(&self, _: &mut dyn Module<T>, _: &Config) -> Result<Option<Run<T>>, TrainError> {
         Ok(None)
     }
 
-    pub(super) fn config(
-        &self,
-        _: &M,
-        _: &dyn Batches<Batch = B>,
-        _: Option<&dyn Batches<Batch = B>>,
-        _: &Sampler,
-    ) -> Config {
+    pub(super) fn config(&self, _: &dyn Module<T>, _: usize, _: &[usize], _: &Sampler) -> Config {
         Config
     }
 }

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Module, Param, Path, Real};
 
-/// The parameters of a model by name, with their roles.
+/// The parameters of a model by name, with their roles: a model of these alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
-pub(super) struct Weights<T>(Vec<(String, Param<T>)>);
+pub(super) struct Weights<T>(pub Vec<(String, Param<T>)>);
 
 impl<T: Real> Weights<T> {
     pub fn of(model: &dyn Module<T>) -> Self {
@@ -47,6 +47,15 @@ impl<T: Real> Weights<T> {
         let pairs = (0..was.len().max(is.len())).map(|k| (say(was.get(k)), say(is.get(k))));
         let mut changed = pairs.filter(|(was, is)| was != is);
         changed.next().map(|(was, is)| format!("parameters of the model: was {was}, is {is}"))
+    }
+}
+
+impl<T: Real> Module<T> for Weights<T> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        self.0.iter().for_each(|(name, param)| f(&path.field(name), param));
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        self.0.iter_mut().for_each(|(name, param)| f(&path.field(name), param));
     }
 }
 

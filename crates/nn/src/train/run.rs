@@ -1,0 +1,98 @@
+//! Where a run is, and what came of it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::History;
+use super::weights::Weights;
+use crate::schedule::Plateau;
+use crate::{Ema, Real, State};
+
+/// What came of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// What was measured after every epoch.
+    pub history: History,
+    /// Why it ended.
+    pub end: End,
+    /// How many steps were made in all.
+    pub step: u64,
+    /// How many epochs are done.
+    pub epoch: usize,
+    /// The epoch, from 1, whose weights the model has, where that is not the last.
+    pub best_epoch: Option<usize>,
+    /// The file that the run was written to.
+    pub checkpoint: Option<PathBuf>,
+    /// What is suspicious about the model or the data.
+    pub warnings: Vec<String>,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// After the last epoch.
+    Epochs,
+    /// Too many epochs in a row were no better than the best.
+    EarlyStopping,
+    /// A callback asked for it.
+    Callback,
+    /// Ctrl-C was pressed.
+    Interrupted,
+}
+
+/// How it ended, and how to go on.
+impl fmt::Display for Trained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.end {
+            End::Epochs => "trained",
+            End::EarlyStopping => "stopped early",
+            End::Callback => "stopped by a callback",
+            End::Interrupted => "interrupted",
+        };
+        write!(f, "{why} after step {}, {} epochs done", self.step, self.epoch)?;
+        if let Some(epoch) = self.best_epoch {
+            write!(f, "; the weights are those of epoch {epoch}")?;
+        }
+        match (&self.checkpoint, self.end) {
+            (Some(path), End::Callback | End::Interrupted) => {
+                write!(f, "; saved in {}: start the same training with `resume` to go on", path.display())
+            }
+            (None, End::Interrupted) => f.write_str("; without a `checkpoint` it cannot go on"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a run is: with the weights and the configuration, all that the rest of it depends on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub(super) struct Run<T> {
+    /// Steps made.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Batches done in the epoch after them.
+    pub batch: usize,
+    /// Their losses, summed over samples, and how many samples that were.
+    pub losses: (f64, usize),
+    pub optimizer: State<T>,
+    pub plateau: Option<Plateau>,
+    pub ema: Option<Ema<T>>,
+    pub best: Option<Best<T>>,
+    /// Epochs since the best.
+    pub stale: usize,
+    pub history: History,
+    pub end: Option<End>,
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub(super) struct Best<T> {
+    pub score: f64,
+    pub epoch: usize,
+    pub weights: Weights<T>,
+}
