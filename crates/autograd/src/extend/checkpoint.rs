@@ -68,7 +68,6 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
 }
 
 /// A function that is run again when its derivative is asked for, in the same kind of pass with the same draws.
-
 struct Checkpoint<T: Real> {
     f: Closure<T>,
     seed: Option<u64>,

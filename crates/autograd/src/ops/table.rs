@@ -25,12 +25,6 @@ macro_rules! methods {
             $($(#[$doc2])* #[track_caller] #[must_use] pub fn $method2(self, other: Self) -> Self {
                 self.binary(Binary::$Name2, other)
             })*
-            $(#[$md])* #[track_caller] #[must_use] pub fn mul(self, other: Self) -> Self {
-                self.binary(Binary::Mul, other)
-            }
-            $(#[$dd])* #[track_caller] #[must_use] pub fn div(self, other: Self) -> Self {
-                self.binary(Binary::Div, other)
-            }
         }
 
         impl<T: Real> Number for Var<'_, T> {
