@@ -33,10 +33,31 @@ const AUTOGRAD: &[&str] = &[
     "strategies",
     "book",
 ];
+const NN: &[&str] = &[
+    "atomic",
+    "module",
+    "loss",
+    "metrics",
+    "data",
+    "gradients",
+    "plot",
+    "init",
+    "optim",
+    "parallel",
+    "layer",
+    "schedule",
+    "ema",
+    "diagnose",
+    "persist",
+    "regions",
+    "train",
+    "estimator",
+    "lecture",
+];
 
 #[test]
 fn doors_go_one_way() {
-    for (name, rooms) in [("kernel", KERNEL), ("autograd", AUTOGRAD)] {
+    for (name, rooms) in [("kernel", KERNEL), ("autograd", AUTOGRAD), ("nn", NN)] {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
         let reexports = reexports(&fs::read_to_string(source.join("lib.rs")).unwrap());
         let mut wrong = Vec::new();

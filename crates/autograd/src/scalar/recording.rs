@@ -5,7 +5,16 @@ use std::mem::{replace, take};
 use super::connections::Connections;
 use crate::Real;
 
-kernel::lent!(Recording<Real>);
+/// A recording, or nothing where it has been handed on: an empty one would have a block already.
+pub(crate) struct Kept<T>(pub Option<Recording<T>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Kept(None)
+    }
+}
+
+kernel::lent!(Kept<Real>);
 
 /// Connections in a block. A number's connections lie in one block.
 const BLOCK: usize = 1 << 16;

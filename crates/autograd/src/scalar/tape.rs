@@ -7,7 +7,7 @@ use kernel::pool::Pooled;
 
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
-use super::recording::Recording;
+use super::recording::{Kept, Recording};
 use crate::{Real, Scalar};
 
 /// A record of a computation in single numbers, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
@@ -34,14 +34,14 @@ use crate::{Real, Scalar};
 /// ```
 pub struct ScalarTape<T: Real> {
     id: u64,
-    recording: RefCell<Pooled<Recording<T>>>,
+    recording: RefCell<Pooled<Kept<T>>>,
 }
 
 impl<T: Real> ScalarTape<T> {
     /// An empty tape, on the buffers of an earlier one of this thread if there was one.
     pub fn new() -> Self {
-        let mut recording = Pooled::<Recording<T>>::take();
-        recording.clear();
+        let mut recording = Pooled::<Kept<T>>::take();
+        recording.0.get_or_insert_default().clear();
         ScalarTape { id: new_id(), recording: RefCell::new(recording) }
     }
 
@@ -127,7 +127,7 @@ impl<T: Real> ScalarTape<T> {
 
     #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut Recording<T>) -> R) -> R {
-        f(&mut self.recording.borrow_mut())
+        f(self.recording.borrow_mut().0.as_mut().expect("a tape has its recording"))
     }
 }
 
