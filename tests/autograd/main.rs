@@ -1,8 +1,10 @@
 //! Of the tape: its rules, every way to a derivative, graphs drawn at random, linear algebra, single numbers, looking at it.
 
 mod adbench;
+mod compiled_once;
 mod debugging;
 mod graphs;
+mod kernels;
 mod linalg;
 mod modes;
 mod rooms;

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{GenericParam, Generics, ItemImpl, Lifetime, LifetimeParam, Type, TypeReference};
+use syn::{GenericParam, Generics, ItemImpl, Lifetime, LifetimeParam, Type, TypeReference, WherePredicate};
 
 /// The lifetimes of a signature, with the bounds between them.
 pub struct Lifetimes {
@@ -18,10 +18,17 @@ pub struct Lifetimes {
 impl Lifetimes {
     pub fn new<'a>(generics: impl IntoIterator<Item = &'a Generics>) -> Self {
         let (mut all, mut bounds) = (Vec::new(), Vec::new());
-        for parameter in generics.into_iter().flat_map(Generics::lifetimes) {
-            let lifetime = &parameter.lifetime;
-            all.push(lifetime.clone());
-            bounds.extend(parameter.bounds.iter().map(|shorter| (lifetime.clone(), shorter.clone())));
+        for generics in generics {
+            let clause = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+            let clause = clause.filter_map(|predicate| match predicate {
+                WherePredicate::Lifetime(predicate) => Some((&predicate.lifetime, &predicate.bounds)),
+                _ => None,
+            });
+            all.extend(generics.lifetimes().map(|parameter| parameter.lifetime.clone()));
+            let declared = generics.lifetimes().map(|parameter| (&parameter.lifetime, &parameter.bounds));
+            for (longer, shorter) in declared.chain(clause) {
+                bounds.extend(shorter.iter().map(|shorter| (longer.clone(), shorter.clone())));
+            }
         }
         Lifetimes { all, bounds, receiver: None, of_inputs: Vec::new() }
     }

@@ -95,7 +95,7 @@ pub fn add<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     }
 }
 
-/// Repeats the first entries of y, so many, up to its end: what is copied at once doubles as long as it is small.
+/// Repeats the first `len` entries of y up to its end. What is copied at once doubles as long as it is small.
 fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
     const LARGE: usize = 1 << 11;
     let mut done = len;

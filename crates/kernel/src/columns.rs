@@ -26,9 +26,9 @@ pub fn each_column((m, n): (usize, usize), mut f: impl FnMut(Column)) {
     )
 }
 
-/// So many sums or maxima are taken side by side, lest each addition wait for the last.
+/// The number of sums or maxima that are taken side by side, so that no addition waits for the one before.
 const LANES: usize = 16;
-/// So many where there are few entries.
+/// The same where there are few entries.
 const FEW: usize = 4;
 
 impl Column {
@@ -76,7 +76,7 @@ fn fold<T: Float, A: Copy, const N: usize>(
     one[0]
 }
 
-/// Joins entries to as many lanes, as long as there are so many from the k-th on; returns where it ends.
+/// Joins entries to L lanes, as long as there are L of them from the k-th on; returns where it ends.
 #[inline(always)]
 fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
     lanes: &mut [A; L],
@@ -174,31 +174,4 @@ pub fn log_sum_exp<T: Float>(x: &[T]) -> T {
         total += sum([block], |[e]| e);
     }
     max + Float::ln(total)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{first_max, log_sum_exp, max, sum};
-
-    #[test]
-    fn lanes_agree_with_plain_loops() {
-        for len in 0..100_usize {
-            let whole: Vec<f64> = (0..len).map(|i| ((i * 37) % 23) as f64 - 11.0).collect();
-            assert_eq!(sum([&whole, &whole], |[a, b]| a * b), whole.iter().map(|x| x * x).sum::<f64>());
-            for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 50.0] {
-                for at in [0, len / 2, len.saturating_sub(1), len] {
-                    let mut x = whole.clone();
-                    x.iter_mut().skip(at).step_by(40).for_each(|x| *x = special);
-                    let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let first = x.iter().position(|x| x.is_nan()).or(x.iter().position(|&x| x == largest));
-                    assert_eq!(max(&x), largest);
-                    assert_eq!(first_max(&x), first);
-                    let direct = x.iter().map(|x| x.exp()).sum::<f64>().ln();
-                    let found = log_sum_exp(&x);
-                    let near = (found - direct).abs() <= 1e-14 * direct.abs() + 1e-15;
-                    assert!(near || found == direct || (found.is_nan() && direct.is_nan()), "{found} for {direct}");
-                }
-            }
-        }
-    }
 }

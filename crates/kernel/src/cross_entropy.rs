@@ -27,8 +27,8 @@ pub fn value<T: Float>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_
                 for (k, y) in y.iter_mut().enumerate() {
                     let g = column(k);
                     let (x, t) = (g.of(x), g.of(t));
-                    // The largest logit is subtracted first: what is left is as exact as the difference of logits, were
-                    // they large.
+                    // The largest logit is subtracted first: what is left is as exact as the difference of logits, even
+                    // if they are large.
                     let term = |[x, t]: [T; 2]| if t == zero { zero } else { t * ((largest[k] - x) - ln[k]) };
                     put(y, accum, sum([x, t], term));
                 }

@@ -130,7 +130,7 @@ fn this_thread() -> u32 {
     NUMBER.try_with(number).unwrap_or_default()
 }
 
-/// Lets a buffer have at least so many numbers; it grows by half at a time.
+/// Makes a buffer at least `len` numbers long; it grows by half at a time.
 pub fn widen<T: Float>(values: &mut Vec<T>, len: usize) {
     if values.len() < len {
         let room = len.max(values.len() + values.len() / 2);
@@ -139,7 +139,7 @@ pub fn widen<T: Float>(values: &mut Vec<T>, len: usize) {
     }
 }
 
-/// So many places of a buffer from the start of a line of the cache on: a vector that lies across two lines is read twice.
+/// `len` places of a buffer, from the start of a cache line on: a vector that lies across two lines is read twice.
 pub fn aligned<T: Float>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     const LINE: usize = 64;
     widen(buffer, len + LINE / size_of::<T>());

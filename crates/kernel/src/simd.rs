@@ -66,7 +66,7 @@ pub fn fill<T: Float>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T + Copy
     vectorised(
         #[inline(always)]
         || {
-            // Local, lest every store be a possible change of what `f` reads.
+            // Local copies: otherwise the compiler must assume that every store may change what `f` reads.
             let (out, f) = (&mut *out, f);
             match accum {
                 // Plain loops: a `for_each` is not always compiled into the vector code around it.

@@ -45,7 +45,30 @@
 //! check(|v| v[0].tape().custom(RunningMax, v).sin(), &[Matrix::column(&[0.1, -0.5, 0.8, 0.2])]);
 //! ```
 //!
+//! # A library of functions
+//!
+//! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](crate::compiled_once) compiles
+//! it where it is defined, once for `f32` and once for `f64`, and leaves its signature as it is:
+//!
+//! ```
+//! use autograd::{Axis, Real, Tape, Var, compiled_once};
+//!
+//! /// Each column less its mean.
+//! #[compiled_once]
+//! #[track_caller]
+//! pub fn centred<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
+//!     x - x.mean_over(Axis::Rows)
+//! }
+//!
+//! let tape = Tape::new();
+//! let x = tape.variable(autograd::Matrix::column(&[1.0f32, 3.0]));
+//! assert_eq!(centred(x).value().as_slice(), [-1.0, 1.0]);
+//! ```
+//!
+//! On an `impl` block it does so for every method, except for methods that have type parameters of their own or are marked `#[inline]`.
+//! A closure is handed on as `&dyn Fn`, so that the caller compiles the closure alone.
+//!
 //! # An op in the table
 //!
-//! Inside the crate an elementwise function is one line of `map.rs`; a linear op is a variant of [`Op`](crate::Op) and its line in
-//! the pullback. ARCHITECTURE.md says where each goes.
+//! Inside of the library an elementwise function is one line of the table in the crate `tape-kernel`; a linear op is a variant of
+//! [`Op`](crate::Op) and its lines beside it. ARCHITECTURE.md says where each goes.

@@ -35,7 +35,7 @@ pub struct Anomaly {
 /// The range of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    /// The smallest that is finite, +∞ of none.
+    /// The smallest that is finite, +∞ if none is.
     pub min: f64,
     /// The largest that is finite, −∞ of none.
     pub max: f64,

@@ -77,7 +77,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::Max, axis, self.id)])
     }
 
-    /// The smallest entry along an axis, ∞ of none; the first of several equal ones has the slope.
+    /// The smallest entry along an axis, ∞ where there is none; the first of several equal ones has the slope.
     #[track_caller]
     #[must_use]
     pub fn min_over(self, axis: Axis) -> Self {

@@ -19,7 +19,7 @@ pub(super) struct Builder<T> {
     shapes: Shapes,
 }
 
-/// Runs are stored that have so many numbers on average.
+/// Runs are stored if they have this many numbers on average.
 const RUN: usize = 8;
 
 const NOWHERE: Import = Import { value: NONE, delta: NONE };

@@ -44,7 +44,7 @@ struct Region {
 const NOWHERE: u32 = u32::MAX;
 
 impl<T: Real> Deltas<T> {
-    /// Forgets everything, for a sweep over so many nodes.
+    /// Forgets everything, for a sweep over `nodes` nodes.
     pub fn begin(&mut self, nodes: usize) {
         self.places.clear();
         self.places.resize(nodes, NOWHERE);

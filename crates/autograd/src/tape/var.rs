@@ -178,7 +178,7 @@ impl<'t, T: Real> Var<'t, T> {
         self + w * (b - self)
     }
 
-    /// a where this mask is not 0, b where it is. What is not chosen counts nothing, were it infinite.
+    /// a where this mask is not 0, b where it is. What is not chosen does not count, even if it is infinite.
     ///
     /// # Panics
     /// If the shapes do not fit.

@@ -4,7 +4,7 @@ use crate::columns::{each_column, first_max};
 use crate::simd::{Accum, put};
 use crate::{Float, MatrixRef};
 
-/// y += max x, one for each column; −∞ of none.
+/// y += max x, one for each column; −∞ where a column has no entry.
 pub fn max<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     each_column(
         x.shape(),

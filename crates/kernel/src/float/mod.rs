@@ -1,12 +1,8 @@
 //! `f32` and `f64`, and their functions as formulas that become vector code.
 
 mod erf;
-#[cfg(test)]
-mod erf_tests;
 mod f32;
 mod f64;
-#[cfg(test)]
-mod ulp_tests;
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;

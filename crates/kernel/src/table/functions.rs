@@ -204,7 +204,7 @@ two {
         y.keep(a / y),
         y.keep(b / y),
         in [ALL, POSITIVE];
-    /// b where a ≠ 0, else 0: nothing of b counts there, were it infinite. The slope in a is 0.
+    /// b where a ≠ 0, else 0: nothing of b counts there, even if it is infinite. The slope in a is 0.
     Keep: keep(a, b, y) =>
         if a == 0.0 { 0.0 } else { b },
         a.zero(),

@@ -22,12 +22,12 @@ use unpacked::Unpacked;
 /// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
 const PANELS: usize = 1 << 22;
 
-/// One of at least so many, with no side shorter than [`LARGE_SIDE`], is not left to faer, which takes up to twice as long
+/// A product of at least this many, with no side shorter than [`LARGE_SIDE`], is not left to faer, which takes up to twice as long
 /// (`cargo bench -p tape-nn --bench ops`, *product*).
 const LARGE: usize = 1 << 27;
 const LARGE_SIDE: usize = 64;
 
-/// Nor is one of so many at most, with a side no longer than [`SMALL_SIDE`], if its rows are a multiple of [`SMALL_ROWS`] and so
+/// Nor is one of at most this many, with a side no longer than [`SMALL_SIDE`], if its rows are a multiple of [`SMALL_ROWS`] and so
 /// fill vectors. A transposed left factor is copied, if neither of its sides is longer than that.
 const SMALL: usize = 1 << 19;
 const SMALL_SIDE: usize = 32;

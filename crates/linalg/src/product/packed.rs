@@ -18,7 +18,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::tile::Tile;
 
-/// So many terms of a sum are added in one go: a panel of B, of as many rows and 12 columns, has 12 KiB in `f32`.
+/// The number of terms of a sum that are added in one go: a panel of B, of as many rows and 12 columns, has 12 KiB in `f32`.
 const TERMS: usize = 256;
 /// Columns of a tile and of a panel of B.
 const N: usize = 12;
@@ -26,10 +26,10 @@ const N: usize = 12;
 const PANELS: usize = 8;
 /// and columns of y in a block, whose sums wait for the next terms in the second cache.
 const COLUMNS: usize = 43 * N;
-/// Threads get multiples of so many rows: whole tiles.
+/// Threads get multiples of this many rows: whole tiles.
 const ROWS: usize = 32;
 
-/// y = A B or y += A B on so many threads, for matrices whose columns or rows are contiguous. The bits of an entry depend on its
+/// y = A B or y += A B on `threads` threads, for matrices whose columns or rows are contiguous. The bits of an entry depend on its
 /// row of A and its column of B alone: y may be cut anywhere.
 pub(crate) fn packed<T: Float + RealField + Pod>(
     mut y: MatMut<'_, T>,
@@ -58,7 +58,7 @@ pub(crate) fn packed<T: Float + RealField + Pod>(
     }
 }
 
-/// The threads of the first of two parts of so many rows or columns, and where it ends; `None` if one thread does all.
+/// The threads of the first of two parts of `len` rows or columns, and where it ends; `None` if one thread does all.
 fn halves(len: usize, whole: usize, threads: usize) -> Option<(usize, usize)> {
     let few = threads / 2;
     let middle = (len * few / threads.max(1)).next_multiple_of(whole);
@@ -176,7 +176,7 @@ impl<T: Float + RealField + Pod> WithSimd for Block<'_, T> {
     }
 }
 
-/// Copies x in panels of so many rows, each column by column. What is missing in the last panel is zero.
+/// Copies x in panels of `height` rows, each column by column. What is missing in the last panel is zero.
 #[inline(always)]
 fn pack<T: Float + RealField>(x: MatRef<'_, T>, height: usize, to: &mut [T]) {
     let (rows, cols) = x.shape();

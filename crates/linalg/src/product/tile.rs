@@ -13,7 +13,7 @@ impl<T: Float + RealField + Pod, S: Simd, const V: usize, const N: usize> Tile<T
     /// The rows of a tile.
     pub const HEIGHT: usize = V * (size_of::<T::SimdVec<S>>() / size_of::<T>());
 
-    /// Σ a bᵀ over so many columns a of A, each of at least as many entries as a tile has rows, and rows b of B.
+    /// Σ a bᵀ over `terms` columns a of A, each of at least as many entries as a tile has rows, and rows b of B.
     #[inline(always)]
     pub fn product<'a>(simd: S, terms: usize, a: impl Fn(usize) -> &'a [T], b: impl Fn(usize) -> [T; N]) -> Self {
         let simd = &T::simd_ctx(simd);

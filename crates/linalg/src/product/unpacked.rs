@@ -50,7 +50,7 @@ impl<T: Float + RealField + Pod> Unpacked<'_, T> {
     #[inline(always)]
     fn tile<S: Simd, const V: usize, const N: usize>(&mut self, simd: S, i: usize, j: usize) {
         let Unpacked { a, b, sides: [m, k, n], .. } = *self;
-        // Two calls, lest the loop ask at every term.
+        // Two calls, so that the loop does not ask at every term.
         let tile = if self.transposed {
             Tile::<T, S, V, N>::product(
                 simd,

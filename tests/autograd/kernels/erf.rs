@@ -1,6 +1,6 @@
 //! Errors of erf and erfc: `f64` against values of 60 digits, `f32` against `f64`.
 
-use super::erf::{f32 as e32, f64 as e64};
+use autograd::Float;
 
 /// x, erf x and erfc x by mpmath: `from mpmath import *; mp.dps = 60; print(float(erf(x)), float(erfc(x)))`.
 #[rustfmt::skip]
@@ -88,7 +88,7 @@ fn ulps(a: f64, b: f64) -> f64 {
 fn double_precision() {
     let mut worst = (0.0f64, 0.0f64);
     for &(x, erf, erfc) in TABLE {
-        let errors = (ulps(e64::erf(x), erf), ulps(e64::erfc(x), erfc));
+        let errors = (ulps(Float::erf(x), erf), ulps(Float::erfc(x), erfc));
         assert!(errors.0 <= 2.0 && errors.1 <= 6.0, "{x}: {errors:?} ulp");
         worst = (worst.0.max(errors.0), worst.1.max(errors.1));
     }
@@ -100,9 +100,9 @@ fn the_two_formulas_meet() {
     // They are different near 1; erf and erfc are smooth there.
     for k in -1000..1000 {
         let x = 1.0 + f64::from(k) * 1e-9;
-        let line = e64::erf(1.0) + (x - 1.0) * 0.415_107_497_420_594_7 * (1.0 - (x - 1.0));
-        assert!((e64::erf(x) - line).abs() < 4.0 * f64::EPSILON, "{x}");
-        assert!((e64::erf(x) + e64::erfc(x) - 1.0).abs() <= f64::EPSILON, "{x}");
+        let line = Float::erf(1.0) + (x - 1.0) * 0.415_107_497_420_594_7 * (1.0 - (x - 1.0));
+        assert!((Float::erf(x) - line).abs() < 4.0 * f64::EPSILON, "{x}");
+        assert!((Float::erf(x) + Float::erfc(x) - 1.0).abs() <= f64::EPSILON, "{x}");
     }
 }
 
@@ -117,7 +117,7 @@ fn single_precision() {
         let unit = |y: f64| (y as f32).abs().next_up() - (y as f32).abs();
         let error = |y: f32, exact: f64| (f64::from(y) - exact).abs() / f64::from(unit(exact));
         let wide = f64::from(x);
-        let errors = (error(e32::erf(x), e64::erf(wide)), error(e32::erfc(x), e64::erfc(wide)));
+        let errors = (error(Float::erf(x), Float::erf(wide)), error(Float::erfc(x), Float::erfc(wide)));
         assert!(errors.0 <= 2.0 && errors.1 <= 6.0, "{x:e}: {errors:?} ulp");
         worst = (worst.0.max(errors.0), worst.1.max(errors.1));
     }
@@ -126,10 +126,10 @@ fn single_precision() {
 
 #[test]
 fn special_arguments() {
-    assert_eq!((e64::erf(f64::INFINITY), e64::erf(f64::NEG_INFINITY)), (1.0, -1.0));
-    assert_eq!((e64::erfc(f64::INFINITY), e64::erfc(f64::NEG_INFINITY)), (0.0, 2.0));
-    assert_eq!((e32::erf(f32::INFINITY), e32::erf(f32::NEG_INFINITY)), (1.0, -1.0));
-    assert_eq!((e32::erfc(f32::INFINITY), e32::erfc(f32::NEG_INFINITY)), (0.0, 2.0));
-    assert!(e64::erf(f64::NAN).is_nan() && e64::erfc(f64::NAN).is_nan() && e32::erf(f32::NAN).is_nan());
-    assert!(e64::erf(-0.0).is_sign_negative() && e32::erf(-0.0).is_sign_negative());
+    assert_eq!((Float::erf(f64::INFINITY), Float::erf(f64::NEG_INFINITY)), (1.0, -1.0));
+    assert_eq!((Float::erfc(f64::INFINITY), Float::erfc(f64::NEG_INFINITY)), (0.0, 2.0));
+    assert_eq!((Float::erf(f32::INFINITY), Float::erf(f32::NEG_INFINITY)), (1.0, -1.0));
+    assert_eq!((Float::erfc(f32::INFINITY), Float::erfc(f32::NEG_INFINITY)), (0.0, 2.0));
+    assert!(Float::erf(f64::NAN).is_nan() && Float::erfc(f64::NAN).is_nan() && Float::erf(f32::NAN).is_nan());
+    assert!(Float::erf(-0.0f64).is_sign_negative() && Float::erf(-0.0f32).is_sign_negative());
 }

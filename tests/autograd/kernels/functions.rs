@@ -4,20 +4,49 @@
 
 mod exact;
 
-use super::{f32 as k32, f64 as k64};
+use autograd::vectorised;
 use exact::{Dd, LN_2, Scaled};
 
-/// `ys` = f(`xs`) in vector code. The closure is `FnOnce` only, as it moves `ys`, and so its `inline(always)` counts:
-/// others are called through a shim that may stay outside, without fused multiply-add.
+/// The functions of 32 bits as plain functions.
+mod k32 {
+    use autograd::Float;
+
+    macro_rules! functions {
+        ($($name:ident)*) => {
+            $(#[inline(always)]
+            pub fn $name(x: f32) -> f32 {
+                Float::$name(x)
+            })*
+        };
+    }
+    functions!(exp ln tanh sigmoid exp_m1 ln_1p softplus);
+}
+
+/// The functions of 64 bits as plain functions.
+mod k64 {
+    use autograd::Float;
+
+    macro_rules! functions {
+        ($($name:ident)*) => {
+            $(#[inline(always)]
+            pub fn $name(x: f64) -> f64 {
+                Float::$name(x)
+            })*
+        };
+    }
+    functions!(exp ln tanh sigmoid exp_m1 ln_1p softplus);
+}
+
+/// `ys` = f(`xs`) in vector code.
 macro_rules! bulk {
     ($f:path, $xs:expr) => {{
         let xs = $xs;
         let mut ys = xs.to_vec();
         let out = &mut ys[..];
-        pulp::Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
-            move || {
-                let out = out;
+            || {
+                let out = &mut *out;
                 for (y, x) in out.iter_mut().zip(xs) {
                     *y = $f(*x);
                 }
