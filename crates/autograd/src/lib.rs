@@ -83,6 +83,6 @@ pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
 pub use tape::{Leaf, Param, Role, Tape, Var, affine};
 
-/// What the attribute [`compiled_once`] dispatches by.
+/// What the attribute `compiled_once` dispatches by.
 #[doc(hidden)]
 pub use kernel::dispatch;

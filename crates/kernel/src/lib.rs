@@ -32,7 +32,7 @@ pub use matrix::{Matrix, MatrixRef, entries};
 pub use split_mix::split_mix;
 pub use table::{Arithmetic, Binary, Dual, Number, Real, Unary};
 
-/// What the attribute [`compiled_once`] dispatches by.
+/// What the attribute `compiled_once` dispatches by.
 pub mod dispatch {
     pub use crate::float::CompiledOnce as Float;
     pub use crate::table::CompiledOnce as Real;

@@ -47,7 +47,7 @@
 //!
 //! # A library of functions
 //!
-//! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](crate::compiled_once) compiles
+//! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](macro@crate::compiled_once) compiles
 //! it where it is defined, once for `f32` and once for `f64`, and leaves its signature as it is:
 //!
 //! ```

@@ -103,7 +103,7 @@ mod sealed {
 macro_rules! dispatching {
     ($Number:ident) => {
         /// A function that is compiled once for `f32` and once for `f64`, by the attribute
-        /// [`compiled_once`](crate::compiled_once).
+        /// [`compiled_once`](macro@crate::compiled_once).
         pub trait CompiledOnce {
             /// The types of its arguments.
             type Args<T: $Number>;

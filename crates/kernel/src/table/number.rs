@@ -70,7 +70,7 @@ macro_rules! numbers {
             $($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
-        /// What a formula computes with: `f64`, a [`Var`], a [`Scalar`], or a [`Dual`] of any.
+        /// What a formula computes with: `f64`, a `Var`, a `Scalar`, or a [`Dual`] of any.
         ///
         /// A function that is generic in it is written once and evaluated, differentiated in reverse or forward, or
         /// both, unchanged. Plain numbers stand on the right: `x * 2.0 + 1.0`.
@@ -134,7 +134,7 @@ pub struct Lane<T>(
 /// A number and its derivative along one direction: forward mode, one number at a time.
 ///
 /// Whatever is computed from dual numbers carries the derivative with it (Clifford, 1873; Wengert, 1964). A `Dual` of a
-/// `Dual` carries second derivatives, a `Dual` of a [`Var`] can be differentiated again in reverse.
+/// `Dual` carries second derivatives, a `Dual` of a `Var` can be differentiated again in reverse.
 ///
 /// ```
 /// use autograd::{Dual, Number};

@@ -8,7 +8,7 @@ use crate::{Float, functions};
 /// A number of a tape, `f32` or `f64`: a [`Float`] with every function of the table.
 ///
 /// A function that is generic in it may be compiled once for both, by the attribute
-/// [`compiled_once`](crate::compiled_once), instead of in every crate that calls it.
+/// [`compiled_once`](macro@crate::compiled_once), instead of in every crate that calls it.
 pub trait Real: Float + Values {
     /// Calls a function that is compiled once for each type of numbers.
     #[doc(hidden)]
