@@ -61,7 +61,6 @@ mod ops;
 mod replay;
 mod rule;
 mod scalar;
-#[cfg(feature = "proptest")]
 pub mod strategies;
 mod sweep;
 mod tape;
