@@ -3,10 +3,11 @@
 use std::io::{self, Cursor};
 
 use rmp_serde::decode::{Deserializer, Error, ReadRefReader};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny};
+use serde_path_to_error::Track;
 
-use super::{Format, LoadError, Position, SaveError, dotted, foreign};
+use super::{Format, LoadError, Position, SaveError, Take, Taken, dotted, foreign};
 
 /// Not the beginning of any text: 0x89 stands alone in no UTF-8.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
@@ -16,19 +17,10 @@ pub(super) const HEADER: usize = 28;
 /// As deep as `serde_json` goes too: every level takes stack of whoever reads it.
 const DEPTH: usize = 128;
 
-pub(super) fn encode<V: Serialize + ?Sized>(value: &V, file: String) -> Result<Vec<u8>, SaveError> {
+pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Result<Vec<u8>, SaveError> {
     let mut bytes = vec![0; HEADER];
-    let written = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map());
-    with_header(bytes, written, file)
-}
-
-/// Writes the header of a payload that was written behind its place.
-fn with_header(
-    mut bytes: Vec<u8>,
-    written: Result<(), rmp_serde::encode::Error>,
-    file: String,
-) -> Result<Vec<u8>, SaveError> {
     let failed = |source| SaveError::Serialize { file: file.clone(), format: Format::Binary, source };
+    let written = erased_serde::serialize(value, &mut rmp_serde::Serializer::new(&mut bytes).with_struct_map());
     written.map_err(|source| failed(Box::new(source)))?;
     let (header, payload) = bytes.split_at_mut(HEADER);
     if u32::try_from(payload.len()).is_err() {
@@ -69,14 +61,14 @@ pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
     }
 }
 
-pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
+pub(super) fn decode(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
     let payload = payload(bytes, &file)?;
-    serde_path_to_error::deserialize(&mut reader(payload)).map_err(|error| misfit(file, failure::<V>(payload), error))
-}
-
-/// Why the payload is not the model that was asked for.
-fn misfit(file: String, at: Position, error: serde_path_to_error::Error<Error>) -> LoadError {
-    LoadError::Model { file, at, path: dotted(error.path().iter()), found: message(error.inner()) }
+    let (mut reader, mut track) = (reader(payload), Track::new());
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    Taken(&mut *take).deserialize(tracked).map_err(|error| {
+        let (at, path) = (failure(payload, take), dotted(track.path().iter()));
+        LoadError::Model { file, at, path, found: message(&error) }
+    })
 }
 
 /// The payload, which is one value.
@@ -100,12 +92,12 @@ fn payload<'b>(bytes: &'b [u8], file: &str) -> Result<&'b [u8], LoadError> {
     if let Err(error) = IgnoredAny::deserialize(&mut values) {
         return Err(LoadError::Damaged {
             file: file.to_owned(),
-            at: failure::<IgnoredAny>(payload),
+            at: failure(payload, &mut ignore),
             found: message(&error),
         });
     }
     if !matches!(IgnoredAny::deserialize(&mut values), Err(Error::InvalidMarkerRead(_))) {
-        let (at, found) = (failure::<IgnoredAny>(payload), "a second value".to_owned());
+        let (at, found) = (failure(payload, &mut ignore), "a second value".to_owned());
         return Err(LoadError::Damaged { file: file.to_owned(), at, found });
     }
     Ok(payload)
@@ -117,11 +109,15 @@ fn reader(payload: &[u8]) -> Deserializer<ReadRefReader<'_, [u8]>> {
     reader
 }
 
+fn ignore(reader: &mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> {
+    erased_serde::deserialize::<IgnoredAny>(reader).map(drop)
+}
+
 /// How far a value can be read: again, for only a reader that copies what it reads can tell.
-fn failure<V: DeserializeOwned>(payload: &[u8]) -> Position {
+fn failure(payload: &[u8], take: Take) -> Position {
     let mut reader = Deserializer::new(Cursor::new(payload));
     reader.set_max_depth(DEPTH);
-    let _ = V::deserialize(&mut reader);
+    let _ = Taken(take).deserialize(&mut reader);
     Position::Byte(HEADER + reader.position() as usize)
 }
 
@@ -132,8 +128,18 @@ fn message(error: &Error) -> String {
     match error {
         InvalidMarkerRead(error) | InvalidDataRead(error) if ends(error) => "a value that ends too early".to_owned(),
         DepthLimitExceeded => format!("values nested more than {DEPTH} deep"),
-        TypeMismatch(marker) => format!("a value of another kind ({marker:?})"),
-        LengthMismatch(length) => format!("{length} values in the place of another number of them"),
-        other => other.to_string(),
+        Syntax(text) => plain(text),
+        other => plain(&other.to_string()),
+    }
+}
+
+/// The same of an error that has become text on its way through the reading type.
+fn plain(text: &str) -> String {
+    if let Some(marker) = text.strip_prefix("wrong msgpack marker ") {
+        format!("a value of another kind ({marker})")
+    } else if let Some(length) = text.strip_prefix("array had incorrect length, expected ") {
+        format!("{length} values in the place of another number of them")
+    } else {
+        text.to_owned()
     }
 }

@@ -3,21 +3,15 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::ser::Serialize;
 
 use super::dotted;
 
 /// The path of the first number in the value that is NaN or infinite, and that number.
-pub(super) fn misfit<V: Serialize + ?Sized>(value: &V) -> Option<(String, String)> {
+pub(super) fn misfit(value: &dyn erased_serde::Serialize) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    value.serialize(&mut writer).ok()?; // what cannot be serialised is said by whoever does it
-    misfit_of(&bytes)
-}
-
-/// The same of a value in bytes.
-fn misfit_of(bytes: &[u8]) -> Option<(String, String)> {
-    let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
+    erased_serde::serialize(value, &mut writer).ok()?; // what cannot be serialised is said by whoever does it
+    let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes);
     let error = serde_path_to_error::deserialize::<_, Finite>(&mut reader).err()?;
     let path = dotted(error.path().iter());
     Some((path, error.into_inner().to_string()))

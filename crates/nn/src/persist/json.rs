@@ -1,29 +1,33 @@
 //! `{"format":"tape-nn","version":1,"model":…}`
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
 
-use super::{Format, LoadError, Position, SaveError, dotted, finite, foreign};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_path_to_error::Track;
+
+use super::{Format, LoadError, Position, SaveError, Take, Taken, dotted, finite, foreign};
 
 const FORMAT: &str = "tape-nn";
 pub(super) const VERSION: u32 = 1;
 
-pub(super) fn encode<V: Serialize + ?Sized>(value: &V, file: String) -> Result<Vec<u8>, SaveError> {
+pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Result<Vec<u8>, SaveError> {
     if let Some((path, value)) = finite::misfit(value) {
         return Err(SaveError::NotJson { file, path, value });
     }
     let document = Document { format: FORMAT, version: VERSION, model: value };
-    serde_json::to_vec(&document).map_err(|source| failed(file, source))
+    let failed = |source| SaveError::Serialize { file, format: Format::Json, source: Box::new(source) };
+    serde_json::to_vec(&document).map_err(failed)
 }
 
-fn failed(file: String, source: serde_json::Error) -> SaveError {
-    SaveError::Serialize { file, format: Format::Json, source: Box::new(source) }
-}
-
-pub(super) fn decode<V: DeserializeOwned>(text: &[u8], file: String) -> Result<V, LoadError> {
-    check_header(text, &file)?;
-    let body = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(text));
-    body.map(|Body { model }| model).map_err(|error| misfit(text, file, error))
+pub(super) fn decode(text: &[u8], file: String, take: Take) -> Result<(), LoadError> {
+    check_header(text, &file)?; // which reads all of the text: what fails from here on is the value
+    let (mut reader, mut track) = (serde_json::Deserializer::from_slice(text), Track::new());
+    Body(take).deserialize(serde_path_to_error::Deserializer::new(&mut reader, &mut track)).map_err(|error| {
+        let (at, found) = (position(&error), message(&error));
+        LoadError::Model { file, at, path: dotted(track.path().iter().skip(1)), found }
+    })
 }
 
 fn check_header(text: &[u8], file: &str) -> Result<(), LoadError> {
@@ -45,20 +49,11 @@ fn check_header(text: &[u8], file: &str) -> Result<(), LoadError> {
     }
 }
 
-/// Why the text is not the model that was asked for.
-fn misfit(text: &[u8], file: String, error: serde_path_to_error::Error<serde_json::Error>) -> LoadError {
-    let (path, error) = (dotted(error.path().iter().skip(1)), error.into_inner());
-    broken(text, &file, &error).unwrap_or_else(|| {
-        let (at, found) = (position(&error), message(&error));
-        LoadError::Model { file, at, path, found }
-    })
-}
-
 #[derive(Serialize)]
-struct Document<'v, V: ?Sized> {
+struct Document<'v> {
     format: &'static str,
     version: u32,
-    model: &'v V,
+    model: &'v dyn erased_serde::Serialize,
 }
 
 /// What is looked at first, whatever the model may be.
@@ -68,9 +63,33 @@ struct Header {
     version: u64,
 }
 
-#[derive(Deserialize)]
-struct Body<V> {
-    model: V,
+/// The document, of which the value is taken.
+struct Body<'t>(Take<'t>);
+
+impl<'de> DeserializeSeed<'de> for Body<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a saved model")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut found = false;
+        while let Some(key) = map.next_key::<Cow<str>>()? {
+            match &*key {
+                "model" if found => return Err(A::Error::duplicate_field("model")),
+                "model" => map.next_value_seed(Taken(&mut *self.0))?,
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+            found |= key == "model";
+        }
+        if found { Ok(()) } else { Err(A::Error::missing_field("model")) }
+    }
 }
 
 /// The error, if it is one of the text rather than of what it says.

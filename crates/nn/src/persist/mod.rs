@@ -74,7 +74,7 @@ use std::path::Path;
 
 use autograd::compiled_once;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _};
 use serde_path_to_error::Segment;
 
 use crate::module::{Walk, named};
@@ -105,7 +105,7 @@ impl Format {
         if has_extension(path.as_ref(), "json") { Format::Json } else { Format::Binary }
     }
 
-    fn encode<V: Serialize + ?Sized>(self, value: &V, file: String) -> Result<Vec<u8>, SaveError> {
+    fn encode(self, value: &dyn erased_serde::Serialize, file: String) -> Result<Vec<u8>, SaveError> {
         match self {
             Format::Json => json::encode(value, file),
             Format::Binary => binary::encode(value, file),
@@ -162,16 +162,15 @@ pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, 
 /// If the value cannot be said in the format, or the file cannot be written. An older file of this name stays as it was
 /// then.
 pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> Result<(), SaveError> {
-    save_by(path.as_ref(), &|format, file| format.encode(value, file))
+    write(path.as_ref(), &value)
 }
 
-/// Writes what is made for a format.
-fn save_by(path: &Path, encode: &dyn Fn(Format, String) -> Result<Vec<u8>, SaveError>) -> Result<(), SaveError> {
+fn write(path: &Path, value: &dyn erased_serde::Serialize) -> Result<(), SaveError> {
     let file = name(path);
     if has_extension(path, "safetensors") {
         return Err(SaveError::Extension { file });
     }
-    let bytes = encode(Format::of(path), file.clone())?;
+    let bytes = Format::of(path).encode(value, file.clone())?;
     atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
 }
 
@@ -212,7 +211,7 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 /// # Errors
 /// If the value cannot be said in the format.
 pub fn to_bytes<V: Serialize + ?Sized>(format: Format, value: &V) -> Result<Vec<u8>, SaveError> {
-    format.encode(value, IN_MEMORY.to_owned())
+    format.encode(&value, IN_MEMORY.to_owned())
 }
 
 /// The value in the bytes of a file, such as those of `include_bytes!("net.nn")`.
@@ -250,8 +249,28 @@ fn is_binary(first: &[u8]) -> bool {
     !first.is_empty() && first.iter().zip(&binary::MAGIC).all(|(a, b)| a == b)
 }
 
+/// Reads a value of any type: the readers of the formats are compiled once, a type of the caller for one reader.
 fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
-    if is_binary(bytes) { binary::decode(bytes, file) } else { json::decode(bytes, file) }
+    let mut value = None;
+    decode_by(bytes, file, &mut |reader| erased_serde::deserialize(reader).map(|read| value = Some(read)))?;
+    Ok(value.expect("what was read without an error is there"))
+}
+
+/// Takes a value of a type that only the caller knows out of a reader.
+type Take<'t> = &'t mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>;
+
+fn decode_by(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
+    if is_binary(bytes) { binary::decode(bytes, file, take) } else { json::decode(bytes, file, take) }
+}
+
+/// [`Take`] where serde asks for a seed.
+struct Taken<'t>(Take<'t>);
+
+impl<'de> DeserializeSeed<'de> for Taken<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        (self.0)(&mut <dyn erased_serde::Deserializer>::erase(reader)).map_err(D::Error::custom)
+    }
 }
 
 /// Reads on without believing the limit: at once as much as the file has.

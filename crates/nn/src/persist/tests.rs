@@ -38,7 +38,7 @@ fn text<T: Real>(model: &(impl Module<T> + Serialize)) -> Vec<u8> {
 }
 
 fn read<M: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<M, LoadError> {
-    json::decode(text.as_ref(), "m.json".to_owned())
+    decode(text.as_ref(), "m.json".to_owned())
 }
 
 #[track_caller]
