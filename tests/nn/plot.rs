@@ -39,6 +39,15 @@ fn words_cannot_break_the_picture() {
 }
 
 #[test]
+fn metrics_of_any_name_are_drawn() {
+    for name in ["µ-error", "ß", "", "_", "精度", "validation_µ-error"] {
+        let mut history = nn::train::History::default();
+        history.push([("loss", 1.0), (name, 0.5)]);
+        assert!(history.figure().to_svg().contains("</svg>"), "{name}");
+    }
+}
+
+#[test]
 fn regions_are_those_of_the_largest_score() {
     // Three sectors, and a disk by one score.
     let linear = |x: &Matrix<f64>| Matrix::from_fn(3, x.cols(), |k, n| [x[(0, n)], x[(1, n)], -x[(0, n)]][k]);

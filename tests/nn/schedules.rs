@@ -161,6 +161,23 @@ fn a_plateau_of_something_that_should_grow() {
     assert_eq!([0.5, 0.6, 0.6, 0.55, 0.7].map(|m| plateau.observe(m)), [1.0, 1.0, 0.5, 0.25, 0.25]);
 }
 
+/// "Better" is the same for a metric and for its negative with the other goal.
+#[test]
+fn a_plateau_does_not_depend_on_the_sign_of_its_metric() {
+    for (goal, other) in [(Goal::Min, Goal::Max), (Goal::Max, Goal::Min)] {
+        for offset in [-3.0, -1.0, 0.0, 1.0, 3.0] {
+            let mut plateau = Plateau { goal, patience: 1, ..Plateau::new(0.1) };
+            let mut mirrored = Plateau { goal: other, ..plateau };
+            for k in 0..40 {
+                let metric = offset + (k as f64 * 0.7).sin() / (1.0 + k as f64);
+                assert_eq!(plateau.observe(metric), mirrored.observe(-metric), "{goal:?} {offset} {k}");
+            }
+        }
+        let mut flat = Plateau { goal, patience: 1, factor: 0.5, ..Plateau::new(0.1) };
+        assert_eq!([-1.0; 3].map(|metric| flat.observe(metric)), [0.1, 0.1, 0.05]);
+    }
+}
+
 /// ½ c w² by gradient descent: w ← (1 − α c) w falls for α < 2 / c, at once at α = 1 / c, and explodes beyond.
 #[test]
 fn the_finder_stops_where_descent_explodes() {

@@ -85,20 +85,38 @@ impl<O> With<O> {
     /// Adds λ w to every gradient, as the penalty λ‖w‖²/2 in the loss does (Krogh & Hertz 1992). With adaptive
     /// optimizers such as Adam, which divide it by the size of the gradients, prefer
     /// [`decoupled_decay`](Self::decoupled_decay).
+    ///
+    /// # Panics
+    /// If λ is negative or not finite.
+    #[track_caller]
     pub fn l2(mut self, lambda: f64) -> Self {
+        assert!(lambda >= 0.0 && lambda.is_finite(), "l2: a decay of {lambda}; give 0 or a positive number");
         self.rules.l2 = lambda;
         self
     }
 
     /// Shrinks every weight by the factor 1 − α λ before its update (Loshchilov & Hutter 2019, algorithm 2, as PyTorch's
     /// AdamW).
+    ///
+    /// # Panics
+    /// If λ is negative or not finite.
+    #[track_caller]
     pub fn decoupled_decay(mut self, lambda: f64) -> Self {
+        assert!(
+            lambda >= 0.0 && lambda.is_finite(),
+            "decoupled_decay: a decay of {lambda}; give 0 or a positive number"
+        );
         self.rules.decoupled_decay = lambda;
         self
     }
 
     /// Clips every entry of every gradient to [−max, max]. NaN stays NaN.
+    ///
+    /// # Panics
+    /// If `max` is not above 0.
+    #[track_caller]
     pub fn clip_value(mut self, max: f64) -> Self {
+        assert!(max > 0.0, "clip_value: entries of at most {max}; give a positive number");
         self.rules.clip_value = Some(max);
         self
     }
@@ -106,7 +124,12 @@ impl<O> With<O> {
     /// Scales all gradients by min(1, max / ‖g‖), where ‖g‖ is their norm together (Pascanu, Mikolov, Bengio 2013,
     /// algorithm 1). A step whose ‖g‖ is NaN or infinite is left out, as with
     /// [`skip_not_finite`](Self::skip_not_finite).
+    ///
+    /// # Panics
+    /// If `max` is not above 0.
+    #[track_caller]
     pub fn clip_norm(mut self, max: f64) -> Self {
+        assert!(max > 0.0, "clip_norm: a norm of at most {max}; give a positive number");
         self.rules.clip_norm = Some(max);
         self
     }
@@ -200,7 +223,7 @@ with!(Sgd Momentum RmsProp Adagrad Adadelta Adam Adamax NAdam RAdam Rprop Lion);
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{With, fits};
 
     #[test]
     fn patterns() {
@@ -217,5 +240,23 @@ mod tests {
         check("a*b*c", &["abc", "axbxbxc", "abcbc"], &["ab", "ac", "abcx", "acb"]);
         check("a*a", &["aa", "aba"], &["a"]);
         check("*aab", &["aaab"], &["aaba"]);
+    }
+
+    #[test]
+    fn rules_that_would_climb_are_refused_where_they_are_set() {
+        let sgd = || crate::Sgd { lr: 0.1 }.with();
+        let refused = |set: fn(With<crate::Sgd>, f64) -> With<crate::Sgd>, value: f64| {
+            let set = std::panic::AssertUnwindSafe(|| set(sgd(), value));
+            let text = *std::panic::catch_unwind(set).unwrap_err().downcast::<String>().unwrap();
+            assert!(text.contains(&format!("{value}")), "{text}");
+        };
+        for value in [-1.0, f64::NAN] {
+            for set in [With::l2, With::decoupled_decay, With::clip_value, With::clip_norm] {
+                refused(set, value);
+            }
+        }
+        refused(With::clip_norm, 0.0);
+        refused(With::clip_value, 0.0);
+        refused(With::l2, f64::INFINITY);
     }
 }

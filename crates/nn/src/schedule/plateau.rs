@@ -52,7 +52,7 @@ pub enum Goal {
 /// By how much a metric must be better than the best to count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Threshold {
-    /// By this share of the best.
+    /// By this share of the size of the best, |best|.
     Relative(f64),
     /// By this.
     Absolute(f64),
@@ -63,7 +63,7 @@ impl Goal {
     pub fn is_better(self, metric: f64, best: f64, threshold: Threshold) -> bool {
         let sign = if self == Goal::Min { 1.0 } else { -1.0 };
         let bar = match threshold {
-            Threshold::Relative(share) => best * (1.0 - sign * share),
+            Threshold::Relative(share) => best - sign * share * best.abs(),
             Threshold::Absolute(amount) => best - sign * amount,
         };
         sign * metric < sign * bar

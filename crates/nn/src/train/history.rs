@@ -98,8 +98,8 @@ impl History {
         kinds.retain(|kind| !seen.contains(kind) && (seen.push(kind.clone()), true).1);
         kinds.iter().fold(Figure::new(), |figure, of| {
             let curves = self.curves.iter().filter(|(name, _)| kind(name).as_ref() == Some(of));
-            let mut title = of.clone();
-            title[..1].make_ascii_uppercase();
+            let mut letters = of.chars();
+            let title: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
             let chart = Chart::new(&title).axes("epoch", "");
             let chart = if of == "accuracy" { chart.percent() } else { chart };
             figure.with(curves.fold(chart, |chart, (name, values)| {

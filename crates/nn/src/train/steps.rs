@@ -256,7 +256,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             (run.best, run.stale) = (Some(Best { score, epoch: run.epoch, weights }), 0);
         } else {
             run.stale += 1;
-            if self.plan.patience.is_some_and(|patience| run.stale > patience) {
+            if self.plan.patience.is_some_and(|patience| run.stale >= patience) {
                 run.end = Some(End::EarlyStopping);
             }
         }

@@ -192,7 +192,12 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     }
 
     /// Stops when so many epochs in a row were no better than the best, and restores the weights of the best.
+    ///
+    /// # Panics
+    /// If that is 0: an epoch that is no better must be seen first.
+    #[track_caller]
     pub fn early_stopping(mut self, patience: usize) -> Self {
+        assert!(patience > 0, "early_stopping: a patience of 0 epochs; give 1 or more");
         self.plan.patience = Some(patience);
         self.plan.keep_best = true;
         self

@@ -11,7 +11,7 @@ use super::Summary;
 /// mean_i = 1/N Σₙ x_in        scale_i² = 1/N Σₙ (x_in − mean_i)²        apply: (x − mean) / scale
 /// ```
 ///
-/// A feature that is constant there has nothing to scale by: its scale is 1, and it becomes 0.
+/// A feature that is constant there, but for rounding, has nothing to scale by: its scale is 1.
 /// Fit it on the training set and apply the same map everywhere else, also after deployment.
 ///
 /// ```
@@ -73,13 +73,20 @@ impl<T: Real> Standardize<T> {
     pub fn from_summary(summary: &Summary) -> Self {
         let features = summary.mean().len();
         assert!(!summary.is_empty(), "Standardize::fit: {features} × 0 has no samples to fit to");
-        let scale = |variance: f64| {
+        // What rounding makes of n equal numbers, as in scikit-learn's `_is_constant_feature`, or of one.
+        let n = summary.len() as f64;
+        let is_constant = |variance: f64, mean: f64| {
+            let of_sums = n * f64::EPSILON * variance + (n * f64::EPSILON * mean).powi(2);
+            variance.is_finite() && variance <= of_sums || variance.sqrt() <= T::EPSILON * mean.abs()
+        };
+        let scale = |(variance, &mean): (f64, &f64)| {
             let deviation = T::from_f64(variance.sqrt());
-            if deviation.to_f64() > 0.0 { deviation } else { T::from_f64(1.0) }
+            let varies = deviation.to_f64() > 0.0 && !is_constant(variance, mean);
+            if varies { deviation } else { T::from_f64(1.0) }
         };
         Standardize {
             mean: summary.mean().iter().copied().map(T::from_f64).collect(),
-            scale: summary.variance().into_iter().map(scale).collect(),
+            scale: summary.variance().into_iter().zip(summary.mean()).map(scale).collect(),
         }
     }
 
@@ -177,6 +184,17 @@ mod tests {
             let standardize = Standardize::fit(&x);
             prop_assert_eq!((standardize.mean(), standardize.scale()), (&[c][..], &[1.0][..]));
             prop_assert_eq!(standardize.apply(&x), Matrix::zeros(1, n));
+        }
+
+        #[test]
+        fn features_that_are_constant_but_for_rounding_have_scale_1(
+            c in -1e30f64..1e30,
+            last in prop::collection::vec(any::<bool>(), 1..200),
+        ) {
+            let x = Matrix::from_fn(1, last.len(), |_, n| if last[n] { c.next_up() } else { c });
+            prop_assert_eq!(Standardize::fit(&x).scale()[0], 1.0);
+            let x = Matrix::from_fn(1, last.len(), |_, n| if last[n] { (c as f32).next_up() } else { c as f32 });
+            prop_assert_eq!(Standardize::fit(&x).scale()[0], 1.0);
         }
 
         #[test]
