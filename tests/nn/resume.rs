@@ -9,7 +9,7 @@ use std::{env, fs, thread};
 use nn::data::Dataset;
 use nn::loss::{CrossEntropy, Loss};
 use nn::parallel::Parallel;
-use nn::schedule::{Cosine, Plateau};
+use nn::schedule::{Cosine, MultiStep, Plateau};
 use nn::train::{End, History, TrainError, Trainer, accuracy};
 use nn::{Activation, Adam, BatchNorm, Dropout, Init, Linear, Matrix, Module, Optimizer, RmsProp, Sequential, persist};
 use rand::rngs::ChaCha8Rng;
@@ -183,6 +183,24 @@ fn more_epochs_go_on() {
     // Without `resume` it starts again.
     let trained = trainer().epochs(1).checkpoint(&path).fit(&mut net, &data()).unwrap();
     assert_eq!(trained.history.epochs(), 1);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Wherever the milestones are that differ.
+#[test]
+fn another_schedule_is_refused() {
+    let folder = own_folder("schedules");
+    for (was, is) in [(20, 60), (1, 2), (3000, 3001), (50_000, 70_000), (1 << 30, 1 << 31)] {
+        let path = folder.join(format!("{was}"));
+        let run = |milestone, epochs| {
+            let schedule = MultiStep { lr: 0.02, milestones: vec![milestone], factor: 0.1 };
+            trainer().schedule(schedule).epochs(epochs).checkpoint(&path).resume().fit(&mut net(), &data())
+        };
+        run(was, 1).unwrap();
+        let text = run(is, 2).unwrap_err().to_string();
+        assert!(text.contains("learning rates: was"), "{was} {is}: {text}");
+        run(was, 2).unwrap();
+    }
     fs::remove_dir_all(folder).unwrap();
 }
 

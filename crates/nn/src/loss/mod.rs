@@ -243,10 +243,11 @@ pub fn gaussian_nll<'t, T: Real>(
     reduction.of(normal(y, variance.ln(), variance.recip(), t))
 }
 
-/// softmax(x) of each column: the probability of each class.
+/// softmax(x) of each column: the probability of each class. Of one row, which is the logit of two classes as
+/// [`BinaryCrossEntropy`] takes it, σ(x): the probability of class 1.
 #[compiled_once]
 pub fn probabilities<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
-    x.softmax(Axis::Rows)
+    if x.rows() == 1 { x.sigmoid() } else { x.softmax(Axis::Rows) }
 }
 
 /// c (d − c / 2) with c = d held between ±δ: d² / 2, and δ (|d| − δ / 2) beyond.

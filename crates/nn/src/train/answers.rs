@@ -40,11 +40,23 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
 }
 
 /// The share of samples whose largest output is that of their class: [`metrics::accuracy`], as a metric of a
-/// [`Trainer`](super::Trainer).
+/// [`Trainer`](super::Trainer). A model of one output gives the logit of two classes, as
+/// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) takes it: it answers 1 where that is above 0.
+///
+/// ```
+/// use nn::{Linear, Matrix, Param, train::accuracy};
+/// let above_0 = Linear { weight: Param::new(Matrix::from([[1.0]])), bias: None };
+/// assert_eq!(accuracy(&above_0, &(Matrix::row(&[-2.0, 3.0, 0.5]), vec![0, 1, 1])), 1.0);
+/// ```
 ///
 /// # Panics
 /// As the model does.
 #[track_caller]
 pub fn accuracy<T: Real, M: Layer<T>>(model: &M, (x, t): &(Matrix<T>, Vec<usize>)) -> f64 {
-    metrics::accuracy(&argmax_cols(&predict(model, x)), t)
+    let outputs = predict(model, x);
+    let answers = match outputs.rows() {
+        1 => outputs.as_slice().iter().map(|&logit| usize::from(logit > T::default())).collect(),
+        _ => argmax_cols(&outputs),
+    };
+    metrics::accuracy(&answers, t)
 }

@@ -87,12 +87,15 @@ impl<T: Real> Plan<'_, T> {
         own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(self.notes.iter().cloned()).collect()
     }
 
-    /// α of some steps.
+    /// α of some steps to read, and a digest of that of many: of the first 2¹⁴, then of every 64th part of a power of 2 up to 2⁴⁰.
     fn rates(&self) -> String {
-        match &self.plateau {
-            Some(plateau) => format!("{plateau:?}"),
-            None => format!("{:?}", [0, 1, 10, 100, 1_000, 10_000, 100_000].map(|step| self.rate(None, step))),
+        if let Some(plateau) = &self.plateau {
+            return format!("{plateau:?}");
         }
+        let rate = |step| self.rate(None, step);
+        let later = (14..40).flat_map(|power| (0..64).map(move |part| (1 << power) + (part << (power - 6))));
+        let all = digest((0..1 << 14).chain(later).map(|step| rate(step).to_bits()));
+        format!("{:?} {all}", [0, 1, 10, 100, 1_000, 10_000, 100_000].map(rate))
     }
 
     /// What the optimizer makes of a few steps on small parameters with the names of the model's: different for every
