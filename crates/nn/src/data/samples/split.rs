@@ -215,9 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn halves_round_up() {
-        let (train, _) = stratified_split(&[0, 0, 0, 1, 1, 1], 0.5, &mut ChaCha8Rng::seed_from_u64(1));
-        assert_eq!(train.len(), 4);
+    fn the_whole_is_rounded_once() {
+        let check = |classes: &[usize], fraction, size| {
+            let (train, _) = stratified_split(classes, fraction, &mut ChaCha8Rng::seed_from_u64(1));
+            assert_eq!(train.len(), size, "{fraction} of {classes:?}");
+        };
+        check(&[0, 0, 0], 0.5, 2); // halves up
+        check(&[0, 0, 0, 1, 1, 1], 0.5, 3);
+        check(&std::array::from_fn::<_, 100, _>(|i| i / 2), 0.8, 80);
     }
 
     #[test]
