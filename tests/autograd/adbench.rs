@@ -69,7 +69,7 @@ fn agree(a: &[f64], b: &[f64], allowed: f64) {
     assert!(apart <= allowed, "{apart:e}");
 }
 
-/// Value, sum and norm of the gradient, as other programs have them to so many digits.
+/// Value, sum and norm of the gradient, as other programs print them, with few digits.
 #[track_caller]
 fn known((value, gradient): &(f64, Vec<f64>), expected: [f64; 3]) {
     let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();

@@ -41,7 +41,7 @@ fn says<T>(result: Result<T, ArrayError>, parts: &[&str]) {
     tape_tests::says(result.err().expect("an error"), parts);
 }
 
-/// A file of version 1 with this header, and so many zeros.
+/// A file of version 1 with this header, and zeros.
 fn npy(header: &str, zeros: usize) -> Vec<u8> {
     let length = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; zeros]].concat()

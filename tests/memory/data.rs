@@ -13,7 +13,7 @@ use crate::{HEAP, alone};
 const ROWS: usize = 60_000;
 const CHUNK: usize = 500;
 
-/// A table of so many rows, written as it is read.
+/// A table of this number of rows, written as it is read.
 struct Long {
     row: usize,
     rows: usize,
@@ -42,7 +42,7 @@ impl Read for Long {
     }
 }
 
-/// What a fit and an epoch over so many rows take at most, in bytes, and the mean of all features.
+/// What a fit and an epoch over this number of rows take at most, in bytes, and the mean of all features.
 fn pass(rows: usize) -> Result<(usize, Vec<f64>), CsvError> {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();

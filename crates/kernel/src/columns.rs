@@ -116,7 +116,7 @@ pub fn sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T
     )
 }
 
-/// The largest entry of a column; −∞ of none. What is not a number is passed over.
+/// The largest entry of a column; −∞ if it is empty. What is not a number is passed over.
 #[inline(always)]
 pub fn max<T: Float>(x: &[T]) -> T {
     fold(
@@ -129,7 +129,7 @@ pub fn max<T: Float>(x: &[T]) -> T {
     )
 }
 
-/// Where the first largest entry of a column is, or the first that is not a number; `None` of none.
+/// Where the first largest entry of a column is, or the first that is not a number; `None` if the column is empty.
 #[inline(always)]
 pub fn first_max<T: Float>(x: &[T]) -> Option<usize> {
     #[inline(always)]

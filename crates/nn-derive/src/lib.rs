@@ -17,7 +17,7 @@ use syn::{
 /// current variant count, and the variant adds nothing. So `layers.0.weight` is the `weight` of the first element of
 /// the field `layers`. The documentation of the trait has an example that runs.
 ///
-/// Every field must be a module, lest a layer be forgotten in training. One that holds no parameters, such as a size
+/// Every field must be a module, so that no layer is forgotten in training. One that holds no parameters, such as a size
 /// or a probability, is marked `#[module(skip)]`. `#[module(matrix)]` and `#[module(transposed)]` mark its path with
 /// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/enum.Axes.html), for programs that know vectors beside matrices.
 ///

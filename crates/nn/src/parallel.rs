@@ -73,7 +73,7 @@ impl Parallel {
         Parallel { reduction: Reduction::Sum, shard: None }
     }
 
-    /// Divides into shards of at most so many samples. It is worth it for models that use each weight many times, such as recurrent
+    /// Divides a batch into shards of at most this number of samples. It is worth it for models that use each weight many times, such as recurrent
     /// ones, whose work the rule underestimates.
     ///
     /// # Panics

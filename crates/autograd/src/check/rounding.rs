@@ -130,7 +130,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         }
         // Of a sum of sums, each loses at most as much as its absolute values would.
         Op::AlongAxis(f @ AxisFunction::CumSum(_), axis, x) => {
-            (axis.len(x.shape()) as f64, value(Op::AlongAxis(f, axis, abs(x).view())))
+            (axis.group_len(x.shape()) as f64, value(Op::AlongAxis(f, axis, abs(x).view())))
         }
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round their argument before a function of it: an error of x counts with the slope.

@@ -37,7 +37,7 @@ pub struct Anomaly {
 pub struct Range {
     /// The smallest that is finite, +∞ if none is.
     pub min: f64,
-    /// The largest that is finite, −∞ of none.
+    /// The largest that is finite; −∞ if there is none.
     pub max: f64,
     /// How many are NaN.
     pub nan: usize,

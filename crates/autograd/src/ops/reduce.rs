@@ -22,7 +22,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(axis.reduce(self.shape()), &[Op::Add(1.0, self.id)])
     }
 
-    /// The mean of all entries, 1 × 1; NaN of none.
+    /// The mean of all entries, 1 × 1; NaN if there are no entries.
     #[track_caller]
     #[must_use]
     pub fn mean(self) -> Self {
@@ -30,11 +30,11 @@ impl<'t, T: Real> Var<'t, T> {
         self.average((1, 1), m * n)
     }
 
-    /// The mean along an axis: 1 × n down the rows, m × 1 along the columns; NaN of none.
+    /// The mean along an axis: 1 × n down the rows, m × 1 along the columns; NaN if there are no entries.
     #[track_caller]
     #[must_use]
     pub fn mean_over(self, axis: Axis) -> Self {
-        self.average(axis.reduce(self.shape()), axis.len(self.shape()))
+        self.average(axis.reduce(self.shape()), axis.group_len(self.shape()))
     }
 
     #[track_caller]
@@ -70,7 +70,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.square().sum().root()
     }
 
-    /// The largest entry along an axis, −∞ of none; the first of several equal ones has the slope.
+    /// The largest entry along an axis; the first of several equal ones has the slope. It is −∞ if there are no entries.
     #[track_caller]
     #[must_use]
     pub fn max_over(self, axis: Axis) -> Self {
@@ -105,7 +105,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::ArgMax, axis, self.id)])
     }
 
-    /// The product along an axis, 1 of none, by halves: exact derivatives where entries are 0, too.
+    /// The product along an axis, by halves: its derivatives are exact where entries are 0, too. The product of an empty list is 1.
     #[track_caller]
     #[must_use]
     pub fn product_over(self, axis: Axis) -> Self {
@@ -167,7 +167,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::LogSoftmax, axis, self.id)])
     }
 
-    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ of none.
+    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ for an empty list.
     #[track_caller]
     #[must_use]
     pub fn log_sum_exp(self, axis: Axis) -> Self {

@@ -183,8 +183,7 @@ impl Axis {
     }
 
     /// How many entries a group has.
-    #[allow(clippy::len_without_is_empty)] // of a shape, not of the axis
-    pub fn len(self, (m, n): (usize, usize)) -> usize {
+    pub fn group_len(self, (m, n): (usize, usize)) -> usize {
         if self == Axis::Rows { m } else { n }
     }
 }

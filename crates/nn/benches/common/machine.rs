@@ -11,7 +11,7 @@ pub fn faer_product<'a>(a: MatRef<'a, f32>, b: MatRef<'a, f32>) -> impl FnMut() 
     move || matmul(y.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq)
 }
 
-/// A copy of so many numbers.
+/// A copy of a number of numbers.
 pub fn copy(len: usize) -> impl FnMut() {
     let (x, mut y) = (vec![1.0f32; len], vec![0.0; len]);
     move || {

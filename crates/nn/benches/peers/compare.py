@@ -123,7 +123,7 @@ def build(command, folder, name):
 
 
 def run(peer, command, threads):
-    """The JSON lines that the command prints, on so many cores."""
+    """The JSON lines that the command prints, on that number of cores."""
     if peer in ("ours", "handwritten", "torch"):
         command = [*command, "--threads", str(threads)]
     if shutil.which("taskset"):

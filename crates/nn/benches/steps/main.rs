@@ -7,7 +7,7 @@
 //!
 //! Two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`, measured in turns so that
 //! whatever else the machine does falls on both. Before timing, both must agree on the loss. `--peer` builds one of them
-//! alone, for a profiler or for its memory, and `--count` then runs so many steps and no more. With two threads, the
+//! alone, for a profiler or for its memory, and `--count` then runs exactly that number of steps. With two threads, the
 //! handwritten step follows the fastest plan of `plan.rs`, or the one asked for.
 
 mod by_hand;

@@ -64,7 +64,7 @@ pub fn r2_each<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> Vec<f64> {
     same_shape("r2", y, t);
     let n = t.cols();
     let row = |i: usize| {
-        // From the first target on, lest equal targets have a variance by rounding.
+        // Differences from the first target: equal targets have a variance of exactly 0 then.
         let above = |j: usize| t[(i, j)].to_f64() - t[(i, 0)].to_f64();
         let mean = (0..n).map(above).sum::<f64>() / n as f64;
         let all: f64 = (0..n).map(|j| (above(j) - mean).powi(2)).sum();

@@ -103,18 +103,18 @@ fn under<'r, 's: 'r, T: Real>(step: Step<'s, T>, more: &'r Rules) -> Option<Step
     Some(Step { lr, model, grads, state, rules, scale })
 }
 
-/// Models of so many entries are stepped by all threads of rayon's current pool.
+/// Models of at least this number of entries are stepped by all threads of rayon's current pool.
 const LEAST: usize = 1 << 15;
-/// So many are enough where the threads are awake, for they have just made the gradients of a half of the batch each.
+/// The same where the threads are awake, because each has just made the gradients of its part of the batch.
 const LEAST_AWAKE: usize = 1 << 13;
-/// A parameter is cut into pieces of so many, or larger ones
+/// The least number of entries of a piece that a parameter is cut into.
 const PIECE: usize = 1 << 12;
-/// where that would make more than about so many of a model.
+/// About how many pieces a model has at most: those of larger models are larger.
 const PIECES: usize = 64;
 /// A list of them that is on the stack for most models: a step allocates nothing.
 type Pieces<P> = SmallVec<[P; 2 * PIECES]>;
 
-/// `f` of every item, on so many threads. At every step a thread has the same items: what it wrote is in its cache.
+/// `f` of every item, on this number of threads. At every step a thread has the same items: what it wrote is in its cache.
 fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize + Sync), f: &(impl Fn(&mut X) + Sync)) {
     if threads <= 1 {
         return items.iter_mut().for_each(f);
@@ -225,7 +225,7 @@ fn slices<T, const N: usize>(moments: &mut [Vec<T>]) -> [&mut [T]; N] {
 
 const LANES: usize = 16;
 
-/// Up to so many numbers, and zeros.
+/// The numbers, of which there are at most as many as lanes, and zeros behind them.
 #[inline(always)]
 fn lanes<T: Real>(x: &[T]) -> [T; LANES] {
     let mut lanes = [T::default(); LANES];
@@ -246,7 +246,7 @@ fn each_entry<T: Real, const N: usize>(
     vectorised(
         #[inline(always)]
         || {
-            // Local, lest every store be a possible change of what the rule reads; of one length, for the compiler to see.
+            // Local, because otherwise the compiler must assume that every store may change what the rule reads. It sees that they have one length.
             let (w, moments, rule) = (&mut *w, moments.each_mut().map(|m| &mut m[..n]), rule);
             let whole = n - n % LANES;
             for i in 0..whole {

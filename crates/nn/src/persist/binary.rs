@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_path_to_error::Track;
 
-use super::{Format, LoadError, Position, SaveError, Take, Taken, dotted, foreign};
+use super::{Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, foreign};
 
 /// Not the beginning of any text: 0x89 stands alone in no UTF-8.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
@@ -65,7 +65,7 @@ pub(super) fn decode(bytes: &[u8], file: String, take: Take) -> Result<(), LoadE
     let payload = payload(bytes, &file)?;
     let (mut reader, mut track) = (reader(payload), Track::new());
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    Taken(&mut *take).deserialize(tracked).map_err(|error| {
+    TakeSeed(&mut *take).deserialize(tracked).map_err(|error| {
         let (at, path) = (failure(payload, take), dotted(track.path().iter()));
         LoadError::Model { file, at, path, found: message(&error) }
     })
@@ -117,11 +117,11 @@ fn ignore(reader: &mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_
 fn failure(payload: &[u8], take: Take) -> Position {
     let mut reader = Deserializer::new(Cursor::new(payload));
     reader.set_max_depth(DEPTH);
-    let _ = Taken(take).deserialize(&mut reader);
+    let _ = TakeSeed(take).deserialize(&mut reader);
     Position::Byte(HEADER + reader.position() as usize)
 }
 
-/// What the reader says, in the words of one who does not know MessagePack.
+/// What the reader says, in words that need no knowledge of MessagePack.
 fn message(error: &Error) -> String {
     use Error::*;
     let ends = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;

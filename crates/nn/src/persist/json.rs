@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde::{Deserialize, Serialize};
 use serde_path_to_error::Track;
 
-use super::{Format, LoadError, Position, SaveError, Take, Taken, dotted, finite, foreign};
+use super::{Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, finite, foreign};
 
 const FORMAT: &str = "tape-nn";
 pub(super) const VERSION: u32 = 1;
@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for Body<'_> {
         while let Some(key) = map.next_key::<Cow<str>>()? {
             match &*key {
                 "model" if found => return Err(A::Error::duplicate_field("model")),
-                "model" => map.next_value_seed(Taken(&mut *self.0))?,
+                "model" => map.next_value_seed(TakeSeed(&mut *self.0))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
             found |= key == "model";

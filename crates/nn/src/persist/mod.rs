@@ -264,9 +264,9 @@ fn decode_by(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
 }
 
 /// [`Take`] where serde asks for a seed.
-struct Taken<'t>(Take<'t>);
+struct TakeSeed<'t>(Take<'t>);
 
-impl<'de> DeserializeSeed<'de> for Taken<'_> {
+impl<'de> DeserializeSeed<'de> for TakeSeed<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
         (self.0)(&mut <dyn erased_serde::Deserializer>::erase(reader)).map_err(D::Error::custom)

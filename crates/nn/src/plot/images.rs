@@ -49,7 +49,7 @@ impl Images {
         Images { note: note.to_owned(), ..self }
     }
 
-    /// With so many images in a row; without this, eight.
+    /// Sets how many images are in a row; the default is eight.
     #[must_use]
     pub fn columns(self, columns: usize) -> Self {
         Images { columns: columns.max(1), ..self }

@@ -76,7 +76,7 @@ impl Figure {
         self
     }
 
-    /// With so many panels in a row; without this, at most three.
+    /// Sets how many panels are in a row; the default is at most three.
     #[must_use]
     pub fn columns(self, columns: usize) -> Self {
         Figure { columns: Some(columns.max(1)), ..self }

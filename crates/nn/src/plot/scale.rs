@@ -113,7 +113,7 @@ fn steps(range: &Range<f64>, count: f64) -> Vec<f64> {
     let power = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|f| f * power).find(|s| *s >= 0.999 * raw).unwrap_or(raw);
     let (first, last) = ((range.start / step - 1e-9).ceil(), (range.end / step + 1e-9).floor());
-    // Through a decimal text, lest 0.1 × 3 be 0.30000000000000004.
+    // Through a decimal text: 0.1 × 3 would be 0.30000000000000004.
     (0..=((last - first).max(0.0) as usize).min(100)).map(|k| rounded((first + k as f64) * step, step)).collect()
 }
 

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// Coordinates are whole quarters of a pixel, lest curves have steps.
+/// Coordinates are whole quarters of a pixel, so that curves have no visible steps.
 pub(super) const PX: i32 = 4;
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x26, 0x2b);
 pub(super) const MUTED: RGBColor = RGBColor(0x6b, 0x72, 0x80);

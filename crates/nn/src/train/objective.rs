@@ -67,7 +67,7 @@ impl<'r, T: Real> Objective<'r, T> {
         })
     }
 
-    /// The loss and each metric of some samples of a set, as means over them: NaN of none.
+    /// The loss and each metric of some samples of a set, as means over them; NaN if there are no samples.
     pub fn evaluate(&self, set: usize, samples: &[usize]) -> Vec<f64> {
         let mut parts = vec![Vec::new(); samples.len().div_ceil(PART)];
         rayon_core::scope(|scope| {

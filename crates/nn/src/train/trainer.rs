@@ -90,7 +90,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Works through the batch of a step so many samples at a time and adds up their gradients: the same step in less
+    /// Works through the batch of a step in parts of this number of samples and adds up their gradients: the same step in less
     /// memory.
     ///
     /// # Panics
@@ -147,7 +147,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Runs in a pool of so many threads. The results are the same for any number.
+    /// Runs in a pool of this number of threads. The results are the same for any number.
     pub fn threads(mut self, threads: usize) -> Self {
         self.plan.threads = Some(threads);
         self
@@ -191,7 +191,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Stops when so many epochs in a row were no better than the best, and restores the weights of the best.
+    /// Stops when `patience` epochs in a row were no better than the best, and restores the weights of the best.
     ///
     /// # Panics
     /// If that is 0: an epoch that is no better must be seen first.
@@ -227,13 +227,16 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
 
     /// Writes the run to a file after every epoch and at its end: weights, optimizer, where it is in schedule and data, history,
     /// the best weights. The file is always whole: the old one or the new one.
+    ///
+    /// The file also says by which settings the run was made. The schedule is one of them: it is asked for its rates at many steps
+    /// up to 2⁴⁰, so it must have a rate at every step.
     #[cfg(feature = "save")]
     pub fn checkpoint(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.plan.checkpoint.get_or_insert_default().path = path.into();
         self
     }
 
-    /// Writes the [checkpoint](Trainer::checkpoint) after so many steps too.
+    /// Writes the [checkpoint](Trainer::checkpoint) after every `steps` steps too.
     ///
     /// # Panics
     /// If it is 0, or there is no checkpoint.

@@ -29,7 +29,7 @@ pub enum Components {
 ///
 /// A direction whose λ is at most the rounding of the largest has no variance and is dropped: there is nothing to scale
 /// by. Samples that lie in the span of the axes that are kept come back from [`invert`](Pca::invert); the others come
-/// back as the nearest point of it. Features in different units are standardized first, lest the unit decide.
+/// back as the nearest point of it. Features in different units are standardized first: otherwise the feature with the largest numbers decides.
 ///
 /// ```
 /// use autograd::Matrix;

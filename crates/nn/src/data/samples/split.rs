@@ -41,7 +41,7 @@ fn split(classes: &[usize], fraction: f64, rng: &mut dyn Rng) -> (Vec<usize>, Ve
     let counts = largest_remainders(&classes.iter().map(|members| fraction * members.len() as f64).collect::<Vec<_>>());
     for (mut members, count) in classes.into_iter().zip(counts) {
         members.shuffle(rng);
-        let (first, second) = members.split_at(count.min(members.len()));
+        let (first, second) = members.split_at(count);
         train.extend_from_slice(first);
         test.extend_from_slice(second);
     }

@@ -7,7 +7,7 @@ use autograd::Real;
 
 use super::{Array, ArrayError};
 
-/// So many bytes are read at a time. Memory grows with what is there, not with what a header claims.
+/// How many bytes are read at a time. Memory grows with what is there, not with what a header claims.
 const BLOCK: usize = 1 << 16;
 
 /// An array in a file: its header was read, its entries were not.
@@ -98,7 +98,7 @@ impl<R: Read> ArrayReader<R> {
         Ok(Array { shape: self.header.shape, entries })
     }
 
-    /// The array in parts of so many samples, where the first axis runs over them.
+    /// The array in parts of this number of samples, where the first axis runs over them.
     ///
     /// # Errors
     /// If it is in Fortran order, in which a sample is all over the file.
