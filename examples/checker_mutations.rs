@@ -1,7 +1,7 @@
 //! How often does the checker catch a wrong rule, and how often does it blame a right one?
 //!
-//! Draws graphs at random, puts one wrong rule of a class into each, and counts. A wrong rule that changes
-//! the gradient by less than 10⁻⁵ of its length (it sits where the slope is all but zero) does not count.
+//! Draws graphs at random, puts one wrong rule of a class into each, and counts. A wrong rule counts if it changes an entry of
+//! the gradient by a hundredth of that entry, and of what is left of it beside the largest entry: 10⁻⁸ of that.
 //!
 //!     cargo run --release --example checker_mutations -- [graphs per size and class]
 
@@ -15,7 +15,7 @@ type V<'t> = Var<'t, f64>;
 
 /// A wrong rule, made of a right value and the derivative of something else.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Wrong {
+pub(crate) enum Wrong {
     Sign,
     FactorTwo,
     DroppedUse,
@@ -24,7 +24,7 @@ enum Wrong {
     MissingTranspose,
 }
 
-const WRONG: [(Wrong, &str); 6] = [
+pub(crate) const WRONG: [(Wrong, &str); 6] = [
     (Wrong::Sign, "sign"),
     (Wrong::FactorTwo, "factor 2"),
     (Wrong::DroppedUse, "dropped second use"),
@@ -64,7 +64,7 @@ impl Wrong {
     }
 }
 
-fn main() {
+pub(crate) fn main() {
     let count: usize = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(100);
     let mut table = String::new();
     let sizes = [1, 10, 100, 1_000, 10_000, 100_000];
@@ -142,15 +142,15 @@ fn record<'t>(graph: &Graph, x: &[V<'t>], wrong: Option<(Wrong, usize)>) -> (V<'
     (y, applied)
 }
 
-/// Whether a wrong rule changes the gradient of a sum that weighs every entry differently, by 10⁻⁵ of its length.
+/// Whether a wrong rule changes an entry of the gradient of a sum that weighs every entry differently by a hundredth of
+/// that entry, if it is not lost beside the largest.
 fn matters(graph: &Graph, wrong: (Wrong, usize)) -> bool {
     let gradient =
         |wrong| several::gradient(|x| weighted(record(graph, x, wrong).0) + x[0].sum() * 0.0, graph.inputs());
-    let [a, b] = [Some(wrong), None].map(gradient);
-    let entries = || a.iter().zip(&b).flat_map(|(a, b)| a.as_slice().iter().zip(b.as_slice()));
-    let length = |f: fn(f64, f64) -> f64| entries().map(|(&a, &b)| f(a, b).powi(2)).sum::<f64>().sqrt();
-    let (apart, length) = (length(|a, b| a - b), length(|_, b| b));
-    length.is_finite() && apart > 1e-5 * length
+    let [wrong, right] = [Some(wrong), None].map(gradient);
+    let entries = || wrong.iter().zip(&right).flat_map(|(a, b)| a.as_slice().iter().zip(b.as_slice()));
+    let largest = entries().fold(0.0, |max: f64, (_, b)| max.max(b.abs()));
+    largest.is_finite() && entries().any(|(a, b)| (a - b).abs() > 0.01 * b.abs().max(1e-8 * largest))
 }
 
 /// Σ of the entries, no two with the same weight.
@@ -166,7 +166,7 @@ fn check(size: usize) -> Check {
 }
 
 /// How many of the graphs with a wrong rule fail.
-fn caught(wrong: Wrong, size: usize, count: usize) -> (usize, usize) {
+pub(crate) fn caught(wrong: Wrong, size: usize, count: usize) -> (usize, usize) {
     let (mut draw, mut caught, mut tried) = (Draw(wrong as u64 * 1_000_003 + size as u64), 0, 0);
     for _ in 0..50 * count {
         if tried == count {

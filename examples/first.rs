@@ -2,8 +2,7 @@
 //!
 //!     cargo run --release --example first
 
-use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, loss};
-use rand::{SeedableRng, rngs::ChaCha8Rng};
+use nn::prelude::*;
 
 fn main() {
     let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]); // columns are samples
@@ -18,7 +17,7 @@ fn main() {
         if step % 50 == 0 {
             println!("step {step}: error {:.3}", loss.item());
         }
-        let grads = loss.backward(); // owned: the tape, which borrows the model, may end
+        let grads = loss.backward(); // owned, so the borrow of the model ends here
         adam.step(&mut model, &grads, &mut state);
     }
 }

@@ -44,7 +44,7 @@ fn loss<'t>(
 ) -> Var<'t, f64> {
     let t = Matrix::from_fn(1, edge.cols(), |_, k| exact(edge[(0, k)], edge[(1, k)]));
     let values = net.forward(tape.constant(edge)).squared_error(tape.constant(t)).mean();
-    residual(net, tape.constant(inside)).square().mean() + values
+    residual(net, tape.variable(inside)).square().mean() + values
 }
 
 /// Random places inside.

@@ -48,15 +48,18 @@ fn every_op_can_be_written() {
     }
 }
 
-/// The block of the README, made by `cargo run --example picture -- mermaid`.
+/// The block of the crate's README, made by `cargo run --example picture -- mermaid`.
 #[test]
 fn the_picture_in_the_readme_is_that_of_the_example() {
     let net = Net::default();
     let tape = Tape::new();
     let grads = net.record(&tape).backward_all();
     let picture = tape.picture().gradients(&grads).mermaid();
-    let readme = include_str!("../../README.md");
-    assert!(readme.contains(&format!("```mermaid\n{picture}```")), "put this into README.md:\n{picture}");
+    let readme = include_str!("../../crates/autograd/README.md");
+    assert!(
+        readme.contains(&format!("```mermaid\n{picture}```")),
+        "put this into crates/autograd/README.md:\n{picture}"
+    );
 }
 
 #[test]
@@ -158,10 +161,70 @@ fn the_first_value_that_is_not_finite() {
     assert!(anomaly.involves(&w) && !anomaly.involves(&Param::new(Matrix::from([[1.0]]))));
     let text = anomaly.to_string();
     assert!(text.contains("%3 = ln(%2)") && text.contains("autograd/debugging.rs"), "{text}");
-    // A leaf may be it.
+    // A leaf is named once it does harm.
     let tape = Tape::new();
     let _ = tape.variable(f64::INFINITY).sin();
     assert_eq!(tape.anomaly().unwrap().formula, "%0 = variable");
+}
+
+/// An attention mask of −∞, and a 0/0 after it.
+#[test]
+fn what_was_put_in_may_be_infinite() {
+    let tape = Tape::new();
+    let scores = tape.variable(Matrix::from([[1.0, 2.0], [0.5, 3.0]]));
+    let mask = tape.constant(Matrix::from([[0.0, f64::NEG_INFINITY], [0.0, 0.0]]));
+    let loss = (scores + mask).softmax(Axis::Rows).square().sum();
+    assert_eq!(tape.anomaly(), None);
+    assert!(loss.backward_checked().unwrap().wrt(scores).as_slice().iter().all(|x| x.is_finite()));
+    let late = (scores - scores) / (scores - scores);
+    let anomaly = tape.anomaly().unwrap();
+    assert_eq!((anomaly.node, anomaly.found.nan), (late.index(), 4));
+    assert_eq!((loss + late.sum()).backward_checked().err().unwrap().node, late.index());
+}
+
+/// What is blamed, by the node's formula; `None` for nothing.
+#[test]
+fn who_is_blamed() {
+    type F = for<'t> fn(V<'t>) -> V<'t>;
+    const INFINITE: f64 = f64::INFINITY;
+    let cases: [(F, Option<&str>); 12] = [
+        (|x| x * 2.0, None),
+        (|x| x.sin(), Some("leaf")),
+        (|x| (x * 2.0) - (x + 1.0), Some("leaf")),
+        (|x| x.sum() + x.exp().sum(), None),
+        // Made of finite numbers beside the one that is not.
+        (|x| (x * 500.0).exp(), Some("exp(%1)")),
+        (|x| (-x).exp(), None),
+        (|x| (x - 2.0).recip(), Some("recip(%1)")),
+        (|x| x.matmul_tn(x), None),
+        (|x| x.log_sum_exp(Axis::Cols), None),
+        (|x| x.map(formula!(|x| (x - 2.0).recip())), Some("((x - 2.0).recip())(%0)")),
+        (|x| autograd::checkpoint(|v| v[0] + 1.0, &[x]), None),
+        (|x| x.stop_gradient().columns(0..1), None),
+    ];
+    for (k, (f, blamed)) in cases.into_iter().enumerate() {
+        for constant in [true, false] {
+            let tape = Tape::new();
+            let x = Matrix::from([[INFINITE, 2.0]]);
+            f(if constant { tape.constant(x) } else { tape.variable(x) });
+            let found = tape.anomaly().map(|anomaly| anomaly.formula);
+            let found = found.as_deref().map(|formula| formula.split_once(" = ").unwrap().1);
+            let leaf = if constant { "constant" } else { "variable" };
+            let blamed = blamed.map(|blamed| if blamed == "leaf" { leaf } else { blamed });
+            assert_eq!(found, blamed, "case {k}");
+        }
+    }
+    // An infinity that was put in and reaches the loss, or a gradient; a NaN that was put in and goes on, or does not.
+    let tape = Tape::new();
+    let (x, c) = (tape.variable(1.0), tape.constant(INFINITE));
+    assert_eq!((x + c).backward_checked().err().unwrap().formula, "%1 = constant");
+    let anomaly = x.matmul(c).recip().backward_checked().err(); // 0 · ∞ in the sweep
+    assert_eq!(anomaly.map(|anomaly| (anomaly.backward, anomaly.found.nan)), Some((Some(0), 1)));
+    let hidden = tape.constant(f64::NAN);
+    assert_eq!(tape.constant(0.0).keep(hidden).item(), 0.0);
+    assert_eq!(tape.anomaly(), None);
+    let _ = hidden * x;
+    assert_eq!(tape.anomaly().unwrap().formula, "%5 = constant");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use autograd::check::{Check, Verdict};
 use autograd::strategies::{Graph, graphs, matrices};
-use autograd::{Compiled, Matrix, Var, several};
+use autograd::{Compiled, Matrix, Tape, Var, grad, jvp, several};
 use proptest::prelude::*;
 
 type V<'t> = Var<'t, f64>;
@@ -32,6 +32,52 @@ proptest! {
         verdict(&graph, &Check::new().run_f32(&graph, &inputs))?;
     }
 
+    /// Tangents add where a variable comes twice, and a constant does not move, in every way to a derivative.
+    #[test]
+    fn whatever_moves(graph in graphs(1..12), constant in 0usize..3, other in matrices(4, 4), single in any::<bool>()) {
+        let tape = Tape::new();
+        let leaf = |(k, x): (usize, &Matrix<f64>)| if k == constant { tape.constant(x.clone()) } else { tape.variable(x.clone()) };
+        let x: Vec<_> = graph.inputs().iter().enumerate().map(leaf).collect();
+        let y = if single { number(&graph, &x) } else { graph.record(&x) };
+        // Each input three times, with three directions.
+        let direction = |x: &V<'_>, c: f64| Matrix::from_fn(x.rows(), x.cols(), |i, j| c * other[(i, j)] + c - 1.0);
+        let moves: Vec<_> = [1.0, -0.5, 0.25].iter().flat_map(|&c| x.iter().map(move |x| (*x, direction(x, c)))).collect();
+        let moving = || moves.iter().filter(|(x, _)| x.needs_gradient());
+        let views: Vec<_> = moving().map(|(x, dx)| (*x, dx.view())).collect();
+        let tangent = tape.tangents(&views).of(y);
+        let recorded: Vec<_> = moving().map(|(x, dx)| (*x, tape.constant(dx.clone()))).collect();
+        let inputs: Vec<_> = moves.iter().map(|(x, _)| *x).collect();
+        let directions: Vec<_> = moves.iter().map(|(_, dx)| dx).collect();
+        let programs = y.program(&inputs).tangent(&directions);
+        let sum = |x: &V<'_>| {
+            let all = moves.iter().filter(|(moved, _)| moved.index() == x.index());
+            all.fold(Matrix::zeros(x.rows(), x.cols()), |sum, (_, dx)| Matrix::from_fn(x.rows(), x.cols(), |i, j| sum[(i, j)] + dx[(i, j)]))
+        };
+        let once: Vec<_> = x.iter().filter(|x| x.needs_gradient()).map(|x| (*x, sum(x))).collect();
+        let once: Vec<_> = once.iter().map(|(x, dx)| (*x, dx.view())).collect();
+        let expected = tape.tangents(&once).of(y);
+        let size = expected.as_slice().iter().fold(1.0, |max: f64, x| max.max(x.abs()));
+        for (what, found) in [("tangents", &tangent), ("jvp", &jvp(y, &recorded).value()), ("program", &programs)] {
+            for (a, b) in found.as_slice().iter().zip(expected.as_slice()) {
+                prop_assert!((a - b).abs() <= 1e-9 * size || !b.is_finite(), "{what}: {a} {b}\n{graph}");
+            }
+        }
+        // The derivative with respect to a constant is 0, and one that is asked for twice is whole at both places.
+        let gradient = grad(y.sum(), &inputs);
+        let program = y.sum().program(&inputs).backward();
+        for (k, (dx, dx_program)) in gradient.iter().zip(&program).enumerate() {
+            if k % x.len() == constant {
+                prop_assert!(dx.value().as_slice().iter().chain(dx_program.as_slice()).all(|&dx| dx == 0.0));
+            }
+            let (a, b) = (dx.value(), gradient[k % x.len()].value());
+            prop_assert!(a.as_slice().iter().zip(b.as_slice()).all(|(a, b)| a.to_bits() == b.to_bits()));
+        }
+        let stopped = x[constant.min(x.len() - 1)];
+        if !stopped.needs_gradient() {
+            prop_assert!(grad(stopped.sum(), &[stopped])[0].value().as_slice().iter().all(|&dx| dx == 0.0));
+        }
+    }
+
     #[test]
     fn a_replay_is_a_recording(graph in graphs(1..20), other in matrices(4, 4)) {
         let mut compiled = Compiled::new(|x| number(&graph, x));
@@ -46,6 +92,14 @@ proptest! {
         }
         prop_assert_eq!(compiled.recordings(), 1);
     }
+}
+
+#[test]
+#[should_panic(expected = "jvp: a constant does not move: enter it by `Tape::variable`")]
+fn a_constant_is_given_no_direction() {
+    let tape = Tape::new();
+    let x = tape.constant(2.0);
+    jvp(x.powi(3), &[(x, tape.constant(1.0))]);
 }
 
 /// A failure prints the smallest graph that has it, as a program.

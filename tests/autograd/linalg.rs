@@ -100,9 +100,7 @@ fn what_is_refused() {
     let text = singular.inverse().unwrap_err().to_string();
     assert!(text.contains("inverse") && text.contains("singular") && text.contains("pivot 1"), "{text}");
     assert!(matches!(singular.solve(singular), Err(LinalgError::Singular { op: "solve", pivot: 1, .. })));
-    assert!(singular.determinant().is_err() && singular.log_abs_determinant().is_err());
-    assert_eq!(singular.stop_gradient().determinant().unwrap().item(), 0.0);
-    assert!(singular.qr().is_err());
+    assert!(singular.log_abs_determinant().is_err() && singular.qr().is_err());
     let zero = tape.variable(Matrix::from([[1.0, 0.0], [5.0, 0.0]]));
     assert!(zero.solve_triangular(zero, Triangle::Lower, Trans::No).is_err());
 
@@ -120,7 +118,243 @@ fn what_is_refused() {
 
     let nan = tape.variable(Matrix::full(2, 2, f64::NAN));
     assert_eq!(nan.cholesky().unwrap_err(), LinalgError::NotFinite { op: "cholesky" });
-    assert!(nan.symmetric_eigen().is_err() && nan.solve(nan).is_err());
+    assert!(nan.symmetric_eigen().is_err() && nan.solve(nan).is_err() && nan.qr().is_err());
+    assert_eq!(nan.determinant().unwrap_err(), LinalgError::NotFinite { op: "determinant" });
+}
+
+/// A matrix of whole numbers whose last column is a combination of the others, if it is to be `dependent`.
+fn integers(rows: usize, cols: usize, dependent: bool, seed: u64) -> Matrix<f64> {
+    let mut state = seed.wrapping_mul(2) + 1;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) % 19) as f64 - 9.0
+    };
+    let mut a = Matrix::from_fn(rows, cols, |_, _| draw());
+    if dependent {
+        let shares: Vec<f64> = (1..cols).map(|_| draw()).collect();
+        for i in 0..rows {
+            a[(i, cols - 1)] = (1..cols).map(|j| a[(i, j - 1)] * shares[j - 1]).sum();
+        }
+    }
+    a
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The verdict on a matrix is that on every matrix made of it by powers of two.
+    #[test]
+    fn singular_is_no_question_of_scale(
+        n in 1usize..9,
+        seed: u64,
+        dependent: bool,
+        rows in prop::collection::vec(-40i32..40, 8),
+        cols in prop::collection::vec(-40i32..40, 8),
+    ) {
+        let a = integers(n, n, dependent, seed);
+        let scaled = Matrix::from_fn(n, n, |i, j| a[(i, j)] * 2f64.powi(rows[i] + cols[j]));
+        let tape = Tape::new();
+        let verdict = |a: &Matrix<f64>| {
+            let a = tape.constant(a.clone());
+            [a.solve(a).err(), a.inverse().err(), a.log_abs_determinant().err()].map(|found| found.is_some())
+        };
+        prop_assert_eq!(verdict(&scaled), verdict(&a));
+        let tape = Tape::<f32>::new();
+        let [scaled, a] = [scaled, a].map(|a| tape.constant(a.map(|x| x as f32)).inverse().is_ok());
+        prop_assert_eq!(scaled, a);
+        prop_assert!(!(dependent && a));
+    }
+
+    /// Of whole numbers, a matrix is singular or far from it.
+    #[test]
+    fn dependent_columns_are_found(n in 1usize..9, more in 0usize..3, seed: u64, cols in prop::collection::vec(-40i32..40, 8)) {
+        let tape = Tape::new();
+        let a = tape.constant(integers(n, n, true, seed));
+        prop_assert!(a.solve(a).is_err() && a.inverse().is_err() && a.log_abs_determinant().is_err() && a.qr().is_err());
+        prop_assert!(a.determinant().unwrap().item().abs() <= 1e-10 * a.norm().item().powi(n as i32));
+        prop_assert!(autograd::vstack(&[a, a]).matmul_nt(autograd::vstack(&[a, a])).cholesky().is_err());
+        let scaled = |a: Matrix<f64>| Matrix::from_fn(a.rows(), n, |i, j| a[(i, j)] * 2f64.powi(cols[j]));
+        let tall = |dependent| tape.constant(scaled(integers(n + more, n, dependent, seed)));
+        prop_assert!(tall(true).qr().is_err());
+
+        let dominant = integers(n, n, false, seed);
+        let dominant = tape.constant(scaled(dominant)) + tape.constant(scaled(Matrix::from_fn(n, n, |i, j| if i == j { 100.0 } else { 0.0 })));
+        prop_assert!(dominant.solve(dominant).is_ok() && dominant.log_abs_determinant().is_ok() && dominant.qr().is_ok());
+        let det = dominant.determinant().unwrap().item();
+        let (ln, sign) = dominant.log_abs_determinant().unwrap();
+        prop_assert!((ln.item() - det.abs().ln()).abs() < 1e-12 * ln.item().abs().max(1.0) && sign == det.signum());
+    }
+}
+
+/// Rows and columns are not scaled by an entry that is small beside the others.
+#[test]
+fn a_small_entry_anywhere_costs_no_digits() {
+    let known = Matrix::column(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+    for (k, small) in (0..25).flat_map(|k| [1e-8, 1e-12, 1e-17].map(|small| (k, small))) {
+        let (i, j) = (k % 5, k / 5);
+        let shift = if (i + 1) % 5 == j { 2 } else { 1 };
+        let mut a = numbers(5, 5, 1);
+        (0..5).for_each(|p| a[(p, (p + shift) % 5)] += 4.0);
+        a[(i, j)] = small;
+        let tape = Tape::new();
+        let (a, x) = (tape.variable(a), tape.constant(known.clone()));
+        close(&a.solve(a.matmul(x)).unwrap().value(), &known);
+        close(&a.matmul(a.inverse().unwrap()).value(), &tape.identity(5).value());
+        let det = a.determinant().unwrap();
+        close(&det.backward().wrt(a).to_owned().map(|g| g / det.item()), &a.inverse().unwrap().t().value());
+    }
+}
+
+#[test]
+fn systems_of_any_scale() {
+    let tape = Tape::new();
+    let a = tape.constant(Matrix::from([[2e20, 1e20], [1.0, 3.0]]));
+    close(&a.solve(tape.constant(Matrix::column(&[3e20, 4.0]))).unwrap().value(), &Matrix::column(&[1.0, 1.0]));
+    let diagonal = tape.variable(Matrix::from([[1.0, 0.0], [0.0, 1e-17]]));
+    assert!((diagonal.log_abs_determinant().unwrap().0.item() + 39.143_946_6).abs() < 1e-6);
+    for size in [1e-300, 1e-160, 1e160, 1e300] {
+        let s = tape.constant(Matrix::from([[2.0 * size, size], [size, 3.0 * size]]));
+        close(&(s.inverse().unwrap() * size).value(), &Matrix::from([[0.6, -0.2], [-0.2, 0.4]]));
+        close(
+            &(s.symmetric_eigenvalues().unwrap() / size).value(),
+            &Matrix::column(&[2.5 - 1.25f64.sqrt(), 2.5 + 1.25f64.sqrt()]),
+        );
+        close(&(s.qr().unwrap().1 / size).value(), &Matrix::from([[5f64.sqrt(), 5f64.sqrt()], [0.0, 5f64.sqrt()]]));
+        close(&(s.cholesky().unwrap() / size.sqrt()).square().value(), &Matrix::from([[2.0, 0.0], [0.5, 2.5]]));
+    }
+    let tape = Tape::<f32>::new();
+    let id = Matrix::from_fn(100, 100, |i, j| {
+        if i != j {
+            0.0
+        } else if i == 50 {
+            1e-5
+        } else {
+            1.0
+        }
+    });
+    assert_eq!(tape.constant(id).inverse().unwrap().value()[(50, 50)], 1e5);
+}
+
+/// The gradient of a function, in every mode.
+#[track_caller]
+fn check_first(f: impl for<'t> Fn(&[V<'t, f64>]) -> V<'t, f64>, a: &Matrix<f64>) {
+    let report = Check::new().order(1).run(f, &[a]);
+    assert_eq!(report.verdict, Verdict::Pass, "{report}");
+}
+
+/// The Hessian of a function, in reverse, forward and over buffers.
+fn hessians(f: impl for<'t> Fn(V<'t, f64>) -> V<'t, f64>, a: &Matrix<f64>) -> [Matrix<f64>; 3] {
+    let entries = a.rows() * a.cols();
+    let column = |k: usize, forward: bool| {
+        let (mut e, tape) = (a.map(|_| 0.0), Tape::new());
+        e.as_mut_slice()[k] = 1.0;
+        let (x, e) = (tape.variable(a.clone()), tape.constant(e));
+        let gradient = autograd::grad(f(x), &[x])[0];
+        let column =
+            if forward { autograd::jvp(gradient, &[(x, e)]) } else { autograd::grad(gradient.dot(e), &[x])[0] };
+        column.value()
+    };
+    let by_columns = |forward: bool| {
+        let columns: Vec<_> = (0..entries).map(|k| column(k, forward)).collect();
+        Matrix::from_fn(entries, entries, |i, j| columns[j].as_slice()[i])
+    };
+    [by_columns(false), by_columns(true), autograd::hessian(f, a)]
+}
+
+/// Matrices of any rank: values, and derivatives to second order in every mode.
+#[test]
+fn the_determinant_of_singular_matrices() {
+    let ranks = |n: usize| (0..=n).map(move |rank| Matrix::from_fn(n, rank, |i, j| numbers(n, n, i + j)[(i, j)]));
+    for (n, half) in (1..5).flat_map(|n| ranks(n).map(move |half| (n, half))) {
+        let tape = Tape::new();
+        let half = tape.constant(half);
+        let a = if half.cols() == 0 { Matrix::zeros(n, n) } else { half.matmul_nt(half.sin()).value() };
+        check_first(|x| x[0].determinant().unwrap(), &a);
+        // A determinant is affine in each entry, so differences are derivatives.
+        let det = |at: &[usize]| {
+            let (mut a, tape) = (a.clone(), Tape::new());
+            at.iter().for_each(|&k| a.as_mut_slice()[k] += 1.0);
+            tape.constant(a).determinant().unwrap().item()
+        };
+        let second = |i: usize, j: usize| if i == j { 0.0 } else { det(&[i, j]) - det(&[i]) - det(&[j]) + det(&[]) };
+        let expected = Matrix::from_fn(n * n, n * n, second);
+        hessians(|x| x.determinant().unwrap(), &a).iter().for_each(|found| close(found, &expected));
+    }
+    for (entries, gradient) in [([[0.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 0.0]]), ([[0.0; 2]; 2], [[0.0; 2]; 2])] {
+        let tape = Tape::new();
+        let a = tape.variable(Matrix::from(entries));
+        let det = a.determinant().unwrap();
+        assert_eq!((det.item(), det.backward().wrt(a).to_owned()), (0.0, Matrix::from(gradient)));
+        let det = a.stop_gradient().determinant().unwrap();
+        assert_eq!(det.item(), 0.0);
+    }
+    let tape = Tape::<f32>::new();
+    let zero = tape.variable(0.0);
+    assert_eq!(zero.determinant().unwrap().backward().wrt(zero)[(0, 0)], 1.0);
+    // Neither a large matrix nor the order of its factors overflows.
+    let scale = |k: usize| -> f64 { if k < 30 { 1e30 } else { 1e-30 } };
+    let tape = Tape::new();
+    let large = tape.variable(Matrix::from_fn(60, 60, |i, j| if i == j { scale(i) } else { 0.0 }));
+    let det = large.determinant().unwrap();
+    assert!((det.item() - 1.0).abs() < 1e-12 && (det.backward().wrt(large)[(59, 59)] - 1e30).abs() < 1e18);
+}
+
+#[test]
+fn the_third_derivative_of_a_determinant() {
+    fn third(a: &Matrix<f64>) -> Matrix<f64> {
+        let (e, tape) = (numbers(3, 3, 7), Tape::new());
+        let (x, e) = (tape.variable(a), tape.constant(&e));
+        let first = autograd::grad(x.determinant().unwrap(), &[x])[0].dot(e);
+        let second = autograd::grad(first, &[x])[0].dot(e);
+        second.backward().wrt(x).to_owned()
+    }
+    // det (A + t E) is a cubic whose third derivative in t is 6 det E.
+    let (a, e) = (numbers(3, 3, 2), numbers(3, 3, 7));
+    let tape = Tape::new();
+    let [found, e] = [third(&a), e].map(|x| tape.constant(x));
+    assert!((found.dot(e).item() - 6.0 * e.determinant().unwrap().item()).abs() < 1e-11);
+    let text = panic_text(|| drop(third(&Matrix::from([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [0.0, 0.0, 1.0]]))));
+    assert!(text.contains("third derivative of determinant: the matrix is singular"), "{text}");
+}
+
+fn panic_text(f: impl FnOnce()) -> String {
+    let wrong = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+    wrong.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+/// What treats equal eigenvalues alike has the derivatives of what it is in the matrix; what does not is refused.
+#[test]
+fn second_derivatives_at_repeated_eigenvalues() {
+    let ties =
+        [Matrix::zeros(3, 3), numbers(1, 1, 1), Matrix::from([[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]])];
+    for a in &ties {
+        for found in hessians(|x| x.symmetric_eigenvalues().unwrap().sum(), a) {
+            assert!(found.as_slice().iter().all(|x| *x == 0.0));
+        }
+        let expected = autograd::hessian(|x| x.trace().square(), a);
+        hessians(|x| x.symmetric_eigenvalues().unwrap().sum().square(), a)
+            .iter()
+            .for_each(|found| close(found, &expected));
+    }
+    let tie = &ties[2];
+    fn larger(x: V<'_, f64>) -> V<'_, f64> {
+        x.symmetric_eigenvalues().unwrap().rows_in(1..3)
+    }
+    // The sum of the two equal ones is smooth: tr A less the smallest.
+    let [of_both, of_one] = [
+        autograd::hessian(|x| larger(x).sum(), tie),
+        autograd::hessian(|x| x.trace() - x.symmetric_eigenvalues().unwrap().at(0, 0), tie),
+    ];
+    close(&of_both, &of_one);
+    for text in [
+        panic_text(|| drop(autograd::hessian(|x| larger(x).at(0, 0), tie))),
+        panic_text(|| drop(autograd::hessian(|x| larger(x).square().sum(), tie))),
+    ] {
+        assert!(
+            text.contains("eigenvalues 1 and 2 (3e0 and 3e0)") && !text.contains("use symmetric_eigenvalues"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Of the tape: its rules, every way to a derivative, graphs drawn at random, linear algebra, single numbers, looking at it.
 
 mod adbench;
+mod checker;
 mod compiled_once;
 mod debugging;
 mod graphs;
@@ -10,3 +11,4 @@ mod modes;
 mod rooms;
 mod rules;
 mod scalars;
+mod sizes;

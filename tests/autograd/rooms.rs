@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use autograd::{Matrix, Tape};
+
 /// From the bottom up. ARCHITECTURE.md says what each holds.
 const KERNEL: &[&str] = &[
     "matrix",
@@ -35,7 +37,9 @@ const AUTOGRAD: &[&str] = &[
 ];
 const NN: &[&str] = &[
     "atomic",
+    "setting",
     "module",
+    "weights",
     "loss",
     "metrics",
     "data",
@@ -52,7 +56,9 @@ const NN: &[&str] = &[
     "regions",
     "train",
     "estimator",
+    "prelude",
     "lecture",
+    "coming_from",
 ];
 
 #[test]
@@ -130,4 +136,27 @@ fn a_door_that_goes_up_is_found() {
     let lib = "pub use tape::{Tape,\n Var};\npub use check::check;";
     assert_eq!(reexports(lib)["Var"], "tape");
     assert_eq!(imports("use crate::{Var, check};\nlet x = crate::sweep::backward();"), ["Var", "check", "sweep"]);
+}
+
+/// `fn main() -> Result<(), E>` prints `{:?}`, and what to do is said in `{}`: the macro `debug_as_display` makes them one.
+#[test]
+fn every_error_reads_as_its_message() {
+    let mut errors = 0;
+    for name in ["kernel", "linalg", "autograd", "nn"] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src");
+        each_file(&source, &mut |file, text| {
+            let lines = text.lines().filter(|line| line.starts_with("impl"));
+            for rest in lines.filter_map(|line| Some(line.split_once("Error for ")?.1)) {
+                let reads = format!("debug_as_display!({});", rest.split([' ', '{']).next().unwrap_or_default());
+                assert!(text.contains(&reads), "{}: no {reads}", file.display());
+                errors += 1;
+            }
+        });
+    }
+    assert!(errors >= 12, "{errors}");
+    let tape = Tape::new();
+    let x = tape.variable(1.0);
+    let mut program = (if x > 0.0 { x } else { -x }).program(&[x]);
+    let stale = program.run(&[Matrix::full(1, 1, -1.0)]).unwrap_err();
+    assert_eq!(format!("{stale:?}"), stale.to_string());
 }

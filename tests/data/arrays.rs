@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nn::Matrix;
-use nn::data::{Array, ArrayError, ArrayReader, read_idx, read_npy, read_npz, write_npy, write_npz};
+use nn::data::{Array, ArrayError, ArrayReader, read_idx, read_npy, read_npz, read_npz_at_most, write_npy, write_npz};
 use proptest::prelude::*;
 
 fn golden(name: &str) -> PathBuf {
@@ -143,6 +143,7 @@ fn errors_name_file_and_byte() {
     says(with("'<f8'", "False", "(4294967296, 4294967296)", 0), &["[4294967296, 4294967296]", "fits into memory"]);
     says(read(&npy("{'descr': '<f8'}", 0)), &["'fortran_order'"]);
     says(read(&npy("{'color': '<f8'}", 0)), &["byte 11", "\"color\""]);
+    says(read(&npy("{'descr': '<f8', 'descr': '<f4'}", 0)), &["byte 27", "\"descr\"", "each once"]);
 
     let idx = |bytes: &[u8]| ArrayReader::idx(bytes, "x.idx").and_then(|reader| reader.read::<f32>());
     says(idx(&[0, 0, 7, 1, 0, 0, 0, 0]), &["x.idx, byte 0", "[00, 00, 07, 01]", "MNIST"]);
@@ -153,6 +154,71 @@ fn errors_name_file_and_byte() {
     says(write_npy("no/such/x.npy", &x()), &["no/such/x.npy: cannot be written"]);
     let fortran = ArrayReader::npy(fs::File::open(golden("fortran.npy")).unwrap(), "f.npy").unwrap();
     says(fortran.chunks::<f32>(1), &["f.npy, byte", "Fortran order", "ascontiguousarray"]);
+}
+
+/// Entries of a file that the type has no number for, and shapes that no matrix has.
+#[test]
+fn what_does_not_fit() {
+    let read = |bytes: &[u8]| ArrayReader::npy(bytes, "x.npy").and_then(|reader| reader.read::<f32>());
+    let file = Scratch::new("large.npy");
+    write_npy(&file.0, &Array::new(&[4], vec![1.0, f64::NAN, -1e39, f64::INFINITY])).unwrap();
+    let begin = fs::read(&file.0).unwrap().len() - 32;
+    let place = format!("large.npy, byte {}", begin + 16);
+    says(read_npy::<f32>(&file.0), &[&*place, "found -1e39", "finite as f32", "as f64"]);
+    assert_eq!(read_npy::<f64>(&file.0).unwrap().as_slice()[2..], [-1e39, f64::INFINITY]);
+    let mut chunks = ArrayReader::npy(fs::File::open(&file.0).unwrap(), "large.npy").unwrap().chunks::<f32>(2).unwrap();
+    assert!(chunks.next().unwrap().unwrap().as_slice()[1].is_nan()); // what is not finite in the file stays so
+    says(chunks.next().unwrap(), &[&*place]);
+
+    let with = |shape: &str| read(&npy(&format!("{{'descr': '<f8', 'fortran_order': True, 'shape': {shape}, }}\n"), 8));
+    assert_eq!(with(&format!("({})", "1,".repeat(64))).unwrap().shape().len(), 64);
+    for axes in [65, 30_000] {
+        says(with(&format!("({})", "1,".repeat(axes))), &[&format!("{axes} axes"), "at most 64"]);
+    }
+    for shape in ["(4294967296, 0)", "(0, 4294967296)", "(0, 70000, 70000)"] {
+        says(with(shape), &["fewer than 2³² samples"]);
+    }
+}
+
+#[test]
+fn what_is_decompressed_has_a_limit() {
+    let file = Scratch::new("limit.npz");
+    write_npz(&file.0, &[("x", &x()), ("y", &x())]).unwrap();
+    assert_eq!(read_npz_at_most::<f64>(&file.0, 96).unwrap(), read_npz::<f64>(&file.0).unwrap());
+    says(
+        read_npz_at_most::<f64>(&file.0, 95),
+        &["limit.npz/y.npy", "takes 48 bytes", "at most 47", "read_npz_at_most"],
+    );
+    assert!(read_npz_at_most::<f32>(&file.0, 48).is_ok());
+    let idx = || ArrayReader::idx(fs::File::open(golden("pictures-idx3-ubyte.gz")).unwrap(), "p.gz").unwrap();
+    assert!(idx().at_most(96).read::<f64>().is_ok());
+    says(idx().at_most(95).read::<f64>(), &["p.gz", "takes 96 bytes", "at most 95", "ArrayReader::at_most"]);
+    // 16 GiB, refused by the header alone: gzip of one stored block.
+    let header = [0, 0, 8, 2, 0, 1, 0, 0, 0, 1, 0, 0];
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 12, 0, !12, 255];
+    bytes.extend(header);
+    bytes.extend(crc32fast::hash(&header).to_le_bytes());
+    bytes.extend(12u32.to_le_bytes());
+    says(
+        ArrayReader::idx(&bytes[..], "p.gz").unwrap().read::<f32>(),
+        &["takes 17179869184 bytes", "at most 4294967296"],
+    );
+
+    // A directory that leads to one member under many names, and one with one name twice.
+    let whole = fs::read(&file.0).unwrap();
+    let found = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+    let (directory, end) = (found(&whole, b"PK\x01\x02"), found(&whole, b"PK\x05\x06"));
+    let second = directory + 4 + found(&whole[directory + 4..], b"PK\x01\x02");
+    let offset = 42..46; // of a member in its entry
+    let mut shared = whole.clone();
+    shared.copy_within(directory + offset.start..directory + offset.end, second + offset.start);
+    fs::write(&file.0, &shared).unwrap();
+    says(read_npz::<f64>(&file.0), &["limit.npz", "share their bytes"]);
+    let mut twice = whole.clone();
+    let name = second + found(&whole[second..end], b"y.npy");
+    twice[name] = b'x';
+    fs::write(&file.0, &twice).unwrap();
+    says(read_npz::<f64>(&file.0), &["limit.npz", "several members of one name"]);
 }
 
 #[test]

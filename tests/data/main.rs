@@ -1,5 +1,6 @@
 //! Of data: tables, arrays, and the maps that they go through.
 
 mod arrays;
+mod fuzz;
 mod maps;
 mod table;

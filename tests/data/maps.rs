@@ -221,3 +221,52 @@ fn components_must_match() {
     let pca = Pca::fit(&normal(2, 9, 1), Components::Count(1));
     pca.invert(&normal(2, 9, 1));
 }
+
+proptest! {
+    /// Fewer samples than features: the components are those of the covariance.
+    #[test]
+    fn components_of_few_samples(features in 3usize..30, n in 1usize..12, seed: u64) {
+        let n = n.min(features - 1);
+        let x = samples(features, features, n + 1, seed);
+        let few = Pca::fit(&x.select_cols(&(0..n.max(2)).collect::<Vec<_>>()), Components::All);
+        let mut moments = Covariance::new(features);
+        moments.add(&x.select_cols(&(0..n.max(2)).collect::<Vec<_>>()));
+        let all = Pca::<f64>::from_covariance(&moments, Components::All);
+        prop_assert_eq!(few.components(), all.components());
+        let v = few.axes();
+        prop_assert!(distance(&times(&v.transpose(), v), &identity(few.components())) < 1e-12);
+        for (a, b) in few.variance().iter().zip(all.variance()) {
+            prop_assert!((a - b).abs() < 1e-12 * all.variance()[0]);
+        }
+        // The same span.
+        let projection = |pca: &Pca<f64>| times(pca.axes(), &pca.axes().transpose());
+        let condition = all.variance()[0] / all.variance()[all.components() - 1];
+        prop_assert!(distance(&projection(&few), &projection(&all)) < 1e-13 * condition);
+    }
+
+    /// A feature that is constant but for rounding is no direction, wherever the others are.
+    #[test]
+    fn rounding_is_no_direction(seed: u64, constant in 1e3f64..1e12, size in 1e-3f64..1.0) {
+        let mut x = samples(3, 3, 50, seed).map(|x| x * size);
+        let plain = Pca::fit(&Matrix::from_fn(2, 50, |i, j| x[(i, j)]), Components::All);
+        for j in 0..50 {
+            x[(2, j)] = if j % 3 == 0 { constant.next_up() } else { constant };
+        }
+        let pca = Pca::fit(&x, Components::All);
+        prop_assert_eq!(pca.components(), plain.components());
+        prop_assert!(pca.axes().transpose().col(2).iter().all(|v| v.abs() < 1e-3));
+        for whitened in [pca.whitened(0.0).apply(&x), Zca::fit(&x, 0.0).apply(&x)] {
+            prop_assert!(whitened.as_slice().iter().all(|y| y.abs() < 50.0));
+        }
+    }
+}
+
+/// The work grows with the smaller side: all features by all features would be a hundred million covariances.
+#[test]
+fn components_of_very_many_features() {
+    let x = Matrix::from_fn(10_000, 20, |i, j| ((i * 7 + j * j * 13) as f64 * 0.618_034).fract());
+    let pipeline = Pipeline::fit(&[Step::Pca(Components::All)], &x);
+    let y = pipeline.apply(&x);
+    assert_eq!(y.shape(), (19, 20));
+    assert!(distance(&pipeline.invert(&y), &x) < 1e-10);
+}

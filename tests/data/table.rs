@@ -1,5 +1,7 @@
 //! Tables with columns of any kind: what is read, what is made of it, and what is said where it cannot be.
 
+use std::io::Read;
+
 use nn::Matrix;
 use nn::data::{Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Table, Unknown};
 use proptest::prelude::*;
@@ -96,8 +98,8 @@ fn what_stands_for_missing_values() {
 fn columns_that_nothing_is_said_about() {
     let encoder = Encoding::new().fit(&table("a,b\n1,x\n2,y\n3,x\n")).unwrap();
     assert_eq!(encoder.feature_names(), ["a", "b=x", "b=y"]);
-    // A number that is written where categories were.
-    let encoder = Encoding::new().fit(&table("a,b\n1,x\n1,2\n")).unwrap();
+    // A number that is written among categories.
+    let encoder = Encoding::new().fit(&table("a,b\n1,x\n1,2\n1,x\n")).unwrap();
     assert_eq!(encoder.feature_names(), ["a", "b=2", "b=x"]);
     let names: String = (0..70).map(|i| format!("1,name {i}\n")).collect();
     says(Encoding::new().fit(&table(&("a,b\n".to_owned() + &names))), &["line 66, column 2 (b)", "more than 64"]);
@@ -105,6 +107,102 @@ fn columns_that_nothing_is_said_about() {
     let late = table(&format!("a,b\n{numbers}1,x\n"));
     says(Encoding::new().fit(&late), &["test.csv, line 72, column 2 (b)", "Encoding::column"]);
     assert_eq!(Encoding::new().column("b", Feature::one_hot()).fit(&late).unwrap().feature_names().len(), 72);
+}
+
+/// A column of numbers with one cell that is none, or with none that is read as one, is not one of categories.
+#[test]
+fn columns_of_numbers() {
+    let fit = |csv: &Csv, cells: &[&str]| {
+        let text = format!("a;b\n{}\n", cells.iter().map(|cell| format!("1;{cell}")).collect::<Vec<_>>().join("\n"));
+        Encoding::new().fit(&csv.table_from_reader(text.as_bytes(), "test.csv")?)
+    };
+    let csv = Csv::new().delimiter(b';');
+    for (cells, line, cell, numbers) in [
+        (&["1", "2", "o.3", "4"][..], 4, "o.3", "3 of 4"),
+        (&["inf", "2"], 2, "inf", "2 of 2"),
+        (&["1", "1e999"], 3, "1e999", "2 of 2"),
+        (&["999", "1,234", "-3"], 3, "1,234", "3 of 3"),
+        (&["1,5", "2,25"], 2, "1,5", "2 of 2"),
+        (&["1 000", "2 000"], 2, "1 000", "2 of 2"),
+        (&["1", "-"], 3, "-", "1 of 2"),
+    ] {
+        let place = format!("test.csv, line {line}, column 2 (b): found {cell:?}");
+        let options = ["`Csv::decimal`", "`Csv::thousands`", "`Csv::missing`", "`Encoding::column`"];
+        says(fit(&csv, cells), &[&[&*place, numbers][..], &options].concat());
+        // In every chunk after the first too.
+        let text = format!("a;b\n{}1;{}\n", "1;0\n".repeat(cells.len() + 3), cells.join("\n1;"));
+        for rows in [1, 2, 100] {
+            says(Encoding::new().fit_chunks(csv.chunks_from_reader(text.as_bytes(), "", rows).unwrap()), &[cell]);
+        }
+    }
+    let x = |csv: &Csv, cells: &[&str]| {
+        let text = format!("a;b\n{}\n", cells.iter().map(|cell| format!("1;{cell}")).collect::<Vec<_>>().join("\n"));
+        let table = csv.table_from_reader(text.as_bytes(), "test.csv").unwrap();
+        let encoder = Encoding::new().ignore("a").fit(&table).unwrap();
+        assert_eq!(encoder.feature_names(), ["b"]);
+        encoder.features::<f64>(&table).unwrap().as_slice().to_vec()
+    };
+    assert_eq!(x(&csv.clone().thousands(','), &["999", "1,234", "-12,345.5"]), [999.0, 1234.0, -12345.5]);
+    assert_eq!(x(&csv.clone().decimal(','), &["1,5", "2"]), [1.5, 2.0]);
+    assert_eq!(x(&csv.clone().decimal(',').thousands('.'), &["1.234,5", "2"]), [1234.5, 2.0]);
+    // In another notation a number is another, or none.
+    says(fit(&csv.clone().decimal(','), &["1.5"]), &["line 2", "\"1.5\""]);
+    says(
+        csv.clone().from_reader::<f32>("1;0\n1,5;1\n".as_bytes(), "test.csv"),
+        &["line 2, column 1", "\"1,5\"", "`Csv::decimal`"],
+    );
+    // A first row of numbers in any notation is no header.
+    assert_eq!(csv.decimal(',').table_from_reader("1,5;2,5\n".as_bytes(), "").unwrap().len(), 1);
+}
+
+#[test]
+fn quotes_that_are_not_closed() {
+    let row = "1,\"two\"\"2\nlines\",\"\"\n";
+    for newline in ["\n", "\r\n", "\r"] {
+        let text = format!("a,b,c\n\n{row}1,\"open,3\n{}", row.repeat(50)).replace('\n', newline);
+        let closed = text.replace("\"open", "open");
+        for csv in [Csv::new(), Csv::new().header(Header::Yes)] {
+            assert_eq!(csv.table_from_reader(closed.as_bytes(), "test.csv").unwrap().len(), 52);
+            let open = csv.table_from_reader(text.as_bytes(), "test.csv");
+            says(open, &["test.csv, line 5, column 2 (b)", "a quote that is not closed", "`Csv::quote`"]);
+            let mut chunks = csv.chunks_from_reader(text.as_bytes(), "test.csv", 1).unwrap();
+            assert!(chunks.next().unwrap().is_ok() && chunks.next().unwrap().is_err() && chunks.next().is_none());
+            // No quote follows that could be taken for the second one.
+            let open = closed.replace("open,3", "\"open,3").rsplit_once("open").unwrap().0.to_owned() + "open,3";
+            let open = csv.table_from_reader(open.as_bytes(), "test.csv");
+            says(open, &["test.csv, line 5, column 2 (b)", "a quote that is not closed", "`Csv::quote`"]);
+        }
+    }
+    // Of a file that goes on and on, no more than a row may have is read.
+    let endless = || "1,2\n1,\"".as_bytes().chain(std::io::repeat(b'x'));
+    let csv = Csv::new().longest_row(100_000);
+    says(
+        csv.table_from_reader(endless(), "test.csv"),
+        &["test.csv, line 2, column 2", "100000 bytes", "the quote here"],
+    );
+    let line = csv.table_from_reader("1,2\n3,".as_bytes().chain(std::io::repeat(b'x')), "test.csv");
+    says(line, &["test.csv, line 2, column 2", "100000 bytes", "the end of the line", "`Csv::longest_row`"]);
+    assert!(csv.table_from_reader("1,2\n".repeat(100_000).as_bytes(), "test.csv").is_ok());
+    says(csv.from_reader::<f32>(endless(), "test.csv"), &["test.csv, line 2, column 2"]);
+}
+
+/// A name that is wrong is told the nearest ones, not a million.
+#[test]
+fn the_nearest_names() {
+    let names: Vec<String> = (0..100_000).map(|j| format!("gene {j}")).collect();
+    let wide = table(&format!("{}\n{}\n", names.join(","), vec!["1"; names.len()].join(",")));
+    let error = wide.column("gen 12345").unwrap_err().to_string();
+    assert!(error.contains("\"gene 12345\"") && error.contains("99995 more") && error.len() < 400, "{error}");
+    let start = std::time::Instant::now();
+    let encoder = Encoding::new().fit(&wide).unwrap();
+    assert_eq!(encoder.features::<f32>(&wide).unwrap().shape(), (100_000, 1));
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed()); // columns × columns took minutes
+}
+
+#[test]
+#[should_panic(expected = "cannot be both before decimals and between thousands")]
+fn a_comma_means_one_thing() {
+    let _ = Csv::new().thousands(',').decimal(',');
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nn::data::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-use crate::{HEAP, alone};
+use crate::{HEAP, alone, peak};
 
 const ROWS: usize = 60_000;
 const CHUNK: usize = 500;
@@ -84,6 +84,56 @@ fn a_pass_takes_memory_for_a_chunk() {
     // What was fitted chunk by chunk fits the whole.
     assert!(mean.iter().all(|mean| mean.abs() < 1e-9), "{mean:?}");
     assert_eq!(mean.len(), 5);
+}
+
+/// Tables of one kind of line, over and over.
+struct Repeated {
+    head: &'static [u8],
+    line: Vec<u8>,
+    left: usize,
+}
+
+impl Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.head.is_empty() {
+            return self.head.read(buffer);
+        }
+        let n = buffer.len().min(self.left);
+        let phase = self.line.len() - self.left % self.line.len();
+        for (i, byte) in buffer[..n].iter_mut().enumerate() {
+            *byte = self.line[(phase + i) % self.line.len()];
+        }
+        self.left -= n;
+        Ok(n)
+    }
+}
+
+/// Whatever a table is made of: blank lines, one line, a quote that is never closed, many columns.
+#[test]
+fn a_chunk_takes_memory_for_what_is_in_it() {
+    let _alone = alone();
+    let csv = Csv::new().longest_row(1 << 20);
+    let pass = |head: &'static [u8], line: &[u8], times: usize, rows: usize| {
+        let text = Repeated { head, line: line.to_vec(), left: line.len() * times };
+        let (rows, taken) = peak(|| {
+            let chunks = csv.chunks_from_reader(text, "long.csv", rows).unwrap();
+            chunks.map(|chunk| chunk.map_or(0, |chunk| chunk.len())).sum::<usize>()
+        });
+        println!("{taken} bytes for {} times {:?}", times, String::from_utf8_lossy(&line[..line.len().min(8)]));
+        (rows, taken)
+    };
+    let (rows, taken) = pass(b"a,b\n1,2\n", b"\n", 5_000_000, 10);
+    assert!(rows == 1 && taken < 100_000, "{taken}");
+    let (_, taken) = pass(b"a,b\n1,2\n", b"1,2", 20_000_000, 10);
+    assert!(taken < 20 << 20, "{taken}");
+    let (_, taken) = pass(b"a,b\n1,\"2\n", b"1,2\n", 5_000_000, 10);
+    assert!(taken < 10 << 20, "{taken}");
+    // A row of 1e5 cells, as a header and in each chunk: the names once, and for a cell its bytes and 4 more.
+    let wide = [&b"1,".repeat(99_999)[..], b"1\n"].concat();
+    let (rows, taken) = pass(b"", &wide, 20, 1);
+    assert!(rows == 20 && taken < 60 * wide.len(), "{taken}");
+    let (rows, more) = pass(b"", &wide, 40, 20);
+    assert!(rows == 40 && more - taken < 21 * 4 * wide.len(), "{more} {taken}");
 }
 
 #[test]

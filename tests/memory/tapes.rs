@@ -1,9 +1,9 @@
 //! How much memory a deep chain takes: n values stored, or 2 √n with checkpoints; that a scalar tape is used again without
 //! taking any.
 
-use autograd::{Arithmetic, Matrix, Scalar, ScalarTape, Tape, Var, checkpoint};
+use autograd::{Arithmetic, Matrix, Scalar, ScalarTape, Tape, Var, checkpoint, free_buffers};
 
-use crate::{alone, peak};
+use crate::{HEAP, alone, peak};
 
 const SIDE: usize = 16;
 const ENTRIES: usize = 4096;
@@ -68,6 +68,58 @@ fn a_scalar_tape_is_used_again() {
         assert_eq!(peak(|| record_and_clear(&mut tape)), (needed, 0));
         drop(tape);
         assert_eq!(peak(|| record_and_clear(&mut ScalarTape::new())), (needed, 0));
+    };
+    std::thread::spawn(run).join().unwrap();
+}
+
+/// What is left of a tape of one value with so many MiB, and of a sweep over it, when both are dropped, and after its free
+/// buffers have been given back: in MiB.
+fn left_of(mib: usize) -> [usize; 2] {
+    let run = move || {
+        free_buffers();
+        let before = HEAP.current_usage();
+        let left = || HEAP.current_usage().saturating_sub(before) >> 20;
+        {
+            let tape = Tape::new();
+            let x = tape.variable(1.0);
+            let slope = x.repeat(1, mib << 17).sum().backward().wrt(x)[(0, 0)];
+            assert_eq!(slope, (mib << 17) as f64);
+            // Buffers grow by half.
+            tape.shrink_to_fit();
+            assert!(left() >= mib && left() < 3 * mib);
+        }
+        let kept = left();
+        free_buffers();
+        [kept, left()]
+    };
+    std::thread::spawn(run).join().unwrap()
+}
+
+#[test]
+fn free_buffers_are_bounded_and_given_back() {
+    let _alone = alone();
+    let [kept, given_back] = left_of(32);
+    assert!((32..=256).contains(&kept) && given_back == 0, "{kept} {given_back}");
+    assert_eq!(left_of(600), [0, 0]);
+    // Those of a thread that has ended do not count any more.
+    for _ in 0..20 {
+        assert!(left_of(64)[0] >= 64);
+    }
+}
+
+#[test]
+fn a_tape_in_use_shrinks() {
+    let _alone = alone();
+    let run = || {
+        free_buffers();
+        let tape = Tape::new();
+        let x = tape.variable(Matrix::full(1 << 17, 1, 0.5));
+        let y = (0..10).fold(x, |y, _| y.sin());
+        let (grown, value) = (HEAP.current_usage(), y.value());
+        tape.shrink_to_fit();
+        assert!(HEAP.current_usage() + (1 << 20) < grown, "of eleven values of a MiB there is room for more");
+        assert_eq!(y.value(), value);
+        assert_eq!(y.sin().sum().backward().wrt(x).shape(), (1 << 17, 1));
     };
     std::thread::spawn(run).join().unwrap();
 }

@@ -371,6 +371,32 @@ fn a_checkpoint_in_training() {
     }
 }
 
+/// A normalisation gives what it is given without its size, however large: no square overflows.
+#[test]
+fn norms_of_any_size() {
+    fn check<T: Real>(sizes: &[f64], close: f64) {
+        let x = some::<T>(5, 7, 3);
+        let of = |layer: &dyn Layer<T>, size: f64| {
+            let tape = Tape::training(0);
+            layer.forward(tape.constant(x.map(|x| T::from_f64(x.to_f64() * size)))).value()
+        };
+        let layers: [&dyn Layer<T>; 3] = [&LayerNorm::new(5), &RmsNorm::new(5), &BatchNorm::new(5)];
+        for (k, layer) in layers.into_iter().enumerate() {
+            let expected = of(layer, sizes[0]);
+            for &size in &sizes[1..] {
+                let found = of(layer, size);
+                let near = |(a, b): (&T, &T)| (a.to_f64() - b.to_f64()).abs() < close;
+                assert!(
+                    found.as_slice().iter().zip(expected.as_slice()).all(near),
+                    "layer {k}: {size:e} gives {found:?}"
+                );
+            }
+        }
+    }
+    check::<f64>(&[1e6, 1e155, 1e200, 1e300], 1e-12);
+    check::<f32>(&[1e6, 1e20, 1e30, 1e37], 1e-5);
+}
+
 // ---------------------------------------------------------------- activations
 
 #[test]

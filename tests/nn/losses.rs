@@ -1,13 +1,14 @@
 //! Losses: derivatives against finite differences, extreme logits in both precisions, weights, options from files.
 
 use autograd::check::{Check, Verdict};
-use autograd::{Real, check};
+use autograd::{Real, check, grad};
 use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, Losses, gaussian_nll};
 use nn::{Axis, Matrix, Reduction, Tape};
 use proptest::prelude::*;
+use tape_tests::oracle::is_close;
 
 /// Every loss, with options where it has some, and whether its targets are probabilities.
-fn all() -> Vec<(Loss, bool)> {
+pub fn all() -> Vec<(Loss, bool)> {
     let weights = || Some(vec![0.5, 2.0]);
     vec![
         (Loss::Mse, false),
@@ -86,27 +87,154 @@ proptest! {
     }
 }
 
-/// Σ of a loss of one column of logits, and its gradient, in the given precision.
+/// Σ of a loss of one column of logits, and its gradient by both sweeps, in the given precision.
 #[track_caller]
 fn extreme<T: Real, const N: usize>(loss: &Loss, x: [f64; N], t: [f64; N], value: f64, gradient: [f64; N]) {
     let tape = Tape::new();
     let column = |x: [f64; N]| Matrix::column(&x.map(T::from_f64));
-    let (x, t) = (tape.variable(column(x)), tape.constant(column(t)));
-    let e = loss.of(x, t, Reduction::Sum);
+    let (v, t) = (tape.variable(column(x)), tape.constant(column(t)));
+    let e = loss.of(v, t, Reduction::Sum);
     let precision = if size_of::<T>() == 4 { 4e-7 } else { 1e-15 };
-    let close =
-        |a: T, b: f64| assert!((a.to_f64() - b).abs() <= precision * b.abs().max(1e-30), "{loss:?}: {a}, not {b}");
+    let close = |a: T, b: f64| {
+        let near = is_close(a.to_f64(), b, precision * b.abs().max(1e-30));
+        assert!(near, "{loss:?} of {x:?}: {a}, not {b}");
+    };
     close(e.item(), value);
-    e.backward().wrt(x).as_slice().iter().zip(gradient).for_each(|(&a, b)| close(a, b));
+    for found in [e.backward().wrt(v).to_owned(), grad(e, &[v])[0].value()] {
+        found.as_slice().iter().zip(gradient).for_each(|(&a, b)| close(a, b));
+    }
+}
+
+/// The same in both precisions.
+#[track_caller]
+fn both<const N: usize>(loss: impl Into<Loss>, x: [f64; N], t: [f64; N], value: f64, gradient: [f64; N]) {
+    let loss = loss.into();
+    extreme::<f64, N>(&loss, x, t, value, gradient);
+    extreme::<f32, N>(&loss, x, t, value, gradient);
+}
+
+/// The limits.
+#[test]
+fn infinite_logits() {
+    let inf = f64::INFINITY;
+    let binary = BinaryCrossEntropy::default;
+    both(binary(), [inf, -inf], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(binary(), [-inf, inf], [1.0, 0.0], inf, [-1.0, 1.0]);
+    both(binary(), [inf, -inf], [0.25, 0.25], inf, [0.75, -0.25]);
+    let positives = || BinaryCrossEntropy { pos_weight: Some(vec![3.0, 3.0]), label_smoothing: 0.0 };
+    both(positives(), [inf, -inf], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(positives(), [-inf, inf], [1.0, 0.0], inf, [-3.0, 1.0]);
+    both(BinaryCrossEntropy { label_smoothing: 0.5, ..binary() }, [inf, -inf], [1.0, 0.0], inf, [0.25, -0.25]);
+    for classes in [None, Some(vec![1.0, 1.0])] {
+        let entropy = || CrossEntropy { class_weights: classes.clone(), label_smoothing: 0.0 };
+        both(entropy(), [inf, 0.0], [1.0, 0.0], 0.0, [0.0, 0.0]);
+        both(entropy(), [inf, 0.0], [0.0, 1.0], inf, [1.0, -1.0]);
+        both(entropy(), [-inf, 0.0], [0.0, 1.0], 0.0, [0.0, 0.0]);
+        both(entropy(), [-inf, 0.0], [1.0, 0.0], inf, [-1.0, 1.0]);
+        both(entropy(), [inf, -inf], [0.0, 1.0], inf, [1.0, -1.0]);
+    }
+    both(CrossEntropy { class_weights: None, label_smoothing: 0.5 }, [inf, 0.0], [1.0, 0.0], inf, [0.25, -0.25]);
+    both(Loss::KlDivergence, [inf, 0.0], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(Loss::KlDivergence, [-inf, 0.0], [1.0, 0.0], inf, [-1.0, 1.0]);
+    let margin = || Loss::MultiMargin { margin: 1.0 };
+    both(margin(), [inf, 0.0], [1.0, 0.0], 0.0, [0.0, 0.0]);
+    both(margin(), [inf, 0.0], [0.0, 1.0], inf, [0.5, -0.5]);
+    both(margin(), [-inf, 0.0], [1.0, 0.0], inf, [-0.5, 0.5]);
+    both(margin(), [-inf, 0.0], [0.0, 1.0], 0.0, [0.0, 0.0]);
+    both(Loss::Mse, [inf, -inf], [0.0, 0.0], inf, [inf, -inf]);
+    both(Loss::L1, [inf, -inf], [0.0, 0.0], inf, [1.0, -1.0]);
+    both(Loss::Huber { delta: 2.0 }, [inf, -inf], [0.0, 0.0], inf, [2.0, -2.0]);
+    both(Loss::SmoothL1 { beta: 2.0 }, [inf, -inf], [0.0, 0.0], inf, [1.0, -1.0]);
+    both(Loss::PoissonNll, [-inf, 0.0], [0.0, 0.0], 1.0, [0.0, 1.0]);
+    both(Loss::PoissonNll, [-inf, 0.0], [2.0, 0.0], inf, [-2.0, 1.0]);
+    both(Loss::PoissonNll, [inf, 0.0], [2.0, 0.0], inf, [inf, 1.0]);
+}
+
+/// Errors far below δ keep all digits of their slope.
+#[test]
+fn small_errors() {
+    both(Loss::Huber { delta: 2.0 }, [1e-12, 2.0], [0.0, 0.0], 2.0 + 5e-25, [1e-12, 2.0]);
+    both(Loss::SmoothL1 { beta: 1e6 }, [1e-12, 0.0], [0.0, 0.0], 5e-31, [1e-18, 0.0]);
+}
+
+/// A sample of weight 0 is as if it were left out, whatever its predictions and targets are: in the value, in the mean, and in
+/// the gradient by both sweeps, where its own is 0.
+fn ignored<T: Real>(loss: &Loss, bad: f64, bad_target: bool) {
+    let number = |x: f64| T::from_f64(x);
+    let special = |target: bool, j: usize, x: f64| number(if j == 0 && (!target || bad_target) { bad } else { x });
+    let y = Matrix::from_fn(2, 3, |i, j| special(false, j, i as f64 - 0.5 * j as f64));
+    let t = Matrix::from_fn(2, 3, |i, j| special(true, j, if (i + j) % 2 == 0 { 0.25 } else { 0.75 }));
+    let tape = Tape::new();
+    let [y, t] = [tape.variable(y), tape.constant(t)];
+    let left = |x: nn::Var<'_, T>| x.cols() - 1;
+    let weights = tape.constant(Matrix::row(&[0.0, 1.0, 2.0].map(number)));
+    for reduction in [Reduction::Sum, Reduction::Mean] {
+        let e = loss.each(y, t).weighted(weights).reduce(reduction);
+        let others = |x: nn::Var<'_, T>| x.value().as_slice()[x.rows()..].to_vec();
+        let few = |x: nn::Var<'_, T>| Matrix::from_vec(x.rows(), left(x), others(x));
+        let (z, s, w) = (tape.variable(few(y)), tape.constant(few(t)), tape.constant(few(weights)));
+        let expected = loss.each(z, s).weighted(w).reduce(reduction);
+        assert_eq!(e.item().to_f64(), expected.item().to_f64(), "{loss:?}, {bad}");
+        let slopes = expected.backward().wrt(z).to_owned();
+        for found in [e.backward().wrt(y).to_owned(), grad(e, &[y])[0].value()] {
+            let (none, rest) = found.as_slice().split_at(2);
+            assert!(none.iter().all(|x| *x == number(0.0)), "{loss:?}, {bad}: {found:?}");
+            for (&a, &b) in rest.iter().zip(slopes.as_slice()) {
+                let (a, b) = (a.to_f64(), b.to_f64());
+                assert!(
+                    is_close(a, b, 4.0 * T::EPSILON * (1.0 + b.abs())),
+                    "{loss:?}, {bad}: {found:?}, not {slopes:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ignored_samples() {
+    for (loss, _) in all() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for bad_target in [false, true] {
+                ignored::<f64>(&loss, bad, bad_target);
+                ignored::<f32>(&loss, bad, bad_target);
+            }
+        }
+    }
+    // And of a class of weight 0, as the class itself is.
+    let tape = Tape::<f64>::new();
+    let x = tape.variable(Matrix::from([[f64::NAN, 1.0], [0.0, 0.0]]));
+    let e = CrossEntropy { class_weights: Some(vec![0.0, 1.0]), label_smoothing: 0.0 }.each(x, &[0, 1][..]).mean();
+    assert_eq!(e.item(), 1f64.exp().ln_1p());
+    assert_eq!(e.backward().wrt(x).col(0), [0.0, 0.0]);
+    assert_eq!(grad(e, &[x])[0].value().col(0), [0.0, 0.0]);
+}
+
+/// The mean of no samples is NaN, and their sum 0.
+#[test]
+fn no_samples() {
+    for (loss, _) in all().into_iter().chain([(Loss::GaussianNll, false)]) {
+        let tape = Tape::<f64>::new();
+        let rows = if loss == Loss::GaussianNll { 1 } else { 2 };
+        let (y, t) = (tape.variable(Matrix::zeros(2, 0)), tape.constant(Matrix::zeros(rows, 0)));
+        let none = tape.constant(Matrix::zeros(1, 0));
+        for losses in [loss.each(y, t), loss.each(y, t).weighted(none)] {
+            assert_eq!(losses.sum().item(), 0.0, "{loss:?}");
+            assert!(losses.mean().item().is_nan(), "{loss:?}");
+            assert!(losses.reduce(Reduction::Mean).item().is_nan(), "{loss:?}");
+        }
+        assert!(loss.of(y, t, Reduction::Mean).item().is_nan(), "{loss:?}");
+    }
+    let tape = Tape::<f64>::new();
+    let (x, v) = (tape.variable(Matrix::zeros(2, 0)), tape.variable(1.0));
+    let t = tape.constant(Matrix::zeros(2, 0));
+    let mean = Reduction::Mean;
+    let all = [nn::loss::mse(x, t, mean), nn::loss::bce_with_logits(x, t, mean), gaussian_nll(x, v, t, mean)];
+    assert!(all.iter().all(|e| e.item().is_nan()));
+    assert!(nn::loss::softmax_cross_entropy(x, &[][..], mean).item().is_nan());
 }
 
 #[test]
 fn logits_of_a_thousand() {
-    fn both<const N: usize>(loss: impl Into<Loss>, x: [f64; N], t: [f64; N], value: f64, gradient: [f64; N]) {
-        let loss = loss.into();
-        extreme::<f64, N>(&loss, x, t, value, gradient);
-        extreme::<f32, N>(&loss, x, t, value, gradient);
-    }
     let weighted = || CrossEntropy { class_weights: Some(vec![2.0, 3.0]), label_smoothing: 0.0 };
     both(weighted(), [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
     both(weighted(), [1e3, -1e3], [0.0, 1.0], 6e3, [3.0, -3.0]);

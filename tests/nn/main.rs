@@ -1,11 +1,13 @@
 //! Of networks: models and their parts, losses, optimizers, training, and files.
 
+mod contradictions;
 mod derive;
 mod diagnose;
 mod digits;
 mod estimator;
 mod init;
 mod interchange;
+mod kinds;
 mod layers;
 mod lbfgs;
 mod losses;
@@ -14,6 +16,7 @@ mod models;
 mod optimizers;
 mod oracle;
 mod parallel;
+mod parts;
 mod plot;
 mod readme;
 mod recurrent;
@@ -23,6 +26,7 @@ mod resume;
 mod roles;
 mod saving;
 mod schedules;
+mod settings;
 mod shared_weights;
 mod training;
 mod wrong_input;

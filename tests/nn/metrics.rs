@@ -112,6 +112,9 @@ fn targets_that_are_all_equal() {
     assert_eq!((r2(&t, &t), r2(&Matrix::row(&[0.2; 7]), &t)), (1.0, 0.0));
     let none = Matrix::<f32>::zeros(2, 0);
     assert!([mse(&none, &none), mae(&none, &none), rmse(&none, &none), r2(&none, &none)].iter().all(|m| m.is_nan()));
+    // One sample has no variance to be explained, whether it is met or not.
+    let one = [[1.0f64], [2.0]].map(|t| Matrix::row(&t));
+    assert!(r2(&one[0], &one[0]).is_nan() && r2(&one[0], &one[1]).is_nan());
 }
 
 #[test]

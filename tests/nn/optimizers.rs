@@ -227,6 +227,13 @@ fn a_step_without_a_direction_is_left_out() {
 #[test]
 fn the_norm_of_any_finite_gradient_is_finite() {
     let norm = |g: &[f64]| gradient_norm(&Param::new(Matrix::column(g)), &Given(Matrix::column(g)));
+    for size in [1e-320, 1e-200, 1e-140, 1e-120, 1e120, 1e200, 1e308] {
+        assert!(
+            (norm(&[0.3 * size, 0.4 * size]) / size - 0.5).abs() < if size < 1e-300 { 1e-3 } else { 1e-15 },
+            "{size}"
+        );
+    }
+    assert_eq!(norm(&[0.0, 0.0]), 0.0);
     assert_eq!(norm(&[3e300, -4e300]) / 1e300, 5.0);
     assert_eq!(norm(&[f64::MAX; 40]), f64::INFINITY, "the norm itself is too large");
     assert!(norm(&[f64::MAX / 8.0; 40]).is_finite());

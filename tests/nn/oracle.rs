@@ -40,7 +40,6 @@ fn cancelled(name: &str, order: usize, x: f64) -> f64 {
         ("silu", 2) => sigmoid(x),
         ("gelu_tanh", 2) => sigmoid(x) * (1.0 + x * x),
         ("tanh", 1 | 2) | ("tanhshrink", 2) => square,
-        ("tanhshrink", 0) => 2.0 * x.abs().min(1.0),
         ("mish", 2) => square * (1.0 + x.abs()),
         _ => 0.0,
     }
@@ -54,9 +53,13 @@ fn check_function(
     f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>,
 ) {
     for (exact, torch) in exact.as_array().unwrap().iter().zip(torch.as_array().unwrap()) {
-        let exact = numbers(exact);
-        let (x, found) = (exact[0], derivatives(&f, exact[0]));
-        for (order, (&found, &exact)) in found.iter().zip(&exact[1..]).enumerate() {
+        let exacts = numbers(exact);
+        let (x, found) = (exacts[0], derivatives(&f, exacts[0]));
+        for (order, (&found, &exact)) in found.iter().zip(&exacts[1..]).enumerate() {
+            // What is not defined has no slope, whatever PyTorch's formula gives.
+            if order > 0 && exacts[1].is_nan() {
+                continue;
+            }
             let allowed = TOLERANCE * exact.abs() + cancelled(name, order, x) * f64::EPSILON;
             if !is_close(found, exact, allowed) {
                 wrong.push(format!("{name} at {x}, order {order}: {found:e}, not {exact:e} ± {allowed:.1e}"));

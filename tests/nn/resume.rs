@@ -98,7 +98,17 @@ fn child_process() {
 }
 
 fn start(folder: &Path) -> Child {
-    alone(module_path!(), "child_process").env(CHILD, folder).stdout(Stdio::null()).spawn().unwrap()
+    let child = alone(module_path!(), "child_process");
+    let mut child = if cfg!(target_os = "linux") { that_ignores_no_signal(&child) } else { child };
+    child.env(CHILD, folder).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// The same command, whatever signals this process was told to ignore.
+fn that_ignores_no_signal(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal=HUP,TERM").arg(command.get_program()).args(command.get_args());
+    env.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    env
 }
 
 #[test]
@@ -149,6 +159,26 @@ fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
     let trained = trainer().checkpoint(folder.join("run")).resume().fit(&mut net, &data()).unwrap();
     assert_eq!(trained.end, End::Epochs);
     assert_eq!(bits(&net, &trained.history), uninterrupted());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Under `nohup` a hang-up is ignored, and stays so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let folder = own_folder("ignored");
+    let child = alone(module_path!(), "child_process");
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" HUP; exec "$0" "$@""#]).arg(child.get_program()).args(child.get_args());
+    let mut child = command.env(CHILD, &folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.join("run").exists() {
+        assert!(child.try_wait().unwrap().is_none());
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let end = fs::read_to_string(folder.join("end")).unwrap();
+    assert!(end.starts_with("trained after step "), "{end}");
     fs::remove_dir_all(folder).unwrap();
 }
 

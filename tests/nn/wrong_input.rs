@@ -14,7 +14,7 @@ use crate::folder;
 
 /// `f` panics with a message that has all these words, and points at its own place.
 #[track_caller]
-fn panics<R>(words: &[&str], f: impl FnOnce() -> R) {
+pub fn panics<R>(words: &[&str], f: impl FnOnce() -> R) {
     let found = panic_of(f);
     assert_eq!(found.file, Location::caller().file(), "{}", found.message);
     says(found.message, words);

@@ -13,8 +13,9 @@ use crate::{Matrix, Real, Var};
 /// assert_eq!(gradient(|x| (x * x).sum(), &x), x.map(|x| 2.0 * x));
 /// ```
 #[track_caller]
+#[doc(alias = "grad")]
 pub fn gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> Matrix<T> {
-    value_and_gradient(f, x).1
+    several::differentiate("gradient", |x| f(x[0]), &[x]).1.remove(0)
 }
 
 /// `f(x)` and its gradient there.
@@ -37,6 +38,7 @@ pub fn value_and_gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t,
 /// assert_eq!(jacobian(|x| x.tape().constant(w.clone()).matmul(x), &x), w);
 /// ```
 #[track_caller]
+#[doc(alias("jacrev", "jacfwd"))]
 pub fn jacobian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> Matrix<T> {
     several::jacobian(|x| f(x[0]), &[x]).remove(0)
 }
@@ -68,6 +70,7 @@ pub fn hessian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Ma
 /// assert_eq!(hvp(|x| x.powi(3).sum(), &x, &v).as_slice(), [6.0, 12.0]); // 6 x ⊙ v
 /// ```
 #[track_caller]
+#[doc(alias = "hessian_vector_product")]
 pub fn hvp<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>, v: &Matrix<T>) -> Matrix<T> {
     several::hvp(|x| f(x[0]), &[x], &[v]).remove(0)
 }
@@ -114,7 +117,7 @@ pub mod several {
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
         xs: &[impl Borrow<Matrix<T>>],
     ) -> Vec<Matrix<T>> {
-        value_and_gradient(f, xs).1
+        differentiate("gradient", f, xs).1
     }
 
     /// The value of `f` and its gradient with respect to each matrix.
@@ -126,10 +129,29 @@ pub mod several {
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
         xs: &[impl Borrow<Matrix<T>>],
     ) -> (T, Vec<Matrix<T>>) {
+        differentiate("value_and_gradient", f, xs)
+    }
+
+    /// The value of `f` and its gradients, for a function of this name.
+    #[track_caller]
+    pub(super) fn differentiate<T: Real>(
+        name: &str,
+        f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
+        xs: &[impl Borrow<Matrix<T>>],
+    ) -> (T, Vec<Matrix<T>>) {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        let y = f(&xs);
+        let y = number(name, f(&xs));
+        assert!(y.needs_gradient(), "{name}: the value does not depend on an argument");
         (y.item(), gradients(y, &xs))
+    }
+
+    /// What `f` returned, which must be a single number.
+    #[track_caller]
+    fn number<'t, T: Real>(name: &str, y: Var<'t, T>) -> Var<'t, T> {
+        let (m, n) = y.shape();
+        assert!((m, n) == (1, 1), "{name}: the function returned {m} × {n}, not a single number: sum it");
+        y
     }
 
     /// f(x), and for each matrix the gradient of Σ w ⊙ f(x): a vector-Jacobian product.
@@ -145,6 +167,8 @@ pub mod several {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
         let y = f(&xs);
+        let ((m, n), (p, q)) = (y.shape(), w.shape());
+        assert!((m, n) == (p, q), "vjp: weights {p} × {q} for a value {m} × {n}");
         let grads = y.needs_gradient().then(|| y.backward_with(w));
         let gradient = |&x: &Var<'_, T>| grads.as_ref().and_then(|g| g.get(x)).map(MatrixRef::to_owned);
         (y.value(), xs.iter().map(|x| gradient(x).unwrap_or_else(|| zeros(*x))).collect())
@@ -186,7 +210,7 @@ pub mod several {
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
         xs: &[impl Borrow<Matrix<T>>],
     ) -> Matrix<T> {
-        let columns = second(f, xs);
+        let columns = second("hessian", f, xs);
         let n = columns.len();
         Matrix::from_vec(n, n, columns.into_iter().flatten().collect())
     }
@@ -204,9 +228,7 @@ pub mod several {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
         let moves: Vec<_> = moves("hvp", &xs, vs).into_iter().map(|(x, v)| (x, tape.constant(v))).collect();
-        let slope = crate::jvp(f(&xs), &moves);
-        let (m, n) = slope.shape();
-        assert!((m, n) == (1, 1), "hvp: {m} × {n} is not a single number: sum it");
+        let slope = crate::jvp(number("hvp", f(&xs)), &moves);
         if slope.needs_gradient() { gradients(slope, &xs) } else { xs.iter().map(|&x| zeros(x)).collect() }
     }
 
@@ -216,18 +238,19 @@ pub mod several {
     /// If `f` does not return a 1 × 1 variable.
     #[track_caller]
     pub fn laplacian<T: Real>(f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>, xs: &[impl Borrow<Matrix<T>>]) -> T {
-        second(f, xs).iter().enumerate().map(|(k, column)| column[k]).sum()
+        second("laplacian", f, xs).iter().enumerate().map(|(k, column)| column[k]).sum()
     }
 
     /// The columns of the Hessian.
     #[track_caller]
     fn second<T: Real>(
+        name: &str,
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
         xs: &[impl Borrow<Matrix<T>>],
     ) -> Vec<Vec<T>> {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        second_of(f(&xs), &xs)
+        second_of(number(name, f(&xs)), &xs)
     }
 
     /// The gradients of a number.

@@ -1,5 +1,5 @@
 //! Reverse-mode automatic differentiation on a tape: gradients of any computation over matrices and
-//! scalars, to any order, and a checker that proves them against finite differences.
+//! scalars, to any order, and a checker that compares them with finite differences.
 //!
 //! # One idea
 //!
@@ -47,7 +47,7 @@
 //!
 //! [The book](mod@book) goes from here through recording, differentiating, checking and extending to performance.
 //! Of the code, `rule` holds every op and its rule, `tape` records, `sweep` applies the rules; the table of elementwise functions is
-//! in the crate `tape-kernel`; [`check`](mod@check) proves the result.
+//! in the crate `tape-kernel`; [`check`](mod@check) compares the result with finite differences.
 
 // `compiled_once` names this crate.
 extern crate self as autograd;
@@ -69,6 +69,7 @@ pub use check::check;
 pub use extend::{CustomOp, Formula, LinalgError, checkpoint, map};
 pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value_and_gradient};
 pub use inspect::{Anomaly, Cut, NoGradient, Picture, Range, explain_no_gradient};
+pub use kernel::pool::free_buffers;
 pub use kernel::simd::vectorised;
 pub use kernel::{
     Arithmetic, Axis, AxisFunction, Binary, Dual, Float, Matrix, MatrixRef, Number, Order, Real, Unary, compiled_once,
@@ -80,7 +81,21 @@ pub use replay::{Compiled, Program, Stale};
 pub use rule::op::{Index, Op};
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
-pub use tape::{Leaf, Param, Role, Tape, Var, affine};
+pub use tape::{Leaf, Means, Param, Role, Tape, Var, affine};
+
+/// Lets errors read in `{:?}` as in `{}`: `fn main() -> Result<(), E>` and `unwrap` print the former, and what to do is said in the
+/// latter.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! debug_as_display {
+    ($($Error:ty),+) => {$(
+        impl std::fmt::Debug for $Error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
 
 /// What the attribute `compiled_once` dispatches by.
 #[doc(hidden)]

@@ -1,5 +1,7 @@
 //! Blocks, repeats and sums into a buffer.
 
+use crate::columns::{Kept, LONG};
+use crate::pool::Pooled;
 use crate::simd::{Accum, Out, fill, put, vectorised};
 use crate::threads::in_parts;
 use crate::{Float, MatrixRef, compiled_once};
@@ -71,7 +73,13 @@ pub fn add<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     let accum = if sums { Accum::Add } else { accum };
     match (m == p, n, q) {
         _ if (p, q) == (1, 1) => y[0] += c * sum(x),
-        (true, _, 1) => add_columns(c, x, y),
+        (true, _, 1) => sum_columns(
+            c,
+            #[inline(always)]
+            |x| x,
+            x,
+            y,
+        ),
         (true, 1, _) if c == T::from_f64(1.0) && accum == Accum::Replace => {
             y[..p].copy_from_slice(x);
             copy_on(y, p);
@@ -95,6 +103,28 @@ pub fn add<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     }
 }
 
+/// y += x / c, summed or repeated to the shape of y: what is smaller is divided.
+#[compiled_once]
+pub fn divide<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    let (shape, one) = ((y.rows, y.cols), T::from_f64(1.0));
+    if x.shape() == shape {
+        return in_parts(y.data, |start, y| {
+            let x = &x.as_slice()[start..][..y.len()];
+            fill(y, accum, move |i| x[i] / c);
+        });
+    }
+    let repeats = x.as_slice().len() < y.data.len() && !x.as_slice().is_empty();
+    let mut few = Pooled::<Vec<T>>::take();
+    few.clear();
+    if repeats {
+        few.extend(x.as_slice().iter().map(|&x| x / c));
+        return add(one, MatrixRef::new(x.rows(), x.cols(), &few), accum, y);
+    }
+    few.resize(y.data.len(), T::default());
+    add(one, x, Accum::Replace, Out { rows: y.rows, cols: y.cols, data: &mut few });
+    y.data.iter_mut().zip(&*few).for_each(|(y, &sum)| put(y, accum, sum / c));
+}
+
 /// Repeats the first `len` entries of y up to its end. What is copied at once doubles as long as it is small.
 fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
     const LARGE: usize = 1 << 11;
@@ -107,8 +137,8 @@ fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
     }
 }
 
-/// y += c Σⱼ x[:, j], 32 rows at a time: their sums stay in registers.
-fn add_columns<T: Float>(c: T, x: &[T], y: &mut [T]) {
+/// y += c Σⱼ f(x[:, j]), 32 rows at a time: their sums stay in registers.
+pub(crate) fn sum_columns<T: Float>(c: T, f: impl Fn(T) -> T + Copy, x: &[T], y: &mut [T]) {
     const ROWS: usize = 32;
     let m = y.len();
     vectorised(
@@ -116,21 +146,43 @@ fn add_columns<T: Float>(c: T, x: &[T], y: &mut [T]) {
         || {
             let (blocks, rest) = y.as_chunks_mut::<ROWS>();
             for (b, y) in blocks.iter_mut().enumerate() {
-                let mut sums = [T::default(); ROWS];
-                for x in x.chunks_exact(m) {
-                    let x: &[T; ROWS] = x[b * ROWS..].first_chunk().expect("a block lies within its column");
-                    for (sum, &x) in sums.iter_mut().zip(x) {
-                        *sum += x;
-                    }
-                }
-                y.iter_mut().zip(sums).for_each(|(y, sum)| *y += c * sum);
+                sum_rows(c, f, &x[b * ROWS..], m, y);
             }
             for (i, y) in rest.iter_mut().enumerate() {
-                let row = x[m / ROWS * ROWS + i..].iter().step_by(m);
-                *y += c * row.copied().sum::<T>();
+                let row = &x[m / ROWS * ROWS + i..];
+                if x.len() <= LONG * m {
+                    *y += c * row.iter().step_by(m).map(|&x| f(x)).sum::<T>();
+                } else {
+                    sum_rows(c, f, row, m, std::array::from_mut(y));
+                }
             }
         },
     );
+}
+
+/// The same of R rows, which x starts with, of columns of m entries. Many columns are summed a few at a time.
+#[inline(always)]
+fn sum_rows<T: Float, const R: usize>(c: T, f: impl Fn(T) -> T, x: &[T], m: usize, y: &mut [T; R]) {
+    let columns = x.len().div_ceil(m);
+    let few = if columns <= LONG { columns } else { 64 };
+    let (mut total, mut k) = ([Kept::default(); R], 0);
+    while k < columns {
+        let end = columns.min(k + few);
+        let mut sums = [T::default(); R];
+        for x in x[k * m..].chunks(m).take(end - k) {
+            let x: &[T; R] = x.first_chunk().expect("a block lies within its column");
+            for (sum, &x) in sums.iter_mut().zip(x) {
+                *sum += f(x);
+            }
+        }
+        for (total, sum) in total.iter_mut().zip(sums) {
+            total.add(sum);
+        }
+        k = end;
+    }
+    for (y, total) in y.iter_mut().zip(total) {
+        *y += c * total.value();
+    }
 }
 
 /// How many numbers are summed one after the other in each lane, before the sums are added pairwise.

@@ -103,9 +103,55 @@ fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
     k
 }
 
+/// Longer sums are made of sums of this many, whose roundings are kept.
+pub const LONG: usize = 1024;
+
+/// A sum with what its roundings lost (Knuth, *The Art of Computer Programming* 2, 1997, 4.2.2, theorem B).
+#[derive(Clone, Copy, Default)]
+pub struct Kept<T> {
+    sum: T,
+    lost: T,
+}
+
+impl<T: Float> Kept<T> {
+    /// Adds a number.
+    #[inline(always)]
+    pub fn add(&mut self, x: T) {
+        let sum = self.sum + x;
+        let of_x = sum - self.sum;
+        self.lost += (self.sum - (sum - of_x)) + (x - of_x);
+        self.sum = sum;
+    }
+
+    /// The sum. Where it is infinite, what was lost is no number.
+    #[inline(always)]
+    pub fn value(self) -> T {
+        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
+    }
+}
+
 /// The sum of `f` of all entries of some columns.
 #[inline(always)]
 pub fn sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
+    let len = x[0].len();
+    if len <= LONG {
+        return short_sum(x, f);
+    }
+    let (mut total, mut k) = (Kept::default(), 0);
+    while k < len {
+        let end = len.min(k + LONG);
+        let mut part = x;
+        for (part, x) in part.iter_mut().zip(x) {
+            *part = &x[k..end];
+        }
+        total.add(short_sum(part, &f));
+        k = end;
+    }
+    total.value()
+}
+
+#[inline(always)]
+fn short_sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
     fold(
         x,
         T::default(),
@@ -164,14 +210,72 @@ pub fn log_sum_exp<T: Float>(x: &[T]) -> T {
     if max.to_f64().is_infinite() {
         return max + sum([x], |[x]| if x.to_f64().is_nan() { x } else { T::default() });
     }
-    let (mut total, mut block) = (T::default(), [T::default(); 64]);
-    for x in x.chunks(block.len()) {
-        let block = &mut block[..x.len()];
-        block.iter_mut().zip(x).for_each(
-            #[inline(always)]
-            |(e, &x)| *e = Float::exp(x - max),
-        );
-        total += sum([block], |[e]| e);
+    max + log_total(x, max, T::default())
+}
+
+/// ln Σ e^(x − max) of a column, where the largest entry is `at` above itself.
+#[inline(always)]
+fn log_total<T: Float>(x: &[T], max: T, at: T) -> T {
+    let (mut total, mut block) = (Kept::default(), [T::default(); 64]);
+    for x in x.chunks(LONG) {
+        let mut part = T::default();
+        for x in x.chunks(block.len()) {
+            let block = &mut block[..x.len()];
+            block.iter_mut().zip(x).for_each(
+                #[inline(always)]
+                |(e, &x)| *e = Float::exp(above(x, max, at)),
+            );
+            part += short_sum([block], |[e]| e);
+        }
+        total.add(part);
     }
-    max + Float::ln(total)
+    Float::ln(total.value())
+}
+
+/// x times its weight, and 0 if the weight is 0, even if x is infinite or NaN.
+#[inline(always)]
+pub fn times<T: Float>(x: T, weight: T) -> T {
+    if weight == T::default() { weight } else { x * weight }
+}
+
+/// x − max, and `at` where x is the largest entry.
+#[inline(always)]
+pub fn above<T: Float>(x: T, max: T, at: T) -> T {
+    if x == max { at } else { x - max }
+}
+
+/// How far the largest entry of a column is above itself: 0. It is NaN where softmax has no limit: if the entry is infinite
+/// and not the only one, or if all are −∞.
+#[inline(always)]
+pub fn at_max<T: Float>(x: &[T], max: T) -> T {
+    let (zero, one) = (T::default(), T::from_f64(1.0));
+    if max.is_finite() {
+        return zero;
+    }
+    let equal: T = sum([x], |[x]| if x == max { one } else { zero });
+    if max > zero && equal == one { zero } else { T::from_f64(f64::NAN) }
+}
+
+/// The differences of the entries of a column from the largest, and ln Σ of their exponentials.
+#[derive(Clone, Copy)]
+pub struct LogSoftmax<T> {
+    max: T,
+    at: T,
+    ln: T,
+}
+
+impl<T: Float> LogSoftmax<T> {
+    /// Of a column.
+    #[inline(always)]
+    pub fn of(x: &[T]) -> Self {
+        let max = max(x);
+        let at = at_max(x, max);
+        LogSoftmax { max, at, ln: log_total(x, max, at) }
+    }
+
+    /// x − ln Σ eˣ of an entry.
+    #[inline(always)]
+    pub fn at(self, x: T) -> T {
+        above(x, self.max, self.at) - self.ln
+    }
 }

@@ -1,6 +1,6 @@
 //! −Σ t ln p in each column, where p = softmax(x): its value, its pullbacks and its tangents.
 
-use crate::columns::{Column, each_column, log_sum_exp, max, sum};
+use crate::columns::{Column, LogSoftmax, above, at_max, each_column, max, sum, times};
 use crate::simd::{Accum, put, vectorised};
 use crate::{Float, MatrixRef, compiled_once};
 
@@ -29,7 +29,8 @@ pub fn value<T: Float>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_
                     let (x, t) = (g.of(x), g.of(t));
                     // The largest logit is subtracted first: what is left is as exact as the difference of logits, even
                     // if they are large.
-                    let term = |[x, t]: [T; 2]| if t == zero { zero } else { t * ((largest[k] - x) - ln[k]) };
+                    let at = at_max(x, largest[k]);
+                    let term = |[x, t]: [T; 2]| if t == zero { zero } else { -t * (above(x, largest[k], at) + ln[k]) };
                     put(y, accum, sum([x, t], term));
                 }
             }
@@ -40,14 +41,19 @@ pub fn value<T: Float>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_
 /// δx += (p Σ t − t) ⊙ δy: for targets that sum to 1 the lecture's δ = y − t.
 #[compiled_once]
 pub fn pull<T: Float>([t, p, dy]: [MatrixRef<'_, T>; 3], accum: Accum, dx: &mut [T]) {
-    let (shape, [t, p, dy]) = (t.shape(), [t, p, dy].map(|r| r.as_slice()));
+    let (zero, shape, [t, p, dy]) = (T::default(), t.shape(), [t, p, dy].map(|r| r.as_slice()));
     each_column(
         shape,
         #[inline(always)]
         |g| {
             let (t, p, dy, dx) = (g.of(t), g.of(p), dy[g.index], g.of_mut(dx));
             let total: T = sum([t], |[t]| t);
-            g.for_each(|i| put(&mut dx[i], accum, (p[i] * total - t[i]) * dy));
+            // A sample without targets or with the weight 0 does not count, even if it is NaN.
+            match (dy == zero, total == zero) {
+                (true, _) => g.for_each(|i| put(&mut dx[i], accum, zero)),
+                (_, true) => g.for_each(|i| put(&mut dx[i], accum, -t[i] * dy)),
+                _ => g.for_each(|i| put(&mut dx[i], accum, (p[i] * total - t[i]) * dy)),
+            }
         },
     );
 }
@@ -62,7 +68,11 @@ pub fn push<T: Float>([t, p, dx]: [MatrixRef<'_, T>; 3], accum: Accum, dy: &mut 
         |g| {
             let [t, p, dx] = [t, p, dx].map(|r| g.of(r));
             let total: T = sum([t], |[t]| t);
-            put(&mut dy[g.index], accum, sum([t, p, dx], |[t, p, dx]| (p * total - t) * dx));
+            put(
+                &mut dy[g.index],
+                accum,
+                sum([t, p, dx], |[t, p, dx]| times(if total == T::default() { -t } else { p * total - t }, dx)),
+            );
         },
     );
 }
@@ -76,8 +86,8 @@ pub fn pull_target<T: Float>([x, dy]: [MatrixRef<'_, T>; 2], accum: Accum, dt: &
         #[inline(always)]
         |g| {
             let (x, dy, dt) = (g.of(x), dy[g.index], g.of_mut(dt));
-            let lse = log_sum_exp(x);
-            g.for_each(|i| put(&mut dt[i], accum, (lse - x[i]) * dy));
+            let log = LogSoftmax::of(x);
+            g.for_each(|i| put(&mut dt[i], accum, times(-log.at(x[i]), dy)));
         },
     );
 }
@@ -91,8 +101,8 @@ pub fn push_target<T: Float>([x, dt]: [MatrixRef<'_, T>; 2], accum: Accum, dy: &
         #[inline(always)]
         |g| {
             let (x, dt) = (g.of(x), g.of(dt));
-            let lse = log_sum_exp(x);
-            put(&mut dy[g.index], accum, sum([x, dt], |[x, dt]| (lse - x) * dt));
+            let log = LogSoftmax::of(x);
+            put(&mut dy[g.index], accum, sum([x, dt], |[x, dt]| times(-log.at(x), dt)));
         },
     );
 }

@@ -1,9 +1,10 @@
-//! Buffers that outlive what used them, so that a step allocates nothing.
+//! Buffers that outlive what used them, so that a step allocates nothing; within bounds, and until they are asked back.
 
 use std::cell::{Cell, RefCell};
+use std::mem::take;
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread::LocalKey;
 
 use crate::Float;
@@ -12,14 +13,49 @@ use crate::Float;
 /// another drop it.
 const OWN: usize = 4;
 
+/// How many bytes free buffers take together at most, of all kinds and threads. What would be beyond goes back to the
+/// system at once.
+pub const KEPT: usize = 512 << 20;
+
+/// Smaller buffers do not count: there are few, and counting is shared by all threads.
+const SMALL: usize = 64 << 10;
+
+/// The bytes of the free buffers that count.
+static FREE: AtomicUsize = AtomicUsize::new(0);
+
+/// What gives back the free buffers of each kind that was used.
+static KINDS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+
+/// How much memory a buffer holds.
+pub trait Memory {
+    /// Its bytes on the heap, but for small change.
+    fn bytes(&self) -> usize;
+}
+
+impl<T> Memory for Vec<T> {
+    fn bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
+    }
+}
+
+/// Gives back to the system the buffers that wait to be used again: those that are there for all threads, and those of this thread.
+/// What other threads keep for themselves, a few buffers of each kind, goes when they end.
+///
+/// Tapes, gradients and sweeps take their buffers from there, so the next step allocates anew. Free buffers of
+/// 64 KiB and more never take more than [`KEPT`] bytes together.
+pub fn free_buffers() {
+    let kinds = KINDS.lock().map(|kinds| kinds.clone()).unwrap_or_default();
+    kinds.iter().for_each(|free| free());
+}
+
 /// A kind of buffer that is lent and comes back. The macro [`lent`](crate::lent) implements it.
-pub trait Lent: Default + Send + 'static {
+pub trait Lent: Memory + Default + Send + 'static {
     /// Where free buffers of this kind lie.
     fn shelves() -> Shelves<Self>;
 }
 
 /// The free buffers of a kind: those of this thread, and those that are there for all.
-pub struct Shelves<B: 'static> {
+pub struct Shelves<B: Memory + 'static> {
     /// Those of this thread.
     pub own: &'static LocalKey<RefCell<Shelf<B>>>,
     /// Those for all threads.
@@ -27,7 +63,37 @@ pub struct Shelves<B: 'static> {
 }
 
 /// Buffers, each with the number of the thread that used it last and has it in its cache.
-pub type Shelf<B> = Vec<(u32, B)>;
+pub struct Shelf<B: Memory>(Vec<(u32, B)>);
+
+impl<B: Memory> Shelf<B> {
+    /// Nothing yet.
+    pub const fn new() -> Self {
+        Shelf(Vec::new())
+    }
+
+    fn clear(&mut self) {
+        // Dropped when it no longer counts.
+        let buffers = take(&mut self.0);
+        FREE.fetch_sub(buffers.iter().map(|(_, buffer)| counted(buffer)).sum(), Ordering::Relaxed);
+    }
+}
+
+impl<B: Memory> Default for Shelf<B> {
+    fn default() -> Self {
+        Shelf::new()
+    }
+}
+
+impl<B: Memory> Drop for Shelf<B> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn counted<B: Memory>(buffer: &B) -> usize {
+    let bytes = buffer.bytes();
+    if bytes < SMALL { 0 } else { bytes }
+}
 
 /// Lets buffers of a type that is generic in the number be lent: `lent!(Records<Real>)`.
 #[macro_export]
@@ -52,9 +118,10 @@ macro_rules! lent {
     };
     (@of $Buffer:ty) => {{
         thread_local! {
-            static OWN: std::cell::RefCell<$crate::pool::Shelf<$Buffer>> = const { std::cell::RefCell::new(Vec::new()) };
+            static OWN: std::cell::RefCell<$crate::pool::Shelf<$Buffer>> =
+                const { std::cell::RefCell::new($crate::pool::Shelf::new()) };
         }
-        static SHARED: std::sync::Mutex<$crate::pool::Shelf<$Buffer>> = std::sync::Mutex::new(Vec::new());
+        static SHARED: std::sync::Mutex<$crate::pool::Shelf<$Buffer>> = std::sync::Mutex::new($crate::pool::Shelf::new());
         $crate::pool::Shelves { own: &OWN, shared: &SHARED }
     }};
 }
@@ -73,33 +140,49 @@ impl<B: Lent> Pooled<B> {
     /// A free buffer, as it was left, or a new one.
     pub fn take() -> Self {
         let (thread, Shelves { own, shared }) = (this_thread(), B::shelves());
-        let own = own.try_with(|own| own.borrow_mut().pop()).unwrap_or_default();
+        let own = own.try_with(|own| own.borrow_mut().0.pop()).unwrap_or_default();
         // Of all threads' preferably one that this one used before.
         let found = own.or_else(|| {
-            let mut shelf = shared.lock().ok()?;
+            let shelf = &mut shared.lock().ok()?.0;
             match shelf.iter().rposition(|(last, _)| *last == thread) {
                 Some(k) => Some(shelf.swap_remove(k)),
                 None => shelf.pop(),
             }
         });
-        Pooled { buffer: found.unwrap_or_default().1, thread }
+        let buffer = match found {
+            Some((_, buffer)) => {
+                FREE.fetch_sub(counted(&buffer), Ordering::Relaxed);
+                buffer
+            }
+            None => {
+                note_kind(free::<B>);
+                B::default()
+            }
+        };
+        Pooled { buffer, thread }
     }
 }
 
 impl<B: Lent> Drop for Pooled<B> {
     fn drop(&mut self) {
         let Shelves { own, shared } = B::shelves();
-        let mut buffer = Some((self.thread, std::mem::take(&mut self.buffer)));
+        let buffer = take(&mut self.buffer);
+        let bytes = counted(&buffer);
+        if bytes > 0 && FREE.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT {
+            FREE.fetch_sub(bytes, Ordering::Relaxed);
+            return;
+        }
+        let mut buffer = Some((self.thread, buffer));
         if this_thread() == self.thread {
             let _ = own.try_with(|own| {
-                let own = &mut *own.borrow_mut();
+                let own = &mut own.borrow_mut().0;
                 if own.len() < OWN {
                     own.extend(buffer.take());
                 }
             });
         }
         if let (Some(buffer), Ok(mut shelf)) = (buffer, shared.lock()) {
-            shelf.push(buffer);
+            shelf.0.push(buffer);
         }
     }
 }
@@ -114,6 +197,24 @@ impl<B: Lent> Deref for Pooled<B> {
 impl<B: Lent> DerefMut for Pooled<B> {
     fn deref_mut(&mut self) -> &mut B {
         &mut self.buffer
+    }
+}
+
+/// Notes how buffers of a kind are given back, when the first is made.
+fn note_kind(free: fn()) {
+    if let Ok(mut kinds) = KINDS.lock()
+        && !kinds.iter().any(|&known| std::ptr::fn_addr_eq(known, free))
+    {
+        kinds.push(free);
+    }
+}
+
+/// Gives back the free buffers of a kind.
+fn free<B: Lent>() {
+    let Shelves { own, shared } = B::shelves();
+    let _ = own.try_with(|own| own.borrow_mut().clear());
+    if let Ok(mut shelf) = shared.lock() {
+        shelf.clear();
     }
 }
 

@@ -2,11 +2,14 @@
 //! here once, for `f32` and for `f64`. Decompositions are made in double precision, whatever the matrix holds.
 
 mod decompositions;
+mod determinant;
 mod product;
+mod scaled;
 
 pub use decompositions::{
-    cholesky, determinant, inverse, log_abs_determinant, pivots, qr, solve, solve_triangular, symmetric_eigen,
+    Lost, cholesky, inverse, log_abs_determinant, qr, singular, solve, solve_triangular, symmetric_eigen,
 };
+pub use determinant::{cofactors, cofactors_push, determinant};
 pub use product::product;
 
 /// Whether a factor of a product is transposed.

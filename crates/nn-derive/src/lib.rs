@@ -5,8 +5,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Fields, Ident, Index, Member, Result, Type, Variant, WherePredicate,
+    Attribute, Data, DeriveInput, Error, Fields, Ident, Index, Member, Result, Token, Type, Variant, WherePredicate,
     parse_quote,
 };
 
@@ -19,7 +20,9 @@ use syn::{
 ///
 /// Every field must be a module, so that no layer is forgotten in training. One that holds no parameters, such as a size
 /// or a probability, is marked `#[module(skip)]`. `#[module(matrix)]` and `#[module(transposed)]` mark its path with
-/// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/enum.Axes.html), for programs that know vectors beside matrices.
+/// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/enum.Axes.html), for programs that know vectors beside matrices; `weight`,
+/// `bias`, `norm_scale`, `norm_shift`, `embedding` and `slope` say what a parameter is for, by
+/// [`nn::Kind`](https://docs.rs/tape-nn/latest/nn/enum.Kind.html). A field may have one of each: `#[module(matrix, weight)]`.
 ///
 /// Generic parameters and their bounds are kept. The implementation is generic in the scalar of the parameters too:
 /// the type is a `Module<S>` for every scalar `S` for which all its fields are.
@@ -101,26 +104,52 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
 struct Module<'f> {
     member: Member,
     ty: &'f Type,
-    /// The variant of `nn::Axes` that its path is marked with.
-    axes: Option<Ident>,
+    /// The marks of its path: methods of `nn::Path` with the enums and variants that they take.
+    marks: Vec<(Ident, Ident, Ident)>,
 }
+
+/// The words of a field, but for `skip`: the method of `nn::Path` that marks it, the enum, and the variant.
+const MARKS: [(&str, &str, &str, &str); 8] = [
+    ("matrix", "with_axes", "Axes", "Matrix"),
+    ("transposed", "with_axes", "Axes", "Transposed"),
+    ("weight", "with_kind", "Kind", "Weight"),
+    ("bias", "with_kind", "Kind", "Bias"),
+    ("norm_scale", "with_kind", "Kind", "NormScale"),
+    ("norm_shift", "with_kind", "Kind", "NormShift"),
+    ("embedding", "with_kind", "Kind", "Embedding"),
+    ("slope", "with_kind", "Kind", "Slope"),
+];
 
 fn modules(fields: &Fields) -> Result<Vec<Module<'_>>> {
     let mut modules = Vec::new();
     for (member, field) in fields.members().zip(fields) {
-        let axes = match word(&field.attrs)? {
-            None => None,
-            Some(word) if word == "skip" => continue,
-            Some(word) if word == "matrix" => Some(format_ident!("Matrix")),
-            Some(word) if word == "transposed" => Some(format_ident!("Transposed")),
-            Some(word) => {
-                let message = format!("unknown attribute `{word}`, expected `skip`, `matrix` or `transposed`");
-                return Err(Error::new(word.span(), message));
-            }
-        };
-        modules.push(Module { member, ty: &field.ty, axes });
+        let words = words(&field.attrs)?;
+        match &words[..] {
+            [word] if word == "skip" => continue,
+            _ => modules.push(Module { member, ty: &field.ty, marks: marks(&words)? }),
+        }
     }
     Ok(modules)
+}
+
+fn marks(words: &[Ident]) -> Result<Vec<(Ident, Ident, Ident)>> {
+    let mut marks: Vec<(Ident, Ident, Ident)> = Vec::new();
+    for word in words {
+        let Some((_, method, of, variant)) = MARKS.iter().find(|mark| word == mark.0) else {
+            let others = MARKS.map(|mark| format!("`{}`", mark.0)).join(", ");
+            let message = match word == "skip" {
+                true => "`skip` leaves the field out: nothing else can be said of it".to_owned(),
+                false => format!("unknown attribute `{word}`, expected `skip`, or of {others}"),
+            };
+            return Err(Error::new(word.span(), message));
+        };
+        if marks.iter().any(|(other, ..)| other == method) {
+            return Err(Error::new(word.span(), format!("`{word}` contradicts the word before it")));
+        }
+        let [method, of, variant] = [method, of, variant].map(|name| format_ident!("{name}"));
+        marks.push((method, of, variant));
+    }
+    Ok(marks)
 }
 
 /// `pattern { a: ref __field0, .. } => { method(__field0, &path.field("a"), f); … }`
@@ -138,7 +167,10 @@ fn arm(pattern: &TokenStream, modules: &[Module<'_>], by: TokenStream, method: T
                 quote!(::nn::Path::item(__path, #index))
             }
         };
-        module.axes.as_ref().map_or(path.clone(), |axes| quote!(::nn::Path::with_axes(&#path, ::nn::Axes::#axes)))
+        module
+            .marks
+            .iter()
+            .fold(path, |path, (method, of, variant)| quote!(::nn::Path::#method(&#path, ::nn::#of::#variant)))
     });
     quote! {
         #pattern { #(#members: #by #fields,)* .. } => {
@@ -168,13 +200,13 @@ fn mentions(ty: TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// The word of the `#[module(word)]`, if there is one.
-fn word(attributes: &[Attribute]) -> Result<Option<Ident>> {
-    let mut words = attributes.iter().filter(|attribute| attribute.path().is_ident("module"));
-    let word = words.next().map(|attribute| attribute.parse_args()).transpose()?;
-    match words.next() {
+/// The words of the `#[module(word, …)]`, if there is one.
+fn words(attributes: &[Attribute]) -> Result<Vec<Ident>> {
+    let mut own = attributes.iter().filter(|attribute| attribute.path().is_ident("module"));
+    let words = own.next().map(|attribute| attribute.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated));
+    match own.next() {
         Some(second) => Err(Error::new_spanned(second, "a second `#[module(…)]` on this field")),
-        None => Ok(word),
+        None => Ok(words.transpose()?.into_iter().flatten().collect()),
     }
 }
 
@@ -244,7 +276,8 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_expected() {
-        let unknown = "unknown attribute `frozen`, expected `skip`, `matrix` or `transposed`";
+        let unknown = "unknown attribute `frozen`, expected `skip`, or of `matrix`, `transposed`, `weight`, `bias`, \
+                       `norm_scale`, `norm_shift`, `embedding`, `slope`";
         check_error(
             parse_quote!(
                 struct Net {
@@ -291,9 +324,15 @@ mod tests {
         );
         check_error(
             parse_quote!(
-                struct Net(#[module(skip, deeply)] usize);
+                struct Net(#[module(skip, matrix)] usize);
             ),
-            "unexpected token",
+            "`skip` leaves the field out: nothing else can be said of it",
+        );
+        check_error(
+            parse_quote!(
+                struct Net(#[module(matrix, bias, weight)] Param<f32>);
+            ),
+            "`weight` contradicts the word before it",
         );
         let twice = "a second `#[module(…)]` on this field";
         check_error(

@@ -143,6 +143,21 @@ impl<T: Real> Ema<T> {
         result
     }
 
+    /// In what it is not the [corrected](Ema::corrected) average of this decay over these steps of this model, out of it: as one
+    /// from a file may be.
+    #[cfg(feature = "save")]
+    pub(crate) fn contradiction(&self, decay: f64, steps: u64, model: &dyn Module<T>) -> Option<String> {
+        let as_made = self.decay == decay && self.start == Start::Corrected && !self.swapped;
+        if !as_made || self.steps != steps {
+            let Ema { decay, start, steps, swapped, .. } = self;
+            return Some(format!("decay {decay}, {start:?}, {steps} steps, swapped: {swapped}"));
+        }
+        let not_finite = |a: &&Average<T>| a.values.iter().any(|x| !x.to_f64().is_finite());
+        let not_finite = self.params.iter().find(not_finite);
+        let not_finite = not_finite.map(|a| format!("numbers of `{}` are NaN or infinite", a.name));
+        self.misfit(model).or(not_finite)
+    }
+
     /// 1 − d at step k.
     fn share(&self, k: u64) -> f64 {
         let d = self.decay;
@@ -156,6 +171,12 @@ impl<T: Real> Ema<T> {
 
     #[track_caller]
     fn expect_fit(&self, name: &str, model: &dyn Module<T>) {
+        let problem = self.misfit(model);
+        assert!(problem.is_none(), "Ema::{name}: the average is of another model: {}", problem.unwrap_or_default());
+    }
+
+    /// In what the model is another, if it is.
+    fn misfit(&self, model: &dyn Module<T>) -> Option<String> {
         let (mut averages, mut problem) = (self.params.iter(), None);
         model.params(&Path::Root, &mut |path, param| {
             let (average, len) = (averages.next(), param.value().as_slice().len());
@@ -167,7 +188,7 @@ impl<T: Real> Ema<T> {
         if problem.is_none() && averages.next().is_some() {
             problem = Some("that has more parameters".into());
         }
-        assert!(problem.is_none(), "Ema::{name}: the average is of another model: {}", problem.unwrap_or_default());
+        problem
     }
 }
 

@@ -31,6 +31,9 @@ impl<T: Real> ParamGradients<T> for Gradients<T> {
 
 /// Σ wₖ gₖ over several tapes: gradients of micro-batches that are accumulated, or of shards that ran in parallel.
 ///
+/// A part of a batch has its share of the samples as its weight, and where the loss is a weighted mean its share of the sum
+/// of weights.
+///
 /// Buffers take the mean of their new values with the same weights: one step moves a running average once. The sums
 /// are made in the order of the calls, so the same calls give the same bits.
 ///
@@ -72,6 +75,11 @@ impl<T: Real> GradientSum<T> {
 
     /// Adds `weight` times the gradients of a model, whose new buffers have a `share` in their mean.
     pub(crate) fn add_shares(&mut self, weight: f64, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
+        self.add_gradients(weight, model, grads);
+        self.add_buffers(share, model, grads);
+    }
+
+    pub(crate) fn add_gradients(&mut self, weight: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
         model.params(&Path::Root, &mut |_, param| {
             let (g, h) = grads.summands(param).map_or((None, None), |(g, h)| (Some(g), h));
             for g in [g, h].into_iter().flatten() {
@@ -81,7 +89,6 @@ impl<T: Real> GradientSum<T> {
                 }
             }
         });
-        self.add_buffers(share, model, grads);
     }
 
     /// Gives the new buffers of a model a `share` in their mean.

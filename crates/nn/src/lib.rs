@@ -4,13 +4,12 @@
 //! are owned, an [`Optimizer`] is a struct of hyperparameters with a state of its own. A step reads as it is meant:
 //!
 //! ```
-//! use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, loss};
-//! use rand::SeedableRng;
+//! use nn::prelude::*;
 //!
 //! let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]); // columns are samples
 //! let t = Matrix::row(&[0.0f32, 1.0, 1.0, 0.0]);
 //!
-//! let mut model = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1));
+//! let mut model = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(1));
 //! let adam = Adam::new(0.05);
 //! let mut state = adam.init(&model);
 //! let mut error = 0.0;
@@ -30,6 +29,7 @@
 extern crate self as nn;
 
 mod atomic;
+pub mod coming_from;
 pub mod data;
 pub mod diagnose;
 mod ema;
@@ -47,9 +47,15 @@ pub mod parallel;
 pub mod persist;
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod prelude;
 pub mod regions;
 pub mod schedule;
+mod setting;
 pub mod train;
+mod weights;
+
+// A program that depends on this crate alone finds the others here.
+pub use {autograd, rand};
 
 pub use autograd::{
     Axis, Float, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
@@ -68,7 +74,7 @@ pub use layer::{
     RnnRule, Tied, TiedAutoencoder, torch_name,
 };
 pub use loss::Reduction;
-pub use module::{Axes, Layer, Module, Path};
+pub use module::{Axes, Kind, Layer, Module, Path};
 pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
     RmsProp, Rprop, Rules, Sgd, State, StateError, Step, Stop, With, gradient_norm,

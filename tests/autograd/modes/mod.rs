@@ -4,9 +4,11 @@ mod checkpoints;
 mod custom;
 mod replay;
 
+use std::time::Instant;
+
 use autograd::{
-    Axis, Gradients, Matrix, Tape, Var, affine, check, explain_no_gradient, gradient, hessian, hstack, hvp, jacobian,
-    laplacian, matrix, several, vstack,
+    Arithmetic, Axis, Gradients, Matrix, Param, Tape, Var, affine, check, explain_no_gradient, grad, gradient, hessian,
+    hstack, hvp, jacobian, laplacian, matrix, several, vstack,
 };
 
 type V<'t> = Var<'t, f64>;
@@ -201,4 +203,50 @@ fn why_there_is_no_gradient() {
     assert_eq!(why(y + x, x), "some");
     // And so it is.
     assert_eq!((x.stop_gradient() * x).backward().wrt(x)[(0, 0)], 1.0);
+}
+
+/// No function of a user is called while the tape is in use: it may read values, and record.
+#[test]
+fn functions_may_use_the_tape() {
+    let (outer, mean) = (Param::new(Matrix::full(1, 1, 3.0)), Param::buffer(Matrix::full(1, 1, 1.0)));
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::from([[1.0, -2.0], [-3.0, 4.0]]));
+    let positive = |i: usize, j: usize| x.value()[(i, j)] > 0.0 && x.at(i, j).sin().needs_gradient();
+    assert_eq!(x.where_entry(positive).value(), Matrix::from([[1.0, 0.0], [0.0, 4.0]]));
+    let turned = |i: usize, j: usize| if x.at(i, j).item() > 0.0 { (i, j) } else { (j, i) };
+    assert_eq!(x.gather((2, 2), turned).value(), Matrix::from([[1.0, -3.0], [-2.0, 4.0]]));
+    assert_eq!(x.scatter_add((2, 2), turned).value(), Matrix::from([[1.0, -3.0], [-2.0, 4.0]]));
+    assert_eq!(matrix(2, 2, |i, j| x.at(i, j) * x.sum().item()).value(), Matrix::zeros(2, 2));
+    tape.as_in_training(1, || tape.draw());
+    for expected in [4.0, 13.0] {
+        // The second update goes on from the first, and asks for another within.
+        tape.update(&mean, |mean| {
+            tape.update(&outer, |outer| outer.clone());
+            (tape.param(&outer) * tape.constant(mean.clone())).value().map(|x| x + 1.0)
+        });
+        assert_eq!(x.sum().backward().updated(&mean), Some(&Matrix::full(1, 1, expected)));
+    }
+}
+
+/// The least seconds that f takes in three runs.
+fn seconds(f: impl Fn()) -> f64 {
+    let run = || {
+        let start = Instant::now();
+        f();
+        start.elapsed().as_secs_f64()
+    };
+    (0..3).map(|_| run()).fold(f64::INFINITY, f64::min)
+}
+
+/// Ten times as many variables take some ten times as long, not a hundred times.
+#[test]
+fn gradients_of_many_variables_take_linear_time() {
+    let time = |n: usize| {
+        let tape = Tape::new();
+        let x: Vec<V<'_>> = (0..n).map(|k| tape.variable(k as f64)).collect();
+        let y: V<'_> = Arithmetic::sum(&x.iter().map(|x| x.square()).collect::<Vec<_>>());
+        seconds(|| assert_eq!(grad(y, &x)[n - 1].item(), 2.0 * (n - 1) as f64))
+    };
+    let (few, many) = (time(5_000), time(50_000));
+    assert!(many < 40.0 * few, "{few} s, {many} s");
 }

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::cmp::Ordering;
 
-use autograd::{Compiled, Matrix, Tape, Var, checkpoint, formula, several};
+use autograd::{Compiled, Leaf, Matrix, Real, Tape, Var, checkpoint, formula, several};
+use proptest::prelude::*;
 
 use super::{close, net, numbers};
 
@@ -61,6 +62,102 @@ fn a_compiled_closure_records_when_it_must() {
     }
     assert_eq!(f.recordings(), 3);
     assert_eq!(calls.get(), 3);
+}
+
+/// What a closure computes of x, in this order: values of which comparisons choose one.
+fn values<'t, T: Real>(x: Var<'t, T>, order: &[usize]) -> Vec<Var<'t, T>> {
+    let of = |k: usize| match k {
+        0 => x.square(),
+        1 => x * 3.0,
+        2 => x.sin() * 4.0,
+        3 => x.tape().constant(Leaf::Owned(Matrix::full(1, 1, T::from_f64(2.0)))),
+        _ => x.repeat(2, 2).sum() - 1.0,
+    };
+    order.iter().map(|&k| of(k)).collect()
+}
+
+/// One of the values, as pairs of them compare: a number in any type from branches of any kind.
+fn chosen<'t, T: Real>(x: Var<'t, T>, order: &[usize], pairs: &[(usize, usize)]) -> Var<'t, T> {
+    let values = values(x, order);
+    let outcome = pairs.iter().fold(0, |sum, &(i, j)| {
+        let (a, b) = (values[i % values.len()], values[j % values.len()]);
+        3 * sum + if a > b { 2 } else { usize::from(a > 1.0) }
+    });
+    values[outcome % values.len()] * 1.5 + x * 0.0
+}
+
+/// A closure, compiled and as a program, at these numbers: what recording it again gives, or `Stale`.
+fn never_wrong<T: Real>(order: &[usize], pairs: &[(usize, usize)], at: &[f64]) -> Result<(), TestCaseError> {
+    let matrix = |x: f64| Matrix::full(1, 1, T::from_f64(x));
+    let mut compiled = Compiled::new(|x| chosen(x[0], order, pairs));
+    let (first, tape) = (matrix(at[0]), Tape::new());
+    let x = tape.variable(&first);
+    let mut program = chosen(x, order, pairs).program(&[x]);
+    for &at in at {
+        let x = matrix(at);
+        let (value, gradient) = several::value_and_gradient(|x| chosen(x[0], order, pairs), &[&x]);
+        prop_assert_eq!(compiled.value_and_gradient(&[&x]), (value, gradient.clone()));
+        if program.run(&[&x]).is_ok() {
+            prop_assert_eq!((program.value()[(0, 0)], program.backward()), (value, gradient));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_branch_on_any_value_counts(
+        order in prop::collection::vec(0usize..5, 2..6),
+        pairs in prop::collection::vec((0usize..5, 0usize..5), 1..3),
+        at in prop::collection::vec(-4.0..4.0f64, 6),
+    ) {
+        never_wrong::<f64>(&order, &pairs, &at)?;
+        never_wrong::<f32>(&order, &pairs, &at)?;
+    }
+}
+
+#[test]
+fn the_larger_of_two_by_a_comparison() {
+    let mut f = Compiled::new(|x| {
+        let (a, b) = (x[0].square(), x[0] * 3.0);
+        if a > b { a } else { b }
+    });
+    for (x, value, slope) in [(4.0, 16.0, 8.0), (1.0, 3.0, 3.0), (5.0, 25.0, 10.0), (-1.0, 1.0, -2.0)] {
+        let found = f.value_and_gradient(&[Matrix::full(1, 1, x)]);
+        assert_eq!(found, (value, vec![Matrix::full(1, 1, slope)]));
+    }
+}
+
+/// Every way by which a plain number leaves the tape: a closure may branch on it.
+#[test]
+fn a_closure_that_reads_numbers_is_recorded_at_every_call() {
+    type Read = for<'t> fn(V<'t>) -> f64;
+    let reads: [(&str, Read); 9] = [
+        ("item", |x| x.item()),
+        ("value", |x| x.stop_gradient().value()[(0, 0)]),
+        ("debug", |x| format!("{x:?}").trim_matches(|c| c != '-' && !char::is_ascii_digit(&c)).len() as f64),
+        ("backward", |x| x.square().backward().wrt(x)[(0, 0)]),
+        ("tangents", |x| {
+            let y = x.square();
+            x.tape().tangents(&[(x, Matrix::full(1, 1, 1.0).view())]).of(y)[(0, 0)]
+        }),
+        ("per sample", |x| x.square().backward_per_sample(&[]).wrt(x)[(0, 0)]),
+        ("determinant", |x| x.log_abs_determinant().map_or(0.0, |(_, sign)| sign)),
+        ("cholesky", |x| if x.cholesky().is_ok() { 1.0 } else { -1.0 }),
+        ("anomaly", |x| if x.sqrt().tape().anomaly().is_none() { 1.0 } else { -1.0 }),
+    ];
+    for (name, read) in reads {
+        let f = |x: &[V<'_>]| if read(x[0]) > 0.0 { 1.0 } else { 2.0 };
+        let mut compiled = Compiled::new(|x| x[0].exp() * f(x));
+        for at in [2.0, 3.0, -1.0, -2.0, 1.0] {
+            let x = [Matrix::full(1, 1, at)];
+            let expected = several::value_and_gradient(|x| x[0].exp() * f(x), &x);
+            assert_eq!(compiled.value_and_gradient(&x), expected, "{name}");
+        }
+        assert_eq!(compiled.recordings(), 5, "{name}");
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::panic::Location;
 
-use autograd::{Axis, Matrix, Tape, Var, affine, check, grad, hvp, several};
+use autograd::{
+    Arithmetic, Axis, Binary, Compiled, CustomOp, Matrix, MatrixRef, Param, ScalarTape, Tape, Trans, Triangle, Var,
+    affine, check, checkpoint, formula, grad, hstack, hvp, jvp, map, matrix, several, vjp, vstack,
+};
 use tape_tests::{panic_of, says};
 
 /// The message of the panic of `f`, which must point at the line from which this is called.
@@ -125,4 +128,217 @@ fn a_failed_check_points_at_its_caller() {
     assert!(text.contains("check: Fail") && text.contains("gradient, random direction 0"), "{text}");
     let text = message(|| check(|x| x[0].sum_over(Axis::Rows).relu(), &[Matrix::from([[0.0]])]));
     assert!(text.contains("check: Inconclusive") && text.contains("kink"), "{text}");
+}
+
+type V<'t> = Var<'t, f64>;
+
+/// An op of variables of these shapes panics at the line that calls it here, begins with its name, and says the shapes.
+#[track_caller]
+fn wrong(name: &str, shapes: &[(usize, usize)], f: impl for<'t> Fn(&[V<'t>])) {
+    let (caller, shown) = (Location::caller(), shapes.iter().map(|(m, n)| format!("{m} × {n}")));
+    let found = panic_of(|| {
+        let tape = Tape::new();
+        f(&shapes.iter().map(|&(m, n)| zeros(&tape, m, n)).collect::<Vec<_>>());
+    });
+    let at = (&*found.file, found.line);
+    assert!(at == (caller.file(), caller.line()), "{name}: called at {caller}, panicked {found:?}");
+    assert!(found.message.starts_with(name), "{name}: {}", found.message);
+    says(&found.message, &shown.collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// An op of variables of two tapes does the same.
+#[track_caller]
+fn apart(name: &str, f: impl for<'t> Fn(V<'t>, V<'t>)) {
+    let caller = Location::caller();
+    let found = panic_of(|| {
+        let (one, other) = (Tape::new(), Tape::new());
+        f(zeros(&one, 1, 1), zeros(&other, 1, 1));
+    });
+    let at = (&*found.file, found.line);
+    assert!(at == (caller.file(), caller.line()), "{name}: called at {caller}, panicked {found:?}");
+    assert!(found.message.starts_with(name) && found.message.contains("tape"), "{name}: {}", found.message);
+}
+
+/// x, or the columns of it that are not negative: an op of which the shape depends on the values.
+struct Shrinking;
+
+impl CustomOp<f64> for Shrinking {
+    fn name(&self) -> &str {
+        "shrinking"
+    }
+    fn forward(&self, x: &[MatrixRef<'_, f64>]) -> Matrix<f64> {
+        let kept: Vec<_> = (0..x[0].cols()).filter(|&j| x[0].col(j)[0] >= 0.0).collect();
+        x[0].to_owned().select_cols(&kept)
+    }
+    fn pullback<'t>(&self, _: &[V<'t>], _: V<'t>, dy: V<'t>) -> Vec<Option<V<'t>>> {
+        vec![Some(dy)]
+    }
+}
+
+/// Takes what an op gives.
+fn done<R>(_: R) {}
+
+fn m(rows: usize, cols: usize) -> Matrix<f64> {
+    Matrix::full(rows, cols, -1.0)
+}
+
+const A: &[(usize, usize)] = &[(2, 3)];
+const AB: &[(usize, usize)] = &[(2, 3), (4, 5)];
+
+/// One line for each public op that asks something of shapes.
+#[test]
+#[rustfmt::skip]
+fn every_op_names_itself_and_its_caller() {
+    // Matrices.
+    wrong("Matrix::col", &[], |_| done(m(2, 3).col(9).to_vec()));
+    wrong("Matrix::col_mut", &[], |_| m(2, 3).col_mut(3).fill(0.0));
+    wrong("Matrix::select_cols", &[], |_| done(m(2, 3).select_cols(&[0, 3])));
+    wrong("Matrix::from_vec", &[], |_| done(Matrix::from_vec(2, 3, vec![0.0])));
+    wrong("MatrixRef::col", &[], |_| done(m(2, 3).view().col(3).to_vec()));
+    wrong("MatrixRef::new", &[], |_| done(MatrixRef::new(2, 3, &[0.0])));
+    wrong("entry (2, 0)", &[], |_| { m(2, 3)[(2, 0)] += 1.0; });
+    wrong("entry (2, 0)", &[], |_| assert!(m(2, 3)[(2, 0)] > 0.0));
+    wrong("entry (0, 3)", &[], |_| assert!(m(2, 3).view()[(0, 3)] > 0.0));
+    // Elementwise.
+    wrong("add", AB, |x| done(x[0] + x[1]));
+    wrong("sub", AB, |x| done(x[0] - x[1]));
+    wrong("mul", AB, |x| done(x[0] * x[1]));
+    wrong("div", AB, |x| done(x[0] / x[1]));
+    for &f in Binary::ALL {
+        wrong(f.name(), AB, |x| done(x[0].binary(f, x[1])));
+    }
+    wrong("max", AB, |x| done(x[0].max(x[1])));
+    wrong("lerp", AB, |x| done(x[0].lerp(x[1], x[0])));
+    wrong("lerp", AB, |x| done(x[0].lerp(x[0], x[1])));
+    wrong("select", AB, |x| done(x[0].select(x[1], x[0])));
+    wrong("select", AB, |x| done(x[0].select(x[0], x[1])));
+    wrong("clamp", &[], |_| done(Tape::new().variable(1.0).clamp(2.0, 1.0)));
+    wrong("map", AB, |x| done(map(formula!(|a, b| a + b), [x[0], x[1]])));
+    wrong("sum", AB, |x| done::<V<'_>>(Arithmetic::sum(x)));
+    wrong("dot", AB, |x| done::<V<'_>>(Arithmetic::dot(&x[..1], &x[1..])));
+    wrong("comparison", &[(2, 3)], |x| assert!(x[0] > x[0]));
+    wrong("comparison", &[(2, 3)], |x| assert!(x[0] == 1.0));
+    wrong("item", A, |x| assert!(x[0].item() > 0.0));
+    // Products.
+    wrong("matmul", AB, |x| done(x[0].matmul(x[1])));
+    wrong("matmul_tn", AB, |x| done(x[0].matmul_tn(x[1])));
+    wrong("matmul_nt", AB, |x| done(x[0].matmul_nt(x[1])));
+    wrong("matmul_tt", AB, |x| done(x[0].matmul_tt(x[1])));
+    wrong("affine", AB, |x| done(affine(&[(x[0], x[1])], None)));
+    wrong("outer", AB, |x| done(x[0].outer(x[1])));
+    wrong("dot", AB, |x| done(x[0].dot(x[1])));
+    // Structure.
+    wrong("repeat", A, |x| done(x[0].repeat(4, 3)));
+    wrong("reshape", A, |x| done(x[0].reshape(2, 2)));
+    wrong("columns", A, |x| done(x[0].columns(2..4)));
+    wrong("rows_in", A, |x| done(x[0].rows_in(1..3)));
+    wrong("at", A, |x| done(x[0].at(2, 0)));
+    wrong("pad", A, |x| done(x[0].pad((0, 1), (2, 3))));
+    wrong("gather", A, |x| done(x[0].gather((1, 1), |_, _| (2, 0))));
+    wrong("scatter_add", A, |x| done(x[0].scatter_add((2, 3), |_, _| (2, 0))));
+    wrong("select_columns", A, |x| done(x[0].select_columns(&[0, 3])));
+    wrong("select_rows", A, |x| done(x[0].select_rows(&[2])));
+    wrong("diag", A, |x| done(x[0].diag()));
+    wrong("vstack", AB, |x| done(vstack(x)));
+    wrong("hstack", AB, |x| done(hstack(x)));
+    wrong("vstack", &[], |_| done(vstack::<f64>(&[])));
+    wrong("hstack", &[], |_| done(hstack::<f64>(&[])));
+    wrong("matrix", A, |x| done(matrix(1, 1, |_, _| x[0])));
+    wrong("one_hot", &[], |_| done(Tape::<f64>::new().one_hot(2, &[2])));
+    wrong("bind", A, |x| x[0].tape().bind(&Param::new(m(3, 2)), x[0]));
+    wrong("update", A, |x| x[0].tape().update(&Param::buffer(m(2, 3)), |_| m(3, 2)));
+    // Losses.
+    wrong("softmax_cross_entropy", AB, |x| done(x[0].softmax_cross_entropy(x[1])));
+    wrong("softmax_cross_entropy_with_classes", A, |x| done(x[0].softmax_cross_entropy_with_classes(&[0])));
+    // Linear algebra.
+    wrong("solve", A, |x| done(x[0].solve(x[0])));
+    wrong("solve", &[(2, 2), (3, 1)], |x| done(x[0].solve(x[1])));
+    wrong("solve_triangular", A, |x| done(x[0].solve_triangular(x[0], Triangle::Lower, Trans::No)));
+    wrong("inverse", A, |x| done(x[0].inverse()));
+    wrong("determinant", A, |x| done(x[0].determinant()));
+    wrong("log_abs_determinant", A, |x| done(x[0].log_abs_determinant()));
+    wrong("cholesky", A, |x| done(x[0].cholesky()));
+    wrong("symmetric_eigen", A, |x| done(x[0].symmetric_eigen()));
+    wrong("symmetric_eigenvalues", A, |x| done(x[0].symmetric_eigenvalues()));
+    wrong("qr", A, |x| done(x[0].qr()));
+    // Derivatives.
+    wrong("backward", A, |x| done(x[0].backward()));
+    wrong("backward_all", A, |x| done(x[0].backward_all()));
+    wrong("backward_checked", A, |x| done(x[0].backward_checked()));
+    wrong("backward_with", A, |x| done(x[0].backward_with(&m(3, 2))));
+    wrong("backward", A, |x| done(x[0].tape().backward(&[(x[0], m(3, 2).view())])));
+    wrong("backward_with", &[], |_| done(Tape::new().constant(1.0).backward_with(&m(1, 1))));
+    wrong("backward_per_sample", &[(4, 5)], |x| done(zeros(x[0].tape(), 2, 3).backward_per_sample(x)));
+    wrong("tangents", A, |x| done(x[0].tape().tangents(&[(x[0], m(3, 2).view())])));
+    wrong("grad", A, |x| done(grad(x[0], x)));
+    wrong("vjp", AB, |x| done(vjp(&[(x[0], x[1])], x)));
+    wrong("jvp", AB, |x| done(jvp(x[0], &[(x[0], x[1])])));
+    wrong("checkpoint", &[], |_| done(checkpoint::<f64>(|x| x[0], &[])));
+    wrong("gradient", &[], |_| done(autograd::gradient(|x| x * 2.0, &m(2, 3))));
+    wrong("gradient", &[], |_| done(autograd::gradient(|x| x.tape().constant(1.0), &m(2, 3))));
+    wrong("value_and_gradient", &[], |_| done(autograd::value_and_gradient(|x| x * 2.0, &m(2, 3))));
+    wrong("hessian", &[], |_| done(autograd::hessian(|x| x * 2.0, &m(2, 3))));
+    wrong("laplacian", &[], |_| assert!(autograd::laplacian(|x| x * 2.0, &m(2, 3)) > 0.0));
+    wrong("hvp", &[], |_| done(hvp(|x| x * 2.0, &m(2, 3), &m(2, 3))));
+    wrong("hvp", &[], |_| done(hvp(|x| x.sum(), &m(2, 3), &m(3, 2))));
+    wrong("gradient", &[], |_| done(several::gradient(|x| x[0], &[m(2, 3)])));
+    wrong("value_and_gradient", &[], |_| done(several::value_and_gradient(|x| x[0], &[m(2, 3)])));
+    wrong("vjp", &[], |_| done(several::vjp(|x| x[0], &[m(2, 3)], &m(3, 2))));
+    wrong("jvp", &[], |_| done(several::jvp(|x| x[0], &[m(2, 3)], &[m(3, 2)])));
+    wrong("hessian", &[], |_| done(several::hessian(|x| x[0], &[m(2, 3)])));
+    wrong("hvp", &[], |_| done(several::hvp(|x| x[0], &[m(2, 3)], &[m(2, 3)])));
+    wrong("laplacian", &[], |_| assert!(several::laplacian(|x| x[0], &[m(2, 3)]) > 0.0));
+    // Programs.
+    says!(A.to_vec(), |x| x[0].program(&[x[0].sin()]), ["program", "%1 is not a leaf"]);
+    wrong("Program::run", A, |x| done(x[0].sin().program(x).run(&[m(3, 2)])));
+    says!(A.to_vec(), |x| x[0].program(&x).run_entries(&[0.0]), ["Program::run_entries", "1 numbers", "6 entries"]);
+    wrong("Program::backward", A, |x| done(x[0].sin().program(x).backward()));
+    wrong("Program::backward_with", A, |x| done(x[0].sin().program(x).backward_with(&m(3, 2))));
+    wrong("Program::gradient_into", A, |x| x[0].sin().program(x).gradient_into(&mut [0.0; 6]));
+    wrong("Program::tangent", A, |x| done(x[0].sin().program(x).tangent(&[m(3, 2)])));
+    wrong("Compiled", &[], |_| assert!(Compiled::new(|x| x[0] * 2.0).value(&[m(2, 3)]) > 0.0));
+    wrong("shrinking", A, |x| done(x[0].tape().custom(Shrinking, x).program(x).run(&[m(2, 3)])));
+    wrong("shrinking", A, |x| done(x[0].tape().custom(Shrinking, x).sum().program(x).run_entries(&[-1.0; 6])));
+    wrong("checkpoint", A, |x| done(checkpoint(|x| x[0].tape().custom(Shrinking, x), x).program(x).run(&[m(2, 3)])));
+    let mut f = Compiled::new(|x| x[0].tape().custom(Shrinking, x).sum());
+    f.value(&[Matrix::zeros(2, 3)]);
+    says(message(|| done(f.value(&[m(2, 3)]))), &["shrinking", "2 × 0", "2 × 3"]);
+    // Numbers of another tape.
+    apart("add", |a, b| done(a + b));
+    apart("max", |a, b| done(a.max(b)));
+    apart("matmul", |a, b| done(a.matmul(b)));
+    apart("lerp", |a, b| done(a.lerp(a, b)));
+    apart("lerp", |a, b| done(a.lerp(b, a)));
+    apart("select", |a, b| done(a.select(a, b)));
+    apart("outer", |a, b| done(a.outer(b)));
+    apart("dot", |a, b| done(a.dot(b)));
+    apart("comparison", |a, b| assert!(a < b));
+    apart("vstack", |a, b| done(vstack(&[a, b])));
+    apart("matrix", |a, b| done(matrix(1, 2, |_, j| [a, b][j])));
+    apart("affine", |a, b| done(affine(&[(a, b)], None)));
+    apart("map", |a, b| done(map(formula!(|a, b| a + b), [a, b])));
+    apart("custom shrinking", |a, b| done(a.tape().custom(Shrinking, &[b])));
+    apart("checkpoint", |a, b| done(checkpoint(|x| x[0] * x[1], &[a, b])));
+    apart("grad", |a, b| done(grad(a, &[b])));
+    apart("vjp", |a, b| done(vjp(&[(a, b)], &[a])));
+    apart("jvp", |a, b| done(jvp(a, &[(a, b)])));
+    apart("tangents", |a, b| done(a.tape().tangents(&[(b, m(1, 1).view())])));
+    apart("backward", |a, b| done(a.tape().backward(&[(b, m(1, 1).view())])));
+    apart("wrt", |a, b| done(a.backward().wrt(b).to_owned()));
+    apart("Tangents::of", |a, b| done(a.tape().tangents(&[]).of(b)));
+    apart("program", |a, b| done(a.program(&[b])));
+    apart("bind", |a, b| a.tape().bind(&Param::new(m(1, 1)), b));
+    apart("solve", |a, b| done(a.solve(b)));
+}
+
+/// The same of single numbers.
+#[test]
+fn numbers_of_two_scalar_tapes() {
+    let (one, other) = (ScalarTape::new(), ScalarTape::new());
+    let (a, b) = (one.variable(1.0), other.variable(2.0));
+    says(message(|| done(a + b)), &["add", "different tapes"]);
+    says(message(|| done(Arithmetic::sum(&[a, b]))), &["sum", "different tapes"]);
+    says(message(|| done(Arithmetic::dot(&[a, a], &[a, b]))), &["dot", "different tapes"]);
+    says(message(|| done(one.backward(&[(b, 1.0)]))), &["backward", "another tape"]);
+    says(message(|| assert!(a.backward().wrt(b) > 0.0)), &["wrt", "another tape"]);
 }

@@ -46,6 +46,7 @@ fn messages() {
     says(&with("[0,4]", "[0,5]"), &["byte 8", "no header of safetensors", "offset"]);
     says(&with("[4,8]", "[4,12]"), &["no header of safetensors"]);
     says(&with("[1]", "[4611686018427387905]"), &["no header of safetensors"]);
+    says(&with("\"bias\"", "\"weight\""), &["no header of safetensors", "the key `weight` comes twice"]);
     load("number.safetensors", &with("[1]", "[]")).unwrap(); // a number is a vector of one
 }
 

@@ -53,7 +53,10 @@ fn messages() {
     says(error(&sealed(&[payload, b"\xc0"].concat())), &[&format!("byte {}", good.len()), "a second value"]);
     says(error(&sealed(&payload[..40])), &["byte 68", "ends too early"]);
     says(error(&sealed(b"")), &["byte 28", "ends too early"]);
-    says(error(&binary(&net(&[2, 3]).layers[0])), &["missing field `layers`", "load it as the type that was saved"]);
+    says(
+        error(&binary(&net(&[2, 3]).layers[0])),
+        &["`weight`", "unknown field `weight`, expected one of `layers`", "load it as the type that was saved"],
+    );
     says(error(&binary(&[1, 2])), &["not the model that was asked for"]);
 
     let matrix = |text: &[u8], other: &[u8]| {
@@ -81,6 +84,78 @@ fn messages() {
     says(error(b"PK\x03\x04rest of a torch file"), &["a zip archive", "state_dict", "load_safetensors"]);
     says(error(b"        {}"), &["missing field `format`"]); // blanks before JSON
     says(error(b"\x40\0\0\0\0\0\0\0{\"w\":{}}"), &["safetensors", "`load_safetensors`"]);
+}
+
+/// The keys of maps, in either format, of a type that would pass over them.
+#[test]
+fn unknown_and_repeated_keys() {
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Settings {
+        rate: Option<f64>,
+        names: std::collections::BTreeMap<String, u8>,
+    }
+    let json = |text: &str| format!(r#"{{"format":"tape-nn","version":1,"model":[{text}]}}"#).into_bytes();
+    let error = |bytes: Vec<u8>| from_bytes::<Vec<Settings>>(&bytes).unwrap_err();
+    let unknown = "unknown field `raet`, expected `rate` or `names`";
+    says(error(json(r#"{"raet":0.5}"#)), &["line 1, column", "`0.raet`", unknown]);
+    says(error(sealed(b"\x91\x81\xa4raet\x01")), &["byte", unknown]);
+    let twice = "the key `a` comes twice";
+    says(error(json(r#"{"names":{"a":1,"b":2,"a":3}}"#)), &["`0.names", twice]);
+    says(error(sealed(b"\x91\x81\xa5names\x83\xa1a\x01\xa1b\x02\xa1a\x03")), &["byte", twice]);
+    for bytes in [json(r#"{"names":{"a":1,"b":2}}"#), sealed(b"\x91\x81\xa5names\x82\xa1a\x01\xa1b\x02")] {
+        let names = [("a".to_owned(), 1), ("b".to_owned(), 2)].into();
+        assert_eq!(from_bytes::<Vec<Settings>>(&bytes).unwrap(), [Settings { rate: None, names }]);
+    }
+}
+
+/// Lists of layers within each other: what cannot be read is not written.
+#[test]
+fn what_is_saved_can_be_loaded() {
+    for format in [Format::Json, Format::Binary] {
+        let mut net = Sequential::<f32>::new().then(Activation::Relu);
+        let mut refused = false;
+        for depth in 1..80 {
+            net = Sequential::new().then(net);
+            match to_bytes(format, &net) {
+                Ok(bytes) => {
+                    assert!(!refused && from_bytes::<Sequential<f32>>(&bytes).unwrap() == net, "{depth}");
+                }
+                Err(error) => {
+                    says(error, &["values nested more than 128 deep", "nest less"]);
+                    refused = true;
+                }
+            }
+            assert_eq!(refused, depth > 62, "{depth} {format:?}");
+        }
+    }
+}
+
+#[test]
+fn layers_that_do_not_fit_together() {
+    let rng = &mut rand::rngs::ChaCha8Rng::seed_from_u64(1);
+    let mut linear = |inputs, outputs| Linear::<f32>::new(inputs, outputs, nn::Init::He, rng);
+    let list = |layers: Vec<nn::AnyLayer<f32>>| layers.into_iter().collect::<Sequential<f32>>();
+    let mut wide = linear(2, 2);
+    wide.bias = Some(Param::new(Matrix::zeros(3, 1)));
+    let cases = [
+        (
+            list(vec![linear(2, 3).into(), Activation::Relu.into(), linear(4, 1).into()]),
+            "a Linear of 2 → 3 features gives 3 features to a Linear of 4 → 1 features",
+        ),
+        (list(vec![linear(2, 3).into(), nn::BatchNorm::new(2).into()]), "3 features to a BatchNorm of 2 features"),
+        (
+            list(vec![linear(2, 3).into(), nn::Residual(list(vec![linear(3, 2).into()])).into()]),
+            "a Residual adds 3 features of a Linear of 2 → 3 features and 2 of a Linear of 3 → 2 features",
+        ),
+        (list(vec![list(vec![linear(2, 3).into()]).into(), linear(2, 3).into()]), "gives 3 features to a Linear of 2"),
+        (list(vec![wide.into()]), "a Linear of 2 → 2 features has parameters of 3 × 1 where they are 2 × 1"),
+    ];
+    for (net, said) in cases {
+        for format in [Format::Json, Format::Binary] {
+            says(from_bytes::<Sequential<f32>>(&to_bytes(format, &net).unwrap()).unwrap_err(), &[said, "load it as"]);
+        }
+    }
 }
 
 /// Whatever nests does not take the stack of the reader.

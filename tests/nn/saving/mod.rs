@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use nn::persist::{Format, from_bytes, save_value, to_bytes};
-use nn::{Activation, Adam, Linear, LoadError, Matrix, Mlp, Module, Optimizer, Param, SaveError, State};
+use nn::{Activation, Adam, Linear, LoadError, Matrix, Mlp, Module, Optimizer, Param, SaveError, Sequential, State};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,34 @@ fn the_other_scalar_type() {
         let error = from_bytes::<[Param<f32>; 1]>(&to_bytes(format, &large).unwrap()).unwrap_err();
         says(error, &["`0.data", found, "load it as the type that was saved"]);
     }
+}
+
+/// A save changes what is in a file, not who may read it or where a link leads.
+#[cfg(unix)]
+#[test]
+fn permissions_and_links_stay() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = file("links");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("run")).unwrap();
+    let (secret, link, early) = (folder.join("run/m.nn"), folder.join("best.nn"), folder.join("early.nn"));
+    let save = |path: &PathBuf, k: f32| nn::save(path, &Param::new(Matrix::row(&[k]))).unwrap();
+    let loaded = |path: &PathBuf| nn::load::<Param<f32>>(path).unwrap().value()[(0, 0)];
+    save(&secret, 0.0);
+    for mode in [0o600, 0o640, 0o444] {
+        fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        save(&secret, 1.0);
+        assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, mode);
+    }
+    symlink("run/m.nn", &link).unwrap();
+    symlink("run/late.nn", &early).unwrap(); // to nothing yet
+    save(&link, 2.0);
+    save(&early, 3.0);
+    assert_eq!((loaded(&secret), loaded(&folder.join("run/late.nn"))), (2.0, 3.0));
+    assert!(link.is_symlink() && early.is_symlink());
+    symlink("b", folder.join("a")).unwrap();
+    symlink("a", folder.join("b")).unwrap();
+    says(nn::save(folder.join("a"), &Param::new(Matrix::row(&[0f32]))).unwrap_err(), &["lead in a circle"]);
 }
 
 proptest! {

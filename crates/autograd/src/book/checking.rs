@@ -59,28 +59,19 @@
 //!
 //! # NaN
 //!
-//! A tape keeps every value, so the first that is not finite can be found after the fact: [`Tape::anomaly`](crate::Tape::anomaly)
+//! A tape keeps every value, so the first at which an op made a NaN or an infinity can be found after the fact: [`Tape::anomaly`](crate::Tape::anomaly)
 //! forward, [`Var::backward_checked`](crate::Var::backward_checked) backward too, with the op, its line and the ranges of its
 //! operands.
 //!
 //! # How far the checker can be trusted
 //!
-//! It is tested with wrong rules in graphs drawn at random, of 1 to 100,000 entries in an input, and with right graphs,
-//! kinks included. This is what `cargo run --release --example checker_mutations -- 250` counts: of the graphs with
-//! a wrong rule, those that fail; of the right ones, those that fail + those it cannot decide.
+//! What the verdicts say, and what a pass does not say, is in [the module](mod@crate::check). Three tests hold it to that:
 //!
-//! | wrong rule | 1 | 10 | 100 | 1000 | 10000 | 100000 | caught |
-//! |---|--:|--:|--:|--:|--:|--:|--:|
-//! | sign | 250/250 | 250/250 | 250/250 | 249/250 | 63/63 | 13/13 | 99.91 % |
-//! | factor 2 | 250/250 | 250/250 | 250/250 | 250/250 | 62/63 | 13/13 | 99.91 % |
-//! | dropped second use | 250/250 | 250/250 | 249/250 | 250/250 | 63/63 | 12/13 | 99.81 % |
-//! | zeroed entry | 250/250 | 250/250 | 248/250 | 247/250 | 60/63 | 8/13 | 98.79 % |
-//! | wrong axis | 11/11 | 250/250 | 250/250 | 250/250 | 63/63 | 12/13 | 99.88 % |
-//! | missing transpose | 19/19 | 250/250 | 250/250 | 250/250 | 63/63 | 13/13 | 100.00 % |
-//! | none: blamed + undecided | 0+0/1000 | 0+0/1000 | 0+1/1000 | 0+2/1000 | 0+4/252 | 0+7/52 | 0.00 % |
+//! - Right functions that are hard to check (fast, flat, tiny, huge, nearly singular, cancelling, composed at random) are not blamed:
+//!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws as many, an ordinary test 300 of them.
+//! - The same functions with a derivative that is a tenth too large do not pass, in 99 % of the cases at least.
+//! - Of graphs drawn at random with a wrong rule put in, 99 % at least fail, at 1, at 10 and at 1000 entries each by itself;
+//!   `cargo run --release --example checker_mutations -- 250` counts them up to 100,000 entries, by kind of mistake and by size.
 //!
-//! All in all: caught 5968 of 5986: 99.70 %; blamed 0 of 4304 right graphs.
-//!
-//! A wrong rule counts if it changes the gradient by at least 10⁻⁵ of its length. Most of those that are missed pass:
-//! one wrong entry among many lies below the tolerance, which is relative to all that a derivative adds up. Look at
-//! fewer entries at a time, or lower [`tolerance`](crate::check::Check::tolerance), where one entry counts.
+//! A wrong rule counts if it changes an entry of the gradient by a hundredth of that entry, or of 10⁻⁸ of the largest where the
+//! entry is smaller than that.

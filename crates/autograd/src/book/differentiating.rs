@@ -34,8 +34,14 @@
 //!
 //! # What gets none, and why
 //!
-//! [`stop_gradient`](crate::Var::stop_gradient) cuts a path. Asking for the gradient of a constant panics, and
+//! [`stop_gradient`](crate::Var::stop_gradient) cuts a path. A constant is one to every derivative: with respect to it
+//! [`grad`](crate::grad), [`vjp`](crate::vjp) and a [`Program`](crate::Program) give 0, and it does not move:
+//! [`tangents`](crate::Tape::tangents) and [`jvp`](crate::jvp) panic where it is given a direction, and
+//! [`Program::tangent`](crate::Program::tangent), which has a direction for every input, does not use that of a constant. The sweep of [`backward`](crate::Var::backward) computes nothing for it, so asking those gradients for it panics, and
 //! [`explain_no_gradient`](crate::explain_no_gradient) says in words why a variable gets none.
+//!
+//! A variable that comes twice among those that move does so along the sum of its directions; one that is asked for twice
+//! has its whole derivative at both places.
 //!
 //! ```
 //! use autograd::{Tape, explain_no_gradient};

@@ -18,6 +18,9 @@
 //! - **Memory is that of the values**: [`backward`](crate::Var::backward) forgets the gradients of intermediate variables as it goes.
 //!   [`checkpoint`](crate::checkpoint) brings a chain of n steps down to order √n: 256 steps in 16 segments take a ninth of the
 //!   memory (`cargo test -p tape-tests --test memory tapes -- --nocapture`).
+//! - **Free buffers are kept within 512 MiB**; a larger one goes back to the system as soon as its tape is dropped.
+//!   [`free_buffers`](crate::free_buffers) gives back the others, [`Tape::shrink_to_fit`](crate::Tape::shrink_to_fit) what a tape
+//!   in use has beyond its values.
 //! - **Replaying is cheaper than recording** for small nodes: [`Compiled`](crate::Compiled). A [`Program`](crate::Program) in single
 //!   numbers runs as vector loops, at a fraction of the time and of the memory of its tape: 7 to 10 bytes a node on ADBench's
 //!   mixture and LSTM (`cargo test -p tape-tests --test memory programs -- --nocapture`).

@@ -4,7 +4,7 @@
 //! use autograd::{Matrix, check};
 //! let w = Matrix::from([[0.3, -1.2], [0.8, 0.5]]);
 //! let x = Matrix::from([[1.0, 2.0, -0.5], [0.2, -0.7, 1.5]]);
-//! check(|v| v[0].matmul(v[1]).tanh(), &[w, x]); // panics with a report unless every comparison holds
+//! check(|v| v[0].matmul(v[1]).tanh(), &[w, x]); // panics with a report unless the verdict is Pass
 //! ```
 //!
 //! A gradient that forgets a use of its variable is caught. Here a copy of x enters as a constant, so the
@@ -32,8 +32,13 @@
 //! | adjoint | ⟨w, J v⟩, with J v = ∂⟨Jᵀw, v⟩ / ∂w | ⟨Jᵀw, v⟩ |
 //! | symmetry | uᵀ H v | vᵀ H u |
 //!
-//! The first two are numerical, along several random directions and, for inputs that are not too many,
-//! along every entry alone; for inputs that are many, also along directions in which few entries move. The last four hold without any step, to rounding.
+//! The first two are numerical: along several random directions; along every entry alone where the inputs have at most 64; where
+//! they have more, also along directions in which a few entries move, or those alone whose slopes are of one size. The
+//! last four hold without any step, to rounding.
+//!
+//! **Each size by itself.** An output whose slopes are more than a thousand times smaller than those of another, by J d for a random d, is
+//! compared once more with the weights of all larger ones zero, and an entry of ∇E that is as much smaller than another along a
+//! direction of its own. These comparisons can fail, and do not count where they cannot decide.
 //!
 //! # Why the numbers can be trusted
 //!
@@ -41,33 +46,56 @@
 //! ρ = Σ |δᵢ| c u mᵢ over all entries on its tape: δᵢ its derivative there, u the unit roundoff, mᵢ the
 //! sum of the absolute values that were added up to make the entry, and c how many roundings that took
 //! (Linnainmaa, *BIT* 16, 1976; Higham, *Accuracy and Stability*, §3). So cancellation counts with the size
-//! of what cancelled, and nothing is scaled by the size of a matrix. The step-free properties must hold to the
-//! ρ of their two sides.
+//! of what cancelled, and nothing is scaled by the size of a matrix. A function with a rule of its own is taken to be backward
+//! stable. The step-free properties must hold to the ρ of their two sides.
 //!
 //! **Differences come with an error.** (E(x + h d) − E(x − h d)) / 2h at h, h/2, h/4, … is extrapolated
 //! to h = 0 (Ridders, *Adv. Eng. Softw.* 4, 1982); the error of an extrapolated value is how far it is from the
 //! two values it was made of, plus what ρ amounts to after division by h, and the value with the
 //! least error is taken.
 //!
+//! **Differences may be deceived, so they only accuse.** Where E oscillates within h, or x is lost beside h, they agree on a
+//! wrong number. What holds for any h is
+//!
+//! ```text
+//! (E(x + h d) − E(x − h d)) / 2h  =  mean of ⟨∇E(x + t d), d⟩ over |t| ≤ h
+//! ```
+//!
+//! The right side comes from eight gradients at Chebyshev's nodes, and the upper half of its coefficients is its error. An accused
+//! derivative is wrong if both sides differ by more than five times their errors, with ρ at the ends of the step, at three steps in a
+//! row, each π times the one before, by the same amount, and if the finest of them is about as fine as rounding allows.
+//!
 //! **Kinks are seen, not smoothed over.** An evaluation notes the signs of all arguments of functions with a kink
 //! ([`Unary::kinks`](crate::Unary::kinks)), which entry was the largest, and every comparison of variables. Differences between points with other signs than the base
-//! point mean nothing; so do values that are not finite. The step is then made smaller, down to h / 16⁵.
+//! point mean nothing; so do values that are not finite. The step is then made smaller, down to h / 16⁵, or to that part of the
+//! least number that moves.
 //!
 //! # When it decides
 //!
 //! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the size of what a
-//! adds up: the largest of |a|, |n|, the length of the vector ∇E ⊙ d, and, for where large terms cancel in every
-//! entry of ∇E, an eighth of Σ |δᵢ| mᵢ, which counts every term once for each step that it goes through.
+//! adds up: the largest of |a|, |n| and the length of the vector ∇E ⊙ d. Where k entries move, S₁ = S / √k is what one of them has
+//! of it, since d has random signs.
 //!
-//! - **Pass**: |a − n| ≤ tol S, and e + ρ ≤ tol S, so that this means something. Or a and n are both zero:
-//!   |a| ≤ ρ, |n| ≤ 5 e, where e is at most tol / 1000 of the same sum for E.
-//! - **Fail**: |a − n| > tol S and |a − n| > 5 (e + ρ), where e + ρ is at most a hundredth of |a| or |n|; and
-//!   with steps 16 times smaller an n that agrees with the first to their errors, and still |a − n| > 2 (e + ρ).
-//! - **Inconclusive**: anything else, because of a kink, a point outside the domain or an error too large. A
-//!   comparison that is neither passed nor failed is tried again with smaller steps first.
+//! - **Pass**: |a − n| ≤ tol S₁ or |a − n| ≤ e + ρ, and e + ρ is at most tol S and S₁ / 100, so that a slope that is wrong by a few
+//!   per cent in one entry of many would be seen. Or a and n are both zero: |a| ≤ ρ and |n| ≤ 5 (e + ρ), where e + ρ is at most
+//!   tol / 1000 of Σ |δᵢ| mᵢ, of a or of E.
+//! - **Fail**: |a − n| > tol S₁ and |a − n| > 5 (e + ρ), and the mean of the gradient contradicts the differences, as above.
+//! - **Inconclusive**: anything else, because of a kink, a point outside the domain, a derivative that is not finite or an error
+//!   too large.
+//!
+//! The properties without a step pass if |a − b| ≤ ρ, and fail if it is larger and ρ is finite.
 //!
 //! The whole fails if one comparison fails. It is inconclusive if, at either order, more than a given
-//! share of the comparisons is, so that no check passes by never deciding.
+//! share of the comparisons is, so that no check passes by never deciding, or if a derivative is not finite. What a verdict says:
+//!
+//! | verdict | what it says |
+//! |---|---|
+//! | [`Pass`](Verdict::Pass) | along everything that was tried the derivative is that of the value, as exactly as stated above |
+//! | [`Fail`](Verdict::Fail) | a derivative is not that of the value, at steps as fine as rounding allows; or two ways to compute it disagree by more than rounding |
+//! | [`Inconclusive`](Verdict::Inconclusive) | neither: nothing is known of the comparisons that are listed |
+//!
+//! A pass says nothing of an entry whose slope is lost in the rounding of E, of a mistake in one of several terms of an entry
+//! that is a thousand times smaller than the others, or of other inputs.
 //!
 //! # Single precision
 //!
@@ -81,11 +109,15 @@
 //! check_f32(&function!(|v| v[0].log_softmax(Axis::Rows)), &[scores]);
 //! ```
 
+#[cfg(test)]
+mod hard;
+mod line;
 mod numeric;
 mod properties;
 mod report;
 mod rounding;
 mod scalar;
+mod scales;
 mod shadow;
 #[cfg(test)]
 mod tests;
@@ -101,11 +133,14 @@ pub use report::{Along, Comparison, Property, Report, Verdict};
 pub use shadow::Function;
 pub use verify::{Local, Verified};
 
+use scales::smaller;
+
 /// Checks the derivatives of `f` at `inputs`, to second order and with the settings of [`Check::new`].
 ///
 /// # Panics
 /// With a [`Report`] if the verdict is not [`Verdict::Pass`].
 #[track_caller]
+#[doc(alias("gradcheck", "check_grads"))]
 pub fn check(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, inputs: &[impl Borrow<Matrix<f64>>]) {
     Check::new().run(f, inputs).unwrap();
 }
@@ -169,7 +204,7 @@ impl Check {
         Check { entries, ..self }
     }
 
-    /// How large a difference may be, relative to the derivative.
+    /// How large a difference may be, relative to what one entry has of the derivative (S₁ of [the module](mod@crate::check)).
     #[must_use]
     pub fn tolerance(self, tolerance: f64) -> Self {
         Check { tolerance, ..self }
@@ -260,10 +295,6 @@ impl Check {
             _ => self.directions,
         };
         let mut all: Vec<_> = (0..directions).map(|k| (Along::Direction(k), draw.direction(inputs))).collect();
-        if count > SPARSE {
-            let sparse = |k| (Along::Direction(directions + k), draw.sparse_direction(inputs, SPARSE / 8));
-            all.extend((0..directions).map(sparse));
-        }
         if count <= self.entries {
             let zeros: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(|_| 0.0)).collect();
             for (input, x) in inputs.iter().enumerate() {
@@ -275,6 +306,29 @@ impl Check {
             }
         }
         all
+    }
+}
+
+impl Check {
+    /// For inputs that are many, directions in which some entries move: those with like slopes, where others have larger ones, and a
+    /// few at random. They are numbered from `first` on.
+    fn among(
+        &self,
+        draw: &mut Draw,
+        inputs: &[Matrix<f64>],
+        gradient: &[Matrix<f64>],
+        first: usize,
+    ) -> Vec<(Along, Vec<Matrix<f64>>)> {
+        let count: usize = inputs.iter().map(|x| x.as_slice().len()).sum();
+        if count <= self.entries {
+            return Vec::new();
+        }
+        let mut all: Vec<_> = smaller(gradient).collect();
+        all.iter_mut().flatten().for_each(|mask| mask.as_mut_slice().iter_mut().for_each(|d| *d *= draw.sign()));
+        if count > SPARSE {
+            all.extend((0..self.directions.max(1)).map(|_| draw.sparse_direction(inputs, SPARSE / 8)));
+        }
+        all.into_iter().enumerate().map(|(k, direction)| (Along::Direction(first + k), direction)).collect()
     }
 }
 

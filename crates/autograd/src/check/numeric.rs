@@ -1,6 +1,7 @@
 //! Differences with an error, and when they decide.
 
 use super::Check;
+use super::line::Line;
 use super::report::{Along, Comparison, Property, Verdict};
 use super::scalar::{Base, Scalar, dot_of};
 use crate::Matrix;
@@ -17,17 +18,15 @@ const LEVELS: i32 = 7;
 /// How often the first step is made 16 times smaller.
 const RETRIES: i32 = 5;
 /// A difference within this many errors may be the error.
-const ERRORS: f64 = 5.0;
-
-const KINK: &str = "every step crosses a kink, or starts on one";
-const DOMAIN: &str = "the value is not finite near the point";
+pub(super) const ERRORS: f64 = 5.0;
+/// How much of one entry's share of a derivative may be uncertain where it passes.
+const SHARE: f64 = 0.01;
 /// What is smaller is zero: the range of numbers ends, and with it their precision.
 const VANISHING: f64 = 1e-280;
-/// In how many steps a derivative is typically added up.
-const STEPS: f64 = 8.0;
 
 const UNCONFIRMED: &str = "the differences disagree with the derivative, but also among themselves";
 const NOISE: &str = "the error of the differences is too large to decide";
+const INFINITE: &str = "the derivative is not finite";
 
 /// Ridders' extrapolation of central differences D(h) = D + c₂h² + c₄h⁴ + … to h = 0:
 ///
@@ -43,7 +42,7 @@ pub(super) fn ridders(
     h: f64,
     noise: f64,
     enough: f64,
-    mut difference: impl FnMut(f64) -> Result<f64, &'static str>,
+    difference: &mut dyn FnMut(f64) -> Result<f64, &'static str>,
 ) -> Result<Estimate, &'static str> {
     let mut best = Estimate { value: f64::NAN, error: f64::INFINITY };
     let mut before: Vec<f64> = Vec::new();
@@ -79,110 +78,96 @@ impl Check {
     ) -> Comparison {
         let (analytic, length) = dot_of(&base.buffered, direction);
         let rounding = scalar.rounding_along(direction, inputs);
-        let at = |h: f64| -> Result<f64, &'static str> {
-            let step = |(x, d): (&Matrix<f64>, &Matrix<f64>)| {
-                let mut x = x.clone();
-                x.as_mut_slice().iter_mut().zip(d.as_slice()).for_each(|(x, d)| *x += h * d);
-                x
-            };
-            let moved: Vec<_> = inputs.iter().zip(direction).map(step).collect();
-            let point = scalar.at(&moved);
-            match () {
-                _ if !point.value.is_finite() => Err(DOMAIN),
-                _ if point.branches != base.point.branches => Err(KINK),
-                _ => Ok(point.value),
-            }
-        };
-        let difference = |h: f64| Ok((at(h)? - at(-h)?) / (2.0 * h));
+        let moving = direction.iter().flat_map(Matrix::as_slice).filter(|d| **d != 0.0).count() as f64;
+        let sizes = [base.rounding.size, rounding.size];
+        let rounding = rounding.error;
+        let side = Side { analytic, length, moving, rounding, sizes };
+        let decided = self.decide(&side, &Line { scalar, base, inputs, direction });
+        let (verdict, Estimate { value: numeric, error }, reason) = decided;
+        let allowed = self.tolerance * side.of_one(numeric);
+        Comparison { property, along, analytic, numeric, error: error + rounding, allowed, verdict, reason }
+    }
 
-        let length = length.max(rounding.size / STEPS);
-        let side = Side { analytic, length, rounding: rounding.error, size: base.rounding.size };
-        let none = Estimate { value: f64::NAN, error: f64::INFINITY };
-        let (mut verdict, mut best, mut reason) = (Verdict::Inconclusive, none, NOISE);
-        let mut failed: Option<Estimate> = None;
-        // A failure is confirmed at a step that is smaller still.
-        for k in 0..=RETRIES + 1 {
-            if k > RETRIES && failed.is_none() {
-                break;
-            }
-            let h = self.step * 0.0625f64.powi(k);
-            let enough = 1e-3 * self.tolerance * length;
-            let estimate = match ridders(h, base.rounding.error, enough, difference) {
+    /// The first steps of tables: 16 times smaller each, and once more where a number that moves is smaller than all of them.
+    fn steps(&self, line: &Line<'_>) -> Vec<f64> {
+        let steps = |scale: f64| (0..=RETRIES).map(move |k| self.step * scale * 0.0625f64.powi(k));
+        let last = self.step * 0.0625f64.powi(RETRIES);
+        steps(1.0).chain(steps(line.nearest()).filter(|&h| h < last)).collect()
+    }
+
+    /// Makes the step smaller until a table passes, or contradicts the derivative and is confirmed.
+    fn decide(&self, side: &Side, line: &Line<'_>) -> (Verdict, Estimate, Option<&'static str>) {
+        let noise = line.base.rounding.error;
+        let enough = 1e-3 * self.tolerance * side.of_one(0.0);
+        let mut best = Estimate { value: f64::NAN, error: f64::INFINITY };
+        let (mut why, mut doubted) = (NOISE, false);
+        for h in self.steps(line) {
+            let estimate = match ridders(h, noise, enough, &mut |h| line.difference(h)) {
                 Ok(estimate) => estimate,
-                Err(why) => {
-                    reason = if best.error.is_finite() { reason } else { why };
+                Err(reason) => {
+                    why = if best.error.is_finite() { why } else { reason };
                     continue;
                 }
             };
-            reason = NOISE;
-            let decided = side.decide(estimate, self.tolerance);
-            if estimate.error < best.error || decided != Verdict::Inconclusive {
-                best = estimate;
+            why = NOISE;
+            if side.passes(estimate, self.tolerance) {
+                return (Verdict::Pass, estimate, None);
             }
-            // Where f oscillates within a step, its differences can be wrong by more than they know, but not
-            // by the same amount at a step 16 times smaller.
-            let agrees = |before: Estimate| (before.value - estimate.value).abs() <= before.error + estimate.error;
-            let apart = (side.analytic - estimate.value).abs() > 2.0 * (estimate.error + side.rounding);
-            if let Some(before) = failed.filter(|&before| apart && agrees(before)) {
-                (verdict, best) = (Verdict::Fail, before);
-                break;
-            }
-            match decided {
-                Verdict::Fail => failed = Some(estimate),
-                Verdict::Inconclusive => {}
-                Verdict::Pass => {
-                    verdict = Verdict::Pass;
-                    break;
+            if side.contradicts(estimate, self.tolerance) {
+                doubted = true;
+                if line.contradicts((side.analytic - estimate.value).abs()) {
+                    return (Verdict::Fail, estimate, None);
                 }
             }
+            if estimate.error < best.error {
+                best = estimate;
+            }
         }
-        if verdict == Verdict::Inconclusive && failed.is_some() {
-            reason = UNCONFIRMED;
-        }
-        Comparison {
-            property,
-            along,
-            analytic,
-            numeric: best.value,
-            error: best.error + rounding.error,
-            allowed: self.tolerance * side.scale(best),
-            verdict,
-            reason: (verdict == Verdict::Inconclusive).then_some(reason),
-        }
+        let why = match () {
+            _ if !side.analytic.is_finite() => INFINITE,
+            _ if doubted => UNCONFIRMED,
+            _ => why,
+        };
+        (Verdict::Inconclusive, best, Some(why))
     }
 }
 
 /// What is known of the analytic derivative.
 struct Side {
     analytic: f64,
-    /// The size of what it adds up.
+    /// The length of the vector that it adds up.
     length: f64,
+    /// How many entries move.
+    moving: f64,
     /// A bound on its error.
     rounding: f64,
-    /// The size of what made up the value.
-    size: f64,
+    /// The sizes of the numbers that made up the value, and the derivative.
+    sizes: [f64; 2],
 }
 
 impl Side {
     /// S.
-    fn scale(&self, numeric: Estimate) -> f64 {
-        self.analytic.abs().max(numeric.value.abs()).max(self.length)
+    fn of_all(&self, numeric: f64) -> f64 {
+        self.analytic.abs().max(numeric.abs()).max(self.length)
+    }
+
+    /// S₁: what one entry has of it, whose mistake is not made smaller by the others.
+    fn of_one(&self, numeric: f64) -> f64 {
+        self.of_all(numeric) / self.moving.sqrt()
     }
 
     /// As the module describes it.
-    fn decide(&self, numeric: Estimate, tolerance: f64) -> Verdict {
-        let Estimate { value, error } = numeric;
-        if !self.analytic.is_finite() {
-            return if error <= tolerance * value.abs() { Verdict::Fail } else { Verdict::Inconclusive };
-        }
-        let (apart, allowed) = ((self.analytic - value).abs(), tolerance * self.scale(numeric));
-        let (uncertain, known) = (error + self.rounding, 0.01 * self.analytic.abs().max(value.abs()));
-        let zero = self.analytic.abs() <= self.rounding && value.abs() <= ERRORS * error;
-        match () {
-            _ if apart <= allowed && uncertain <= allowed => Verdict::Pass,
-            _ if zero && error <= 1e-3 * tolerance * self.size.max(VANISHING) => Verdict::Pass,
-            _ if apart > allowed.max(ERRORS * uncertain) && uncertain <= known => Verdict::Fail,
-            _ => Verdict::Inconclusive,
-        }
+    fn passes(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
+        let (apart, uncertain) = ((self.analytic - value).abs(), error + self.rounding);
+        let (one, all) = (self.of_one(value), self.of_all(value));
+        let fine = (tolerance * all).min(SHARE * one).max(tolerance * one);
+        let zero = self.analytic.abs() <= self.rounding && value.abs() <= ERRORS * uncertain;
+        let nothing = 1e-3 * tolerance * self.sizes.into_iter().fold(VANISHING, f64::max);
+        zero && uncertain <= nothing || apart <= uncertain.max(tolerance * one) && uncertain <= fine
+    }
+
+    /// Whether the numbers are apart, if the error of the differences is what it seems.
+    fn contradicts(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
+        (self.analytic - value).abs() > (tolerance * self.of_one(value)).max(ERRORS * (error + self.rounding))
     }
 }

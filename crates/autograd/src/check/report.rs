@@ -5,11 +5,11 @@ use std::fmt;
 /// What a check concludes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The derivatives are right, as far as was looked.
+    /// Along all that was tried the derivatives are those of the value, within the tolerance.
     Pass,
-    /// A derivative is wrong.
+    /// A derivative is not that of the value: rounding, kinks and oscillations do not explain the difference.
     Fail,
-    /// Too many comparisons could not decide.
+    /// Too many comparisons could not decide, or a derivative is not finite: nothing is known of them.
     Inconclusive,
 }
 
@@ -37,7 +37,7 @@ pub enum Property {
 /// Along which direction, or at which entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Along {
-    /// A random direction with entries ±1 in all inputs, by its number.
+    /// A random direction with entries ±1 in all inputs, or in some entries of them, by its number.
     Direction(usize),
     /// One entry of one input.
     Entry {
@@ -112,6 +112,8 @@ impl Report {
         let verdict = match () {
             _ if !failed.is_empty() => Verdict::Fail,
             _ if undecided.iter().any(too_many) => Verdict::Inconclusive,
+            // A derivative that is no number is never passed over.
+            _ if undecided.iter().any(|c| !c.analytic.is_finite()) => Verdict::Inconclusive,
             _ => Verdict::Pass,
         };
         let off = |c: &&Comparison| if c.allowed > 0.0 { (c.analytic - c.numeric).abs() / c.allowed } else { 0.0 };

@@ -21,8 +21,8 @@ pub(super) struct Format {
     pub tiny: f64,
 }
 
-pub(super) const SINGLE: Format = Format { unit: f32::EPSILON as f64 / 2.0, tiny: f32::MIN_POSITIVE as f64 };
-pub(super) const DOUBLE: Format = Format { unit: f64::EPSILON / 2.0, tiny: f64::MIN_POSITIVE };
+pub(super) const SINGLE: Format = Format { unit: <f32 as Float>::EPSILON / 2.0, tiny: f32::MIN_POSITIVE as f64 };
+pub(super) const DOUBLE: Format = Format { unit: <f64 as Float>::EPSILON / 2.0, tiny: f64::MIN_POSITIVE };
 
 /// Functions of the table are within 2 ulp, that is 4 units; a power or a fused formula takes a few more.
 const FUNCTION: f64 = 8.0;
@@ -61,7 +61,17 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
             }
             if let Some(custom) = inner.custom(id) {
                 let dy = MatrixRef::new(rows, cols, delta);
-                pull_custom(inner, custom, dy, &mut |x, write| write(&mut below[x as usize], Accum::Add));
+                pull_custom(inner, custom, dy, &mut |x, write| {
+                    let mut part = vec![T::default(); below[x as usize].len()];
+                    write(&mut part, Accum::Replace);
+                    // Its errors are taken to be those of operands that were rounded: it is backward stable.
+                    for ((delta, &part), x) in
+                        below[x as usize].iter_mut().zip(&part).zip(numbers(inner.view(x).as_slice()))
+                    {
+                        total.error += (part.to_f64() * x).abs() * c * format.unit;
+                        *delta += part;
+                    }
+                });
             }
             for &term in inner.terms(id) {
                 let (operands, _) = term.operands();
@@ -85,7 +95,6 @@ fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
 fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
     let (y, terms) = (inner.view(id), inner.terms(id));
     if let Some(custom) = inner.custom(id) {
-        // Taken to be as accurate as its operands allow: what they lost in rounding is counted there.
         let entries: f64 = custom.operands.iter().map(|&x| inner.node(x).len() as f64).sum();
         return (FUNCTION + 1.0 + entries, numbers(y.as_slice()).map(f64::abs).collect());
     }
@@ -113,17 +122,18 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
     let abs = |x: MatrixRef<'_, T>| x.to_owned().map(Float::abs);
     let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
-        Op::Add(c, x) => {
-            // AxisFunction the rows by lanes and pairs, along the columns one after the other.
+        Op::Add(_, x) | Op::Divide(_, x) => {
+            // Down the rows by lanes and pairs, along the columns one after the other.
             let summed = x.as_slice().len() / y.as_slice().len().max(1);
             let count = if rows == 1 { roundings(summed) } else { summed };
-            (count as f64, value(Op::Add(c, abs(x).view())))
+            let x = abs(x);
+            (count as f64, value(term.map(|_| x.view())))
         }
         Op::Matmul(s, a, t, b) => {
             let inner = s.shape(a.shape()).1;
             (inner as f64, value(Op::Matmul(s, abs(a).view(), t, abs(b).view())))
         }
-        // max(x, 0) and t x may cancel.
+        // The weight of |x| may be negative.
         Op::Binary(Binary::BceWithLogits, x, t) => {
             let size = |(x, t): (f64, f64)| x.abs() * (1.0 + t.abs()) + 1.0;
             (1.0, numbers(x.as_slice()).zip(numbers(t.as_slice())).map(size).collect())
@@ -132,6 +142,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         Op::AlongAxis(f @ AxisFunction::CumSum(_), axis, x) => {
             (axis.group_len(x.shape()) as f64, value(Op::AlongAxis(f, axis, abs(x).view())))
         }
+        Op::AlongAxis(AxisFunction::Norm, axis, x) => (axis.group_len(x.shape()) as f64, value(term)),
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round their argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
@@ -195,14 +206,13 @@ pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
 /// Whether a function of the table is a formula of several functions.
 fn composed(f: Unary) -> bool {
     use Unary as F;
-    matches!(f, F::Powf(_) | F::Gelu | F::GeluTanh | F::Mish | F::Silu | F::Tanhshrink | F::HardSwish | F::HardSigmoid)
+    matches!(f, F::Powf(_) | F::Gelu | F::GeluTanh | F::Mish | F::Silu | F::HardSwish | F::HardSigmoid)
         || matches!(f, F::Elu(_) | F::Selu | F::Celu(_) | F::Tan | F::Acosh | F::Atanh | F::Asinh | F::Acos)
 }
 
-/// What cancels in a formula beside its value: tanh x of x − tanh x, ½ of x/6 + ½.
+/// What cancels in a formula beside its value: ½ of x/6 + ½.
 fn lost(f: Unary, x: f64) -> f64 {
     match f {
-        Unary::Tanhshrink => x.abs(),
         Unary::HardSigmoid | Unary::HardSwish => 1.0 + x.abs(),
         _ => 0.0,
     }

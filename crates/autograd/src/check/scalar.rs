@@ -42,45 +42,68 @@ impl Scalar<'_> {
         number
     }
 
-    /// The number at `xs`.
-    pub fn at(&self, xs: &[Matrix<f64>]) -> Point {
+    /// What `read` finds on a tape of the number at `xs`.
+    pub fn recorded<R>(
+        &self,
+        xs: &[Matrix<f64>],
+        read: impl for<'t> FnOnce(&'t Tape<'t, f64>, Var<'t, f64>, &[Var<'t, f64>]) -> R,
+    ) -> R {
         let tape = Tape::new();
         let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
-        let value = self.record(&tape, tape.constant(self.weights), &vars).item();
-        Point { value, branches: branches(&tape) }
+        read(&tape, self.record(&tape, tape.constant(self.weights), &vars), &vars)
+    }
+
+    /// The number at `xs`.
+    pub fn at(&self, xs: &[Matrix<f64>]) -> Point {
+        self.recorded(xs, |tape, number, _| Point::of(tape, number))
+    }
+
+    /// The number at `xs`, and what rounding does to it.
+    pub fn rounded(&self, xs: &[Matrix<f64>]) -> (Point, Rounded) {
+        self.recorded(xs, |tape, number, _| (Point::of(tape, number), rounding(number, DOUBLE)))
+    }
+
+    /// The number at `xs`, and its derivative along `direction` from `backward`.
+    pub fn slope(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> (Point, f64) {
+        self.recorded(xs, |tape, number, vars| {
+            let slope = backward(number, vars).map_or(0.0, |gradient| dot_of(&gradient, direction).0);
+            (Point::of(tape, number), slope)
+        })
     }
 
     /// What rounding does to the derivative along `direction`.
     pub fn rounding_along(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> Rounded {
         let directions: Vec<_> = self.directions.iter().copied().chain([direction]).collect();
         let derivative = Scalar { f: self.f, weights: self.weights, directions: &directions };
-        let tape = Tape::new();
-        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
-        rounding(derivative.record(&tape, tape.constant(self.weights), &vars), DOUBLE)
+        derivative.recorded(xs, |_, number, _| rounding(number, DOUBLE))
     }
 
     /// The derivative along `direction` by forward mode, over buffers and recorded, each with what rounding does to it.
     pub fn forward(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> ([f64; 2], Rounded) {
-        let tape = Tape::new();
-        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
-        let number = self.record(&tape, tape.constant(self.weights), &vars);
-        let moves: Vec<_> = vars.iter().zip(direction).map(|(&x, d)| (x, d.view())).collect();
-        let buffered = tape.tangents(&moves).of(number)[(0, 0)];
-        let recorded: Vec<_> = moves.iter().map(|&(x, d)| (x, tape.constant(d.to_owned()))).collect();
-        let recorded = jvp(number, &recorded);
-        ([buffered, recorded.item()], rounding(recorded, DOUBLE))
+        self.recorded(xs, |tape, number, vars| {
+            let moves: Vec<_> = vars.iter().zip(direction).map(|(&x, d)| (x, d.view())).collect();
+            let buffered = tape.tangents(&moves).of(number)[(0, 0)];
+            let recorded: Vec<_> = moves.iter().map(|&(x, d)| (x, tape.constant(d.to_owned()))).collect();
+            let recorded = jvp(number, &recorded);
+            ([buffered, recorded.item()], rounding(recorded, DOUBLE))
+        })
     }
 
     /// The number and both its gradients at `xs`.
     pub fn base(&self, xs: &[Matrix<f64>]) -> Base {
-        let tape = Tape::new();
-        let vars: Vec<_> = xs.iter().map(|x| tape.variable(x)).collect();
-        let number = self.record(&tape, tape.constant(self.weights), &vars);
-        let point = Point { value: number.item(), branches: branches(&tape) };
-        let buffered = backward(number, &vars).unwrap_or_else(|| zeros(xs));
-        let rounding = rounding(number, DOUBLE);
-        let recorded = grad(number, &vars).iter().map(|g| g.value()).collect();
-        Base { point, buffered, recorded, rounding }
+        self.recorded(xs, |tape, number, vars| {
+            let point = Point::of(tape, number);
+            let buffered = backward(number, vars).unwrap_or_else(|| zeros(xs));
+            let rounding = rounding(number, DOUBLE);
+            let recorded = grad(number, vars).iter().map(|g| g.value()).collect();
+            Base { point, buffered, recorded, rounding }
+        })
+    }
+}
+
+impl Point {
+    fn of(tape: &Tape<'_, f64>, number: Var<'_, f64>) -> Point {
+        Point { value: number.item(), branches: branches(tape) }
     }
 }
 

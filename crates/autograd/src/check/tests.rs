@@ -187,9 +187,81 @@ fn the_extrapolation_knows_its_error() {
         for k in 1..=12 {
             let x = k as f64 / 8.2;
             let noise = 4.0 * f64::EPSILON * (f(x).abs() + (x * slope(x)).abs());
-            let found = ridders(0.0625, noise, 0.0, |h| Ok((f(x + h) - f(x - h)) / (2.0 * h))).unwrap();
+            let found = ridders(0.0625, noise, 0.0, &mut |h| Ok((f(x + h) - f(x - h)) / (2.0 * h))).unwrap();
             assert!((found.value - slope(x)).abs() <= found.error, "{x}: {found:?} for {}", slope(x));
             assert!(found.error <= 1e-8 * slope(x).abs().max(1.0) || x + 0.07 > 1.5, "{x}: {found:?}");
         }
     }
+}
+
+/// The value of x with a slope that is wrong by a share at one place.
+fn wrong_at(x: V<'_>, at: usize, share: f64) -> V<'_> {
+    let (m, n) = x.shape();
+    let slopes = Matrix::from_fn(m, n, |i, j| if i + m * j == at { 1.0 - share } else { 1.0 });
+    graft(x, x * x.tape().constant(slopes))
+}
+
+#[track_caller]
+fn one_wrong_entry_is_caught(count: usize, share: f64) {
+    let check = Check::new().order(1).directions(1);
+    let x = inputs(&[(count, 1)], count as u64);
+    let right = check.run(|x| x[0].sin(), &x);
+    assert_eq!(right.verdict, Verdict::Pass, "{count}: {right}");
+    let report = check.run(|x| wrong_at(x[0].sin(), count / 3, share), &x);
+    assert_eq!(report.verdict, Verdict::Fail, "{count}: {report}");
+    let report = check.run(|x| wrong_at(x[0], count / 3, share).sin().sum(), &x);
+    assert_eq!(report.verdict, Verdict::Fail, "{count}: {report}");
+}
+
+#[test]
+fn one_wrong_entry_among_many_is_caught() {
+    one_wrong_entry_is_caught(1_000, 0.01);
+    one_wrong_entry_is_caught(100_000, 0.1);
+}
+
+/// `cargo test --release -p tape-autograd --lib -- --ignored one_wrong_entry`
+#[test]
+#[ignore = "takes a minute"]
+fn one_wrong_entry_among_a_million_is_caught() {
+    one_wrong_entry_is_caught(1_000_000, 0.5);
+}
+
+#[test]
+fn a_small_slope_beside_large_ones_is_caught() {
+    use crate::vstack;
+    for small in [1e-3, 1e-6, 1e-9, 1e-12] {
+        fails(|x| vstack(&[x[0].sin(), wrong_at(x[0].sin() * small, 1, 0.1)]), &[(3, 2)]);
+        passes(|x| vstack(&[x[0].sin(), x[0].sin() * small]), &[(3, 2)]);
+        // In one output of many inputs.
+        let scales = Matrix::from_fn(20, 10, |i, j| if (i + j) % 3 == 0 { small } else { 1.0 });
+        if small > 1e-8 {
+            fails(|x| (wrong_at(x[0], 3, 0.1) * x[0].tape().constant(scales.clone())).sin().sum(), &[(20, 10)]);
+        }
+        passes(|x| (x[0] * x[0].tape().constant(scales.clone())).sin().sum(), &[(20, 10)]);
+    }
+}
+
+#[test]
+fn right_rules_are_not_blamed() {
+    let never = |what: &str, report: Report| assert!(report.verdict != Verdict::Fail, "{what}: {report}");
+    for k in 0..60 {
+        let (check, scale) = (Check::new().seed(k), 10f64.powi(k as i32 - 30));
+        let x = &inputs(&[(2, 2)], k)[0].map(|x| x * scale);
+        never("x x", check.run(|x| x[0] * x[0], &[x]));
+        never("x³", check.run(|x| x[0].powi(3), &[x]));
+        never("1 / x", check.run(|x| 1.0 / x[0], &[x]));
+        never("ln |x|", check.run(|x| x[0].abs().ln(), &[x]));
+    }
+    for k in 0..100 {
+        let (check, w) = (Check::new().seed(k), 10f64.powf(1.0 + 4.0 * k as f64 / 100.0));
+        let x = &inputs(&[(1, 2)], k)[0];
+        let report = check.run(|x| (x[0] * w).sin(), &[x]);
+        assert_eq!(report.verdict, Verdict::Pass, "sin({w} x): {report}");
+        never("sin(x⁶)", check.run(|x| x[0].powi(6).sin(), &[Matrix::from([[3.2 - 1e-3 * k as f64]])]));
+    }
+    let (c, s) = (0.6f64, 0.8f64);
+    let q = Matrix::from([[c, -s], [s, c]]);
+    let one = Matrix::from([[1.0, 0.0], [0.0, 1.0]]);
+    let report = Check::new().run(|q| (q[0].matmul_tn(q[0]) - q[0].tape().constant(one.clone())).square().sum(), &[q]);
+    assert_eq!(report.verdict, Verdict::Pass, "{report}");
 }

@@ -6,14 +6,15 @@ use kernel::compiled_once;
 use kernel::simd::{Accum, fill};
 use smallvec::SmallVec;
 
-use crate::tape::custom_rule::{Add, At, Recorded, Rule, leaves};
-use crate::tape::pass::Pass;
+use crate::tape::custom_rule::{Add, At, Recorded, Rule, Shape, write};
+use crate::tape::pass::{Means, Pass};
 use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
 
 /// f(x), of which the tape keeps the value alone: what f records is recorded again when a sweep comes by, and forgotten
 /// after it. Derivatives of any order and in any mode are those of f.
 ///
-/// f gets variables in the order of `x` and must depend on nothing else that has a gradient: hand parameters over in `x`.
+/// f gets variables in the order of `x` and must depend on nothing else that has a gradient: hand parameters over in `x`. What is
+/// a constant outside is a constant to f, and all else is a variable, so f may take derivatives of its own.
 /// A chain of n steps that is cut into √n checkpoints of √n steps needs memory for 2 √n values instead of n, and every
 /// step is computed twice (Griewank, Walther, *ACM Trans. Math. Softw.* 26, 2000; Chen, Xu, Zhang, Guestrin, 2016). A
 /// checkpoint may contain checkpoints.
@@ -33,6 +34,10 @@ use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
 /// let z = (0..100).fold(x, |y, _| y + y.sin() * 0.1);
 /// assert_eq!(y.value(), z.value());
 /// assert_eq!(y.sum().backward().wrt(x), z.sum().backward().wrt(x));
+/// // The derivative of a cube, with a derivative of its own.
+/// let x = tape.variable(2.0);
+/// let slope = checkpoint(|v| autograd::grad(v[0].powi(3), v)[0], &[x]);
+/// assert_eq!((slope.item(), slope.backward().wrt(x)[(0, 0)]), (12.0, 12.0));
 /// ```
 #[track_caller]
 pub fn checkpoint<'t, T: Real>(
@@ -52,35 +57,48 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
     for &x in x {
         first.same_tape("checkpoint", x);
     }
-    // What was asked of a buffer goes on from what was asked before.
+    // What was asked of a buffer and noted of means goes on from what was asked and noted before.
     let seed = first.tape().draw();
     let updates = first.tape().with_mut(|inner| std::mem::take(&mut inner.pass.updates));
-    let (value, updates) = first.tape().with(|inner| {
+    let before = first.tape().means();
+    let needs = x.iter().map(|x| x.needs_gradient()).collect();
+    let checkpoint = Checkpoint { f, seed, of_part: before.of_part, needs };
+    let (value, updates, means) = first.tape().with(|inner| {
         let mut pass = Pass::new(seed);
-        pass.updates = updates;
+        (pass.updates, pass.means) = (updates, before);
         let tape = Tape::for_pass(pass);
         let views: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();
-        let value = f(&leaves(&tape, &views, &vec![false; x.len()])).value();
-        (value, tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)))
+        let value = (checkpoint.f)(&checkpoint.leaves(&tape, &views)).value();
+        (value, tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)), tape.means())
     });
-    first.tape().with_mut(|inner| inner.pass.updates = updates);
-    first.tape().record_value(value, Arc::new(Checkpoint { f, seed }), x)
+    first.tape().with_mut(|inner| (inner.pass.updates, inner.pass.means) = (updates, means));
+    first.tape().record_value(value, Arc::new(checkpoint), x)
 }
 
 /// A function that is run again when its derivative is asked for, in the same kind of pass with the same draws.
 struct Checkpoint<T: Real> {
     f: Closure<T>,
     seed: Option<u64>,
+    of_part: bool,
+    /// Which operands are no constants. They are none to f either, whatever is asked for: f may differentiate.
+    needs: SmallVec<[bool; 4]>,
 }
 
 impl<T: Real> Checkpoint<T> {
     /// The pass that every recording is made for: with the same draws.
     fn pass(&self) -> Pass<T> {
-        Pass::new(self.seed)
+        let mut pass = Pass::new(self.seed);
+        pass.means = Means { of_part: self.of_part, ..Means::default() };
+        pass
     }
 
     fn tape<'a>(&self) -> Tape<'a, T> {
         Tape::for_pass(self.pass())
+    }
+
+    /// What f gets on a tape of its own.
+    fn leaves<'a>(&self, tape: &'a Tape<'a, T>, x: &[MatrixRef<'a, T>]) -> SmallVec<[Var<'a, T>; 4]> {
+        x.iter().zip(&self.needs).map(|(&x, &needs)| if needs { tape.variable(x) } else { tape.constant(x) }).collect()
     }
 }
 
@@ -89,21 +107,21 @@ impl<T: Real> Rule<T> for Checkpoint<T> {
         "checkpoint"
     }
 
-    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
+    fn forward(&self, x: &[MatrixRef<'_, T>], shape: Shape, y: &mut [T]) -> Result<(), Shape> {
         let tape = self.tape();
-        let value = (self.f)(&leaves(&tape, x, &vec![false; x.len()]));
-        tape.with(|inner| y.copy_from_slice(inner.view(value.id).as_slice()));
+        let value = (self.f)(&self.leaves(&tape, x));
+        tape.with(|inner| write(inner.view(value.id), shape, y))
     }
 
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
         let tape = self.tape();
-        let x = leaves(&tape, at.x, needs);
+        let x = self.leaves(&tape, at.x);
         let y = (self.f)(&x);
         if !y.needs_gradient() {
             return;
         }
         let grads = y.backward_with(at.dy);
-        for (k, &x) in x.iter().enumerate() {
+        for (k, &x) in x.iter().enumerate().filter(|&(k, _)| needs[k]) {
             if let Some(dx) = grads.get(x).map(MatrixRef::as_slice) {
                 add(k, &mut |data, accum| fill(data, accum, |i| dx[i]));
             }
@@ -112,8 +130,7 @@ impl<T: Real> Rule<T> for Checkpoint<T> {
 
     fn push(&self, x: &[MatrixRef<'_, T>], _: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>) {
         let tape = self.tape();
-        let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
-        let x = leaves(&tape, x, &needs);
+        let x = self.leaves(&tape, x);
         let y = (self.f)(&x);
         let moves: SmallVec<[_; 4]> = x.iter().zip(dx).filter_map(|(&x, dx)| Some((x, (*dx)?))).collect();
         let dy = tape.tangents(&moves).of(y);
@@ -137,5 +154,5 @@ impl<T: Real> Rule<T> for Checkpoint<T> {
 
 /// Nodes of their own: one operand may have been computed from another, and what is asked for are partial derivatives.
 fn copies<'t, T: Real>(x: &[Var<'t, T>]) -> SmallVec<[Var<'t, T>; 4]> {
-    x.iter().map(|x| x.scale(1.0)).collect()
+    x.iter().map(|&x| x.tape().record_operand(x, x.needs_gradient())).collect()
 }

@@ -120,8 +120,16 @@ pub trait CustomOp<T: Real>: Send + Sync + 'static {
     fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T>;
 
     /// The gradient of each operand, of its shape, from the operands, the value and the gradient there. An operand
-    /// that never needs one may have `None`; asking for it then panics with the name of the op.
+    /// that never needs one, or has none at these numbers, may have `None`; asking for it then panics with the name of the op and
+    /// [`why_none`](CustomOp::why_none). The operands are variables that depend on nothing, so a rule may take derivatives of its
+    /// own.
     fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>>;
+
+    /// Why an operand has no gradient at these numbers, and what to do.
+    fn why_none(&self, x: &[Var<'_, T>], operand: usize) -> String {
+        let _ = x;
+        format!("no derivative for operand {operand}, which needs one")
+    }
 }
 
 /// An elementwise function of several operands, of equal shapes or repeated as binary operators repeat them.
@@ -138,11 +146,11 @@ pub trait CustomOp<T: Real>: Send + Sync + 'static {
 /// ```
 #[track_caller]
 pub fn map<'t, T: Real, const K: usize>(f: impl Formula<K>, x: [Var<'t, T>; K]) -> Var<'t, T> {
-    let Some(&first) = x.first() else { panic!("{}: no operand", f.name()) };
+    let Some(&first) = x.first() else { panic!("map: no operand of {}", f.name()) };
     let mut shape = first.shape();
     for &x in &x[1..] {
-        first.same_tape(f.name(), x);
-        shape = Var::<T>::fitting(f.name(), shape, x.shape());
+        first.same_tape("map", x);
+        shape = Var::<T>::fitting("map", shape, x.shape());
     }
     let x = x.map(|x| x.repeated(shape));
     first.tape().record_rule(shape, Arc::new(Elementwise::<K, _>(f)), &x)
@@ -166,7 +174,7 @@ impl<'t, T: Real> Tape<'t, T> {
     #[track_caller]
     pub fn custom(&'t self, op: impl CustomOp<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
         for &x in x {
-            assert!(std::ptr::eq(x.tape(), self), "{}: an operand is of another tape", op.name());
+            assert!(std::ptr::eq(x.tape(), self), "custom {}: an operand is of another tape", op.name());
         }
         let value = self.with(|inner| {
             let x: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();

@@ -8,7 +8,7 @@ use kernel::table::Lane;
 use smallvec::SmallVec;
 
 use super::custom::{CustomOp, Formula};
-use crate::tape::custom_rule::{Add, At, Recorded, Rule, leaves};
+use crate::tape::custom_rule::{Add, At, Recorded, Rule, Shape, write};
 use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
 
 /// A formula as a rule.
@@ -49,7 +49,7 @@ impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
         true
     }
 
-    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
+    fn forward(&self, x: &[MatrixRef<'_, T>], _: Shape, y: &mut [T]) -> Result<(), Shape> {
         let (f, len) = (&self.0, y.len());
         let x: [&[T]; K] = from_fn(|k| &x[k].as_slice()[..len]);
         fill(
@@ -58,6 +58,7 @@ impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
             #[inline(always)]
             move |i| f.value(from_fn(|k| Lane(x[k][i]))).0,
         );
+        Ok(())
     }
 
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
@@ -94,15 +95,15 @@ where
         self.0.name()
     }
 
-    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]) {
-        y.copy_from_slice(self.0.forward(x).as_slice());
+    fn forward(&self, x: &[MatrixRef<'_, T>], shape: Shape, y: &mut [T]) -> Result<(), Shape> {
+        write(self.0.forward(x).view(), shape, y)
     }
 
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
         let tape = Tape::new();
-        let x = leaves(&tape, at.x, needs);
-        let at = Recorded { x: &x, y: tape.constant(at.y), dy: tape.constant(at.dy), source: at.source };
-        for (k, dx) in self.record(at, needs).into_iter().enumerate() {
+        let x = variables(&tape, at.x);
+        let at = Recorded { x: &x, y: tape.variable(at.y), dy: tape.variable(at.dy), source: at.source };
+        for (k, dx) in self.pullback(at, needs).into_iter().enumerate() {
             let Some(dx) = dx else { continue };
             tape.with(|inner| {
                 let data = inner.view(dx.id);
@@ -113,8 +114,7 @@ where
 
     fn push(&self, x: &[MatrixRef<'_, T>], y: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>) {
         let tape = Tape::new();
-        let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
-        let (x, y) = (leaves(&tape, x, &needs), tape.constant(y));
+        let (x, y) = (variables(&tape, x), tape.variable(y));
         let dx: Vec<_> = dx.iter().map(|dx| dx.map(|dx| tape.constant(dx))).collect();
         let Some(dy) = self.record_push(&x, y, &dx) else { return };
         tape.with(|inner| {
@@ -124,19 +124,10 @@ where
     }
 
     fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
-        let name = format!("{} ({})", self.0.name(), at.source);
-        let mut found = self.0.pullback(at.x, at.y, at.dy);
-        assert!(found.len() == at.x.len(), "{name}: {} gradients for {} operands", found.len(), at.x.len());
-        for (k, (dx, x)) in found.iter_mut().zip(at.x).enumerate() {
-            if !needs[k] {
-                *dx = None;
-                continue;
-            }
-            let Some(dx) = dx else { panic!("{name}: no derivative for operand {k}, which needs one") };
-            let ((m, n), (p, q)) = (x.shape(), dx.shape());
-            assert!((m, n) == (p, q), "{name}: the gradient of operand {k} is {p} × {q}, the operand {m} × {n}");
-        }
-        found
+        // Variables of their own, as on a tape of their own: the pullback may differentiate, one operand may have been
+        // computed from another, and a constant is none to the rule.
+        let x: SmallVec<[_; 4]> = at.x.iter().map(|&x| x.tape().record_operand(x, true)).collect();
+        self.pullback(Recorded { x: &x, ..at }, needs)
     }
 
     fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>> {
@@ -148,4 +139,31 @@ where
         let terms = pulled.iter().zip(dx).filter_map(|(g, dx)| Some(((*g)? * (*dx)?).sum()));
         terms.reduce(|sum, term| sum + term).map(|number| grad(number, &[w])[0])
     }
+}
+
+impl<O> General<O> {
+    /// The gradients of the operands that need one, checked.
+    fn pullback<'t, T: Real>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>>
+    where
+        O: CustomOp<T>,
+    {
+        let name = format!("{} ({})", self.0.name(), at.source);
+        let mut found = self.0.pullback(at.x, at.y, at.dy);
+        assert!(found.len() == at.x.len(), "{name}: {} gradients for {} operands", found.len(), at.x.len());
+        for (k, (dx, x)) in found.iter_mut().zip(at.x).enumerate() {
+            if !needs[k] {
+                *dx = None;
+                continue;
+            }
+            let Some(dx) = dx else { panic!("{name}: {}", self.0.why_none(at.x, k)) };
+            let ((m, n), (p, q)) = (x.shape(), dx.shape());
+            assert!((m, n) == (p, q), "{name}: the gradient of operand {k} is {p} × {q}, the operand {m} × {n}");
+        }
+        found
+    }
+}
+
+/// Operands as variables of a tape of their own.
+fn variables<'t, T: Real>(tape: &'t Tape<'t, T>, x: &[MatrixRef<'t, T>]) -> SmallVec<[Var<'t, T>; 4]> {
+    x.iter().map(|&x| tape.variable(x)).collect()
 }

@@ -5,16 +5,18 @@ use std::panic::Location;
 
 use kernel::compiled_once;
 use kernel::pool::Pooled;
+use kernel::simd::{Accum, Out};
 
 use crate::inspect::picture::formula;
+use crate::rule::run::run;
 use crate::sweep::backward::{Keep, sweep};
 use crate::sweep::gradients::Gradients;
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
-use crate::{Param, Real, Tape, Var};
+use crate::{MatrixRef, Param, Real, Tape, Var};
 
-/// The first value or gradient that is NaN or infinite: which op made it, on which line, of what.
-#[derive(Clone, Debug, PartialEq)]
+/// The first value or gradient that became NaN or infinite: which op made it, on which line, of what.
+#[derive(Clone, PartialEq)]
 pub struct Anomaly {
     /// The number of the node whose op made it.
     pub node: usize,
@@ -47,7 +49,12 @@ pub struct Range {
 
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
-    /// The first value that is NaN or infinite although all it was made of is finite, or `None`.
+    /// The first value at which an op made a NaN, or an infinity of finite numbers; `None` if there is none.
+    ///
+    /// What was put in, a leaf, may be infinite, as the −∞ of an attention mask: it is no anomaly, and neither is what is
+    /// infinite because of it, until that becomes a NaN; then the leaf is named. So is a leaf that is NaN once an op has read it
+    /// and is NaN. Precisely, an op made an entry that is not finite if it would not be finite with a 1 in the
+    /// place of each infinity among the operands.
     ///
     /// The tape keeps every value, so this can be asked when a loss turns out to be NaN, and costs nothing before.
     ///
@@ -62,12 +69,8 @@ impl<'t, T: Real> Tape<'t, T> {
     /// assert!(text.contains("from -0.25 to 0.5"));
     /// ```
     pub fn anomaly(&self) -> Option<Anomaly> {
-        self.with(|inner| {
-            let bad = |id: u32| !Range::of(inner.view(id).as_slice()).is_finite();
-            let first = (0..inner.records.nodes.len() as u32).find(|&id| bad(id))?;
-            let operands = operands(inner, first);
-            Some(Anomaly::at(inner, first, None, Range::of(inner.view(first).as_slice()), operands))
-        })
+        self.note_reading();
+        self.with(|inner| (0..inner.records.nodes.len() as u32).find_map(|id| culprit(inner, id)).map(value(inner)))
     }
 }
 
@@ -76,7 +79,8 @@ impl<T: Real> Var<'_, T> {
     /// [`backward`](Var::backward), or where the first NaN or infinity came up: in a value, or else in the sweep.
     ///
     /// # Errors
-    /// If a value of the tape or a gradient is not finite.
+    /// If the tape has an [anomaly](Tape::anomaly), or this number or a gradient is not finite. If it is infinite because of
+    /// a leaf, the leaf is named.
     ///
     /// # Panics
     /// As `backward` does.
@@ -95,7 +99,13 @@ impl<T: Real> Var<'_, T> {
         let (m, n) = self.shape();
         assert!((m, n) == (1, 1), "backward_checked: {m} × {n} is not a single number: sum it");
         assert!(self.needs_gradient(), "backward_checked: the value depends on constants only");
-        if let Some(anomaly) = self.tape().anomaly() {
+        let infinite = || {
+            let look = |inner: &Inner<'_, T>| {
+                (!range(inner, self.id).is_finite()).then(|| value(inner)(put_in(inner, self.id)))
+            };
+            self.tape().with(look)
+        };
+        if let Some(anomaly) = self.tape().anomaly().or_else(infinite) {
             return Err(Box::new(anomaly));
         }
         let mut deltas = Pooled::<Deltas<T>>::take();
@@ -121,8 +131,63 @@ impl<T: Real> Var<'_, T> {
     }
 }
 
+/// The node to blame for the value of this one, if an op made something of it that it did not get.
+fn culprit<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<u32> {
+    let found = range(inner, id);
+    if found.is_finite() || inner.is_leaf(id) {
+        return None;
+    }
+    // The operands come first, so one that is NaN was put in.
+    if let Some(x) = inner.operands(id).into_iter().find(|&x| range(inner, x).nan > 0) {
+        return Some(x);
+    }
+    let again = tamed(inner, id);
+    let own = |(y, again): (&T, &T)| !y.is_finite() && !again.is_finite();
+    if inner.view(id).as_slice().iter().zip(&again).any(own) {
+        return Some(id);
+    }
+    (found.nan > 0).then(|| put_in(inner, id))
+}
+
+/// The value of a node if each infinity among its operands were 1.
+fn tamed<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<T> {
+    let tame = |x: T| if x.is_finite() { x } else { T::from_f64(1.0) };
+    let operands: Vec<_> = inner.operands(id).into_iter().map(|x| (x, inner.view(x).to_owned().map(tame))).collect();
+    let look = |x: u32| operands.iter().find(|(id, _)| *id == x).map_or(MatrixRef::EMPTY, |(_, x)| x.view());
+    let (rows, cols) = inner.node(id).shape();
+    let mut again = vec![T::default(); rows * cols];
+    if let Some(custom) = inner.custom(id) {
+        let operands: Vec<_> = custom.operands.iter().map(|&x| look(x)).collect();
+        // One of another shape has nothing to compare.
+        let _ = custom.rule.forward(&operands, (rows, cols), &mut again);
+    }
+    let mut accum = Accum::Replace;
+    for &term in inner.terms(id) {
+        run(term, look, &inner.indices, accum, Out { rows, cols, data: &mut again });
+        accum = Accum::Add;
+    }
+    again
+}
+
+/// The leaf from which a node has its infinities: the first on the way back that is not finite.
+fn put_in<T: Real>(inner: &Inner<'_, T>, mut id: u32) -> u32 {
+    while let Some(x) = inner.operands(id).into_iter().find(|&x| !range(inner, x).is_finite()) {
+        id = x;
+    }
+    id
+}
+
+/// What is said of a value.
+fn value<T: Real>(inner: &Inner<'_, T>) -> impl Fn(u32) -> Anomaly {
+    |id| Anomaly::at(inner, id, None, range(inner, id), operands(inner, id))
+}
+
+fn range<T: Real>(inner: &Inner<'_, T>, id: u32) -> Range {
+    Range::of(inner.view(id).as_slice())
+}
+
 fn operands<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<Range> {
-    inner.operands(id).iter().map(|&x| Range::of(inner.view(x).as_slice())).collect()
+    inner.operands(id).iter().map(|&x| range(inner, x)).collect()
 }
 
 impl Anomaly {
@@ -215,5 +280,7 @@ impl fmt::Display for Anomaly {
         Ok(())
     }
 }
+
+crate::debug_as_display!(Anomaly);
 
 impl std::error::Error for Anomaly {}

@@ -23,7 +23,7 @@ use crate::{Real, Tape};
 /// assert!(line(2).starts_with("%2 = constant  3×5  # "));
 /// assert!(line(3).starts_with("%3 = repeat(%1) + %0 · %2  2×5  # "));
 /// assert!(line(4).starts_with("%4 = tanh(%3)  2×5  # "));
-/// assert!(line(5).starts_with("%5 = 0.1 sum(%4)  1×1  # "));
+/// assert!(line(5).starts_with("%5 = sum(%4) / 10  1×1  # "));
 /// ```
 #[compiled_once]
 impl<T: Real> fmt::Display for Tape<'_, T> {
@@ -67,6 +67,7 @@ impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
     /// With the root mean square of each value as colour, from pale to red by its logarithm; NaN and infinity are violet.
     #[must_use]
     pub fn values(mut self) -> Self {
+        self.tape.note_reading();
         self.sizes = self.tape.with(|inner| {
             let ids = 0..inner.records.nodes.len() as u32;
             ids.map(|id| Some(root_mean_square(inner.view(id).as_slice()))).collect()
@@ -229,6 +230,10 @@ fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
                 _ => format!("{sign}%{x}"),
             }
         }
+        Op::Divide(c, x) => match name(inner, id, term).as_str() {
+            word @ ("sum" | "repeat") => format!("{word}(%{x}) / {c}"),
+            _ => format!("%{x} / {c}"),
+        },
         Op::Matmul(s, a, u, b) => format!("%{a}{} · %{b}{}", t(s), t(u)),
         Op::Transpose(x) => format!("%{x}ᵀ"),
         Op::Slice(i, j, x) => {
@@ -255,7 +260,7 @@ pub(crate) fn names<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<String> {
 
 /// The name of a term: of copies, sums and repeats by their shapes.
 fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
-    let Op::Add(c, x) = term else {
+    let (Op::Add(c, x) | Op::Divide(c, x)) = term else {
         return match term {
             Op::Number(c) => format!("{c}"),
             Op::Unary(f, _) => parameter(f).map_or(f.name().to_string(), |p| format!("{} {p}", f.name())),
@@ -267,6 +272,7 @@ fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
         _ if (m, n) != (p, q) && m >= p && n >= q => "sum".to_string(),
         _ if (m, n) != (p, q) => "repeat".to_string(),
         _ if c == 1.0 => "+".to_string(),
+        _ if matches!(term, Op::Divide(..)) => format!("/ {c}"),
         _ => format!("{c} ×"),
     }
 }

@@ -39,40 +39,60 @@ impl<'t, T: Real> Var<'t, T> {
 
     #[track_caller]
     fn average(self, shape: (usize, usize), count: usize) -> Self {
-        self.tape().record(shape, &[Op::Add(1.0 / count as f64, self.id)])
+        self.tape().record(shape, &[Op::quotient::<T>(self.id, count as f64)])
+    }
+
+    /// The mean along an axis, and x without it. The mean is taken twice, the second time of what the first left: its rounding,
+    /// which matters where the mean is large beside the deviation, is gone then.
+    #[track_caller]
+    #[must_use]
+    pub fn centred_over(self, axis: Axis) -> (Self, Self) {
+        self.centred(|x| x.mean_over(axis))
+    }
+
+    /// The first mean needs no gradient, for what follows does not change with it.
+    #[track_caller]
+    fn centred(self, mean: impl Fn(Self) -> Self) -> (Self, Self) {
+        let near = mean(self).stop_gradient();
+        let c = self - near;
+        let rest = mean(c);
+        (near + rest, c - rest)
     }
 
     /// The mean of (x − mean)² along an axis. Times n / (n − 1) it is the unbiased estimate from n samples.
     #[track_caller]
     #[must_use]
     pub fn variance_over(self, axis: Axis) -> Self {
-        (self - self.mean_over(axis)).square().mean_over(axis)
+        self.centred_over(axis).1.square().mean_over(axis)
     }
 
     /// The mean of (x − mean)² over all entries, 1 × 1.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "var")]
     pub fn variance(self) -> Self {
-        (self - self.mean()).square().mean()
+        self.centred(Self::mean).1.square().mean()
     }
 
-    /// √Σ x² along an axis; the slope at 0 is 0.
+    /// √Σ x² along an axis, without overflow; the slope at 0 is 0.
     #[track_caller]
     #[must_use]
     pub fn norm_over(self, axis: Axis) -> Self {
-        self.square().sum_over(axis).root()
+        self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::Norm, axis, self.id)])
     }
 
-    /// √Σ x² over all entries, 1 × 1; the slope at 0 is 0.
+    /// √Σ x² over all entries, 1 × 1, without overflow; the slope at 0 is 0.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "linalg_norm")]
     pub fn norm(self) -> Self {
-        self.square().sum().root()
+        self.flat().norm_over(Axis::Rows)
     }
 
     /// The largest entry along an axis; the first of several equal ones has the slope. It is −∞ if there are no entries.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "amax")]
     pub fn max_over(self, axis: Axis) -> Self {
         self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::Max, axis, self.id)])
     }
@@ -101,6 +121,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// 1 at the first largest entry along an axis, 0 elsewhere. The slope is 0.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "argmax")]
     pub fn arg_max(self, axis: Axis) -> Self {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::ArgMax, axis, self.id)])
     }
@@ -153,7 +174,8 @@ impl<'t, T: Real> Var<'t, T> {
         self.diagonal().sum()
     }
 
-    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`.
+    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`. A single +∞ gets 1, the limit; several, or
+    /// nothing but −∞, have none: NaN.
     #[track_caller]
     #[must_use]
     pub fn softmax(self, axis: Axis) -> Self {
@@ -167,9 +189,11 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::LogSoftmax, axis, self.id)])
     }
 
-    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ for an empty list.
+    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ for an empty list. Its slope is softmax(x); where all x are −∞ the value is
+    /// −∞ and the slope 0, for no finite change of x moves it.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "logsumexp")]
     pub fn log_sum_exp(self, axis: Axis) -> Self {
         self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::LogSumExp, axis, self.id)])
     }

@@ -15,6 +15,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// Aᵀ.
     #[track_caller]
     #[must_use]
+    #[doc(alias("transpose", "permute", "T"))]
     pub fn t(self) -> Self {
         let (m, n) = self.shape();
         self.tape().record((n, m), &[Op::Transpose(self.id)])
@@ -26,6 +27,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the number of entries is another.
     #[track_caller]
     #[must_use]
+    #[doc(alias("view", "unsqueeze", "squeeze", "flatten"))]
     pub fn reshape(self, rows: usize, cols: usize) -> Self {
         let (m, n) = self.shape();
         assert!(m * n == rows * cols, "reshape: {m} × {n} does not have the entries of {rows} × {cols}");
@@ -38,6 +40,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the range does not lie within the columns.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "narrow")]
     pub fn columns(self, range: Range<usize>) -> Self {
         let (m, n) = self.shape();
         assert!(range.start <= range.end && range.end <= n, "columns: {range:?} of {m} × {n}");
@@ -100,6 +103,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// ```
     #[track_caller]
     #[must_use]
+    #[doc(alias("take", "index"))]
     pub fn gather(self, shape: (usize, usize), from: impl Fn(usize, usize) -> (usize, usize)) -> Self {
         let index = places("gather", shape, self.shape(), from);
         self.tape().record(shape, &[Op::Gather(self.tape().index(index), self.id)])
@@ -122,7 +126,9 @@ impl<'t, T: Real> Var<'t, T> {
     /// If there is no such column.
     #[track_caller]
     #[must_use]
+    #[doc(alias("index_select", "embedding"))]
     pub fn select_columns(self, columns: &[usize]) -> Self {
+        within("select_columns", "column", columns, self.cols(), self);
         self.gather((self.rows(), columns.len()), |i, j| (i, columns[j]))
     }
 
@@ -132,13 +138,16 @@ impl<'t, T: Real> Var<'t, T> {
     /// If there is no such row.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "index_select")]
     pub fn select_rows(self, rows: &[usize]) -> Self {
+        within("select_rows", "row", rows, self.rows(), self);
         self.gather((rows.len(), self.cols()), |i, j| (rows[i], j))
     }
 
     /// The matrix `rows` times below itself and `cols` times beside itself.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "repeat")]
     pub fn tile(self, rows: usize, cols: usize) -> Self {
         let (m, n) = self.shape();
         self.gather((m * rows, n * cols), |i, j| (i % m, j % n))
@@ -167,6 +176,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The lower triangle, the diagonal included, zero above.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "tril")]
     pub fn lower(self) -> Self {
         self.where_entry(|i, j| i >= j)
     }
@@ -174,6 +184,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The upper triangle, the diagonal included, zero below.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "triu")]
     pub fn upper(self) -> Self {
         self.where_entry(|i, j| i <= j)
     }
@@ -181,13 +192,12 @@ impl<'t, T: Real> Var<'t, T> {
     /// The entries of which `keep(i, j)` says so, zero elsewhere.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "masked_fill")]
     pub fn where_entry(self, keep: impl Fn(usize, usize) -> bool) -> Self {
-        let (m, _) = self.shape();
-        let mask = self.tape().constant_with(self.shape(), |mask| {
-            let one = T::from_f64(1.0);
-            mask.iter_mut().enumerate().filter(|(k, _)| keep(k % m, k / m)).for_each(|(_, entry)| *entry = one);
-        });
-        mask.keep(self)
+        // Made before the tape is touched: `keep` may read it, or record on it.
+        let (m, n) = self.shape();
+        let mask = Matrix::from_fn(m, n, |i, j| T::from_f64(f64::from(u8::from(keep(i, j)))));
+        self.tape().constant(mask).keep(self)
     }
 
     /// a bᵀ of two columns.
@@ -197,6 +207,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn outer(self, b: Self) -> Self {
+        self.same_tape("outer", b);
         assert!(self.cols() == 1 && b.cols() == 1, "outer: {} and {} are not two columns", dims(self), dims(b));
         self.matmul_nt(b)
     }
@@ -222,6 +233,7 @@ impl<'t, T: Real> Var<'t, T> {
 /// ```
 #[compiled_once]
 #[track_caller]
+#[doc(alias("cat", "concat", "concatenate"))]
 pub fn vstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
     stack("vstack", Axis::Rows, parts)
 }
@@ -232,6 +244,7 @@ pub fn vstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
 /// If there is none, or they differ in the number of rows.
 #[compiled_once]
 #[track_caller]
+#[doc(alias("cat", "concat", "concatenate", "stack"))]
 pub fn hstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
     stack("hstack", Axis::Cols, parts)
 }
@@ -270,6 +283,14 @@ fn stack<'t, T: Real>(name: &str, axis: Axis, parts: &[Var<'t, T>]) -> Var<'t, T
     }
     *(if axis == Axis::Rows { &mut rows } else { &mut cols }) = end;
     first.tape().record((rows, cols), &terms)
+}
+
+/// Checks that rows or columns with these numbers are there.
+#[track_caller]
+fn within<T: Real>(name: &str, what: &str, numbers: &[usize], count: usize, x: Var<'_, T>) {
+    for k in numbers {
+        assert!(*k < count, "{name}: there is no {what} {k} in {}: {what}s are numbered from 0", dims(x));
+    }
 }
 
 /// For each entry of one matrix its place in another, column by column.

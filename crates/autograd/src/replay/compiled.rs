@@ -9,7 +9,9 @@ use crate::{Matrix, Real, Tape, Var};
 /// function many times (L-BFGS, a line search, an ODE solver) calls.
 ///
 /// It is recorded on the first call, when the shape of an input changes, and when a comparison of variables goes
-/// another way; what has been replayed once runs as fast as a [`Program`]. It must depend on nothing but its arguments.
+/// another way; what has been replayed once runs as fast as a [`Program`]. A closure that takes a plain number off the tape
+/// ([`Var::item`], [`Var::value`], a gradient, the result of a decomposition) may branch on it unseen, so it is recorded at
+/// every call. It must depend on nothing but its arguments.
 ///
 /// ```
 /// use autograd::{Compiled, Matrix};
@@ -24,6 +26,8 @@ use crate::{Matrix, Real, Tape, Var};
 pub struct Compiled<F, T: Real> {
     f: F,
     program: Option<Program<T>>,
+    /// Whether the closure took no number off the tape.
+    replayable: bool,
     recordings: usize,
     /// Whether the program has been replayed, and so is worth to be made fast.
     replayed: bool,
@@ -32,7 +36,7 @@ pub struct Compiled<F, T: Real> {
 impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     /// A closure over matrices that returns a single number.
     pub fn new(f: F) -> Self {
-        Compiled { f, program: None, recordings: 0, replayed: false }
+        Compiled { f, program: None, replayable: false, recordings: 0, replayed: false }
     }
 
     /// How often it has been recorded.
@@ -48,7 +52,7 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     pub fn value(&mut self, x: &[impl Borrow<Matrix<T>>]) -> T {
         let value = self.at(x).value();
         let (m, n) = value.shape();
-        assert!((m, n) == (1, 1), "Compiled: {m} × {n} is not a single number");
+        assert!((m, n) == (1, 1), "Compiled: the function returned {m} × {n}, not a single number: sum it");
         value.as_slice()[0]
     }
 
@@ -63,10 +67,14 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     }
 
     /// The program, run at x.
+    #[track_caller]
     fn at(&mut self, x: &[impl Borrow<Matrix<T>>]) -> &Program<T> {
-        let fits = |program: &Program<T>| program.shapes.iter().copied().eq(x.iter().map(|x| x.borrow().shape()));
-        let replayed =
-            self.program.take().filter(fits).and_then(|mut program| program.run(x).is_ok().then_some(program));
+        let shapes = || x.iter().map(|x| x.borrow().shape());
+        let fits = |program: &Program<T>| self.replayable && program.shapes.iter().copied().eq(shapes());
+        let replayed = match self.program.take().filter(fits) {
+            Some(mut program) => program.run(x).is_ok().then_some(program),
+            None => None,
+        };
         let first = !std::mem::replace(&mut self.replayed, replayed.is_some());
         let program = match replayed {
             Some(mut program) => {
@@ -79,7 +87,9 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
                 self.recordings += 1;
                 let tape = Tape::new();
                 let vars: Vec<_> = x.iter().map(|x| tape.variable(x.borrow())).collect();
-                (self.f)(&vars).recorded(&vars)
+                let y = (self.f)(&vars);
+                self.replayable = !tape.was_read();
+                y.recorded(&vars)
             }
         };
         self.program.insert(program)

@@ -71,6 +71,7 @@ pub(super) enum Row<T> {
     Number(Factor<T>),
     Sum(Span),
     Scaled(Factor<T>, Operand),
+    Divided(Factor<T>, Operand),
     ScaledProduct(Factor<T>, Operand, Operand),
     Unary(Unary, Operand),
     Binary(Binary, Operand, Operand),
@@ -201,8 +202,9 @@ impl<T: Real> Loops<T> {
     pub fn push(&self, tangents: &mut Vec<T>) -> T {
         let (tables, mut scratch) = (&self.tables, scratch());
         tangents.resize(self.values.len(), T::default());
+        // An input that comes twice moves along the sum of its directions.
         for &(again, first, len) in &self.repeats {
-            tangents.copy_within(again..again + len, first);
+            (0..len).for_each(|k| tangents[first + k] = tangents[first + k] + tangents[again + k]);
         }
         for segment in &self.segments {
             let values = &self.values[segment.start..][..segment.len];

@@ -32,8 +32,14 @@ use terms::SEGMENT;
 /// A computation that was recorded once and runs again on new values of its inputs, forward and backward.
 ///
 /// It does exactly what was recorded. Where the program that recorded it compared variables (`if x > y`), the comparison is
-/// made again, and a run that would take another way returns [`Stale`]. A number that was read out
-/// ([`Var::item`], [`Var::value`]) and entered again as a constant stays what it was.
+/// made again, and a run that would take another way returns [`Stale`]. Every comparison counts that was made on the tape
+/// until the program is made, also one of variables from which the value was not computed. Inside of a
+/// [`checkpoint`](crate::checkpoint) the closure runs again and may go another way.
+///
+/// A program does not know what was done with numbers that left the tape as plain numbers: by [`Var::value`] and [`Var::item`], by
+/// gradients and tangents, by `{:?}`, or as the sign of a determinant or the error of a decomposition. A branch that was
+/// taken on one of them stays as it was taken, and one that entered again as a constant stays what it was. Compare variables, or use
+/// [`Compiled`], which records a closure anew at every call if it reads such a number.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -68,7 +74,7 @@ enum Engine<T: Real> {
 }
 
 /// A comparison that would go another way than when it was recorded: the recording does not hold for these inputs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Stale {
     /// Where the variables were compared.
     pub source: &'static Location<'static>,
@@ -80,16 +86,18 @@ pub struct Stale {
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// What was recorded to compute this variable, as a program of the given inputs. Everything else stays as it is.
+    /// What was recorded to compute this variable, as a program of the given inputs. Everything else stays as it is. Comparisons
+    /// that are made later do not count.
     ///
     /// # Panics
     /// If an input is not a leaf of the same tape.
     #[track_caller]
     pub fn program(self, inputs: &[Var<'t, T>]) -> Program<T> {
+        self.tape().note_reading(); // a program shows its value
         for x in inputs {
             self.same_tape("program", *x);
             let leaf = self.tape().with(|inner| inner.is_leaf(x.id));
-            assert!(leaf, "program: an input is not a leaf, but the result of a computation");
+            assert!(leaf, "program: input %{} is not a leaf, but the result of a computation", x.id);
         }
         let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
         match self.tape().with(|inner| Loops::new(inner, &ids, self.id, SEGMENT)) {
@@ -102,10 +110,10 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// The same, node by node.
     fn recorded(self, inputs: &[Var<'t, T>]) -> Program<T> {
-        // An input that comes later changes nothing.
-        let last = inputs.iter().map(|x| x.id).fold(self.id, u32::max);
-        let inner = self.tape().with(|inner| inner.detached(last));
-        let nodes = Nodes { inner, inputs: inputs.iter().map(|x| x.id).collect(), output: self.id };
+        let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
+        let needed = ids.iter().copied().chain([self.id]);
+        let inner = self.tape().with(|inner| inner.detached(inner.last_needed(needed)));
+        let nodes = Nodes { inner, inputs: ids, output: self.id };
         Program { engine: Engine::Nodes(Box::new(nodes)), shapes: inputs.iter().map(|x| x.shape()).collect() }
     }
 }
@@ -118,7 +126,7 @@ impl<T: Real> Program<T> {
     /// If a comparison goes another way than when it was recorded. The values are those of the recorded way.
     ///
     /// # Panics
-    /// If the inputs are not as many as were recorded, or not of their shapes.
+    /// If the inputs are not as many as were recorded, or not of their shapes, or a custom op gives another shape for them.
     #[track_caller]
     pub fn run(&mut self, inputs: &[impl Borrow<Matrix<T>>]) -> Result<(), Stale> {
         self.same_shapes("run", inputs);
@@ -211,7 +219,8 @@ impl<T: Real> Program<T> {
         parts.map(|(&(m, n), dx)| Matrix::from_vec(m, n, dx.to_vec())).collect()
     }
 
-    /// The derivative of the value when each input moves along its direction.
+    /// The derivative of the value when each input moves along its direction: one that was given twice along their sum, a
+    /// constant not at all.
     ///
     /// # Panics
     /// If the directions are not as many as the inputs, or not of their shapes.
@@ -243,6 +252,7 @@ impl<T: Real> Program<T> {
         }
     }
 
+    #[track_caller]
     fn rerun(&mut self) -> Result<(), Stale> {
         match &mut self.engine {
             Engine::Nodes(nodes) => nodes.run(),
@@ -310,5 +320,7 @@ impl fmt::Display for Stale {
         )
     }
 }
+
+crate::debug_as_display!(Stale);
 
 impl std::error::Error for Stale {}

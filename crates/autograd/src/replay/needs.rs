@@ -3,7 +3,7 @@
 use super::segment::NONE;
 use crate::Real;
 use crate::rule::op::Op;
-use crate::tape::comparison::{Branch, Side};
+use crate::tape::comparison::Branch;
 use crate::tape::records::Inner;
 
 /// What a program in single numbers needs.
@@ -34,9 +34,8 @@ pub(super) struct Need {
 impl Plan {
     /// Of these inputs and output; `None` if what depends on the inputs is not made of single numbers.
     pub fn of<T: Real>(inner: &Inner<'_, T>, inputs: &[u32], output: u32) -> Option<Self> {
-        // An input that comes later changes nothing.
-        let last = inputs.iter().copied().fold(output, u32::max);
-        let branches: Vec<Branch> = inner.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
+        let last = inner.last_needed(inputs.iter().copied().chain([output]));
+        let branches = inner.branches.clone();
         let moves = inner.descendants(inputs.iter().copied(), last);
         let mut needs: Vec<Need> = moves.into_iter().map(|moves| Need { moves, ..Need::default() }).collect();
         for id in roots(output, &branches) {
@@ -71,8 +70,7 @@ impl Plan {
 
 /// What is asked for beside gradients: the output, and what is compared.
 pub(super) fn roots(output: u32, branches: &[Branch]) -> impl Iterator<Item = u32> {
-    let right = |branch: &Branch| if let Side::Node(id) = branch.right { Some(id) } else { None };
-    std::iter::once(output).chain(branches.iter().flat_map(move |branch| [Some(branch.left), right(branch)]).flatten())
+    std::iter::once(output).chain(branches.iter().flat_map(Branch::nodes))
 }
 
 /// Whether a node is a single number, of terms that are.
@@ -82,7 +80,7 @@ fn is_single<T: Real>(inner: &Inner<'_, T>, id: u32) -> bool {
         && inner.custom(id).is_none()
         && inner.terms(id).iter().all(|&term| match term {
             Op::Number(_) => true,
-            Op::Add(_, x) | Op::Transpose(x) | Op::Reshape(x) | Op::Unary(_, x) => one(x),
+            Op::Add(_, x) | Op::Divide(_, x) | Op::Transpose(x) | Op::Reshape(x) | Op::Unary(_, x) => one(x),
             Op::Slice(.., x) => one(x) || inner.is_leaf(x),
             Op::Binary(_, a, b) => one(a) && one(b),
             _ => false,

@@ -23,6 +23,7 @@ impl<T: Real> Nodes<T> {
     }
 
     /// Computes everything anew.
+    #[track_caller]
     pub fn run(&mut self) -> Result<(), Stale> {
         for id in 0..self.inner.records.nodes.len() as u32 {
             self.inner.recompute(id);

@@ -25,6 +25,10 @@ impl<T: Real> Tables<T> {
                     let x = self.read(x, start, n, below, s);
                     self.fill(c, start, y, accum, |c, i| c * x[i]);
                 }
+                Row::Divided(c, x) => {
+                    let x = self.read(x, start, n, below, s);
+                    self.fill(c, start, y, accum, |c, i| x[i] / c);
+                }
                 Row::ScaledProduct(c, a, b) => {
                     let (a, b) = (self.read(a, start, n, below, s), self.read(b, start, n, below, t));
                     self.fill(c, start, y, accum, |c, i| c * (a[i] * b[i]));
@@ -57,6 +61,11 @@ impl<T: Real> Tables<T> {
                 Row::Scaled(c, x) => {
                     if let Some(dx) = slot(x) {
                         self.fill(c, start, dx, Accum::Replace, |c, i| c * dy[i]);
+                    }
+                }
+                Row::Divided(c, x) => {
+                    if let Some(dx) = slot(x) {
+                        self.fill(c, start, dx, Accum::Replace, |c, i| dy[i] / c);
                     }
                 }
                 Row::ScaledProduct(c, a, b) => {
@@ -108,6 +117,10 @@ impl<T: Real> Tables<T> {
                 Row::Scaled(c, x) => {
                     let dx = self.read(x, start, n, below, s);
                     self.fill(c, start, dy, Accum::Add, |c, i| c * dx[i]);
+                }
+                Row::Divided(c, x) => {
+                    let dx = self.read(x, start, n, below, s);
+                    self.fill(c, start, dy, Accum::Add, |c, i| dx[i] / c);
                 }
                 Row::ScaledProduct(c, a, b) => {
                     for (a, b) in [(a, b), (b, a)] {

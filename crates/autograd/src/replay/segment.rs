@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Plain,
     /// c x.
     Scaled,
+    /// x / c.
+    Divided,
     /// a b.
     Product,
     /// c (a b).

@@ -144,6 +144,10 @@ impl<T: Real> Builder<T> {
                     let x = operand(0);
                     Row::Scaled(tables.factor(terms(k)), x)
                 }
+                Kind::Divided => {
+                    let x = operand(0);
+                    Row::Divided(tables.factor(terms(k)), x)
+                }
                 Kind::Product => Row::Binary(Binary::Mul, operand(0), operand(1)),
                 Kind::ScaledProduct => {
                     let (a, b) = (operand(0), operand(1));

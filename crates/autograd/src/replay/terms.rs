@@ -87,6 +87,7 @@ impl<T: Real> Tracer<'_, T> {
         let one = T::from_f64(1.0);
         let moves = |x: u32| self.needs[x as usize].moves;
         let static_value = |x: u32| value(self.inner, x);
+        let finite = |x: u32| moves(x) || static_value(x).is_finite();
         let term = |kind, c, x| Term { kind, c, x, from: id };
         match op {
             Op::Number(c) => terms.push(Term::number(T::from_f64(c), id)),
@@ -104,7 +105,20 @@ impl<T: Real> Tracer<'_, T> {
                 let kind = if c == one && count > 1 { Kind::Plain } else { Kind::Scaled };
                 self.add_multiple(term(kind, c, [x, NONE]), terms);
             }
-            Op::Binary(Binary::Mul, a, b) => match (moves(a), moves(b)) {
+            Op::Divide(c, x) => {
+                let c = T::from_f64(c);
+                if !moves(x) {
+                    return terms.push(Term::number(static_value(x) / c, id));
+                }
+                let x = [self.operand(x), NONE];
+                terms.push(term(Kind::Divided, c, x));
+            }
+            // A product with 0 where the other factor may be infinite.
+            Op::Binary(Binary::Weigh, a, b) if moves(a) && (moves(b) || static_value(b) == T::default()) => {
+                let x = [self.operand(a), self.operand(b)];
+                terms.push(term(Kind::Binary(Binary::Weigh), one, x));
+            }
+            Op::Binary(Binary::Mul | Binary::Weigh, a, b) if finite(a) && finite(b) => match (moves(a), moves(b)) {
                 (true, true) => {
                     let x = [self.operand(a), self.operand(b)];
                     terms.push(term(Kind::Product, one, x));
@@ -162,7 +176,7 @@ impl<T: Real> Tracer<'_, T> {
             return 0;
         }
         let terms = self.segment.terms(item);
-        let sum = !terms.iter().any(|term| matches!(term.kind, Kind::Unary(_) | Kind::Binary(_)));
+        let sum = !terms.iter().any(|term| matches!(term.kind, Kind::Divided | Kind::Unary(_) | Kind::Binary(_)));
         if self.segment.items[item as usize].import || !sum { 0 } else { terms.len() }
     }
 

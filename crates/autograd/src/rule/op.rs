@@ -13,6 +13,8 @@ use kernel::along::{Axis, AxisFunction};
 use kernel::{Binary, Unary};
 use linalg::Trans;
 
+use crate::Real;
+
 /// A term of a node: what is added to its value, from operands of kind `R`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op<R> {
@@ -21,6 +23,8 @@ pub enum Op<R> {
     /// y += c x, where x is repeated along an axis on which it has length 1 and y has not, and
     /// summed along an axis on which y has length 1 and x has not.
     Add(f64, R),
+    /// y += x / c, where x is repeated and summed as in `Add`: for a c whose reciprocal is not exact.
+    Divide(f64, R),
     /// y += A B, with either factor transposed.
     Matmul(Trans, R, Trans, R),
     /// y += xᵀ.
@@ -90,6 +94,7 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
     match op {
         Op::Number(_) => {}
         Op::Add(c, _) => add(0, D::Op(Op::Add(c, dy))),
+        Op::Divide(c, _) => add(0, D::Op(Op::Divide(c, dy))),
         Op::Matmul(s, a, t, b) => {
             // Y = A B: δA += δY Bᵀ, δB += Aᵀ δY; a factor that was transposed gets the transpose of that.
             add(0, D::Op(if s == No { Op::Matmul(No, dy, t.flip(), b) } else { Op::Matmul(t, b, Yes, dy) }));
@@ -142,6 +147,7 @@ pub(crate) fn pushforward<R: Copy>(
             }
         }
         Op::Add(..)
+        | Op::Divide(..)
         | Op::Transpose(_)
         | Op::Reshape(_)
         | Op::Slice(..)
@@ -166,12 +172,20 @@ pub(crate) fn pushforward<R: Copy>(
 }
 
 impl<R: Copy> Op<R> {
+    /// y += x / c, as a multiple where 1 / c is exact: then both round alike.
+    pub(crate) fn quotient<T: Real>(x: R, c: f64) -> Self {
+        let (c, r) = (T::from_f64(c).to_f64(), T::from_f64(1.0 / c).to_f64());
+        let power_of_two = c.is_normal() && c.to_bits() << 12 == 0;
+        if power_of_two && r.is_normal() && r * c == 1.0 { Op::Add(r, x) } else { Op::Divide(c, x) }
+    }
+
     /// The same op of other operands, which `f` is asked for in order.
     #[inline(always)]
     pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> Op<S> {
         match self {
             Op::Number(c) => Op::Number(c),
             Op::Add(c, x) => Op::Add(c, f(x)),
+            Op::Divide(c, x) => Op::Divide(c, f(x)),
             Op::Matmul(s, a, t, b) => Op::Matmul(s, f(a), t, f(b)),
             Op::Transpose(x) => Op::Transpose(f(x)),
             Op::Reshape(x) => Op::Reshape(f(x)),
@@ -189,9 +203,10 @@ impl<R: Copy> Op<R> {
     /// Whether the rule does without the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
         match self {
-            Op::Number(_) | Op::Add(..) | Op::Matmul(..) | Op::Transpose(_) | Op::Reshape(_) => true,
+            Op::Number(_) | Op::Add(..) | Op::Divide(..) | Op::Matmul(..) => true,
+            Op::Transpose(_) | Op::Reshape(_) => true,
             Op::Slice(..) | Op::Pad(..) | Op::Gather(..) | Op::Scatter(..) | Op::CrossEntropy { .. } => true,
-            Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop, ..) => true,
+            Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop | Binary::Weigh, ..) => true,
             Op::AlongAxis(f, ..) => !f.reads()[1],
             Op::Unary(..) | Op::Binary(..) => false,
         }
@@ -202,7 +217,7 @@ impl<R: Copy> Op<R> {
     pub(crate) fn keeps_samples_apart(self, n: usize, batched: impl Fn(R) -> bool, cols: impl Fn(R) -> usize) -> bool {
         match self {
             Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::CrossEntropy { .. } => true,
-            Op::Add(_, x) => !batched(x) || cols(x) == n,
+            Op::Add(_, x) | Op::Divide(_, x) => !batched(x) || cols(x) == n,
             Op::Matmul(_, a, t, b) => !batched(a) && (!batched(b) || t == Trans::No),
             Op::Slice(_, j, x) | Op::Pad(_, j, x) => !batched(x) || (j == 0 && cols(x) == n),
             Op::AlongAxis(_, axis, x) => !batched(x) || axis == Axis::Rows,
@@ -215,6 +230,7 @@ impl<R: Copy> Op<R> {
         match self {
             Op::Number(_) => "number",
             Op::Add(..) => "add",
+            Op::Divide(..) => "divide",
             Op::Matmul(..) => "matmul",
             Op::Transpose(_) => "transpose",
             Op::Reshape(_) => "reshape",

@@ -45,6 +45,7 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
             fill(y.data, accum, move |_| c);
         }
         Op::Add(c, x) => blocks::add(T::from_f64(c), look(x), accum, y),
+        Op::Divide(c, x) => blocks::divide(T::from_f64(c), look(x), accum, y),
         Op::Matmul(s, a, t, b) => product(s, look(a), t, look(b), accum, y),
         Op::Transpose(x) => transpose(look(x), accum, y.data),
         Op::Reshape(x) => blocks::copy(look(x).as_slice(), accum, y.data),

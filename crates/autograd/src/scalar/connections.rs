@@ -49,6 +49,12 @@ impl<T: Real> Connections<T> {
         Connections { weights: self.weights.map(|w| w * c), ..self }
     }
 
+    /// Of c y, and of nothing where c = 0, even if a weight is infinite.
+    #[inline(always)]
+    pub fn weighed(self, c: T) -> Self {
+        if c == T::default() { Connections { weights: [c; 3], ..self } } else { self.scaled(c) }
+    }
+
     /// Of a + b, unless there are more than three.
     #[inline(always)]
     pub fn plus(self, other: Self) -> Option<Self> {

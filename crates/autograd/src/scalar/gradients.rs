@@ -23,7 +23,7 @@ impl<T: Real> ScalarGradients<T> {
     pub fn wrt(&self, x: Scalar<'_, T>) -> T {
         match self.find(x) {
             Ok(slope) => slope,
-            Err(why) => panic!("no gradient: {why}"),
+            Err(why) => panic!("wrt: no gradient: {why}"),
         }
     }
 

@@ -100,20 +100,30 @@ impl<'t, T: Real> Scalar<'t, T> {
             #[inline(always)]
             || f(x),
         );
-        self.to(value, slope)
+        Scalar { value, connections: self.connections.weighed(slope), ..self }
     }
 
-    /// f(a, b), where f gives the value and both slopes.
+    /// f(a, b), where f gives the value and both slopes; an operand that it `selects` does not count where its slope is 0.
     #[track_caller]
     #[inline(always)]
-    pub(crate) fn through_both(self, name: &str, b: Self, fused: bool, mut f: impl FnMut(T, T) -> [T; 3]) -> Self {
+    pub(crate) fn through_both(
+        self,
+        name: &str,
+        b: Self,
+        fused: bool,
+        selects: [bool; 2],
+        mut f: impl FnMut(T, T) -> [T; 3],
+    ) -> Self {
         let (x, y) = (self.value, b.value);
         let [value, da, db] = single(
             fused,
             #[inline(always)]
             || f(x, y),
         );
-        self.join(name, b, value, da, db)
+        self.same_tape(name, b);
+        let of =
+            |x: Self, selects, slope| if selects { x.connections.weighed(slope) } else { x.connections.scaled(slope) };
+        self.joined(value, of(self, selects[0], da), of(b, selects[1], db))
     }
 
     #[inline(always)]
@@ -126,7 +136,11 @@ impl<'t, T: Real> Scalar<'t, T> {
     #[inline(always)]
     fn join(self, name: &str, b: Self, value: T, da: T, db: T) -> Self {
         self.same_tape(name, b);
-        let (a, b) = (self.connections.scaled(da), b.connections.scaled(db));
+        self.joined(value, self.connections.scaled(da), b.connections.scaled(db))
+    }
+
+    #[inline(always)]
+    fn joined(self, value: T, a: Connections<T>, b: Connections<T>) -> Self {
         let connections = match a.plus(b) {
             Some(connections) => connections,
             None => Connections::to(self.tape.record(a, b)),
@@ -160,7 +174,7 @@ impl<T: Real> Arithmetic for Scalar<'_, T> {
     #[track_caller]
     fn sum(x: &[Self]) -> Self {
         let Some(first) = x.first() else { panic!("sum: no number") };
-        x.iter().for_each(|x| first.same_tape("sum", *x));
+        same_tapes("sum", *first, x);
         let value = x[1..].iter().fold(first.value, |sum, x| sum + x.value);
         first.record_sum(value, x.iter().map(|x| x.connections))
     }
@@ -168,13 +182,22 @@ impl<T: Real> Arithmetic for Scalar<'_, T> {
     #[track_caller]
     fn dot(a: &[Self], b: &[Self]) -> Self {
         assert!(a.len() == b.len() && !a.is_empty(), "dot: {} and {} numbers", a.len(), b.len());
-        a.iter().chain(b).for_each(|x| a[0].same_tape("dot", *x));
+        same_tapes("dot", a[0], a);
+        same_tapes("dot", a[0], b);
         let value = a[1..].iter().zip(&b[1..]).fold(a[0].value * b[0].value, |sum, (a, b)| sum + a.value * b.value);
         if std::ptr::eq(a, b) {
             return a[0].record_sum(value, a.iter().map(|a| a.connections.scaled(a.value + a.value)));
         }
         let terms = a.iter().zip(b).flat_map(|(a, b)| [a.connections.scaled(b.value), b.connections.scaled(a.value)]);
         a[0].record_sum(value, terms)
+    }
+}
+
+/// Not `for_each`: a panic in a closure would point here, not at the caller.
+#[track_caller]
+fn same_tapes<'t, T: Real>(name: &str, first: Scalar<'t, T>, x: &[Scalar<'t, T>]) {
+    for &x in x {
+        first.same_tape(name, x);
     }
 }
 

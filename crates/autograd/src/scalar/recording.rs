@@ -2,6 +2,8 @@
 
 use std::mem::{replace, take};
 
+use kernel::pool::Memory;
+
 use super::connections::Connections;
 use crate::Real;
 
@@ -15,6 +17,17 @@ impl<T> Default for Kept<T> {
 }
 
 kernel::lent!(Kept<Real>);
+
+impl<T> Memory for Kept<T> {
+    fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |recording| {
+            let blocks = 1 + recording.full.len() + recording.spare.len();
+            blocks * BLOCK * (size_of::<T>() + size_of::<u32>() + 1)
+                + recording.variables.bytes()
+                + recording.deltas.bytes()
+        })
+    }
+}
 
 /// Connections in a block. A number's connections lie in one block.
 const BLOCK: usize = 1 << 16;

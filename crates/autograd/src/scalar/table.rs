@@ -1,8 +1,8 @@
 //! The functions of the table as methods of numbers on a scalar tape.
 
-use kernel::Number;
 use kernel::table::slopes::{fused, of_first, of_one, of_second};
 use kernel::table::{Lane, Values};
+use kernel::{Binary, Number};
 
 use crate::{Real, Scalar};
 
@@ -25,7 +25,7 @@ macro_rules! methods {
                 })
             })*
             $(#[inline(always)] fn $method2(self, other: Self) -> Self {
-                self.through_both(stringify!($method2), other, fused::$method2, #[inline(always)] |a, b| {
+                self.through_both(stringify!($method2), other, fused::$method2, [0, 1].map(|operand| Binary::$Name2.selects(operand)), #[inline(always)] |a, b| {
                     let y = Lane(<T as Values>::$method2(a, b));
                     let (a, b) = (Lane(a), Lane(b));
                     [y, of_first::$method2(a, b, y), of_second::$method2(a, b, y)].map(|lane| lane.0)

@@ -47,6 +47,7 @@ enum Call {
     Matmul(bool, bool),
     Over(&'static str, Axis),
     All(&'static str),
+    CrossEntropy,
     Rows(usize, usize),
     Columns(usize, usize),
     Pad(usize, usize),
@@ -56,25 +57,73 @@ enum Call {
     Shift(f64),
 }
 
-/// What is reduced or normalised along an axis.
-const OVER: [&str; 13] = [
-    "sum_over",
-    "mean_over",
-    "max_over",
-    "min_over",
-    "variance_over",
-    "norm_over",
-    "product_over",
-    "cumsum",
-    "softmax",
-    "log_softmax",
-    "log_sum_exp",
-    "t",
-    "lower",
-];
+/// Methods of a variable by name: the list of them, and the call.
+macro_rules! methods {
+    ($(#[$doc:meta])* $NAMES:ident: $call:ident($x:ident $(, $axis:ident)?) $arguments:tt: $($method:ident)*) => {
+        $(#[$doc])*
+        const $NAMES: &[&str] = &[$(stringify!($method)),*];
 
-/// What is reduced at once.
-const ALL: [&str; 8] = ["sum", "mean", "max_entry", "variance", "norm", "product", "diagonal", "cross_entropy"];
+        fn $call<'t, T: Real>(name: &str, $x: Var<'t, T> $(, $axis: Axis)?) -> Var<'t, T> {
+            match name {
+                $(stringify!($method) => $x.$method $arguments,)*
+                _ => unreachable!("{name} is not in the list"),
+            }
+        }
+    };
+}
+
+methods! {
+    /// What is reduced or normalised along an axis.
+    OVER: over(x, axis) (axis):
+    sum_over mean_over max_over min_over variance_over norm_over product_over cumsum softmax log_softmax log_sum_exp
+}
+
+methods! {
+    /// What takes a whole matrix.
+    ALL: all(x) (): sum mean max_entry variance norm product diagonal t lower
+}
+
+/// Stacks are at most as large.
+const LARGEST: usize = 1 << 20;
+
+/// What a step may be, beside a function of one operand.
+#[derive(Clone, Copy)]
+enum Kind {
+    Binary,
+    Add,
+    Sub,
+    Matmul,
+    Affine,
+    Over,
+    Rows,
+    Columns,
+    Pad,
+    Reshape,
+    Select,
+    Stack,
+    Shift,
+    CrossEntropy,
+    All,
+}
+
+/// How often each is meant, where a function of one operand is meant once. Where the shapes do not fit, a step is one of [`ALL`].
+const KINDS: [(Kind, usize); 15] = [
+    (Kind::Binary, 12),
+    (Kind::Add, 4),
+    (Kind::Sub, 1),
+    (Kind::Matmul, 6),
+    (Kind::Affine, 2),
+    (Kind::Over, OVER.len()),
+    (Kind::Rows, 1),
+    (Kind::Columns, 1),
+    (Kind::Pad, 1),
+    (Kind::Reshape, 1),
+    (Kind::Select, 1),
+    (Kind::Stack, 1),
+    (Kind::Shift, 1),
+    (Kind::CrossEntropy, 1),
+    (Kind::All, 4),
+];
 
 impl Graph {
     /// The graph of these inputs and steps. Numbers are brought to at most 4, so that no step leaves their range.
@@ -175,34 +224,38 @@ fn plan(Step([op, a, b, detail]): Step, values: &[Var<'_, f64>]) -> Vec<Node> {
     let (unary, binary) = (Unary::all(), Binary::ALL);
     let repeats =
         (m, n) == (p, q) || (p == m || p == 1) && (q == n || q == 1) || (m == p || m == 1) && (n == q || n == 1);
-    match op % (unary.len() + 48) {
-        k if k < unary.len() => within(unary[k].domain(), a, values.len(), |x| node(Call::Unary(unary[k]), &[x])),
-        k => match (k - unary.len()) % 48 {
-            k if k < 12 && repeats => {
-                let f = binary[(k + 12 * (detail % 2)) % binary.len()];
-                let mut nodes = within(f.domain()[0], a, values.len(), |x| node(Call::Shift(0.0), &[x]));
-                let first = values.len() + nodes.len() - 1;
-                nodes.extend(within(f.domain()[1], b, first + 1, |x| node(Call::Binary(f), &[first, x])));
-                nodes
-            }
-            12..=15 if repeats => vec![node(Call::Add, &[a, b])],
-            16 if repeats => vec![node(Call::Sub, &[a, b])],
-            17..=22 if n == p => vec![node(Call::Matmul(false, false), &[a, b])],
-            17..=22 if m == p => vec![node(Call::Matmul(true, false), &[a, b])],
-            17..=22 if n == q => vec![node(Call::Matmul(false, true), &[a, b])],
-            17..=22 if m == q => vec![node(Call::Matmul(true, true), &[a, b])],
-            23..=24 if n == p && q == n => vec![node(Call::Affine, &[a, b, a])],
-            k @ 25..=37 => vec![node(Call::Over(OVER[k - 25], axis), &[a])],
-            38 => vec![node(Call::Rows(detail % m, m - (m - detail % m) / 3), &[a])],
-            39 => vec![node(Call::Columns(detail % n, n - (n - detail % n) / 3), &[a])],
-            40 if m * n <= 64 => vec![node(Call::Pad(detail % 2, detail % 3), &[a])],
-            41 => vec![node(Call::Reshape(n, m), &[a])],
-            42 if m * n <= 4096 => vec![node(Call::Select(detail), &[a])],
-            43 if m == p && m * (n + q) <= 1 << 20 => vec![node(Call::Stack(Axis::Cols), &[a, b])],
-            43 if n == q && n * (m + p) <= 1 << 20 => vec![node(Call::Stack(Axis::Rows), &[a, b])],
-            44 => vec![node(Call::Shift(detail as f64 / 128.0 - 1.0), &[a])],
-            _ => vec![node(Call::All(ALL[detail % ALL.len()]), &[a])],
-        },
+    let mut kinds = KINDS.iter().flat_map(|&(kind, share)| (0..share).map(move |k| (kind, k)));
+    let op = op % (unary.len() + kinds.clone().count());
+    if let Some(&f) = unary.get(op) {
+        return within(f.domain(), a, values.len(), |x| node(Call::Unary(f), &[x]));
+    }
+    let matmul = |s, t| vec![node(Call::Matmul(s, t), &[a, b])];
+    match kinds.nth(op - unary.len()) {
+        Some((Kind::Binary, k)) if repeats => {
+            let f = binary[(2 * k + detail % 2) % binary.len()];
+            let mut nodes = within(f.domain()[0], a, values.len(), |x| node(Call::Shift(0.0), &[x]));
+            let first = values.len() + nodes.len() - 1;
+            nodes.extend(within(f.domain()[1], b, first + 1, |x| node(Call::Binary(f), &[first, x])));
+            nodes
+        }
+        Some((Kind::Add, _)) if repeats => vec![node(Call::Add, &[a, b])],
+        Some((Kind::Sub, _)) if repeats => vec![node(Call::Sub, &[a, b])],
+        Some((Kind::Matmul, _)) if n == p => matmul(false, false),
+        Some((Kind::Matmul, _)) if m == p => matmul(true, false),
+        Some((Kind::Matmul, _)) if n == q => matmul(false, true),
+        Some((Kind::Matmul, _)) if m == q => matmul(true, true),
+        Some((Kind::Affine, _)) if n == p && q == n => vec![node(Call::Affine, &[a, b, a])],
+        Some((Kind::Over, k)) => vec![node(Call::Over(OVER[k], axis), &[a])],
+        Some((Kind::Rows, _)) => vec![node(Call::Rows(detail % m, m - (m - detail % m) / 3), &[a])],
+        Some((Kind::Columns, _)) => vec![node(Call::Columns(detail % n, n - (n - detail % n) / 3), &[a])],
+        Some((Kind::Pad, _)) if m * n <= 64 => vec![node(Call::Pad(detail % 2, detail % 3), &[a])],
+        Some((Kind::Reshape, _)) => vec![node(Call::Reshape(n, m), &[a])],
+        Some((Kind::Select, _)) if m * n <= 4096 => vec![node(Call::Select(detail), &[a])],
+        Some((Kind::Stack, _)) if m == p && m * (n + q) <= LARGEST => vec![node(Call::Stack(Axis::Cols), &[a, b])],
+        Some((Kind::Stack, _)) if n == q && n * (m + p) <= LARGEST => vec![node(Call::Stack(Axis::Rows), &[a, b])],
+        Some((Kind::Shift, _)) => vec![node(Call::Shift(detail as f64 / 128.0 - 1.0), &[a])],
+        Some((Kind::CrossEntropy, _)) => vec![node(Call::CrossEntropy, &[a])],
+        _ => vec![node(Call::All(ALL[detail % ALL.len()]), &[a])],
     }
 }
 
@@ -244,31 +297,9 @@ impl Node {
             Call::Matmul(true, false) => x.matmul_tn(y),
             Call::Matmul(false, true) => x.matmul_nt(y),
             Call::Matmul(true, true) => x.matmul_tt(y),
-            Call::Over(name, axis) => match name {
-                "sum_over" => x.sum_over(axis),
-                "mean_over" => x.mean_over(axis),
-                "max_over" => x.max_over(axis),
-                "min_over" => x.min_over(axis),
-                "variance_over" => x.variance_over(axis),
-                "norm_over" => x.norm_over(axis),
-                "product_over" => x.product_over(axis),
-                "cumsum" => x.cumsum(axis),
-                "softmax" => x.softmax(axis),
-                "log_softmax" => x.log_softmax(axis),
-                "log_sum_exp" => x.log_sum_exp(axis),
-                "t" => x.t(),
-                _ => x.lower(),
-            },
-            Call::All(name) => match name {
-                "sum" => x.sum(),
-                "mean" => x.mean(),
-                "max_entry" => x.max_entry(),
-                "variance" => x.variance(),
-                "norm" => x.norm(),
-                "product" => x.product(),
-                "diagonal" => x.diagonal(),
-                _ => x.softmax_cross_entropy(x.softmax(Axis::Rows)),
-            },
+            Call::Over(name, axis) => over(name, x, axis),
+            Call::All(name) => all(name, x),
+            Call::CrossEntropy => x.softmax_cross_entropy(x.softmax(Axis::Rows)),
             Call::Rows(from, to) => x.rows_in(from..to),
             Call::Columns(from, to) => x.columns(from..to),
             Call::Pad(i, j) => x.pad((i, j), (x.rows() + i + 1, x.cols() + j)),
@@ -301,9 +332,8 @@ impl Node {
                 let suffix = [["", "_nt"], ["_tn", "_tt"]][usize::from(s)][usize::from(t)];
                 format!("{x}.matmul{suffix}({y})")
             }
-            Call::Over(name @ ("t" | "lower"), _) => format!("{x}.{name}()"),
             Call::Over(name, axis) => format!("{x}.{name}(Axis::{axis:?})"),
-            Call::All("cross_entropy") => format!("{x}.softmax_cross_entropy({x}.softmax(Axis::Rows))"),
+            Call::CrossEntropy => format!("{x}.softmax_cross_entropy({x}.softmax(Axis::Rows))"),
             Call::All(name) => format!("{x}.{name}()"),
             Call::Rows(from, to) => format!("{x}.rows_in({from}..{to})"),
             Call::Columns(from, to) => format!("{x}.columns({from}..{to})"),

@@ -25,7 +25,7 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn backward(self) -> Gradients<T> {
         let (m, n) = self.shape();
         assert!((m, n) == (1, 1), "backward: {m} × {n} is not a single number: sum it, or use backward_with");
-        self.backward_with(MatrixRef::new(1, 1, &[T::from_f64(1.0)]))
+        self.tape().gradients("backward", &[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::Leaves)
     }
 
     /// The gradients of this number with respect to all that it was computed from, intermediate variables included.
@@ -46,7 +46,7 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn backward_all(self) -> Gradients<T> {
         let (m, n) = self.shape();
         assert!((m, n) == (1, 1), "backward_all: {m} × {n} is not a single number: sum it");
-        self.tape().gradients(&[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::All)
+        self.tape().gradients("backward_all", &[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::All)
     }
 
     /// The gradients of Σ w ⊙ y for this variable y: a vector-Jacobian product.
@@ -55,7 +55,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If `w` is of another shape, or y depends on constants only.
     #[track_caller]
     pub fn backward_with<'w>(self, w: impl Into<MatrixRef<'w, T>>) -> Gradients<T> {
-        self.tape().backward(&[(self, w.into())])
+        self.tape().gradients("backward_with", &[(self, w.into())], Keep::Leaves)
     }
 }
 
@@ -76,21 +76,22 @@ impl<'t, T: Real> Tape<'t, T> {
     /// ```
     #[track_caller]
     pub fn backward(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)]) -> Gradients<T> {
-        self.gradients(outputs, Keep::Leaves)
+        self.gradients("backward", outputs, Keep::Leaves)
     }
 
     #[track_caller]
-    fn gradients(&self, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)], keep: Keep) -> Gradients<T> {
+    fn gradients(&self, name: &str, outputs: &[(Var<'t, T>, MatrixRef<'_, T>)], keep: Keep) -> Gradients<T> {
         let mut seeds = SmallVec::<[(u32, &[T]); 2]>::new();
         for (y, w) in outputs {
             let (m, n) = y.shape();
-            assert!(y.tape().id() == self.id(), "backward: a variable is of another tape");
-            assert!(w.shape() == (m, n), "backward: weights {} × {} for a variable {m} × {n}", w.rows(), w.cols());
+            assert!(y.tape().id() == self.id(), "{name}: a variable is of another tape");
+            assert!(w.shape() == (m, n), "{name}: weights {} × {} for a variable {m} × {n}", w.rows(), w.cols());
             if y.needs_gradient() {
                 seeds.push((y.id, w.as_slice()));
             }
         }
-        assert!(!seeds.is_empty(), "backward: the value depends on constants only");
+        assert!(!seeds.is_empty(), "{name}: the value depends on constants only: `explain_no_gradient` says why");
+        self.note_reading();
         let mut deltas = Pooled::<Deltas<T>>::take();
         self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None));
         Gradients { tape: self.id(), deltas }
@@ -100,7 +101,7 @@ impl<'t, T: Real> Tape<'t, T> {
 /// Which derivatives outlive a sweep.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// Those of leaves and of what parameters are bound to.
+    /// Those of leaves, of what parameters are bound to, and of the operands that a rule or a checkpoint was given.
     Leaves,
     /// Those of all nodes.
     All,

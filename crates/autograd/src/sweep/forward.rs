@@ -2,7 +2,7 @@
 
 use kernel::compiled_once;
 use kernel::pool::Pooled;
-use kernel::simd::{Accum, Out};
+use kernel::simd::{Accum, Out, fill};
 use smallvec::SmallVec;
 
 use crate::rule::op::pushforward;
@@ -20,10 +20,12 @@ pub struct Tangents<T: Real> {
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
     /// The derivatives of everything recorded so far when each variable x moves along its ẋ: forward mode, one pass
-    /// over the tape. A variable in the middle of a computation moves as it is told, whatever its operands do.
+    /// over the tape. A variable in the middle of a computation moves as it is told, whatever its operands do. One that
+    /// comes twice moves along the sum of its directions, as
+    /// [everywhere](crate::book::differentiating#what-gets-none-and-why).
     ///
     /// # Panics
-    /// If ẋ is not of the shape of x, or x is constant or of another tape.
+    /// If ẋ is not of the shape of x, or x is of another tape or constant.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -39,8 +41,9 @@ impl<'t, T: Real> Tape<'t, T> {
             let ((m, n), (p, q)) = (x.shape(), dx.shape());
             assert!(x.tape().id() == self.id(), "tangents: a variable is of another tape");
             assert!((m, n) == (p, q), "tangents: a direction {p} × {q} for a variable {m} × {n}");
-            assert!(x.needs_gradient(), "tangents: a constant does not move");
+            assert!(x.needs_gradient(), "tangents: a constant does not move: enter it by `Tape::variable`");
         }
+        self.note_reading();
         let seeds: SmallVec<[_; 4]> = moves.iter().map(|(x, dx)| (x.id, *dx)).collect();
         let mut deltas = Pooled::<Deltas<T>>::take();
         self.with(|inner| push(inner, &seeds, &mut deltas));
@@ -75,8 +78,9 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
     let count = inner.records.nodes.len() as u32;
     deltas.begin(count as usize);
     for &(id, seed) in seeds.iter().filter(|&&(id, _)| inner.node(id).is_active()) {
-        let (region, _) = deltas.open(id, seed.as_slice().len());
-        deltas.slice_mut(region).copy_from_slice(seed.as_slice());
+        let seed = seed.as_slice();
+        let (region, accum) = deltas.open(id, seed.len());
+        fill(deltas.slice_mut(region), accum, move |i| seed[i]);
     }
     for id in 0..count {
         let moves = |x: &u32| deltas.region(*x).is_some();

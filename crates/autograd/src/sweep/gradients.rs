@@ -35,7 +35,7 @@ impl<T: Real> Gradients<T> {
     pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
         match x.find(self) {
             Ok(gradient) => gradient,
-            Err(why) => panic!("no gradient: {why}"),
+            Err(why) => panic!("wrt: no gradient: {why}"),
         }
     }
 

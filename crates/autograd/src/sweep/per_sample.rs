@@ -41,6 +41,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// assert_eq!(losses.sum().backward().wrt(w).as_slice(), [32.0, 14.0]); // what they add up to
     /// ```
     #[track_caller]
+    #[doc(alias = "vmap")]
     pub fn backward_per_sample(self, data: &[Var<'t, T>]) -> PerSample<T> {
         let n = self.cols();
         for x in data {
@@ -48,6 +49,7 @@ impl<'t, T: Real> Var<'t, T> {
             let (rows, cols) = x.shape();
             assert!(cols == n, "backward_per_sample: data {rows} × {cols} for {n} losses");
         }
+        self.tape().note_reading();
         let found = self.tape().with(|inner| {
             let batched = inner.descendants(data.iter().map(|x| x.id), self.id);
             separate(inner, &batched, n, self.id).map(|()| Sweep { inner, batched, n }.run(self.id))

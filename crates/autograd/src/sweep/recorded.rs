@@ -10,7 +10,8 @@ use crate::tape::custom_rule::{Recorded, Rule};
 use crate::{Real, Var};
 
 /// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
-/// can be differentiated again, to any order.
+/// can be differentiated again, to any order. With respect to a constant it is 0, as
+/// [everywhere](crate::book::differentiating#what-gets-none-and-why).
 ///
 /// # Panics
 /// If `y` is not 1 × 1, or a variable is of another tape.
@@ -60,10 +61,11 @@ pub fn vjp<'t, T: Real>(outputs: &[(Var<'t, T>, Var<'t, T>)], xs: &[Var<'t, T>])
 }
 
 /// The tangent of `y` when each x of `moves` moves along its direction, recorded on the tape: a Jacobian-vector
-/// product, in forward mode. A variable that does not move has the tangent 0.
+/// product, in forward mode. A variable that does not move has the tangent 0; one that comes twice moves along the sum of its
+/// directions, as [everywhere](crate::book::differentiating#what-gets-none-and-why).
 ///
 /// # Panics
-/// If a direction is not of the shape of its variable, or a variable is of another tape.
+/// If a direction is not of the shape of its variable, or a variable is of another tape or constant.
 ///
 /// ```
 /// use autograd::{Tape, grad, jvp};
@@ -79,6 +81,7 @@ pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Va
         check_tape("jvp", y, &[x, dx]);
         let ((m, n), (p, q)) = (x.shape(), dx.shape());
         assert!((m, n) == (p, q), "jvp: a direction {p} × {q} for a variable {m} × {n}");
+        assert!(x.needs_gradient(), "jvp: a constant does not move: enter it by `Tape::variable`");
     }
     let tape = y.tape();
     let var = |id| Var::new(tape, id);
@@ -144,20 +147,17 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
     for (y, seed) in seeds {
         deltas[y.id as usize].push(*seed);
     }
-    let mut found: Vec<Option<Var<'t, T>>> = vec![None; xs.len()];
+    let mut found: Vec<Option<Var<'t, T>>> = vec![None; last as usize + 1];
     for id in (0..=last).rev() {
         let gathered = std::mem::take(&mut deltas[id as usize]);
         if gathered.is_empty() {
             continue;
         }
         let dy = tape.record(var(id).shape(), &gathered);
-        for (x, found) in xs.iter().zip(&mut found).filter(|(x, _)| x.id == id) {
-            debug_assert_eq!(x.shape(), dy.shape());
-            *found = Some(dy);
-        }
         if !var(id).needs_gradient() {
             continue;
         }
+        found[id as usize] = Some(dy);
         if let Some((rule, x)) = custom(var(id)) {
             let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
             let at = Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) };
@@ -175,26 +175,43 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
             });
         }
     }
-    let zero = |x: &Var<'t, T>| x.zero();
-    xs.iter().zip(found).map(|(x, found)| found.unwrap_or_else(|| zero(x))).collect()
+    let mut all = Vec::with_capacity(xs.len());
+    for x in xs {
+        let dx = found.get(x.id as usize).copied().flatten();
+        all.push(if let Some(dx) = dx { dx } else { x.zero() });
+    }
+    all
 }
 
 /// A linear term by its definition: as ops of variables, the last of which is returned to be one term of a sum.
 fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
-    let product = |w: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Mul, w.id, d.id);
+    // As in the loops, what is 0 stays 0 even if it meets an infinite slope.
+    let weighed = |slope: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Weigh, slope.id, d.id);
     let over = |x: Var<'t, T>, axis| x.sum_over(axis);
     let sum = |axis, x: Var<'t, T>| Op::Add(1.0, over(x, axis).id);
     match term {
         Linear::Op(op) => op.map(|x| x.id),
-        Linear::Unary(f, x, y, d) => product(f.slope(x, y), d),
-        Linear::Binary(f, side, [a, b, y, d]) => product(f.slope(side, a, b, y), d),
+        Linear::Unary(f, x, y, d) => weighed(f.slope(x, y), d),
+        Linear::Binary(f, side, [a, b, y, d]) if f.selects(side) => {
+            let slope = f.slope(side, a, b, y);
+            Op::Binary(Binary::Keep, slope.id, slope.weigh(d).id)
+        }
+        Linear::Binary(f, side, [a, b, y, d]) => weighed(f.slope(side, a, b, y), d),
         Linear::AlongAxis(f, axis, at) => along(f, axis, at),
         Linear::AlongAxisTangent(f, axis, at) => along_tangent(f, axis, at),
-        Linear::CrossEntropy(t, p, d) => Op::Add(1.0, ((p * over(t, Axis::Rows) - t) * d).id),
-        Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p * over(t, Axis::Rows) - t) * d),
-        Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, (x.log_softmax(Axis::Rows) * d).id),
-        Linear::CrossEntropyTargetTangent(x, d) => Op::Add(-1.0, over(x.log_softmax(Axis::Rows) * d, Axis::Rows).id),
+        Linear::CrossEntropy(t, p, d) => Op::Add(1.0, (p.weigh(over(t, Axis::Rows)) - t).weigh(d).id),
+        Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p.weigh(over(t, Axis::Rows)) - t).weigh(d)),
+        Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, x.log_softmax(Axis::Rows).weigh(d).id),
+        Linear::CrossEntropyTargetTangent(x, d) => {
+            Op::Add(-1.0, over(x.log_softmax(Axis::Rows).weigh(d), Axis::Rows).id)
+        }
     }
+}
+
+/// e^(x − y) where y = ln Σ eˣ: 0 where all x are −∞, 1 at +∞.
+fn share<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
+    let largest = if T::from_f64(f64::MAX).is_finite() { f64::MAX } else { f64::from(f32::MAX) };
+    (x.at_most(largest) - y.clamp(-largest, largest)).exp()
 }
 
 /// Jᵀ δy of a function along an axis, from x, y and δy.
@@ -208,9 +225,19 @@ fn along<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -
         AxisFunction::ArgMax => Op::Number(0.0),
         AxisFunction::CumSum(order) => Op::AlongAxis(AxisFunction::CumSum(order.flip()), axis, d.id),
         AxisFunction::Softmax => product(y, d - (y * d).sum_over(axis)),
-        AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp() * d.sum_over(axis)).id),
-        AxisFunction::LogSumExp => Op::Add(1.0, ((x - y).exp() * d).id),
+        AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp().weigh(d.sum_over(axis))).id),
+        AxisFunction::LogSumExp => Op::Add(1.0, share(x, y).weigh(d).id),
+        AxisFunction::Norm => {
+            let (m, n) = x.shape();
+            Op::Add(1.0, norm_slope(x, y).weigh(d.repeat(m, n)).id)
+        }
     }
+}
+
+/// x / ‖x‖, and 0 where the norm is, with all its derivatives.
+fn norm_slope<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
+    let y = y.repeat(x.rows(), x.cols());
+    y.keep(x / (y + y.drop_where(y.zero() + 1.0)))
 }
 
 /// J ẋ of a function along an axis, from x, y and ẋ.
@@ -222,7 +249,8 @@ fn along_tangent<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T
         AxisFunction::CumSum(_) => Op::AlongAxis(f, axis, d.id),
         // The Jacobian is symmetric.
         AxisFunction::Softmax => along(f, axis, [x, y, d]),
-        AxisFunction::LogSoftmax => Op::Add(1.0, (d - (y.exp() * d).sum_over(axis)).id),
-        AxisFunction::LogSumExp => sum((x - y).exp() * d),
+        AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp().weigh(d).sum_over(axis)).id),
+        AxisFunction::LogSumExp => sum(share(x, y).weigh(d)),
+        AxisFunction::Norm => sum(norm_slope(x, y).weigh(d)),
     }
 }

@@ -3,7 +3,7 @@
 //! At a skip connection δx = δy is not copied: x and y hold one region, until x gains another term while y, or what
 //! else was added to y, still holds it.
 
-use kernel::pool::widen;
+use kernel::pool::{Memory, widen};
 use kernel::simd::{Accum, fill};
 use kernel::threads::{each_in_parts, in_parts};
 use smallvec::SmallVec;
@@ -28,6 +28,13 @@ pub(crate) struct Deltas<T> {
     pub params: Vec<Slot>,
     /// The new values of buffers, by identity.
     pub updates: Vec<(u64, Matrix<T>)>,
+}
+
+impl<T> Memory for Deltas<T> {
+    fn bytes(&self) -> usize {
+        let (values, nodes) = (self.values.bytes(), self.places.bytes() + self.params.bytes());
+        values + nodes + self.regions.bytes() + self.free.bytes()
+    }
 }
 
 /// A part of the buffer.

@@ -46,9 +46,10 @@ pub(crate) enum Side {
 }
 
 impl Branch {
-    /// Whether both sides were recorded no later than a node.
-    pub fn is_within(&self, last: u32) -> bool {
-        self.left <= last && !matches!(self.right, Side::Node(id) if id > last)
+    /// The nodes that were compared.
+    pub fn nodes(&self) -> impl Iterator<Item = u32> + use<> {
+        let right = if let Side::Node(id) = self.right { Some(id) } else { None };
+        std::iter::once(self.left).chain(right)
     }
 
     /// How the two sides compare when `value` is the number at a node.
@@ -66,12 +67,15 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     fn branch(self, right: Side) -> Option<Ordering> {
         let mut branch = Branch { left: self.id, right, found: None, source: Location::caller() };
+        for id in branch.nodes() {
+            let (m, n) = self.tape().with(|inner| inner.node(id).shape());
+            assert!(
+                (m, n) == (1, 1),
+                "comparison: {m} × {n} is not a single number: compare entries by `at`, or choose by `max`, `step` and `select`"
+            );
+        }
         self.tape().with_mut(|inner| {
-            branch.found = branch.compare(|id| {
-                let x = inner.view(id);
-                assert!(x.shape() == (1, 1), "comparison: {} × {} is not a single number", x.rows(), x.cols());
-                x.as_slice()[0]
-            });
+            branch.found = branch.compare(|id| inner.view(id).as_slice()[0]);
             inner.branches.push(branch);
         });
         branch.found

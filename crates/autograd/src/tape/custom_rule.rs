@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kernel::simd::Accum;
 use smallvec::SmallVec;
 
-use crate::{MatrixRef, Real, Tape, Var};
+use crate::{MatrixRef, Real, Var};
 
 /// What the tape knows of a function with a rule of its own.
 pub(crate) trait Rule<T: Real>: Send + Sync {
@@ -17,8 +17,8 @@ pub(crate) trait Rule<T: Real>: Send + Sync {
         false
     }
 
-    /// The value, into its place.
-    fn forward(&self, x: &[MatrixRef<'_, T>], y: &mut [T]);
+    /// The value of a recorded shape, into its place; the other shape, if it has another now.
+    fn forward(&self, x: &[MatrixRef<'_, T>], shape: Shape, y: &mut [T]) -> Result<(), Shape>;
 
     /// The gradient of each operand that needs one, for the sweep to place.
     fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>);
@@ -31,6 +31,18 @@ pub(crate) trait Rule<T: Real>: Send + Sync {
 
     /// The tangent of y, recorded; `None` if no operand moves.
     fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>>;
+}
+
+/// Rows and columns.
+pub(crate) type Shape = (usize, usize);
+
+/// Writes a value to its place if it has the recorded shape.
+pub(crate) fn write<T: Real>(value: MatrixRef<'_, T>, shape: Shape, y: &mut [T]) -> Result<(), Shape> {
+    if value.shape() != shape {
+        return Err(value.shape());
+    }
+    y.copy_from_slice(value.as_slice());
+    Ok(())
 }
 
 /// Operands, value and gradient of a node.
@@ -64,13 +76,4 @@ pub(crate) struct CustomNode<T> {
     pub id: u32,
     pub rule: Arc<dyn Rule<T>>,
     pub operands: SmallVec<[u32; 3]>,
-}
-
-/// Leaves of a tape, variable where a gradient is needed.
-pub(crate) fn leaves<'t, T: Real>(
-    tape: &'t Tape<'t, T>,
-    x: &[MatrixRef<'t, T>],
-    needs: &[bool],
-) -> SmallVec<[Var<'t, T>; 4]> {
-    x.iter().zip(needs).map(|(&x, &needs)| if needs { tape.variable(x) } else { tape.constant(x) }).collect()
 }

@@ -9,9 +9,10 @@ pub(crate) mod records;
 pub(crate) mod var;
 
 pub use param::{Param, Role};
+pub use pass::Means;
 pub use var::{Var, affine};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -47,6 +48,8 @@ use records::{Inner, Records, Slot};
 pub struct Tape<'t, T: Real> {
     id: u64,
     inner: RefCell<Inner<'t, T>>,
+    /// Whether a number that was computed on it was taken off as a plain number.
+    read: Cell<bool>,
 }
 
 /// What a leaf is made of: borrowed matrices stay where they are, owned ones are copied to the tape.
@@ -75,23 +78,26 @@ impl<'t, T: Real> Tape<'t, T> {
         records.params.clear();
         let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
         let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
-        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner) }
+        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner), read: Cell::new(false) }
     }
 
     /// Records a leaf that gets a gradient.
     #[track_caller]
+    #[doc(alias("requires_grad", "Variable"))]
     pub fn variable(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
         self.leaf(value.into(), true)
     }
 
     /// Records a leaf that gets no gradient: data. Nothing is computed for it in the sweep.
     #[track_caller]
+    #[doc(alias("no_grad", "requires_grad"))]
     pub fn constant(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
         self.leaf(value.into(), false)
     }
 
     /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
     #[track_caller]
+    #[doc(alias = "Parameter")]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
         let node = match inner.records.param(param.id()) {
@@ -140,6 +146,18 @@ impl<'t, T: Real> Tape<'t, T> {
         self.inner.borrow().records.nodes.len()
     }
 
+    /// Gives back to the system the memory that this tape holds and does not use: buffers grow by half, and one of an earlier tape may
+    /// be larger than this tape needs. What is free beside it goes by [`free_buffers`](crate::free_buffers).
+    pub fn shrink_to_fit(&self) {
+        let inner = &mut *self.inner.borrow_mut();
+        let Records { values, nodes, terms, params, .. } = &mut *inner.records;
+        values.truncate(inner.used);
+        values.shrink_to_fit();
+        nodes.shrink_to_fit();
+        terms.shrink_to_fit();
+        params.shrink_to_fit();
+    }
+
     /// Whether nothing has been recorded.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -159,6 +177,17 @@ impl<'t, T: Real> Tape<'t, T> {
     #[inline]
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Notes that a plain number leaves the tape, on which a program may branch unseen.
+    #[inline]
+    pub(crate) fn note_reading(&self) {
+        self.read.set(true);
+    }
+
+    /// Whether one did.
+    pub(crate) fn was_read(&self) -> bool {
+        self.read.get()
     }
 
     pub(crate) fn with<R>(&self, f: impl FnOnce(&Inner<'t, T>) -> R) -> R {
@@ -214,12 +243,26 @@ impl<'t, T: Real> Tape<'t, T> {
     /// The value of x as a node that passes no gradient on.
     #[track_caller]
     pub(crate) fn record_stopped(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        self.record_copy(x, false)
+    }
+
+    /// The value of x as what a function gets that differentiates: a node that takes part in differentiation or not,
+    /// whatever x does, and of which a sweep keeps the gradient as it does of a leaf.
+    #[track_caller]
+    pub(crate) fn record_operand(&'t self, x: Var<'t, T>, active: bool) -> Var<'t, T> {
+        let y = self.record_copy(x, active);
+        self.with_mut(|inner| inner.records.nodes[y.id as usize].bind());
+        y
+    }
+
+    #[track_caller]
+    fn record_copy(&'t self, x: Var<'t, T>, active: bool) -> Var<'t, T> {
         let (shape, terms) = (x.shape(), [Op::Add(1.0, x.id)]);
         let inner = &mut *self.inner.borrow_mut();
         inner.grow(shape.0 * shape.1);
         inner.compute(inner.used - shape.0 * shape.1, shape, &terms);
         inner.records.terms.extend_from_slice(&terms);
-        Var::new(self, inner.push(shape, false))
+        Var::new(self, inner.push(shape, active))
     }
 
     /// Records a function with a rule of its own, of a shape that is known.
@@ -229,7 +272,8 @@ impl<'t, T: Real> Tape<'t, T> {
         inner.grow(shape.0 * shape.1);
         let start = inner.used - shape.0 * shape.1;
         let operands: SmallVec<[_; 4]> = x.iter().map(|x| x.id).collect();
-        inner.apply(&*rule, &operands, start, shape.0 * shape.1);
+        let fits = inner.apply(&*rule, &operands, start, shape);
+        debug_assert!(fits.is_ok());
         self.push_custom(inner, shape, rule, x)
     }
 

@@ -2,6 +2,7 @@
 
 use kernel::{compiled_once, split_mix};
 
+use crate::tape::records::Inner;
 use crate::{Matrix, Param, Real, Tape};
 
 /// What layers ask of the tape they are recorded on.
@@ -10,12 +11,34 @@ pub(crate) struct Pass<T> {
     draws: Option<u64>,
     /// The new values of buffers, by identity.
     pub updates: Vec<(u64, Matrix<T>)>,
+    pub means: Means,
+}
+
+/// What the means of a loss were divided by: by it the losses of the parts of a batch are put together again. A part counts
+/// by its number of samples, or where its mean is weighted, by the sum of its weights.
+///
+/// ```
+/// use autograd::Tape;
+/// let tape = Tape::<f64>::new();
+/// tape.note_mean(Some(12.0)); // Σ wₙ Eₙ / Σ wₙ with Σ wₙ = 12
+/// assert_eq!(tape.means().weight, Some(12.0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Means {
+    /// Whether the tape is of a [part of a batch](Tape::of_part).
+    pub of_part: bool,
+    /// Whether one was divided by a number of samples or entries.
+    pub counted: bool,
+    /// The sum of weights that one was divided by.
+    pub weight: Option<f64>,
+    /// Whether another one was divided by another sum.
+    pub several: bool,
 }
 
 impl<T: Real> Pass<T> {
     /// A pass that draws from this seed, or evaluates.
     pub fn new(draws: Option<u64>) -> Self {
-        Pass { draws, updates: Vec::new() }
+        Pass { draws, updates: Vec::new(), means: Means::default() }
     }
 
     fn draw(&mut self) -> Option<u64> {
@@ -39,6 +62,30 @@ impl<'t, T: Real> Tape<'t, T> {
     /// ```
     pub fn training(seed: u64) -> Self {
         Tape::for_pass(Pass::new(Some(seed)))
+    }
+
+    /// The same empty tape for a part of a batch whose losses are put together afterwards. A part whose weights are all 0 has
+    /// a weighted mean of 0 there and not of NaN: it adds nothing.
+    pub fn of_part(self) -> Self {
+        self.with_mut(|inner| inner.pass.means.of_part = true);
+        self
+    }
+
+    /// Says what a mean of losses is divided by: by the sum of their weights, or by their number.
+    pub fn note_mean(&self, weight: Option<f64>) {
+        self.with_mut(|inner| {
+            let means = &mut inner.pass.means;
+            match (weight, means.weight) {
+                (None, _) => means.counted = true,
+                (Some(new), Some(old)) => means.several |= new != old,
+                (Some(_), None) => means.weight = weight,
+            }
+        });
+    }
+
+    /// What was [noted](Tape::note_mean) so far.
+    pub fn means(&self) -> Means {
+        self.with(|inner| inner.pass.means)
     }
 
     /// Whether this is a training pass.
@@ -67,11 +114,13 @@ impl<'t, T: Real> Tape<'t, T> {
     /// If the new value has another shape.
     #[track_caller]
     pub fn update(&self, buffer: &Param<T>, f: impl FnOnce(&Matrix<T>) -> Matrix<T>) {
-        let earlier = self.with(|inner| inner.pass.updates.iter().position(|(id, _)| *id == buffer.id()));
-        let value = self.with(|inner| f(earlier.map_or(buffer.value(), |k| &inner.pass.updates[k].1)));
+        let place = |inner: &Inner<'t, T>| inner.pass.updates.iter().position(|(id, _)| *id == buffer.id());
+        // A copy, so that `f` may use the tape.
+        let earlier = self.with(|inner| place(inner).map(|k| inner.pass.updates[k].1.clone()));
+        let value = f(earlier.as_ref().unwrap_or(buffer.value()));
         let ((m, n), (p, q)) = (buffer.value().shape(), value.shape());
         assert!((m, n) == (p, q), "update: a buffer {m} × {n} cannot become {p} × {q}");
-        self.with_mut(|inner| match earlier {
+        self.with_mut(|inner| match place(inner) {
             Some(k) => inner.pass.updates[k].1 = value,
             None => inner.pass.updates.push((buffer.id(), value)),
         });
@@ -91,11 +140,13 @@ impl<'t, T: Real> Tape<'t, T> {
         self.during(Pass::new(Some(seed)), f)
     }
 
-    /// Records what `f` does as in another pass: its draws, and updates of its own, which are forgotten.
+    /// Records what `f` does as in another pass: its draws, and updates of its own, which are forgotten. What is noted of means
+    /// stays.
     pub(crate) fn during<R>(&self, pass: Pass<T>, f: impl FnOnce() -> R) -> R {
+        let pass = Pass { means: Means { of_part: pass.means.of_part, ..self.means() }, ..pass };
         let outer = self.with_mut(|inner| std::mem::replace(&mut inner.pass, pass));
         let result = f();
-        self.with_mut(|inner| inner.pass = outer);
+        self.with_mut(|inner| inner.pass = Pass { means: inner.pass.means, ..outer });
         result
     }
 }

@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::panic::Location;
 
-use kernel::pool::{Pooled, widen};
+use kernel::pool::{Memory, Pooled, widen};
 use kernel::simd::{Accum, Out};
 use smallvec::SmallVec;
 
 use crate::rule::op::Op;
 use crate::rule::run::{Indices, add_two, run};
 use crate::tape::comparison::Branch;
-use crate::tape::custom_rule::{CustomNode, Rule};
+use crate::tape::custom_rule::{CustomNode, Rule, Shape};
 use crate::tape::leaves::Leaves;
 use crate::tape::pass::Pass;
 use crate::{MatrixRef, Real};
@@ -42,6 +42,12 @@ pub(crate) struct Records<T> {
     pub leaves: usize,
 }
 
+impl<T> Memory for Records<T> {
+    fn bytes(&self) -> usize {
+        self.values.bytes() + self.nodes.bytes() + self.terms.bytes() + self.params.bytes()
+    }
+}
+
 impl<T> Records<T> {
     /// The place of a parameter among those that were recorded, or where it would go. Parameters are mostly recorded in
     /// the order in which they were made: at the end.
@@ -68,7 +74,7 @@ pub(crate) struct Node {
     terms: u32,
     place: Place,
     active: bool,
-    /// Whether it is a parameter.
+    /// Whether a sweep keeps its derivative: it is a parameter, or an operand that a function got.
     bound: bool,
     /// Whether it is a function with a rule of its own, which stands for its terms.
     custom: bool,
@@ -102,7 +108,7 @@ impl Node {
         self.active
     }
 
-    /// Whether a parameter is this variable.
+    /// Whether a parameter or an operand of a function is this variable: a sweep keeps its derivative.
     pub fn is_bound(&self) -> bool {
         self.bound
     }
@@ -159,13 +165,19 @@ impl<'t, T: Real> Inner<'t, T> {
         active.get()
     }
 
-    /// Computes a function with a rule of its own from `start` on in the value buffer.
-    pub(crate) fn apply(&mut self, rule: &dyn Rule<T>, operands: &[u32], start: usize, len: usize) {
+    /// Computes a function with a rule of its own from `start` on in the value buffer; its shape, if it has another one now.
+    pub(crate) fn apply(
+        &mut self,
+        rule: &dyn Rule<T>,
+        operands: &[u32],
+        start: usize,
+        shape: Shape,
+    ) -> Result<(), Shape> {
         let Records { values, nodes, .. } = &mut *self.records;
         let (before, rest) = values.split_at_mut(start);
         let look = |&id: &u32| view(&nodes[id as usize], before, &self.leaves);
         let operands: SmallVec<[_; 4]> = operands.iter().map(look).collect();
-        rule.forward(&operands, &mut rest[..len]);
+        rule.forward(&operands, shape, &mut rest[..shape.0 * shape.1])
     }
 
     #[track_caller]
@@ -208,7 +220,13 @@ impl<'t, T: Real> Inner<'t, T> {
         self.push_at((rows, n), place, value, node.active)
     }
 
-    /// Everything up to a node, with the borrowed leaves copied.
+    /// The last of these nodes and of those that were compared: what a replay of them needs goes up to it. Every comparison
+    /// counts, whatever was recorded before or after it, because it may have chosen what was recorded or what was returned.
+    pub fn last_needed(&self, nodes: impl Iterator<Item = u32>) -> u32 {
+        nodes.chain(self.branches.iter().flat_map(Branch::nodes)).max().unwrap_or(0)
+    }
+
+    /// Everything up to a node, with the borrowed leaves copied, and all comparisons.
     pub fn detached(&self, last: u32) -> Inner<'static, T> {
         let mut records = Pooled::<Records<T>>::take();
         let (nodes, from) = (&self.records.nodes[..=last as usize], &self.records);
@@ -223,7 +241,7 @@ impl<'t, T: Real> Inner<'t, T> {
         records.terms.clear();
         records.terms.extend_from_slice(&from.terms[..count]);
         records.params.clear();
-        let branches = self.branches.iter().filter(|branch| branch.is_within(last)).copied().collect();
+        let branches = self.branches.clone();
         let used = records.values.len();
         let customs = self.customs.iter().filter(|custom| custom.id <= last).cloned().collect();
         let indices = self.indices.clone();
@@ -237,13 +255,21 @@ impl<'t, T: Real> Inner<'t, T> {
     }
 
     /// Computes the value of a node again, from those of its operands.
+    ///
+    /// # Panics
+    /// If a function with a rule of its own gives another shape than it was recorded with.
+    #[track_caller]
     pub fn recompute(&mut self, id: u32) {
         let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
         match terms[..] {
             _ if node.place != Place::Own => {}
             [] => {
                 if let Some(CustomNode { rule, operands, .. }) = self.custom(id).cloned() {
-                    self.apply(&*rule, &operands, node.value, node.len());
+                    let ((m, n), source) = (node.shape(), node.source);
+                    if let Err((p, q)) = self.apply(&*rule, &operands, node.value, (m, n)) {
+                        let name = rule.name();
+                        panic!("{name} ({source}): the value is {p} × {q} and was recorded as {m} × {n}: record again");
+                    }
                 }
             }
             _ => {

@@ -53,7 +53,9 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// A copy of its value.
+    #[doc(alias("numpy", "data"))]
     pub fn value(self) -> Matrix<T> {
+        self.tape.note_reading();
         self.tape.with(|inner| inner.view(self.id).to_owned())
     }
 
@@ -66,6 +68,7 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn item(self) -> T {
         let (m, n) = self.shape();
         assert!((m, n) == (1, 1), "item: {m} × {n} is not a single number");
+        self.tape.note_reading();
         self.tape.with(|inner| inner.view(self.id).as_slice()[0])
     }
 
@@ -83,6 +86,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the inner lengths differ. So do the other products.
     #[track_caller]
     #[must_use]
+    #[doc(alias("mm", "dot", "einsum", "bmm"))]
     pub fn matmul(self, b: Self) -> Self {
         self.times("matmul", Trans::No, b, Trans::No)
     }
@@ -124,6 +128,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shape is none of these.
     #[track_caller]
     #[must_use]
+    #[doc(alias("expand", "broadcast_to"))]
     pub fn repeat(self, rows: usize, cols: usize) -> Self {
         let (m, n) = self.shape();
         let fits = (m == rows || m == 1) && (n == cols || n == 1);
@@ -141,6 +146,12 @@ impl<'t, T: Real> Var<'t, T> {
     #[must_use]
     pub fn scale(self, c: f64) -> Self {
         self.tape.record(self.shape(), &[Op::Add(c, self.id)])
+    }
+
+    /// x / c, as f64 divides.
+    #[track_caller]
+    fn quotient(self, c: f64) -> Self {
+        self.tape.record(self.shape(), &[Op::quotient::<T>(self.id, c)])
     }
 
     /// Zeros of the same shape.
@@ -163,6 +174,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If `low` is larger than `high`.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "clip")]
     pub fn clamp(self, low: f64, high: f64) -> Self {
         assert!(low <= high, "clamp: {low} is larger than {high}");
         self.at_least(low).at_most(high)
@@ -175,18 +187,26 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn lerp(self, b: Self, w: Self) -> Self {
+        self.same_tape("lerp", w);
+        Self::fitting("lerp", self.common_shape("lerp", b), w.shape());
         self + w * (b - self)
     }
 
-    /// a where this mask is not 0, b where it is. What is not chosen does not count, even if it is infinite.
+    /// a where this mask is not 0, b where it is. What is not chosen does not count, even if it or its slope is infinite or NaN:
+    /// `mask.select(x.sqrt(), y)` has the gradient of the branch taken, to any order.
+    ///
+    /// That holds as long as elementwise functions, sums, slices and repeats lead to the branch: they pass a derivative 0 on as 0,
+    /// whatever their slope. A product of matrices, a softmax and a decomposition add up 0 · ∞, which is NaN. There, choose the
+    /// argument too: `mask.select(w.matmul(mask.select(x, safe)), y)`.
     ///
     /// # Panics
     /// If the shapes do not fit.
     #[track_caller]
     #[must_use]
+    #[doc(alias = "where")]
     pub fn select(self, a: Self, b: Self) -> Self {
-        let shape = Self::fitting("select", self.common_shape("select", a), b.shape());
         self.same_tape("select", b);
+        let shape = Self::fitting("select", self.common_shape("select", a), b.shape());
         let [m, a, b] = [self, a, b].map(|x| x.repeated(shape).id);
         self.tape.record(shape, &[Op::Binary(Binary::Keep, m, a), Op::Binary(Binary::Drop, m, b)])
     }
@@ -194,6 +214,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The same value without its history: a constant to every derivative.
     #[track_caller]
     #[must_use]
+    #[doc(alias("detach", "no_grad"))]
     pub fn stop_gradient(self) -> Self {
         self.tape.record_stopped(self)
     }
@@ -343,4 +364,4 @@ macro_rules! operator {
 operator!(Add add, |a, b| a.plus("add", 1.0, b), |x, c| x.line(1.0, c), x.line(1.0, c));
 operator!(Sub sub, |a, b| a.plus("sub", -1.0, b), |x, c| x.line(1.0, -c), x.line(-1.0, c));
 operator!(Mul mul, |a, b| a.binary(Binary::Mul, b), |x, c| x.scale(c), x.scale(c));
-operator!(Div div, |a, b| a.binary(Binary::Div, b), |x, c| x.scale(1.0 / c), x.recip().scale(c));
+operator!(Div div, |a, b| a.binary(Binary::Div, b), |x, c| x.quotient(c), if c == 1.0 { x.recip() } else { x.under(c) });

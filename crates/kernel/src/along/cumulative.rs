@@ -1,7 +1,7 @@
 //! Sums up to each entry.
 
 use super::Order;
-use crate::columns::each_column;
+use crate::columns::{Kept, LONG, each_column};
 use crate::simd::{Accum, put};
 use crate::{Float, MatrixRef};
 
@@ -11,11 +11,16 @@ pub fn cumsum<T: Float>(order: Order, x: MatrixRef<'_, T>, accum: Accum, y: &mut
         x.shape(),
         #[inline(always)]
         |g| {
-            let (x, y, mut sum) = (g.of(x.as_slice()), g.of_mut(y), T::default());
+            let (x, y, mut before, mut sum) = (g.of(x.as_slice()), g.of_mut(y), Kept::default(), T::default());
+            let few = if x.len() <= LONG { LONG } else { 64 };
             for k in 0..x.len() {
                 let i = if order == Order::Forward { k } else { x.len() - 1 - k };
+                if k > 0 && k % few == 0 {
+                    before.add(sum);
+                    sum = T::default();
+                }
                 sum += x[i];
-                put(&mut y[i], accum, sum);
+                put(&mut y[i], accum, before.value() + sum);
             }
         },
     );

@@ -1,10 +1,11 @@
 //! Functions along an axis, each with its value, its pullback and its tangent.
 //!
 //! They are written for columns. What is done to each row of a matrix is done to each column of its transpose, where the
-//! entries lie together.
+//! entries lie together. A norm needs no transpose: its sums run through all rows at once.
 
 mod cumulative;
 mod extremes;
+mod norm;
 mod softmax;
 
 use std::array::from_fn;
@@ -30,6 +31,8 @@ pub enum AxisFunction {
     LogSoftmax,
     /// ln Σ eˣ.
     LogSumExp,
+    /// √Σ x²; the slope at 0 is 0.
+    Norm,
 }
 
 /// From where sums accumulate.
@@ -60,6 +63,7 @@ impl AxisFunction {
         AxisFunction::Softmax,
         AxisFunction::LogSoftmax,
         AxisFunction::LogSumExp,
+        AxisFunction::Norm,
     ];
 
     /// The name of the method that records it.
@@ -71,6 +75,7 @@ impl AxisFunction {
             AxisFunction::Softmax => "softmax",
             AxisFunction::LogSoftmax => "log_softmax",
             AxisFunction::LogSumExp => "log_sum_exp",
+            AxisFunction::Norm => "norm_over",
         }
     }
 
@@ -80,7 +85,7 @@ impl AxisFunction {
             AxisFunction::Max => [true, false],
             AxisFunction::ArgMax | AxisFunction::CumSum(_) => [false, false],
             AxisFunction::Softmax | AxisFunction::LogSoftmax => [false, true],
-            AxisFunction::LogSumExp => [true, true],
+            AxisFunction::LogSumExp | AxisFunction::Norm => [true, true],
         }
     }
 
@@ -93,6 +98,9 @@ impl AxisFunction {
 /// y = f(x) or y += f(x). A function whose slope reads y replaces.
 #[compiled_once]
 pub fn value<T: Float>(f: AxisFunction, axis: Axis, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
+    if f == AxisFunction::Norm {
+        return norm::norm(axis, x, y.data);
+    }
     by_columns(axis, [x], [true], accum, y, |[x], accum, y| match f {
         AxisFunction::Max => extremes::max(x, accum, y),
         AxisFunction::ArgMax => extremes::arg_max(x, accum, y),
@@ -100,12 +108,16 @@ pub fn value<T: Float>(f: AxisFunction, axis: Axis, x: MatrixRef<'_, T>, accum: 
         AxisFunction::Softmax => softmax::softmax(x, y),
         AxisFunction::LogSoftmax => softmax::log_softmax(x, y),
         AxisFunction::LogSumExp => softmax::log_sum_exp_of(x, y),
+        AxisFunction::Norm => unreachable!("made above"),
     });
 }
 
 /// δx = Jᵀ δy or δx += Jᵀ δy, from x, y = f(x) and δy.
 #[compiled_once]
 pub fn pull<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dx: Out<'_, T>) {
+    if f == AxisFunction::Norm {
+        return norm::norm_pull(axis, at, accum, dx.data);
+    }
     let [reads_x, reads_y] = f.reads();
     by_columns(axis, at, [reads_x, reads_y, true], accum, dx, |[x, y, dy], accum, dx| match f {
         AxisFunction::Max => extremes::max_pull(x, dy, accum, dx),
@@ -114,12 +126,16 @@ pub fn pull<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], ac
         AxisFunction::Softmax => softmax::softmax_slope(y, dy, accum, dx),
         AxisFunction::LogSoftmax => softmax::log_softmax_pull(y, dy, accum, dx),
         AxisFunction::LogSumExp => softmax::log_sum_exp_pull([x, y, dy], accum, dx),
+        AxisFunction::Norm => unreachable!("made above"),
     });
 }
 
 /// ẏ = J ẋ or ẏ += J ẋ, from x, y = f(x) and ẋ.
 #[compiled_once]
 pub fn push<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], accum: Accum, dy: Out<'_, T>) {
+    if f == AxisFunction::Norm {
+        return norm::norm_push(axis, at, accum, dy.data);
+    }
     let [reads_x, reads_y] = f.reads();
     by_columns(axis, at, [reads_x, reads_y, true], accum, dy, |[x, y, dx], accum, dy| match f {
         AxisFunction::Max => extremes::max_push(x, dx, accum, dy),
@@ -128,6 +144,7 @@ pub fn push<T: Float>(f: AxisFunction, axis: Axis, at: [MatrixRef<'_, T>; 3], ac
         AxisFunction::Softmax => softmax::softmax_slope(y, dx, accum, dy),
         AxisFunction::LogSoftmax => softmax::log_softmax_push(y, dx, accum, dy),
         AxisFunction::LogSumExp => softmax::log_sum_exp_push([x, y, dx], accum, dy),
+        AxisFunction::Norm => unreachable!("made above"),
     });
 }
 

@@ -1,10 +1,10 @@
 //! softmax, its logarithm, and ln Σ eˣ, of each column.
 
-use crate::columns::{each_column, log_sum_exp, max, sum};
+use crate::columns::{LogSoftmax, above, at_max, each_column, log_sum_exp, max, sum, times};
 use crate::simd::{Accum, put, vectorised};
 use crate::{Float, MatrixRef};
 
-/// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short columns cost no more.
+/// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short columns cost no more. A single +∞ has all of it.
 pub fn softmax<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
     let (shape, x) = (x.shape(), x.as_slice());
     each_column(
@@ -13,7 +13,8 @@ pub fn softmax<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
         |g| {
             let (x, y) = (g.of(x), g.of_mut(y));
             let max = max(x);
-            g.for_each(|i| y[i] = x[i] - max);
+            let at = at_max(x, max);
+            g.for_each(|i| y[i] = above(x[i], max, at));
         },
     );
     vectorised(
@@ -53,8 +54,8 @@ pub fn log_softmax<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
         #[inline(always)]
         |g| {
             let (x, y) = (g.of(x), g.of_mut(y));
-            let lse = log_sum_exp(x);
-            g.for_each(|i| y[i] = x[i] - lse);
+            let log = LogSoftmax::of(x);
+            g.for_each(|i| y[i] = log.at(x[i]));
         },
     );
 }
@@ -70,7 +71,7 @@ pub fn log_softmax_pull<T: Float>(y: MatrixRef<'_, T>, dy: MatrixRef<'_, T>, acc
             let total: T = sum([dy], |[dy]| dy);
             g.for_each(
                 #[inline(always)]
-                |i| put(&mut dx[i], accum, dy[i] - Float::exp(y[i]) * total),
+                |i| put(&mut dx[i], accum, dy[i] - times(Float::exp(y[i]), total)),
             );
         },
     );
@@ -87,7 +88,7 @@ pub fn log_softmax_push<T: Float>(y: MatrixRef<'_, T>, dx: MatrixRef<'_, T>, acc
             let mean: T = sum(
                 [y, dx],
                 #[inline(always)]
-                |[y, dx]| Float::exp(y) * dx,
+                |[y, dx]| times(Float::exp(y), dx),
             );
             g.for_each(|i| put(&mut dy[i], accum, dx[i] - mean));
         },
@@ -104,6 +105,12 @@ pub fn log_sum_exp_of<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
     );
 }
 
+/// How far an entry that equals y = ln Σ eˣ is above it; where all are −∞ the slope is 0.
+#[inline(always)]
+fn at_sum<T: Float>(x: &[T], y: T) -> T {
+    if y.to_f64() == f64::NEG_INFINITY { y } else { at_max(x, y) }
+}
+
 /// δx += e^(x − y) ⊙ δy.
 pub fn log_sum_exp_pull<T: Float>([x, y, dy]: [MatrixRef<'_, T>; 3], accum: Accum, dx: &mut [T]) {
     let (shape, x, y, dy) = (x.shape(), x.as_slice(), y.as_slice(), dy.as_slice());
@@ -112,9 +119,10 @@ pub fn log_sum_exp_pull<T: Float>([x, y, dy]: [MatrixRef<'_, T>; 3], accum: Accu
         #[inline(always)]
         |g| {
             let (y, dy, x, dx) = (y[g.index], dy[g.index], g.of(x), g.of_mut(dx));
+            let at = at_sum(x, y);
             g.for_each(
                 #[inline(always)]
-                |i| put(&mut dx[i], accum, Float::exp(x[i] - y) * dy),
+                |i| put(&mut dx[i], accum, times(Float::exp(above(x[i], y, at)), dy)),
             );
         },
     );
@@ -128,10 +136,11 @@ pub fn log_sum_exp_push<T: Float>([x, y, dx]: [MatrixRef<'_, T>; 3], accum: Accu
         #[inline(always)]
         |g| {
             let (x, y, dx) = (g.of(x), y[g.index], g.of(dx));
+            let at = at_sum(x, y);
             let mean = sum(
                 [x, dx],
                 #[inline(always)]
-                |[x, dx]| Float::exp(x - y) * dx,
+                |[x, dx]| times(Float::exp(above(x, y, at)), dx),
             );
             put(&mut dy[g.index], accum, mean);
         },

@@ -42,6 +42,8 @@ pub trait Float:
 {
     /// The distance from 1 to the next larger number.
     const EPSILON: f64;
+    /// The least positive number with all its digits.
+    const MIN_POSITIVE: f64;
 
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
@@ -61,6 +63,8 @@ pub trait Float:
     fn sigmoid(self) -> Self;
     /// ln(1 + eˣ), without overflow.
     fn softplus(self) -> Self;
+    /// x − tanh x, within 4 ulp.
+    fn tanhshrink(self) -> Self;
     /// The error function 2/√π ∫₀ˣ e^(−t²) dt, within 2 ulp.
     fn erf(self) -> Self;
     /// 1 − erf x, within 6 ulp.
@@ -125,6 +129,7 @@ macro_rules! float {
     ($T:ident) => {
         impl Float for $T {
             const EPSILON: f64 = std::primitive::$T::EPSILON as f64;
+            const MIN_POSITIVE: f64 = std::primitive::$T::MIN_POSITIVE as f64;
 
             #[inline(always)]
             fn from_f64(x: f64) -> $T {
@@ -161,6 +166,10 @@ macro_rules! float {
             #[inline(always)]
             fn softplus(self) -> $T {
                 $T::softplus(self)
+            }
+            #[inline(always)]
+            fn tanhshrink(self) -> $T {
+                $T::tanhshrink(self)
             }
             #[inline(always)]
             fn erf(self) -> $T {

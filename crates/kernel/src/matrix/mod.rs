@@ -6,7 +6,7 @@
 pub mod entries;
 
 use std::fmt;
-use std::ops::{Index, IndexMut};
+use std::ops::{Index, IndexMut, Range};
 
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +94,8 @@ impl<T: Copy> Matrix<T> {
     /// If `data` does not have `rows · cols` values.
     #[track_caller]
     pub fn from_vec(rows: usize, cols: usize, data: Vec<T>) -> Self {
-        assert_eq!(data.len(), rows * cols, "Matrix::from_vec: {} values cannot fill {rows} × {cols}", data.len());
+        let count = data.len();
+        assert!(count == rows * cols, "Matrix::from_vec: {count} values cannot fill {rows} × {cols}");
         Matrix { rows, cols, data }
     }
 
@@ -154,7 +155,7 @@ impl<T: Copy> Matrix<T> {
     /// If `j` is not below the number of columns.
     #[track_caller]
     pub fn col(&self, j: usize) -> &[T] {
-        &self.data[j * self.rows..(j + 1) * self.rows]
+        &self.data[column("Matrix::col", j, self.shape())]
     }
 
     /// Column `j`, to write.
@@ -163,7 +164,8 @@ impl<T: Copy> Matrix<T> {
     /// If `j` is not below the number of columns.
     #[track_caller]
     pub fn col_mut(&mut self, j: usize) -> &mut [T] {
-        &mut self.data[j * self.rows..(j + 1) * self.rows]
+        let column = column("Matrix::col_mut", j, self.shape());
+        &mut self.data[column]
     }
 
     /// The columns with the given numbers, in that order: a minibatch.
@@ -174,7 +176,7 @@ impl<T: Copy> Matrix<T> {
     pub fn select_cols(&self, columns: &[usize]) -> Self {
         let mut data = Vec::with_capacity(self.rows * columns.len());
         for &j in columns {
-            data.extend_from_slice(self.col(j));
+            data.extend_from_slice(&self.data[column("Matrix::select_cols", j, self.shape())]);
         }
         Matrix { rows: self.rows, cols: columns.len(), data }
     }
@@ -207,7 +209,8 @@ impl<'a, T> MatrixRef<'a, T> {
     /// If `data` does not have `rows · cols` values, or there are 2³² rows or columns.
     #[track_caller]
     pub fn new(rows: usize, cols: usize, data: &'a [T]) -> Self {
-        assert_eq!(data.len(), rows * cols, "MatrixRef::new: {} values cannot fill {rows} × {cols}", data.len());
+        let count = data.len();
+        assert!(count == rows * cols, "MatrixRef::new: {count} values cannot fill {rows} × {cols}");
         let side = |n: usize| u32::try_from(n).expect("a matrix has fewer than 2³² rows and columns");
         MatrixRef { rows: side(rows), cols: side(cols), data }
     }
@@ -245,7 +248,7 @@ impl<'a, T> MatrixRef<'a, T> {
     /// If `j` is not below the number of columns.
     #[track_caller]
     pub fn col(self, j: usize) -> &'a [T] {
-        &self.data[j * self.rows()..(j + 1) * self.rows()]
+        &self.data[column("MatrixRef::col", j, self.shape())]
     }
 
     /// A copy that owns its entries.
@@ -255,6 +258,14 @@ impl<'a, T> MatrixRef<'a, T> {
     {
         Matrix { rows: self.rows(), cols: self.cols(), data: self.data.to_vec() }
     }
+}
+
+/// Where a column of a matrix of this shape lies.
+#[inline]
+#[track_caller]
+fn column(name: &str, j: usize, (m, n): (usize, usize)) -> Range<usize> {
+    assert!(j < n, "{name}: there is no column {j} in {m} × {n}: columns are numbered from 0");
+    j * m..(j + 1) * m
 }
 
 impl<'a, T: Copy> From<&'a Matrix<T>> for MatrixRef<'a, T> {

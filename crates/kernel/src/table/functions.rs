@@ -1,6 +1,6 @@
 //! The table of elementwise functions: one line each, the formula and its slope.
 //!
-//! A value is computed for `f32` and `f64`; a slope is generic in the [`Number`](crate::Number), which is how derivatives of any
+//! A value is computed for `f32` and `f64`; a slope is generic in the [`Number`], which is how derivatives of any
 //! order, in reverse and forward, come from the same line. The macro hands the table to another macro, which makes of every line
 //! what it needs: the variants ([`kinds`](super::kinds)), the values ([`real`](super::real)), the slopes ([`slopes`](super::slopes)),
 //! the methods of every number ([`number`](super::number)), the vector loops ([`loops`](super::loops)), and in `autograd` the methods
@@ -11,6 +11,8 @@
 //! After the slope a line may say `in` which interval the function is defined, and `kinks at` which points it or one of
 //! its first two derivatives jumps.
 
+use super::Number;
+
 /// Positive numbers.
 pub const POSITIVE: (f64, f64) = (0.0, f64::INFINITY);
 /// All numbers.
@@ -19,6 +21,15 @@ pub const ALL: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
 pub const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
 /// 2 √(2/π), and that times 0.044715.
 pub const GELU: (f64, f64) = (1.595_769_121_605_730_8, 1.595_769_121_605_730_8 * 0.044715);
+
+/// From this number on, an exponential beside it has underflowed.
+pub const FAR: f64 = 1e3;
+
+/// x, or ±[`FAR`] beyond: so that a product with 0 is 0 where x is infinite.
+#[inline(always)]
+pub(super) fn near<N: Number>(x: N) -> N {
+    x.at_least(-FAR).at_most(FAR)
+}
 
 /// Calls a macro with the table.
 #[doc(hidden)]
@@ -34,6 +45,8 @@ one {
     OneMinusSquare: one_minus_square(x, y) => (1.0 - x) * (1.0 + x), x * -2.0;
     /// 1 / x.
     Recip: recip(x, y)     => 1.0 / x,                         -(y * y), in POSITIVE;
+    /// c / x, the plain number c over x.
+    Under: under(x, y; c: f64, [-2.5, 3.0]) => c as Self / x,    -(y / x), in POSITIVE;
     /// √x, for x ≥ 0.
     Sqrt: sqrt(x, y)       => Float::sqrt(x),                   y.recip() * 0.5, in POSITIVE;
     /// √x whose slope at 0 is 0: the root of a sum of squares.
@@ -47,8 +60,8 @@ one {
         x.powi(n),
         if n == 0 { x.zero() } else { x.powi(n - 1) * f64::from(n) },
         in POSITIVE;
-    /// xᵖ for x > 0.
-    Powf: powf(x, y; p: f64, [-0.5, 1.7]) => x.powf(p as _),   x.powf(p - 1.0) * p, in POSITIVE;
+    /// xᵖ for x > 0, and for x = 0 where the power or a slope of it is finite.
+    Powf: powf(x, y; p: f64, [-0.5, 1.7]) => x.powf(p as _), if p == 0.0 { x.zero() } else { x.powf(p - 1.0) * p }, in POSITIVE;
 
     /// eˣ.
     Exp: exp(x, y)         => Float::exp(x),                    y;
@@ -59,9 +72,9 @@ one {
     /// The natural logarithm, for x > 0.
     Ln: ln(x, y)           => Float::ln(x),                     x.recip(), in POSITIVE;
     /// The logarithm to base 2, for x > 0.
-    Log2: log2(x, y)       => x.log2(),                        (x * LN_2).recip(), in POSITIVE;
+    Log2: log2(x, y)       => x.log2(),                        x.recip() * LOG2_E, in POSITIVE;
     /// The logarithm to base 10, for x > 0.
-    Log10: log10(x, y)     => x.log10(),                       (x * LN_10).recip(), in POSITIVE;
+    Log10: log10(x, y)     => x.log10(),                       x.recip() * LOG10_E, in POSITIVE;
     /// ln(1 + x), accurate near 0, for x > −1.
     Ln1p: ln_1p(x, y)      => Float::ln_1p(x),                  (x + 1.0).recip(), in (-1.0, f64::INFINITY);
 
@@ -81,12 +94,13 @@ one {
     Sinh: sinh(x, y)       => x.sinh(),                        x.cosh();
     /// The hyperbolic cosine.
     Cosh: cosh(x, y)       => x.cosh(),                        x.sinh();
-    /// The hyperbolic tangent.
+    /// The hyperbolic tangent. Its slope is 1 − y² of the rounded y, which saves an exponential: it is good to 4 units in the
+    /// last place of 1. About 2|x| / ln 2 − 2 of its bits are lost, and from |x| = 19 on, in `f32` from 9 on, it has none.
     Tanh: tanh(x, y)       => Float::tanh(x),                   -(y * y) + 1.0;
     /// The number with hyperbolic sine x.
-    Asinh: asinh(x, y)     => x.asinh(),                       (x.square() + 1.0).rsqrt();
+    Asinh: asinh(x, y)     => x.asinh(),                       x.hypot(x.zero() + 1.0).recip();
     /// The number ≥ 0 with hyperbolic cosine x, for x ≥ 1.
-    Acosh: acosh(x, y)     => x.acosh(),                       (-x.one_minus_square()).rsqrt(), in (1.0, f64::INFINITY);
+    Acosh: acosh(x, y)     => x.acosh(),                       (x - 1.0).rsqrt() * (x + 1.0).rsqrt(), in (1.0, f64::INFINITY);
     /// The number with hyperbolic tangent x, for |x| < 1.
     Atanh: atanh(x, y)     => x.atanh(),                       x.one_minus_square().recip(), in (-1.0, 1.0);
 
@@ -101,7 +115,9 @@ one {
     /// min(x, c); the slope at c is 1.
     AtMost: at_most(x, y; c: f64, [0.5]) => -Float::larger(-x, -c as _), -(x - c).step() + 1.0, kinks at [c];
 
-    /// The logistic function 1 / (1 + e⁻ˣ).
+    /// The logistic function 1 / (1 + e⁻ˣ). Its slope is y (1 − y) of the rounded y, which saves an exponential: for x > 0 it is good to
+    /// 2 units in the last place of 1. About x / ln 2 of its bits are lost, and from x = 37 on, in `f32` from 17 on, it has none;
+    /// for x < 0 it has all. `log_sigmoid` and the losses of logits have all digits on both sides.
     Sigmoid: sigmoid(x, y) => Float::sigmoid(x),                y * (-y + 1.0);
     /// ln σ(x) = −ln(1 + e⁻ˣ).
     LogSigmoid: log_sigmoid(x, y) => -Float::softplus(-x),      (-x).sigmoid();
@@ -111,7 +127,7 @@ one {
     Relu: relu(x, y)       => Float::relu(x),                   y.step(), kinks at [0.0];
     /// x where x > 0, else c x; the slope at 0 is c.
     LeakyRelu: leaky_relu(x, y; c: f64, [0.01]) =>
-        Float::relu(x) - (c as f64 as Self) * Float::relu(-x),
+        if c == 0.0 { Float::relu(x) } else { Float::relu(x) - (c as f64 as Self) * Float::relu(-x) },
         x.step() * (1.0 - c) + c,
         kinks at [0.0];
     /// x where x > 0, else α (eˣ − 1) (Clevert, Unterthiner, Hochreiter, 2016).
@@ -128,24 +144,29 @@ one {
     /// x where x > 0, else α (e^(x/α) − 1) (Barron, 2017).
     Celu: celu(x, y; a: f64, [1.0, 0.7]) =>
         Float::relu(x) + (a as Self) * Float::exp_m1(-Float::relu(-x) / a as Self),
-        x.step() + (-x.step() + 1.0) * ((-x).relu() * (-1.0 / a)).exp(),
+        x.step() + (-x.step() + 1.0) * (-(-x).relu() / a).exp(),
         kinks at [0.0];
     /// x σ(x), also called swish.
-    Silu: silu(x, y)       => x * Float::sigmoid(x),            x.sigmoid() * (x * (-x).sigmoid() + 1.0);
+    Silu: silu(x, y) =>
+        Float::larger(x, -FAR as Self) * Float::sigmoid(x),
+        x.sigmoid() * (near(x) * (-x).sigmoid() + 1.0);
     /// x Φ(x), Φ the normal distribution function (Hendrycks, Gimpel, 2016).
     Gelu: gelu(x, y) =>
-        0.5 * x * Float::erfc(x * -FRAC_1_SQRT_2 as Self),
-        (x * -FRAC_1_SQRT_2).erfc() * 0.5 + x * (x.square() * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
+        0.5 * Float::larger(x, -FAR as Self) * Float::erfc(x * -FRAC_1_SQRT_2 as Self),
+        (x * -FRAC_1_SQRT_2).erfc() * 0.5 + { let x = near(x); x * (x.square() * -0.5).exp() } * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
     /// The approximation ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) of x Φ(x), as x σ of twice the argument.
     GeluTanh: gelu_tanh(x, y) =>
-        x * Float::sigmoid(x * (GELU.0 as Self + GELU.1 as Self * x * x)),
-        { let u = x * (x.square() * GELU.1 + GELU.0); u.sigmoid() * (x * (-u).sigmoid() * (x.square() * (3.0 * GELU.1) + GELU.0) + 1.0) };
+        Float::larger(x, -FAR as Self) * Float::sigmoid(x * (GELU.0 as Self + GELU.1 as Self * x * x)),
+        { let x = near(x); let u = x * (x.square() * GELU.1 + GELU.0); u.sigmoid() * (x * (-u).sigmoid() * (x.square() * (3.0 * GELU.1) + GELU.0) + 1.0) };
     /// x tanh(ln(1 + eˣ)) (Misra, 2019).
     Mish: mish(x, y) =>
-        x * Float::tanh(Float::softplus(x)),
-        { let t = x.softplus().tanh(); t + x * (-t.square() + 1.0) * x.sigmoid() };
+        Float::larger(x, -FAR as Self) * Float::tanh(Float::softplus(x)),
+        { let t = x.softplus().tanh(); t + near(x) * (-t.square() + 1.0) * x.sigmoid() };
     /// x / (1 + |x|).
-    Softsign: softsign(x, y) => x / (1.0 + Float::abs(x)),      (x.abs() + 1.0).square().recip(), kinks at [0.0];
+    Softsign: softsign(x, y) =>
+        { let x = Float::larger(-Float::larger(-x, -1e30), -1e30); x / (1.0 + Float::abs(x)) },
+        (x.abs() + 1.0).recip().square(),
+        kinks at [0.0];
     /// −1 below −1, 1 above 1, x between; the slope at ±1 is 0.
     HardTanh: hard_tanh(x, y) =>
         -Float::larger(-Float::larger(x, -1.0), -1.0),
@@ -158,15 +179,15 @@ one {
         kinks at [-3.0, 3.0];
     /// x times the hard sigmoid of x (Howard et al., 2019).
     HardSwish: hard_swish(x, y) =>
-        -x * Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0),
-        (x - 3.0).step() + (x + 3.0).step() * (-x + 3.0).step() * (x * (1.0 / 3.0) + 0.5),
+        -Float::larger(x, -3.0) * Float::larger(-Float::relu(x / 6.0 + 0.5), -1.0),
+        (x - 3.0).step() + (x + 3.0).step() * (-x + 3.0).step() * (near(x) / 3.0 + 0.5),
         kinks at [-3.0, 3.0];
     /// x − tanh x.
-    Tanhshrink: tanhshrink(x, y) => x - Float::tanh(x),         x.tanh().square();
+    Tanhshrink: tanhshrink(x, y) => Float::tanhshrink(x),       x.tanh().square();
     /// The error function 2/√π ∫₀ˣ e^(−t²) dt.
-    Erf: erf(x, y)         => Float::erf(x),                    (-x.square()).exp() * FRAC_2_SQRT_PI;
+    Erf: erf(x, y)         => Float::erf(x),                    (-near(x).square()).exp() * FRAC_2_SQRT_PI;
     /// 1 − erf x, accurate where it is small.
-    Erfc: erfc(x, y)       => Float::erfc(x),                   (-x.square()).exp() * -FRAC_2_SQRT_PI;
+    Erfc: erfc(x, y)       => Float::erfc(x),                   (-near(x).square()).exp() * -FRAC_2_SQRT_PI;
 }
 two {
     //   method            f(a, b)                             ∂f/∂a                    ∂f/∂b
@@ -177,26 +198,30 @@ two {
     /// (a − b)².
     SquaredError: squared_error(a, b, y) => (a - b) * (a - b), (a - b) * 2.0,           (b - a) * 2.0;
     /// The negative log-likelihood −t ln σ(x) − (1 − t) ln(1 − σ(x)) of a probability `t` under the
-    /// logit `x`, as max(x, 0) − t x + ln(1 + e^−|x|), which is exact to rounding for any logit.
+    /// logit `x`, as w |x| + ln(1 + e^−|x|) with w = 1 − t for x > 0 and t else, which is exact to rounding for any logit.
+    /// Of an infinite logit it is the limit: 0 for the right one of the targets 0 and 1, else ∞.
     BceWithLogits: bce_with_logits(x, t, y) =>
-        (Float::relu(x) - t * x) + Float::ln_1p(Float::exp(-Float::abs(x))),
+        {
+            let (w, size) = (if x > 0.0 { 1.0 - t } else { t }, Float::abs(x));
+            (if w == 0.0 { w } else { w * size }) + Float::ln_1p(Float::exp(-size))
+        },
         x.sigmoid() - t,
         -x;
     /// The larger number; of two equal ones the slope is the first's.
     Max: max(a, b, y)      => Float::larger(a, b),              -(b - a).step() + 1.0,   (b - a).step(), kink at a - b;
     /// The smaller number; of two equal ones the slope is the first's.
     Min: min(a, b, y)      => -Float::larger(-a, -b),           -(a - b).step() + 1.0,   (a - b).step(), kink at a - b;
-    /// aᵇ for a > 0; 0 to a positive power is 0.
+    /// aᵇ for a > 0; 0 to a positive power is 0, and 0⁰ = 1.
     Pow: pow(a, b, y) =>
         a.powf(b),
-        b * a.pow(b - 1.0),
+        a.pow(b - 1.0).weigh(b),
         a.keep(y * a.ln()),
         in [POSITIVE, (-3.0, 3.0)];
-    /// The angle of the point (b, a) from the first axis, in (−π, π].
+    /// The angle of the point (b, a) from the first axis, in (−π, π]; the slopes at (0, 0) are 0.
     Atan2: atan2(a, b, y) =>
         a.atan2(b),
-        b / (a * a + b * b),
-        -(a / (a * a + b * b)),
+        { let h = a.hypot(b); h.keep(b / h / h) },
+        { let h = a.hypot(b); -h.keep(a / h / h) },
         in [ALL, POSITIVE];
     /// √(a² + b²), without overflow; the slope at 0 is 0.
     Hypot: hypot(a, b, y) =>
@@ -216,6 +241,11 @@ two {
         a.zero(),
         a.drop_where(a.zero() + 1.0),
         kink at a;
+    /// a b where b ≠ 0, else 0: nothing of a counts there, even if it is infinite or NaN.
+    Weigh: weigh(a, b, y) =>
+        if b == 0.0 { b } else { a * b },
+        b,
+        a;
 }
         }
     };

@@ -58,6 +58,12 @@ macro_rules! kinds {
                 match self { $(Binary::$Name2 => stringify!($method2),)* }
             }
 
+            /// Whether it chooses what counts of an operand: where its slope is 0, nothing does.
+            #[inline(always)]
+            pub const fn selects(self, operand: usize) -> bool {
+                matches!((self, operand), (Binary::Keep | Binary::Drop, _) | (Binary::Weigh, 0))
+            }
+
             /// The open intervals on which it is defined, or on which tests try it.
             pub fn domain(self) -> [(f64, f64); 2] {
                 match self { $(Binary::$Name2 => kinds!(@or [ALL; 2] $(, $domain2)?),)* }

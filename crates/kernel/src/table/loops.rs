@@ -23,12 +23,12 @@ macro_rules! loops {
             )* }
         }
 
-        /// δx = f'(x, y) δy or δx += f'(x, y) δy.
+        /// δx = f'(x, y) δy or δx += f'(x, y) δy; where δy = 0 it is 0, whatever the slope.
         #[compiled_once]
         pub fn unary_slope<T: Real>(f: Unary, x: &[T], y: &[T], dy: &[T], dx: &mut [T], accum: Accum) {
             let (x, y, dy) = (&x[..dx.len()], &y[..dx.len()], &dy[..dx.len()]);
             match f { $(loops!(@with Unary::$Name $($n)?) =>
-                fill(dx, accum, #[inline(always)] move |i| of_one::$method(Lane(x[i]), Lane(y[i]) $(, $n)?).0 * dy[i]),
+                fill(dx, accum, #[inline(always)] move |i| times(of_one::$method(Lane(x[i]), Lane(y[i]) $(, $n)?).0, dy[i])),
             )* }
         }
 
@@ -47,9 +47,15 @@ macro_rules! loops {
             let [a, b, y, dy] = at.map(|v| &v[..dx.len()]);
             match (f, operand) { $(
                 (Binary::$Name2, 0) =>
-                    fill(dx, accum, #[inline(always)] move |i| of_first::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                    fill(dx, accum, #[inline(always)] move |i| {
+                        let slope = of_first::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0;
+                        if Binary::$Name2.selects(0) { both(slope, dy[i]) } else { times(slope, dy[i]) }
+                    }),
                 (Binary::$Name2, _) =>
-                    fill(dx, accum, #[inline(always)] move |i| of_second::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0 * dy[i]),
+                    fill(dx, accum, #[inline(always)] move |i| {
+                        let slope = of_second::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0;
+                        if Binary::$Name2.selects(1) { both(slope, dy[i]) } else { times(slope, dy[i]) }
+                    }),
             )* }
         }
     };
@@ -57,3 +63,15 @@ macro_rules! loops {
     (@with $E:ident::$Name:ident $n:ident) => { $E::$Name($n) };
 }
 functions!(loops);
+
+/// a b; 0 where b = 0, even if a is infinite or NaN.
+#[inline(always)]
+fn times<T: Real>(a: T, b: T) -> T {
+    <T as Values>::weigh(a, b)
+}
+
+/// a b; 0 where either is 0.
+#[inline(always)]
+fn both<T: Real>(a: T, b: T) -> T {
+    <T as Values>::keep(a, times(a, b))
+}

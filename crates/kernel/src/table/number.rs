@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::Real;
 use super::real::Values;
 use super::slopes::{fused, of_first, of_one, of_second};
+use super::{Binary, Real};
 use crate::functions;
 use crate::simd::single;
 
@@ -109,15 +109,17 @@ macro_rules! numbers {
         impl<N: Number> Number for Dual<N> {
             $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
                 let y = self.value.$method($($n)?);
-                Dual { value: y, tangent: of_one::$method(self.value, y $(, $n)?) * self.tangent }
+                Dual { value: y, tangent: of_one::$method(self.value, y $(, $n)?).weigh(self.tangent) }
             })*
             $(#[inline(always)] fn $method2(self, other: Self) -> Self {
                 let (a, b) = (self.value, other.value);
                 let y = a.$method2(b);
-                Dual {
-                    value: y,
-                    tangent: of_first::$method2(a, b, y) * self.tangent + of_second::$method2(a, b, y) * other.tangent,
-                }
+                let of = |operand: usize, slope: N, tangent: N| {
+                    let product = slope.weigh(tangent);
+                    if Binary::$Name2.selects(operand) { slope.keep(product) } else { product }
+                };
+                let first = of(0, of_first::$method2(a, b, y), self.tangent);
+                Dual { value: y, tangent: first + of(1, of_second::$method2(a, b, y), other.tangent) }
             })*
         }
     };

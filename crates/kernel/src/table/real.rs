@@ -2,7 +2,7 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use super::functions::{GELU, SELU};
+use super::functions::{FAR, GELU, SELU};
 use crate::{Float, functions};
 
 /// A number of a tape, `f32` or `f64`: a [`Float`] with every function of the table.

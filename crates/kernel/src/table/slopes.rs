@@ -1,8 +1,8 @@
 //! The slopes of the table, generic in the number.
 
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
 
-use super::functions::{GELU, SELU};
+use super::functions::{GELU, SELU, near};
 use super::{Binary, Number, Unary};
 use crate::functions;
 
@@ -18,7 +18,7 @@ macro_rules! slopes {
             use super::*;
             $(#[doc = concat!("That of `", stringify!($method), "`.")]
             #[inline(always)] pub fn $method<N: Number>($x: N, $y: N $(, $n: $N)?) -> N {
-                let _ = ($x, $y);
+                let _ = ($x, $y $(, $n)?);
                 $df
             })*
         }

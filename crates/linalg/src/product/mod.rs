@@ -7,8 +7,9 @@ mod unpacked;
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
 use faer::{MatMut, MatRef, Par};
+use kernel::columns::Kept;
 use kernel::pool::{Pooled, aligned};
-use kernel::simd::{Accum, Out};
+use kernel::simd::{Accum, Out, put};
 use kernel::threads::join;
 use kernel::transpose::transpose;
 use kernel::{Float, MatrixRef, compiled_once};
@@ -33,6 +34,12 @@ const SMALL: usize = 1 << 19;
 const SMALL_SIDE: usize = 32;
 const SMALL_ROWS: usize = 16;
 
+/// Sums of more than this many terms are made of sums of [`LONG_PART`], or [`LONG_PACKED`] where the large products are, and the
+/// roundings of adding those are kept.
+const LONG: usize = 1 << 13;
+const LONG_PART: usize = 1 << 6;
+const LONG_PACKED: usize = 1 << 14;
+
 /// y = A B or y += A B, with either factor transposed.
 #[compiled_once]
 pub fn product<T: Float + RealField + Pod>(
@@ -49,7 +56,7 @@ pub fn product<T: Float + RealField + Pod>(
     }
     let ((m, n), (_, k)) = ((y.rows, y.cols), s.shape(a.shape()));
     let (work, least) = (m * k * n, m.min(k).min(n));
-    if work <= SMALL && least <= SMALL_SIDE && m % SMALL_ROWS == 0 {
+    if work <= SMALL && least <= SMALL_SIDE && k <= LONG && m % SMALL_ROWS == 0 {
         let small = |a: &[T], y: &mut [T]| {
             Unpacked { y, accum, a, b: b.as_slice(), sides: [m, k, n], transposed: t == Trans::Yes }.run();
         };
@@ -63,26 +70,84 @@ pub fn product<T: Float + RealField + Pod>(
             return small(copy, y.data);
         }
     }
-    let y = MatMut::from_column_major_slice_mut(y.data, m, n);
+    if k > LONG {
+        return long(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
+    }
+    short(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
+}
+
+/// A product whose sums may have more terms than one accumulator takes, in panels for as many threads.
+#[cold]
+#[inline(never)]
+fn long<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    if m * LONG_PACKED * n >= LARGE && m.min(n) >= LARGE_SIDE {
+        return if k <= LONG_PACKED { short(a, b, accum, y) } else { kept(a, b, accum, y, LONG_PACKED) };
+    }
+    let width = if m * k * n < PANELS { m.max(n) } else { m.max(n).div_ceil(4).next_multiple_of(8) };
+    panels(a, b, y, width, &|a, b, y| kept(a, b, accum, y, LONG_PART));
+}
+
+/// The sum of the products of parts of so many terms, with the roundings of adding them.
+fn kept<T: Float + RealField + Pod>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    accum: Accum,
+    mut y: MatMut<'_, T>,
+    terms: usize,
+) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let mut total = vec![Kept::default(); m * n];
+    let mut buffer = Pooled::<Vec<T>>::take();
+    let part = aligned(&mut buffer, m * n);
+    for p in (0..k).step_by(terms) {
+        let terms = terms.min(k - p);
+        let (a, b) = (a.subcols(p, terms), b.subrows(p, terms));
+        short(a, b, Accum::Replace, MatMut::from_column_major_slice_mut(part, m, n));
+        total.iter_mut().zip(&*part).for_each(|(total, &x)| total.add(x));
+    }
+    for (k, total) in total.into_iter().enumerate() {
+        put(&mut y[(k % m, k / m)], accum, total.value());
+    }
+}
+
+/// A product whose sums have no more terms than one accumulator takes.
+#[inline(always)]
+fn short<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let (work, least) = (m * k * n, m.min(k).min(n));
     if work < PANELS {
-        return matmul(y, faer_accum(accum), view(s, a), view(t, b), <T as Float>::from_f64(1.0), Par::Seq);
+        return matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
     }
     if work >= LARGE && least >= LARGE_SIDE {
-        return packed(y, accum, view(s, a), view(t, b), rayon_core::current_num_threads());
+        return packed(y, accum, a, b, rayon_core::current_num_threads());
     }
     // Four panels at most, none narrower than 64.
     let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
-    panels(view(s, a), view(t, b), accum, y, width);
+    let panel = |a: MatRef<'_, T>, b: MatRef<'_, T>, y: MatMut<'_, T>| {
+        matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
+    };
+    panels(a, b, y, width, &panel);
 }
 
 fn faer_accum(accum: Accum) -> faer::Accum {
     if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace }
 }
 
-fn panels<T: Float + RealField>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>, width: usize) {
+/// How a panel of y is made.
+type Panel<'p, T> = dyn Fn(MatRef<'_, T>, MatRef<'_, T>, MatMut<'_, T>) + Sync + 'p;
+
+/// Cuts a product along its longer side into panels no wider than `width`, on the threads there are.
+fn panels<T: Float + RealField>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    y: MatMut<'_, T>,
+    width: usize,
+    product: &Panel<'_, T>,
+) {
     let (m, n) = (a.nrows(), b.ncols());
     if m.max(n) <= width {
-        return matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
+        return product(a, b, y);
     }
     let middle = (m.max(n) / 2).next_multiple_of(width);
     let ((a0, a1), (b0, b1), (y0, y1)) = if m > n {
@@ -90,12 +155,12 @@ fn panels<T: Float + RealField>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum
     } else {
         ((a, a), b.split_at_col(middle), y.split_at_col_mut(middle))
     };
-    let first = || panels(a0, b0, accum, y0, width);
+    let first = || panels(a0, b0, y0, width, product);
     if rayon_core::current_num_threads() > 1 {
-        join(first, || panels(a1, b1, accum, y1, width));
+        join(first, || panels(a1, b1, y1, width, product));
     } else {
         first();
-        panels(a1, b1, accum, y1, width);
+        panels(a1, b1, y1, width, product);
     }
 }
 

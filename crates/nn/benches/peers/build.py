@@ -88,12 +88,8 @@ def main():
 
 def edit(a, folder):
     """Edits of a new user's program, and how much slower the program is in debug."""
-    program, profiles = first_block("rust"), first_block("toml")
-    dependencies = [
-        f'autograd = {{ package = "tape-autograd", path = "{ROOT}/crates/autograd" }}',
-        f'nn = {{ package = "tape-nn", path = "{ROOT}/crates/nn" }}',
-        line_of("rand"),
-    ]
+    program, profiles = block("rust", "use "), block("toml", "[profile")
+    dependencies = [f'tape-nn = {{ path = "{ROOT}/crates/nn" }}']
     place = crate(folder / "first", "first", dependencies, profiles, program)
     longer = program.replace("0..=200", f"0..={MORE_STEPS}")
     assert longer != program, "the first program of the README has no loop of 200 steps"
@@ -166,9 +162,9 @@ def cold(a, folder):
 KINDS = {"edit": edit, "test": test, "ci": ci, "digits": digits, "cold": cold}
 
 
-def first_block(language):
-    """The first block of this language in the README."""
-    return re.search(rf"^```{language}\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S).group(1)
+def block(language, beginning):
+    """The first block of the README in this language that begins so."""
+    return re.search(rf"^```{language}\n({re.escape(beginning)}.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S).group(1)
 
 
 def line_of(dependency):

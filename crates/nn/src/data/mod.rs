@@ -40,8 +40,9 @@ mod samples;
 mod source;
 
 pub use self::maps::{Components, Covariance, Fitted, MinMax, Pca, Pipeline, Standardize, Step, Summary, Zca};
+pub(crate) use self::samples::first_not_finite;
 pub use self::samples::{
-    Dataset, Minibatches, Sampler, ShuffledChunks, Targets, group_k_fold, k_fold, minibatches, random_split,
+    Dataset, Minibatches, NotFinite, Sampler, ShuffledChunks, Targets, group_k_fold, k_fold, minibatches, random_split,
     shuffle_chunks, stratified_k_fold, stratified_split,
 };
 pub use self::source::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
@@ -50,4 +51,4 @@ pub use self::source::{
     Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
 };
 #[cfg(feature = "npz")]
-pub use self::source::{read_npz, write_npz};
+pub use self::source::{read_npz, read_npz_at_most, write_npz};

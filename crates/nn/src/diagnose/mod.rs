@@ -33,7 +33,8 @@ mod figure;
 
 use autograd::compiled_once;
 
-use crate::{Gradients, Matrix, MatrixRef, Module, Optimizer, Param, ParamGradients, Path, Real, State, Var};
+use crate::weights::Weights;
+use crate::{Gradients, Matrix, MatrixRef, Module, Optimizer, Param, ParamGradients, Real, State, Var};
 
 pub use finding::{Finding, limits};
 
@@ -119,7 +120,7 @@ pub fn diagnose_step<T: Real>(
     let grads = loss.backward_all();
     // The step is made on a copy, of which each parameter stands for the one of the same name.
     let before: Vec<(String, &Param<T>)> = model.named_params();
-    let mut copy = Copies(before.iter().map(|(name, param)| (name.clone(), (*param).clone())).collect());
+    let mut copy = Weights::of(model);
     let gradient = |param: &Param<T>| {
         let zeros = || Matrix::zeros(param.value().rows(), param.value().cols());
         grads.get(param).map_or_else(zeros, MatrixRef::to_owned)
@@ -133,20 +134,7 @@ pub fn diagnose_step<T: Real>(
     })
 }
 
-/// Parameters under the names that they have in a model.
-struct Copies<T>(Vec<(String, Param<T>)>);
-
 struct GradientsOfCopies<T>(Vec<(u64, Matrix<T>)>);
-
-#[compiled_once]
-impl<T: Real> Module<T> for Copies<T> {
-    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
-        self.0.iter().for_each(|(name, param)| f(&path.field(name), param));
-    }
-    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
-        self.0.iter_mut().for_each(|(name, param)| f(&path.field(name), param));
-    }
-}
 
 #[compiled_once]
 impl<T: Real> ParamGradients<T> for GradientsOfCopies<T> {

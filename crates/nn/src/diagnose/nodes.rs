@@ -128,7 +128,7 @@ struct Use<'t, T: Real> {
 fn goes_on<T: Real>(node: Var<'_, T>, x: Var<'_, T>) -> bool {
     let reads = |y: Var<'_, T>| y.index() == x.index();
     let entrywise = |term: &Op<Var<'_, T>>| match *term {
-        Op::Add(_, y) => reads(y),
+        Op::Add(_, y) | Op::Divide(_, y) => reads(y),
         Op::Binary(_, a, b) => reads(a) || reads(b),
         _ => false,
     };

@@ -132,7 +132,8 @@ fn fit_dataset<T: Real>(mlp: &MlpClassifier, data: &Dataset<T>) -> Result<Fitted
     let settings = &mlp.settings;
     settings.check()?;
     if !(0.0..=1.0).contains(&mlp.label_smoothing) {
-        return Err(EstimatorError::Setting { setting: "label_smoothing", expected: "a share from 0 to 1" });
+        let value = mlp.label_smoothing.to_string();
+        return Err(EstimatorError::Setting { setting: "label_smoothing", expected: "a share from 0 to 1", value });
     }
     as_many(data.x.cols(), data.t.len())?;
     let inputs = Inputs::fit(data, settings)?;

@@ -3,7 +3,7 @@
 use std::{error, fmt};
 
 /// Why an estimator cannot be fitted, or cannot predict.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum EstimatorError {
     /// A setting is out of its range.
@@ -12,6 +12,8 @@ pub enum EstimatorError {
         setting: &'static str,
         /// What it should be.
         expected: &'static str,
+        /// What it is.
+        value: String,
     },
     /// There are not enough samples, or no features or outputs.
     TooFew {
@@ -78,7 +80,9 @@ pub enum EstimatorError {
 impl fmt::Display for EstimatorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            EstimatorError::Setting { setting, expected } => write!(f, "the setting `{setting}` should be {expected}"),
+            EstimatorError::Setting { setting, expected, value } => {
+                write!(f, "the setting `{setting}` should be {expected}, and is {value}")
+            }
             EstimatorError::TooFew { what, found, expected } => write!(f, "{found} {what}: at least {expected} needed"),
             EstimatorError::Targets { targets, samples } => {
                 write!(f, "{targets} targets for {samples} samples: a sample is a column of x, and has one target")
@@ -107,5 +111,7 @@ impl fmt::Display for EstimatorError {
         }
     }
 }
+
+autograd::debug_as_display!(EstimatorError);
 
 impl error::Error for EstimatorError {}

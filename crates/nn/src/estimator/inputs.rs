@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{EstimatorError, Settings};
-use crate::data::{Dataset, Standardize, Targets};
+use crate::data::{Dataset, Standardize, Targets, first_not_finite};
 use crate::{Layer, Linear, Matrix, Mlp, Real, Tape, Var};
 
 /// The features of a fitted model.
@@ -83,10 +83,9 @@ pub(super) fn as_many(samples: usize, targets: usize) -> Result<(), EstimatorErr
 
 /// Whether no entry is NaN or infinite.
 pub(super) fn finite<T: Real>(what: &'static str, x: &Matrix<T>, names: &[String]) -> Result<(), EstimatorError> {
-    let Some(at) = x.as_slice().iter().position(|x| !x.to_f64().is_finite()) else { return Ok(()) };
-    let (i, sample) = (at % x.rows(), at / x.rows());
+    let Some((i, sample, value)) = first_not_finite(x) else { return Ok(()) };
     let row = names.get(i).cloned().unwrap_or_else(|| i.to_string());
-    Err(EstimatorError::NotFinite { what, row, sample, value: x[(i, sample)].to_f64() })
+    Err(EstimatorError::NotFinite { what, row, sample, value })
 }
 
 /// What all fitted models can say.

@@ -59,17 +59,19 @@ impl Settings {
     /// Whether every setting is in its range.
     pub(super) fn check(&self) -> Result<(), EstimatorError> {
         let share = self.early_stopping.unwrap_or(0.5);
-        let ranges = [
-            ("hidden", self.hidden.iter().all(|&units| units > 0), "at least 1 unit in each layer"),
-            ("lr", self.lr > 0.0 && self.lr.is_finite(), "a positive number"),
-            ("alpha", self.alpha >= 0.0 && self.alpha.is_finite(), "0 or a positive number"),
-            ("batch", self.batch > 0, "at least 1 sample"),
-            ("max_epochs", self.max_epochs > 0, "at least 1"),
-            ("tolerance", !self.tolerance.is_nan(), "a number"),
-            ("early_stopping", 0.0 < share && share < 1.0, "a share between 0 and 1"),
+        let ranges: [(_, _, &dyn std::fmt::Debug, _); 7] = [
+            ("hidden", self.hidden.iter().all(|&units| units > 0), &self.hidden, "at least 1 unit in each layer"),
+            ("lr", self.lr > 0.0 && self.lr.is_finite(), &self.lr, "a positive number"),
+            ("alpha", self.alpha >= 0.0 && self.alpha.is_finite(), &self.alpha, "0 or a positive number"),
+            ("batch", self.batch > 0, &self.batch, "at least 1 sample"),
+            ("max_epochs", self.max_epochs > 0, &self.max_epochs, "at least 1"),
+            ("tolerance", !self.tolerance.is_nan(), &self.tolerance, "a number"),
+            ("early_stopping", 0.0 < share && share < 1.0, &share, "a share between 0 and 1"),
         ];
-        match ranges.into_iter().find(|(_, holds, _)| !holds) {
-            Some((setting, _, expected)) => Err(EstimatorError::Setting { setting, expected }),
+        match ranges.into_iter().find(|(_, holds, ..)| !holds) {
+            Some((setting, _, value, expected)) => {
+                Err(EstimatorError::Setting { setting, expected, value: format!("{value:?}") })
+            }
             None => Ok(()),
         }
     }

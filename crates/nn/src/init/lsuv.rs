@@ -120,7 +120,7 @@ fn change<T: Real>(model: &mut dyn Layer<T>, name: &str, mut f: impl FnMut(&mut 
 }
 
 /// A weight whose outputs cannot be given variance 1.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct LsuvError {
     /// Its name.
     pub weight: String,
@@ -141,5 +141,7 @@ impl fmt::Display for LsuvError {
         write!(f, "lsuv: the outputs of `{weight}` have variance {variance} after {steps} steps: they {why}")
     }
 }
+
+autograd::debug_as_display!(LsuvError);
 
 impl error::Error for LsuvError {}

@@ -29,7 +29,7 @@ use crate::{Init, Matrix, Module, Param, Real, Tape, Var};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Embedding<T> {
     /// E, features × vocabulary.
-    #[module(transposed)]
+    #[module(transposed, embedding)]
     pub weight: Param<T>,
     /// The index of what only fills up a sequence: its vector is 0 whatever its column holds, which therefore gets no
     /// gradient by [`lookup`](Embedding::lookup).

@@ -14,9 +14,10 @@ use crate::{Init, Layer, Matrix, Module, Param, Real, Var, affine};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Linear<T> {
     /// W, outputs × inputs.
-    #[module(matrix)]
+    #[module(matrix, weight)]
     pub weight: Param<T>,
     /// b, outputs × 1, if there is one.
+    #[module(bias)]
     pub bias: Option<Param<T>>,
 }
 

@@ -15,6 +15,7 @@ mod residual;
 mod sequential;
 mod symmetry;
 mod tied;
+mod widths;
 
 pub use activation::Activation;
 use autograd::compiled_once;

@@ -1,8 +1,7 @@
 //! Normalisations: by the statistics of a sample, or of a batch.
 //!
-//! All end in y = c ⊙ s + b with a scale s that has the weight in it, so the matrix is multiplied once. A mean is
-//! taken twice, the second time of what the first left: its rounding, which matters where the mean is large beside the
-//! deviation, is gone then. The first needs no gradient, for what follows does not change with it.
+//! All end in y = c ⊙ s + b with a scale s that has the weight in it, so the matrix is multiplied once. √(σ² + ε) is taken as
+//! the length of (σ, √ε), so that no square overflows.
 
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
@@ -24,8 +23,10 @@ use crate::{Axis, Layer, Matrix, Module, Param, Real, Var};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct LayerNorm<T> {
     /// w, features × 1.
+    #[module(norm_scale)]
     pub weight: Param<T>,
     /// b, features × 1.
+    #[module(norm_shift)]
     pub bias: Param<T>,
     /// ε.
     #[module(skip)]
@@ -46,8 +47,8 @@ impl<T: Real> Layer<T> for LayerNorm<T> {
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         expect_features("LayerNorm", self.weight.value().rows(), x);
         let tape = x.tape();
-        let (_, c) = centred(x, Axis::Rows);
-        let scale = (c.square().mean_over(Axis::Rows) + self.eps).rsqrt();
+        let (_, c) = x.centred_over(Axis::Rows);
+        let scale = with_epsilon(root_mean_square(c, Axis::Rows), self.eps).recip();
         c * tape.param(&self.weight).matmul(scale) + tape.param(&self.bias)
     }
 }
@@ -57,6 +58,7 @@ impl<T: Real> Layer<T> for LayerNorm<T> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct RmsNorm<T> {
     /// w, features × 1.
+    #[module(norm_scale)]
     pub weight: Param<T>,
     /// ε.
     #[module(skip)]
@@ -76,7 +78,7 @@ impl<T: Real> Layer<T> for RmsNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         expect_features("RmsNorm", self.weight.value().rows(), x);
-        let scale = (x.square().mean_over(Axis::Rows) + self.eps).rsqrt();
+        let scale = with_epsilon(root_mean_square(x, Axis::Rows), self.eps).recip();
         x * x.tape().param(&self.weight).matmul(scale)
     }
 }
@@ -103,8 +105,10 @@ impl<T: Real> Layer<T> for RmsNorm<T> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct BatchNorm<T> {
     /// w, features × 1.
+    #[module(norm_scale)]
     pub weight: Param<T>,
     /// b, features × 1.
+    #[module(norm_shift)]
     pub bias: Param<T>,
     /// μ̄, features × 1: a buffer.
     pub running_mean: Param<T>,
@@ -133,7 +137,7 @@ impl<T: Real> BatchNorm<T> {
     }
 
     /// Asks for the step of the running statistics.
-    fn track(&self, mean: Var<'_, T>, variance: Var<'_, T>, batch: usize) {
+    fn track(&self, mean: Var<'_, T>, deviation: Var<'_, T>, batch: usize) {
         let towards = |buffer: &Param<T>, share: f64, value: Matrix<T>| {
             let (keep, add) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum * share));
             mean.tape()
@@ -143,7 +147,7 @@ impl<T: Real> BatchNorm<T> {
             towards(&self.running_mean, 1.0, mean.value());
         }
         if batch > 1 {
-            towards(&self.running_var, batch as f64 / (batch - 1) as f64, variance.value());
+            towards(&self.running_var, batch as f64 / (batch - 1) as f64, deviation.value().map(|x| x * x));
         }
     }
 }
@@ -154,25 +158,28 @@ impl<T: Real> Layer<T> for BatchNorm<T> {
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         expect_features("BatchNorm", self.weight.value().rows(), x);
         let tape = x.tape();
-        let (c, variance) = if tape.is_training() {
-            let (mean, c) = centred(x, Axis::Cols);
-            let variance = c.square().mean_over(Axis::Cols);
-            self.track(mean, variance, x.cols());
-            (c, variance)
+        let (c, deviation) = if tape.is_training() {
+            let (mean, c) = x.centred_over(Axis::Cols);
+            let deviation = root_mean_square(c, Axis::Cols);
+            self.track(mean, deviation, x.cols());
+            (c, with_epsilon(deviation, self.eps))
         } else {
-            (x - tape.param(&self.running_mean), tape.param(&self.running_var))
+            (x - tape.param(&self.running_mean), (tape.param(&self.running_var) + self.eps).sqrt())
         };
-        c * (tape.param(&self.weight) * (variance + self.eps).rsqrt()) + tape.param(&self.bias)
+        c * (tape.param(&self.weight) * deviation.recip()) + tape.param(&self.bias)
     }
 }
 
-/// The mean along an axis, and x without it.
+/// √(1/n Σ x²) along an axis.
 #[track_caller]
-fn centred<'t, T: Real>(x: Var<'t, T>, axis: Axis) -> (Var<'t, T>, Var<'t, T>) {
-    let near = x.mean_over(axis).stop_gradient();
-    let c = x - near;
-    let rest = c.mean_over(axis);
-    (near + rest, c - rest)
+fn root_mean_square<'t, T: Real>(x: Var<'t, T>, axis: Axis) -> Var<'t, T> {
+    x.norm_over(axis) * (axis.group_len(x.shape()) as f64).sqrt().recip()
+}
+
+/// √(σ² + ε).
+#[track_caller]
+fn with_epsilon<'t, T: Real>(deviation: Var<'t, T>, epsilon: f64) -> Var<'t, T> {
+    deviation.hypot(deviation.tape().constant(Matrix::full(1, 1, T::from_f64(epsilon.sqrt()))))
 }
 
 fn ones<T: Real>(features: usize) -> Param<T> {

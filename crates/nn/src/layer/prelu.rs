@@ -11,6 +11,7 @@ use crate::{Layer, Matrix, Module, Param, Real, Var};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct PRelu<T> {
     /// a, features × 1, or 1 × 1 for all.
+    #[module(slope)]
     pub weight: Param<T>,
 }
 

@@ -1,8 +1,10 @@
 //! One layer after the other: as a list that is stored, or as a tuple of any layers.
 
 use autograd::compiled_once;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::widths::through;
 use super::{
     Activation, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, PRelu, Residual, RmsNorm, Shortcut,
     TiedAutoencoder,
@@ -28,11 +30,21 @@ use crate::{Layer, Module, Param, Path, Real, Var};
 /// assert_eq!(net.named_params()[0].0, "0.weight");
 /// assert_eq!(net.named_params().last().unwrap().0, "4.bias");
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// A list of a file whose layers do not fit together is an error when it is loaded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent, bound = "T: Real")]
 pub struct Sequential<T> {
     /// The layers, first to last.
     pub layers: Vec<AnyLayer<T>>,
+}
+
+impl<'de, T: Real> Deserialize<'de> for Sequential<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let layers = Vec::deserialize(d)?;
+        through(&layers, None).map_err(D::Error::custom)?;
+        Ok(Sequential { layers })
+    }
 }
 
 #[compiled_once]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use autograd::compiled_once;
 
 use super::Mlp;
-use crate::{Matrix, Module, Param, Path, Real};
+use crate::{Matrix, Module, Param, Path, Real, Role};
 
 #[compiled_once]
 impl<T: Real> Mlp<T> {
@@ -63,8 +63,8 @@ impl<T: Real> Mlp<T> {
         let (tied, units, h) = (self.tied("flip_sign", layer), self.layers[layer].outputs(), self.activation);
         assert!(h.is_odd(), "flip_sign: the activation must be odd, h(-a) = -h(a), as tanh is; {h} is not");
         assert!(unit < units, "flip_sign: hidden layer {layer} has {units} units and no unit {unit}");
-        let negate_row = |name: &str, x: &mut Matrix<T>| {
-            if !name.starts_with("running") {
+        let negate_row = |role, x: &mut Matrix<T>| {
+            if role != Role::Buffer {
                 (0..x.cols()).for_each(|j| x[(unit, j)] = -x[(unit, j)]);
             }
         };
@@ -92,6 +92,6 @@ impl<T: Real> Mlp<T> {
     }
 }
 
-fn each_param<T: Real>(layer: &mut impl Module<T>, mut f: impl FnMut(&str, &mut Matrix<T>)) {
-    layer.params_mut(&Path::Root, &mut |path, param: &mut Param<T>| f(&path.to_string(), param.value_mut()));
+fn each_param<T: Real>(layer: &mut impl Module<T>, mut f: impl FnMut(Role, &mut Matrix<T>)) {
+    layer.params_mut(&Path::Root, &mut |_, param: &mut Param<T>| f(param.role(), param.value_mut()));
 }

@@ -46,11 +46,13 @@ pub struct TiedAutoencoder<T> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Tied<T> {
     /// W, outputs × inputs.
-    #[module(matrix)]
+    #[module(matrix, weight)]
     pub weight: Param<T>,
     /// b, outputs × 1.
+    #[module(bias)]
     pub bias: Param<T>,
     /// c, inputs × 1.
+    #[module(bias)]
     pub decoder_bias: Param<T>,
 }
 

@@ -51,7 +51,8 @@ pub use target::Target;
 /// | `MultiMargin` | Σ max(0, margin − x_c + xᵢ) / K over the K classes i but the right one, c (Crammer & Singer 2001) | sample |
 ///
 /// The predictions of `GaussianNll` are the m rows of μ above the m rows of s. All are stable for logits of any size, but
-/// for those that are exponents: eˣ of `PoissonNll` and e⁻ˢ of `GaussianNll` overflow where it does.
+/// for those that are exponents: eˣ of `PoissonNll` and e⁻ˢ of `GaussianNll` overflow where it does. Of infinite logits the loss is its
+/// limit, and NaN where there is none: if several logits of a sample are +∞ or all are −∞, and for s = −∞.
 ///
 /// Targets are numbers, a [`Var`] of the shape of the predictions, or classes, which count as 1 in the row of the class and
 /// 0 elsewhere: see [`Target`].
@@ -155,12 +156,13 @@ fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses
         Loss::BceWithLogits(ref entropy) => return entropy.each(y, t),
         Loss::SoftmaxCrossEntropy(ref entropy) => return entropy.each(y, t),
         Loss::KlDivergence => kl_divergence(y, t.like(name, y)),
-        Loss::PoissonNll => y.exp() - t.like(name, y) * y,
+        // Beyond, eˣ is ∞.
+        Loss::PoissonNll => y.exp() - y.at_most(1e3).weigh(t.like(name, y)),
         Loss::GaussianNll => {
             let (m, n) = y.shape();
             assert!(m % 2 == 0, "{name}: {m} × {n} is not means above as many logarithms of variances");
             let (mean, log) = (y.rows_in(0..m / 2), y.rows_in(m / 2..m));
-            normal(mean, log, (-log).exp(), t.values(name, y, (m / 2, n)))
+            (log + (-log).exp().weigh(mean.squared_error(t.values(name, y, (m / 2, n))))) / 2.0
         }
         Loss::MultiMargin { margin } => {
             multi_margin(y, t.like(name, y), POSITIVE.expect("multi_margin: margin", margin))
@@ -175,6 +177,7 @@ fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses
 /// If the shapes differ.
 #[compiled_once]
 #[track_caller]
+#[doc(alias("MSELoss", "mse_loss"))]
 pub fn mse<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
     Loss::Mse.of(y, t, reduction)
 }
@@ -196,6 +199,7 @@ pub fn mse<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> V
 /// ```
 #[compiled_once]
 #[track_caller]
+#[doc(alias = "BCEWithLogitsLoss")]
 pub fn bce_with_logits<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
     BinaryCrossEntropy::default().each(x, t).reduce(reduction)
 }
@@ -206,6 +210,7 @@ pub fn bce_with_logits<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, reduction: Red
 /// # Panics
 /// If the shapes do not fit or a class is not below the number of rows.
 #[track_caller]
+#[doc(alias("nll_loss", "NLLLoss", "CrossEntropyLoss"))]
 pub fn softmax_cross_entropy<'t, 'c, T: Real>(
     x: Var<'t, T>,
     t: impl Into<Target<'t, 'c, T>>,
@@ -240,7 +245,7 @@ pub fn gaussian_nll<'t, T: Real>(
 ) -> Var<'t, T> {
     let t = Target::from(t).like("gaussian_nll", y);
     let variance = variance.repeat(y.rows(), y.cols());
-    reduction.of(normal(y, variance.ln(), variance.recip(), t))
+    reduction.of((variance.ln() + y.squared_error(t) / variance) / 2.0)
 }
 
 /// softmax(x) of each column: the probability of each class. Of one row, which is the logit of two classes as
@@ -253,14 +258,7 @@ pub fn probabilities<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
 /// c (d − c / 2) with c = d held between ±δ: d² / 2, and δ (|d| − δ / 2) beyond.
 #[compiled_once]
 fn huber<T: Real>(d: Var<'_, T>, delta: f64) -> Var<'_, T> {
-    let c = d.clamp(-delta, delta);
-    c * (d - c / 2.0)
-}
-
-/// (s + (y − t)² / v) / 2 with s = ln v.
-#[compiled_once]
-fn normal<'t, T: Real>(y: Var<'t, T>, log: Var<'t, T>, precision: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
-    (log + y.squared_error(t) * precision) / 2.0
+    d.clamp(-delta, delta).square() / 2.0 + (d.abs() - delta).relu() * delta
 }
 
 /// Σᵢ tᵢ ln tᵢ is nothing to the predictions; 0 ln 0 is made as 0 ln 1, whose slope is no NaN.
@@ -272,7 +270,7 @@ fn kl_divergence<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
 
 #[compiled_once]
 fn multi_margin<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, margin: f64) -> Var<'t, T> {
-    let right = (t * x).sum_over(Axis::Rows);
+    let right = x.weigh(t).sum_over(Axis::Rows);
     let short = (x - right + margin).relu();
-    ((1.0 - t) * short).sum_over(Axis::Rows) / x.rows() as f64
+    short.weigh(1.0 - t).sum_over(Axis::Rows) / x.rows() as f64
 }

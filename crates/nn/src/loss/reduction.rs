@@ -52,6 +52,9 @@ pub struct Losses<'t, T: Real> {
 impl<'t, T: Real> Losses<'t, T> {
     /// The same with other weights on top: of samples, 1 × n, of outputs, m × 1, or of entries, m × n.
     ///
+    /// Where the weight is 0 nothing counts: the loss adds 0 and its predictions have the gradient 0, even if it or they are
+    /// infinite or NaN. What the predictions were computed from should be finite: a product of matrices multiplies it by that 0.
+    ///
     /// # Panics
     /// If they cannot be repeated to the shape of the losses.
     #[track_caller]
@@ -60,7 +63,7 @@ impl<'t, T: Real> Losses<'t, T> {
         let fits = (p == m || p == 1) && (q == n || q == 1);
         assert!(fits, "weighted: {p} × {q} weights do not fit to {m} × {n} losses");
         let weights = weights.repeat(m, n);
-        Losses { values: self.values * weights, weights: Some(self.weights.map_or(weights, |w| w * weights)) }
+        Losses { values: self.values.weigh(weights), weights: Some(self.weights.map_or(weights, |w| w.weigh(weights))) }
     }
 
     /// wₙ Eₙ, of each entry or sample.
@@ -76,12 +79,21 @@ impl<'t, T: Real> Losses<'t, T> {
     }
 
     /// Σ wₙ Eₙ / Σ wₙ; NaN if all weights are 0.
+    ///
+    /// The tape [notes](autograd::Tape::note_mean) what it was divided by: so the losses of micro-batches and shards, and of
+    /// the batches of an epoch or a validation set, are put together by Σ wₙ.
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
-        match self.weights {
-            Some(weights) => self.values.sum() / weights.sum(),
-            None => self.values.mean(),
-        }
+        let tape = self.values.tape();
+        let Some(weights) = self.weights else {
+            tape.note_mean(None);
+            return self.values.mean();
+        };
+        let weights = weights.sum();
+        let weight = weights.item().to_f64();
+        tape.note_mean(Some(weight));
+        let sum = self.values.sum();
+        if weight == 0.0 && tape.means().of_part { sum } else { sum / weights }
     }
 
     /// The sum or the mean.

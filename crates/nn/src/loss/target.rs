@@ -1,7 +1,10 @@
-//! What predictions are compared with, and the ranges of options.
+//! What predictions are compared with, and options from files.
 
 use autograd::{Leaf, Matrix, Real, Var, compiled_once};
 use serde::{Deserialize, Deserializer, de::Error};
+
+use crate::setting::Range;
+pub(super) use crate::setting::{NOT_NEGATIVE as WEIGHT, POSITIVE, SHARE};
 
 /// What the predictions of a batch are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -87,46 +90,27 @@ pub(super) fn smoothed<'t, T: Real>(name: &str, t: Var<'t, T>, smoothing: f64, c
     if smoothing == 0.0 { t } else { t * (1.0 - smoothing) + smoothing / classes as f64 }
 }
 
-/// Which numbers an option may be.
-#[derive(Clone, Copy)]
-pub(super) struct Range {
-    holds: fn(f64) -> bool,
-    expected: &'static str,
+fn read<E: Error>(range: Range, x: f64) -> Result<f64, E> {
+    range.check("it", x).map_err(|problem| E::custom(problem.trim_start_matches("it: ")))
 }
 
-pub(super) const POSITIVE: Range = Range { holds: |x| x > 0.0 && x.is_finite(), expected: "positive and finite" };
-pub(super) const WEIGHT: Range = Range { holds: |x| x >= 0.0 && x.is_finite(), expected: "finite and not negative" };
-pub(super) const SHARE: Range = Range { holds: |x| (0.0..=1.0).contains(&x), expected: "from 0 to 1" };
-
-impl Range {
-    #[track_caller]
-    pub fn expect(self, what: &str, x: f64) -> f64 {
-        assert!((self.holds)(x), "{what}: {x} should be {}", self.expected);
-        x
-    }
-
-    fn read<E: Error>(self, x: f64) -> Result<f64, E> {
-        if (self.holds)(x) { Ok(x) } else { Err(E::custom(format!("{x} should be {}", self.expected))) }
-    }
-
-    fn read_all<'de, D: Deserializer<'de>>(self, d: D) -> Result<Option<Vec<f64>>, D::Error> {
-        let numbers = Option::<Vec<f64>>::deserialize(d)?;
-        numbers.map(|numbers| numbers.into_iter().map(|x| self.read(x)).collect()).transpose()
-    }
+fn read_all<'de, D: Deserializer<'de>>(range: Range, d: D) -> Result<Option<Vec<f64>>, D::Error> {
+    let numbers = Option::<Vec<f64>>::deserialize(d)?;
+    numbers.map(|numbers| numbers.into_iter().map(|x| read(range, x)).collect()).transpose()
 }
 
 pub(super) fn positive<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    POSITIVE.read(f64::deserialize(d)?)
+    read(POSITIVE, f64::deserialize(d)?)
 }
 
 pub(super) fn share<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    SHARE.read(f64::deserialize(d)?)
+    read(SHARE, f64::deserialize(d)?)
 }
 
 pub(super) fn weights<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<f64>>, D::Error> {
-    WEIGHT.read_all(d)
+    read_all(WEIGHT, d)
 }
 
 pub(super) fn positives<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<f64>>, D::Error> {
-    POSITIVE.read_all(d)
+    read_all(POSITIVE, d)
 }

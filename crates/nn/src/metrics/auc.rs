@@ -47,11 +47,15 @@ pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not below the number of rows.
+/// If there is not a column for every sample, or a class is not one of those with scores.
 #[compiled_once]
 #[track_caller]
 pub fn roc_auc_ovr<T: Real>(scores: &Matrix<T>, actual: &[usize]) -> f64 {
     super::check_classes("roc_auc_ovr", scores, actual);
+    if scores.rows() == 1 {
+        // Both classes have one curve.
+        return roc_auc(scores.as_slice(), &actual.iter().map(|&class| class == 1).collect::<Vec<_>>());
+    }
     let class = |k: usize| {
         let row: Vec<T> = (0..scores.cols()).map(|j| scores[(k, j)]).collect();
         let positive: Vec<bool> = actual.iter().map(|&class| class == k).collect();

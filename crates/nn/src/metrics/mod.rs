@@ -1,6 +1,7 @@
 //! How good are predictions? Of classes, of probabilities, of numbers.
 //!
-//! Shapes are those of models: a column for each sample. Sums are made in `f64`, in the order of the samples.
+//! Shapes are those of models: a column for each sample. One row of scores is the logit of two classes, as
+//! [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) takes it, and one row of probabilities that of class 1. Sums are made in `f64`, in the order of the samples.
 
 mod auc;
 mod confusion;
@@ -36,6 +37,28 @@ pub fn argmax_cols<T: Copy + PartialOrd>(scores: &Matrix<T>) -> Vec<usize> {
     (0..cols).map(|j| argmax(scores.col(j))).collect()
 }
 
+/// The class that a model answers for every sample: that of the largest score; of one row, which is the logit of two classes,
+/// 1 where it is above 0.
+///
+/// ```
+/// use autograd::Matrix;
+/// use nn::metrics::{Confusion, answers};
+/// let logits = Matrix::row(&[-2.0, 3.0, 0.5]);
+/// assert_eq!(answers(&logits), [0, 1, 1]);
+/// assert_eq!(Confusion::new(&answers(&logits), &[0, 1, 0], 2).accuracy(), 2.0 / 3.0);
+/// ```
+///
+/// # Panics
+/// If there are columns but no rows.
+#[compiled_once]
+#[track_caller]
+pub fn answers<T: Real>(scores: &Matrix<T>) -> Vec<usize> {
+    match scores.rows() {
+        1 => scores.as_slice().iter().map(|&logit| usize::from(logit > T::default())).collect(),
+        _ => argmax_cols(scores),
+    }
+}
+
 /// The share of samples that are predicted correctly; NaN if there are none.
 ///
 /// ```
@@ -53,8 +76,7 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
 
 /// The share of samples whose class is among the `k` with the largest scores; NaN if there are none.
 ///
-/// Of equal scores the first class comes first, and NaN after every number: for k = 1 it is the accuracy of
-/// [`argmax_cols`].
+/// Of equal scores the first class comes first, and NaN after every number: for k = 1 it is the accuracy of [`answers`].
 ///
 /// ```
 /// use autograd::Matrix;
@@ -63,21 +85,27 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not below the number of rows.
+/// If there is not a column for every sample, or a class is not one of those with scores.
 #[compiled_once]
 #[track_caller]
 pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
     check_classes("top_k", scores, actual);
     let found = (0..actual.len()).filter(|&j| {
-        let (column, class) = (scores.col(j), actual[j]);
-        let own = column[class].to_f64();
-        let before = |(i, &score): (usize, &T)| {
-            let score = score.to_f64();
+        let class = actual[j];
+        // Of one row: 0 against the logit.
+        let score = |class| match scores.rows() {
+            1 if class == 0 => 0.0,
+            1 => scores[(0, j)].to_f64(),
+            _ => scores[(class, j)].to_f64(),
+        };
+        let own = score(class);
+        let before = |&i: &usize| {
+            let score = score(i);
             score > own
                 || !score.is_nan() && own.is_nan()
                 || i < class && (score == own || score.is_nan() && own.is_nan())
         };
-        column.iter().enumerate().filter(|&entry| before(entry)).count() < k
+        (0..classes(scores)).filter(before).count() < k
     });
     found.count() as f64 / actual.len() as f64
 }
@@ -95,13 +123,17 @@ pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not below the number of rows.
+/// If there is not a column for every sample, or a class is not one of those with probabilities.
 #[compiled_once]
 #[track_caller]
 pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
     check_classes("log_loss", probabilities, actual);
-    let lost =
-        |(j, &class): (usize, &usize)| -probabilities[(class, j)].to_f64().clamp(T::EPSILON, 1.0 - T::EPSILON).ln();
+    let p = |class, j| match probabilities.rows() {
+        1 if class == 0 => 1.0 - probabilities[(0, j)].to_f64(),
+        1 => probabilities[(0, j)].to_f64(),
+        _ => probabilities[(class, j)].to_f64(),
+    };
+    let lost = |(j, &class): (usize, &usize)| -p(class, j).clamp(T::EPSILON, 1.0 - T::EPSILON).ln();
     actual.iter().enumerate().map(lost).sum::<f64>() / actual.len() as f64
 }
 
@@ -110,8 +142,14 @@ fn check_classes<T: Copy>(name: &str, scores: &Matrix<T>, actual: &[usize]) {
     let (rows, cols) = scores.shape();
     assert!(cols == actual.len(), "{name}: {rows} × {cols} scores for {} samples: one column for each", actual.len());
     for (j, &class) in actual.iter().enumerate() {
-        assert!(class < rows, "{name}: class {class} of sample {j} is not one of {rows}");
+        let classes = classes(scores);
+        assert!(class < classes, "{name}: class {class} of sample {j} is not one of {classes}");
     }
+}
+
+/// How many classes have scores.
+fn classes<T: Copy>(scores: &Matrix<T>) -> usize {
+    if scores.rows() == 1 { 2 } else { scores.rows() }
 }
 
 #[cfg(test)]
@@ -142,6 +180,21 @@ mod tests {
             prop_assert_eq!(top_k(&scores, &actual, k), found.count() as f64 / 3.0);
             prop_assert_eq!(top_k(&scores, &actual, 1), accuracy(&argmax_cols(&scores), &actual));
         }
+    }
+
+    /// One row is as two, of which the first is 0, or the rest of the probability.
+    #[test]
+    fn one_row_is_the_logit_of_two_classes() {
+        let (logits, actual) = ([-2.0, 3.0, 0.5, 0.0, f64::NAN], [0, 1, 0, 1, 0]);
+        let (one, two) = (Matrix::row(&logits), Matrix::from([[0.0; 5], logits]));
+        assert_eq!(answers(&one), answers(&two));
+        for k in 0..3 {
+            assert_eq!(top_k(&one, &actual, k), top_k(&two, &actual, k));
+        }
+        let p = [0.25, 0.5, 0.125, 1.0];
+        let (one, two) = (Matrix::row(&p), Matrix::from([p.map(|p| 1.0 - p), p]));
+        assert_eq!(log_loss(&one, &[0, 1, 1, 0]), log_loss(&two, &[0, 1, 1, 0]));
+        assert_eq!(roc_auc_ovr(&one, &[0, 1, 1, 0]), roc_auc_ovr(&two, &[0, 1, 1, 0]));
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub fn mae<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 
 /// The mean over the outputs of R² = 1 − Σ (y − t)² / Σ (t − mean t)²: 1 is perfect, 0 as good as the mean.
 ///
-/// As in scikit-learn, R² of targets that are all equal is 1 if they are met exactly, and 0 otherwise. NaN without outputs
-/// or samples.
+/// As in scikit-learn, R² of targets that are all equal is 1 if they are met exactly, and 0 otherwise, and NaN where there are
+/// fewer than two samples: one has no variance to be explained. NaN also without outputs.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -70,7 +70,7 @@ pub fn r2_each<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> Vec<f64> {
         let all: f64 = (0..n).map(|j| (above(j) - mean).powi(2)).sum();
         let left: f64 = (0..n).map(|j| (y[(i, j)].to_f64() - t[(i, j)].to_f64()).powi(2)).sum();
         match (left == 0.0, all == 0.0) {
-            _ if n == 0 => f64::NAN,
+            _ if n < 2 => f64::NAN,
             (true, _) => 1.0,
             (false, true) => 0.0,
             (false, false) => 1.0 - left / all,

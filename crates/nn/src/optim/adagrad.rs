@@ -31,7 +31,7 @@ impl Adagrad {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Adagrad {
-    called!("adagrad");
+    called!("adagrad", lr_decay: NOT_NEGATIVE, eps: NOT_NEGATIVE, initial: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         1
@@ -75,7 +75,7 @@ impl Adadelta {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Adadelta {
-    called!("adadelta");
+    called!("adadelta", decay: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2

@@ -59,7 +59,7 @@ impl Adam {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Adam {
-    called!("adam");
+    called!("adam", beta1: DECAY, beta2: DECAY, eps_inside: NOT_NEGATIVE, eps_outside: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         if self.amsgrad { 3 } else { 2 }

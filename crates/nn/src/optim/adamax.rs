@@ -31,7 +31,7 @@ impl Adamax {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Adamax {
-    called!("adamax");
+    called!("adamax", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line_search::{LineSearch, Trial};
 use super::unrecorded;
+use crate::setting::{DECAY, NUMBER, all};
 use crate::{Module, ParamGradients, Path, Real};
 
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
@@ -108,13 +109,16 @@ impl Lbfgs {
     /// Where the loss is NaN or infinite, a step is too long and is shortened. The model is left at the best point.
     ///
     /// # Panics
-    /// If the gradients lack a trained parameter.
+    /// If the gradients lack a trained parameter, or a setting is out of its range.
     #[track_caller]
     pub fn minimize<T: Real, M: Module<T>, G: ParamGradients<T>>(
         &self,
         model: &mut M,
         mut f: impl FnMut(&M) -> (T, G),
     ) -> LbfgsReport {
+        if let Err(problem) = self.check() {
+            panic!("{problem}");
+        }
         let mut evaluate = |to: Option<Move<'_>>| {
             if let Some((x, alpha, direction)) = to {
                 move_to(model, x, alpha, direction);
@@ -126,6 +130,14 @@ impl Lbfgs {
         let (report, best) = self.descend(T::EPSILON, &mut evaluate);
         move_to(model, &best, 0.0, &best);
         report
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let LineSearch { decrease, curvature, .. } = self.line_search;
+        let tolerances =
+            [("gradient_tolerance", self.gradient_tolerance, NUMBER), ("loss_tolerance", self.loss_tolerance, NUMBER)];
+        all("lbfgs", &tolerances)?;
+        all("lbfgs: line_search", &[("decrease", decrease, DECAY), ("curvature", curvature, DECAY)])
     }
 
     /// What it did, and the best point. `evaluate` moves the model if it is told to, and gives the place, the loss and its

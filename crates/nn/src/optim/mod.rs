@@ -7,6 +7,7 @@ mod lbfgs;
 mod line_search;
 mod nadam;
 mod norm;
+mod pattern;
 mod radam;
 mod rmsprop;
 mod rules;
@@ -17,6 +18,7 @@ mod step;
 
 use autograd::compiled_once;
 
+use crate::setting::NOT_NEGATIVE;
 use crate::{Module, ParamGradients, Path, Real};
 
 pub use adagrad::{Adadelta, Adagrad};
@@ -110,6 +112,7 @@ pub use step::Step;
 /// soft.step(&mut w, &grads, &mut state);
 /// assert_eq!(w.value()[(0, 0)], 1.0 - 0.5 * 3.0 / 4.0);
 /// ```
+#[doc(alias("optim", "optax"))]
 pub trait Optimizer<T: Real> {
     /// What it is called. A [`State`] of another optimizer is refused by it.
     fn name(&self) -> &'static str;
@@ -129,11 +132,28 @@ pub trait Optimizer<T: Real> {
         0.0
     }
 
+    /// Whether its settings are in their ranges, and fit the model: the message says which is not, its value, and what it should
+    /// be. [`init`](Optimizer::init) asks, and a [`Trainer`](crate::train::Trainer) before its first step.
+    ///
+    /// # Errors
+    /// If one does not.
+    fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
+        let _ = model;
+        NOT_NEGATIVE.check(&format!("{}: lr", self.name()), self.lr()).map(drop)
+    }
+
     /// The formula: whatever all parameters share at this step, then [`Step::each`].
     fn update(&self, step: Step<'_, T>);
 
     /// The state before the first step.
+    ///
+    /// # Panics
+    /// If a setting is out of its range: see [`check`](Optimizer::check).
+    #[track_caller]
     fn init(&self, model: &dyn Module<T>) -> State<T> {
+        if let Err(problem) = self.check(model) {
+            panic!("{problem}");
+        }
         State::new(self.name(), model, self.moments(), &|moment| self.start(moment))
     }
 
@@ -196,14 +216,17 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
     fn start(&self, moment: usize) -> f64 {
         (**self).start(moment)
     }
+    fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
+        (**self).check(model)
+    }
     fn update(&self, step: Step<'_, T>) {
         (**self).update(step);
     }
 }
 
-/// The methods of [`Optimizer`] that read the same in every optimizer with a field `lr`.
+/// The methods of [`Optimizer`] that read the same in every optimizer with a field `lr`, and the ranges of the other fields.
 macro_rules! called {
-    ($name:literal) => {
+    ($name:literal $(, $field:ident: $range:expr)*) => {
         #[inline]
         fn name(&self) -> &'static str {
             $name
@@ -215,6 +238,10 @@ macro_rules! called {
         #[inline]
         fn set_lr(&mut self, lr: f64) {
             self.lr = lr;
+        }
+        fn check(&self, _: &dyn crate::Module<T>) -> Result<(), String> {
+            use crate::setting::*;
+            all($name, &[("lr", self.lr, NOT_NEGATIVE), $((stringify!($field), self.$field, $range)),*])
         }
     };
 }

@@ -53,7 +53,7 @@ impl NAdam {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for NAdam {
-    called!("nadam");
+    called!("nadam", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE, momentum_decay: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2

@@ -7,7 +7,7 @@ use crate::{MatrixRef, Module, ParamGradients, Path, Real};
 
 /// ‖g‖ = √Σ g², over all entries of all trained parameters of the model, in double precision.
 ///
-/// It is NaN or infinite only if an entry is: numbers too large to be squared are scaled first.
+/// It is NaN or infinite only if an entry is, and 0 only if all are: numbers too large or too small to be squared are scaled first.
 ///
 /// ```
 /// use nn::{Matrix, Param, Tape, gradient_norm};
@@ -28,11 +28,18 @@ pub fn gradient_norm<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<
         sum
     };
     let squared = sum(1.0);
-    if squared.is_finite() { squared.sqrt() } else { sum(TINY).sqrt() / TINY }
+    match squared {
+        _ if !squared.is_finite() => sum(TINY).sqrt() / TINY,
+        _ if squared < 1e-250 => sum(HUGE).sqrt() / HUGE,
+        _ => squared.sqrt(),
+    }
 }
 
 /// 2⁻⁵⁴⁰: the squares of 2⁵⁰ numbers, each at most `f64::MAX` times this, have a finite sum.
 const TINY: f64 = f64::from_bits((1023 - 540) << 52);
+
+/// 2⁶⁰⁰: the squares of all numbers times this are above the least of `f64` and, of those with squares below 10⁻²⁵⁰, finite.
+const HUGE: f64 = f64::from_bits((1023 + 600) << 52);
 
 /// Σ (c g)², in lanes that are added up at the end.
 fn square_sum<T: Real>(g: &[T], scale: f64) -> f64 {

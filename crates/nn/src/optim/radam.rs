@@ -44,7 +44,7 @@ impl RAdam {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for RAdam {
-    called!("radam");
+    called!("radam", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2

@@ -70,7 +70,7 @@ impl RmsProp {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for RmsProp {
-    called!("rmsprop");
+    called!("rmsprop", decay: DECAY, eps_inside: NOT_NEGATIVE, eps_outside: NOT_NEGATIVE, momentum: DECAY, initial_scale: NOT_NEGATIVE);
     /// MS; with momentum or centered also the mean gradient and b.
     #[inline]
     fn moments(&self) -> usize {

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pattern::fits_one;
 use super::{Adadelta, Adagrad, Adam, Adamax, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Step};
-use crate::Real;
+use crate::setting::{ABOVE_0, NOT_NEGATIVE};
+use crate::{Kind, Module, Path, Real, Role};
 
 /// An optimizer under [`Rules`]: decay of weights, clipped gradients, groups of parameters.
 ///
@@ -13,7 +15,7 @@ use crate::Real;
 ///     .with()
 ///     .decoupled_decay(1e-2)
 ///     .clip_norm(1.0)
-///     .group("*.bias|*norm*", Group { lr_factor: 2.0, decay_factor: 0.0 });
+///     .group(":bias|:norm_scale", Group { lr_factor: 2.0, decay_factor: 0.0 });
 ///
 /// let mut w = Param::new(Matrix::from([[1.0]]));
 /// let mut state = adam.init(&w);
@@ -90,8 +92,7 @@ impl<O> With<O> {
     /// If λ is negative or not finite.
     #[track_caller]
     pub fn l2(mut self, lambda: f64) -> Self {
-        assert!(lambda >= 0.0 && lambda.is_finite(), "l2: a decay of {lambda}; give 0 or a positive number");
-        self.rules.l2 = lambda;
+        self.rules.l2 = NOT_NEGATIVE.expect("l2", lambda);
         self
     }
 
@@ -102,11 +103,7 @@ impl<O> With<O> {
     /// If λ is negative or not finite.
     #[track_caller]
     pub fn decoupled_decay(mut self, lambda: f64) -> Self {
-        assert!(
-            lambda >= 0.0 && lambda.is_finite(),
-            "decoupled_decay: a decay of {lambda}; give 0 or a positive number"
-        );
-        self.rules.decoupled_decay = lambda;
+        self.rules.decoupled_decay = NOT_NEGATIVE.expect("decoupled_decay", lambda);
         self
     }
 
@@ -116,8 +113,7 @@ impl<O> With<O> {
     /// If `max` is not above 0.
     #[track_caller]
     pub fn clip_value(mut self, max: f64) -> Self {
-        assert!(max > 0.0, "clip_value: entries of at most {max}; give a positive number");
-        self.rules.clip_value = Some(max);
+        self.rules.clip_value = Some(ABOVE_0.expect("clip_value", max));
         self
     }
 
@@ -129,8 +125,7 @@ impl<O> With<O> {
     /// If `max` is not above 0.
     #[track_caller]
     pub fn clip_norm(mut self, max: f64) -> Self {
-        assert!(max > 0.0, "clip_norm: a norm of at most {max}; give a positive number");
-        self.rules.clip_norm = Some(max);
+        self.rules.clip_norm = Some(ABOVE_0.expect("clip_norm", max));
         self
     }
 
@@ -153,15 +148,26 @@ impl<O> With<O> {
     }
 
     /// Parameters whose name fits the pattern have a learning rate and a decay of their own. In a pattern, `*` is any text
-    /// and `|` separates alternatives: `*.bias|*norm*`. Where several groups fit, the one that was named first holds.
+    /// and `|` separates alternatives: `encoder.*|*.weight_hh`. An alternative that begins with a colon is a
+    /// [kind](Kind) of parameters, whatever their names: `:bias|:embedding`. Where several groups fit, the one that was named
+    /// first holds.
+    ///
+    /// # Panics
+    /// If there is no kind of that name, or a factor is negative or not finite.
+    #[track_caller]
     pub fn group(mut self, pattern: impl Into<String>, group: Group) -> Self {
-        self.rules.groups.push((pattern.into(), group));
+        let pattern = pattern.into();
+        if let Err(problem) = check_group(&pattern, group) {
+            panic!("{problem}");
+        }
+        self.rules.groups.push((pattern, group));
         self
     }
 
-    /// Biases and the parameters of normalisations do not decay: those whose name ends in `bias` or has `norm` in it.
+    /// Biases and the parameters of normalisations do not decay, whatever they are called: the group
+    /// `:bias|:norm_scale|:norm_shift`.
     pub fn no_decay_of_biases_and_norms(self) -> Self {
-        self.group("*bias|*norm*", Group { decay_factor: 0.0, ..Group::default() })
+        self.group(":bias|:norm_scale|:norm_shift", Group { decay_factor: 0.0, ..Group::default() })
     }
 }
 
@@ -181,6 +187,10 @@ impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
     fn start(&self, moment: usize) -> f64 {
         self.optimizer.start(moment)
     }
+    fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
+        self.optimizer.check(model)?;
+        self.rules.check(model)
+    }
     fn update(&self, step: Step<'_, T>) {
         if let Some(step) = step.under(&self.rules) {
             self.optimizer.update(step);
@@ -189,24 +199,53 @@ impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
 }
 
 impl Rules {
-    /// What holds for the parameter of this name.
+    /// What holds for a parameter of this name, whose kind [the name tells](Kind::of_name).
     pub fn group_of(&self, name: &str) -> Group {
-        let group = self.groups.iter().find(|(pattern, _)| pattern.split('|').any(|glob| fits(glob, name)));
-        group.map(|(_, group)| *group).unwrap_or_default()
+        self.group_at(name, &|| Kind::of_name(name))
+    }
+
+    /// Whether each is in its range, as one from a file may not be, and each group has a parameter in the model, unless it is
+    /// of kinds alone.
+    fn check<T: Real>(&self, model: &dyn Module<T>) -> Result<(), String> {
+        let (mut names, all) = (Vec::new(), crate::setting::all);
+        let clips = [("clip_value", self.clip_value), ("clip_norm", self.clip_norm)];
+        let clips = clips.map(|(field, clip)| (field, clip.unwrap_or(1.0), ABOVE_0));
+        all("rules", &[("l2", self.l2, NOT_NEGATIVE), ("decoupled_decay", self.decoupled_decay, NOT_NEGATIVE)])?;
+        all("rules", &clips)?;
+        if !self.groups.is_empty() {
+            model.params(&Path::Root, &mut |path, param| {
+                if param.role() != Role::Buffer {
+                    names.push((path.to_string(), path.kind()));
+                }
+            });
+        }
+        for (pattern, group) in &self.groups {
+            check_group(pattern, *group)?;
+            let fits = |(name, kind): &(String, Kind)| pattern.split('|').any(|one| fits_one(one, name, &|| *kind));
+            if !names.iter().any(fits) && !pattern.split('|').all(|one| one.starts_with(':')) {
+                let names = names.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                return Err(format!("group `{pattern}`: no parameter of the model has such a name: there are {names}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds for the parameter of this name and kind.
+    pub(super) fn group_at(&self, name: &str, kind: &dyn Fn() -> Kind) -> Group {
+        let fits = |pattern: &str| pattern.split('|').any(|one| fits_one(one, name, kind));
+        self.groups.iter().find(|(pattern, _)| fits(pattern)).map(|(_, group)| *group).unwrap_or_default()
     }
 }
 
-/// Whether a name is the text of a pattern, in which `*` is any text.
-fn fits(glob: &str, name: &str) -> bool {
-    let Some((first, rest)) = glob.split_once('*') else { return glob == name };
-    let Some(mut name) = name.strip_prefix(first) else { return false };
-    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    // Each piece where it occurs first leaves most for the next.
-    for piece in middle.split('*') {
-        let Some(at) = name.find(piece) else { return false };
-        name = &name[at + piece.len()..];
+/// Whether the kinds in a pattern are some, and the factors in their range.
+fn check_group(pattern: &str, Group { lr_factor, decay_factor }: Group) -> Result<(), String> {
+    let mut words = pattern.split('|').filter_map(|one| one.strip_prefix(':'));
+    if let Some(word) = words.find(|word| Kind::ALL.iter().all(|(_, name)| name != word)) {
+        let kinds = Kind::ALL.map(|(_, name)| format!("`:{name}`")).join(", ");
+        return Err(format!("group `{pattern}`: there is no kind `:{word}` of parameters: there are {kinds}"));
     }
-    name.ends_with(last)
+    let factors = [("lr_factor", lr_factor, NOT_NEGATIVE), ("decay_factor", decay_factor, NOT_NEGATIVE)];
+    crate::setting::all(&format!("group `{pattern}`"), &factors)
 }
 
 macro_rules! with {
@@ -223,24 +262,7 @@ with!(Sgd Momentum RmsProp Adagrad Adadelta Adam Adamax NAdam RAdam Rprop Lion);
 
 #[cfg(test)]
 mod tests {
-    use super::{With, fits};
-
-    #[test]
-    fn patterns() {
-        let check = |glob, yes: &[&str], no: &[&str]| {
-            yes.iter().for_each(|name| assert!(fits(glob, name), "{glob} {name}"));
-            no.iter().for_each(|name| assert!(!fits(glob, name), "{glob} {name}"));
-        };
-        check("", &[""], &["a"]);
-        check("*", &["", "a.b"], &[]);
-        check("layers.0.bias", &["layers.0.bias"], &["layers.0.bias2", "layers.0"]);
-        check("*bias", &["bias", "layers.0.bias"], &["bias.0"]);
-        check("layers.*", &["layers.", "layers.0.bias"], &["layers", "xlayers.0"]);
-        check("*norm*", &["norm", "norm1.weight", "a.layer_norm.b"], &["nor.m"]);
-        check("a*b*c", &["abc", "axbxbxc", "abcbc"], &["ab", "ac", "abcx", "acb"]);
-        check("a*a", &["aa", "aba"], &["a"]);
-        check("*aab", &["aaab"], &["aaba"]);
-    }
+    use super::With;
 
     #[test]
     fn rules_that_would_climb_are_refused_where_they_are_set() {

@@ -62,7 +62,7 @@ impl Momentum {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Momentum {
-    called!("momentum");
+    called!("momentum", momentum: DECAY, dampening: SHARE);
     #[inline]
     fn moments(&self) -> usize {
         1

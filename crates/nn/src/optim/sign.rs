@@ -38,7 +38,7 @@ impl Rprop {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Rprop {
-    called!("rprop");
+    called!("rprop", eta_minus: SHARE, eta_plus: AT_LEAST_1, min_step: NOT_NEGATIVE, max_step: NOT_BELOW_0);
     /// The gradient before, and s.
     #[inline]
     fn moments(&self) -> usize {
@@ -95,7 +95,7 @@ impl Lion {
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Lion {
-    called!("lion");
+    called!("lion", beta1: DECAY, beta2: DECAY);
     #[inline]
     fn moments(&self) -> usize {
         1

@@ -89,6 +89,13 @@ impl<T: Real> State<T> {
         ready && states.next().is_none()
     }
 
+    /// The first parameter with a moment that is NaN or infinite, if there is one.
+    #[cfg(feature = "save")]
+    pub(crate) fn not_finite(&self) -> Option<String> {
+        let bad = |state: &&ParamState<T>| state.moments.iter().flatten().any(|x| !x.to_f64().is_finite());
+        self.params.iter().find(bad).map(|state| state.name.clone())
+    }
+
     /// Why it is no state of this optimizer and model, if so.
     pub(super) fn misfit(&self, optimizer: &str, moments: usize, model: &dyn Module<T>) -> Result<(), StateError> {
         if self.optimizer != optimizer {
@@ -118,7 +125,7 @@ impl<T: Real> State<T> {
 }
 
 /// Why a [`State`], such as one from a file, does not fit an optimizer and a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum StateError {
     /// It is of another optimizer.
     Optimizer {
@@ -177,5 +184,7 @@ impl fmt::Display for StateError {
         }
     }
 }
+
+autograd::debug_as_display!(StateError);
 
 impl Error for StateError {}

@@ -63,7 +63,7 @@ impl<'s, T: Real> Step<'s, T> {
         let mut threads = None;
         let mut pieces = Pieces::new();
         let mut states = state.params.iter_mut();
-        model.params_mut(&Path::Root, &mut |_, param| match param.role() {
+        model.params_mut(&Path::Root, &mut |path, param| match param.role() {
             Role::Buffer => {
                 if let Some(value) = grads.updated(param) {
                     param.value_mut().as_mut_slice().copy_from_slice(value.as_slice());
@@ -73,7 +73,7 @@ impl<'s, T: Real> Step<'s, T> {
             Role::Trained => {
                 let (Some((g, h)), Some(state)) = (grads.summands(param), states.next()) else { return };
                 state.of = Some(param.id());
-                let change = Change::of(&rules, &state.name, lr, scale);
+                let change = Change::of(&rules, (&state.name, path), lr, scale);
                 let (rule, change) = (rule(change.lr), change.entries());
                 let moments = slices(&mut state.moments);
                 let (w, g, h) = (param.value_mut().as_mut_slice(), g.as_slice(), h.map(MatrixRef::as_slice));
@@ -189,10 +189,10 @@ struct Change {
 }
 
 impl Change {
-    fn of(rules: &[&Rules], name: &str, lr: f64, scale: f64) -> Self {
+    fn of(rules: &[&Rules], (name, path): (&str, &Path<'_>), lr: f64, scale: f64) -> Self {
         let mut change = Change { lr, scale, limit: f64::INFINITY, l2: 0.0, decay: 0.0 };
         for rules in rules {
-            let group = rules.group_of(name);
+            let group = rules.group_at(name, &|| path.kind());
             change.lr *= group.lr_factor;
             change.limit = change.limit.min(rules.clip_value.unwrap_or(f64::INFINITY));
             change.l2 += rules.l2 * group.decay_factor;

@@ -4,18 +4,16 @@ use std::io::{self, Cursor};
 
 use rmp_serde::decode::{Deserializer, Error, ReadRefReader};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, IgnoredAny};
+use serde::de::DeserializeSeed;
 use serde_path_to_error::Track;
 
-use super::{Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, foreign};
+use super::sound::Distinct;
+use super::{DEPTH, Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, foreign, too_deep};
 
 /// Not the beginning of any text: 0x89 stands alone in no UTF-8.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
 const VERSION: u32 = 1;
 pub(super) const HEADER: usize = 28;
-
-/// As deep as `serde_json` goes too: every level takes stack of whoever reads it.
-const DEPTH: usize = 128;
 
 pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Result<Vec<u8>, SaveError> {
     let mut bytes = vec![0; HEADER];
@@ -26,6 +24,8 @@ pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Resul
     if u32::try_from(payload.len()).is_err() {
         return Err(failed("it takes more than 4 GiB, the most that MessagePack can say of a matrix".into()));
     }
+    // What is written can be read.
+    Distinct::deserialize(&mut reader(payload)).map_err(|error| failed(message(&error).into()))?;
     header[0..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
     header[12..20].copy_from_slice(&(payload.len() as u64).to_le_bytes());
@@ -63,7 +63,8 @@ pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
 
 pub(super) fn decode(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
     let payload = payload(bytes, &file)?;
-    let (mut reader, mut track) = (reader(payload), Track::new());
+    // Which has been found no deeper than it may be, but for what a type adds that is not in the file.
+    let (mut reader, mut track) = (Deserializer::from_read_ref(payload), Track::new());
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
     TakeSeed(&mut *take).deserialize(tracked).map_err(|error| {
         let (at, path) = (failure(payload, take), dotted(track.path().iter()));
@@ -89,15 +90,15 @@ fn payload<'b>(bytes: &'b [u8], file: &str) -> Result<&'b [u8], LoadError> {
 
     // Once over the whole, which is cheap, and then no type can be led deeper than this.
     let mut values = reader(payload);
-    if let Err(error) = IgnoredAny::deserialize(&mut values) {
+    if let Err(error) = Distinct::deserialize(&mut values) {
         return Err(LoadError::Damaged {
             file: file.to_owned(),
-            at: failure(payload, &mut ignore),
+            at: failure(payload, &mut distinct),
             found: message(&error),
         });
     }
-    if !matches!(IgnoredAny::deserialize(&mut values), Err(Error::InvalidMarkerRead(_))) {
-        let (at, found) = (failure(payload, &mut ignore), "a second value".to_owned());
+    if !matches!(Distinct::deserialize(&mut values), Err(Error::InvalidMarkerRead(_))) {
+        let (at, found) = (failure(payload, &mut distinct), "a second value".to_owned());
         return Err(LoadError::Damaged { file: file.to_owned(), at, found });
     }
     Ok(payload)
@@ -109,8 +110,8 @@ fn reader(payload: &[u8]) -> Deserializer<ReadRefReader<'_, [u8]>> {
     reader
 }
 
-fn ignore(reader: &mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> {
-    erased_serde::deserialize::<IgnoredAny>(reader).map(drop)
+fn distinct(reader: &mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error> {
+    erased_serde::deserialize::<Distinct>(reader).map(drop)
 }
 
 /// How far a value can be read: again, for only a reader that copies what it reads can tell.
@@ -127,7 +128,7 @@ fn message(error: &Error) -> String {
     let ends = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
     match error {
         InvalidMarkerRead(error) | InvalidDataRead(error) if ends(error) => "a value that ends too early".to_owned(),
-        DepthLimitExceeded => format!("values nested more than {DEPTH} deep"),
+        DepthLimitExceeded => too_deep(),
         Syntax(text) => plain(text),
         other => plain(&other.to_string()),
     }

@@ -16,7 +16,6 @@ use super::{Format, json};
 ///      training has diverged: try a smaller learning rate"
 /// );
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum SaveError {
     /// A parameter is NaN or infinite.
@@ -93,11 +92,11 @@ impl fmt::Display for SaveError {
             }
             SaveError::Serialize { file, format, source } => {
                 let (name, keys) = match format {
-                    Format::Json => ("JSON", ", and use strings as the keys of maps"),
+                    Format::Json => ("JSON", ", use strings as the keys of maps"),
                     Format::Binary => ("the binary format", ""),
                 };
                 write!(f, "{file}: not written, because it cannot be said in {name}: {source}; ")?;
-                write!(f, "derive `Serialize` for it{keys}")
+                write!(f, "derive `Serialize` for it{keys}, and nest less")
             }
             SaveError::SameName { file, name } => {
                 write!(f, "{file}: not written, because two parameters that differ would both be `{name}`; ")?;
@@ -111,7 +110,7 @@ impl fmt::Display for SaveError {
                 write!(f, "{file}: not written, because .safetensors is another format than that of `save`; ")?;
                 f.write_str("use `save_safetensors`, or another extension")
             }
-            SaveError::Write { file, source } if source.kind() == io::ErrorKind::NotFound => {
+            SaveError::Write { file, source } if is_without_folder(file, source) => {
                 write!(f, "{file}: not written, because its folder does not exist; make the folder first")
             }
             SaveError::Write { file, source } => {
@@ -120,6 +119,14 @@ impl fmt::Display for SaveError {
         }
     }
 }
+
+/// Whether a file was not written because its folder is not there.
+fn is_without_folder(file: &str, source: &io::Error) -> bool {
+    let folder = std::path::Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
+    source.kind() == io::ErrorKind::NotFound && folder.is_none_or(|folder| !folder.is_dir())
+}
+
+autograd::debug_as_display!(SaveError);
 
 impl error::Error for SaveError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
@@ -132,7 +139,6 @@ impl error::Error for SaveError {
 }
 
 /// Why a file is not a model: which file and where, what is wrong, and what to do.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file does not exist or cannot be read.
@@ -247,6 +253,8 @@ impl fmt::Display for LoadError {
         }
     }
 }
+
+autograd::debug_as_display!(LoadError);
 
 impl error::Error for LoadError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {

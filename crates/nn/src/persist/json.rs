@@ -1,31 +1,68 @@
-//! `{"format":"tape-nn","version":1,"model":…}`
+//! `{"format":"tape-nn","version":1,"checksum":"…","model":…}`
 
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_path_to_error::Track;
 
-use super::{Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, finite, foreign};
+use super::sound::{Distinct, not_finite};
+use super::{DEPTH, Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, foreign, too_deep};
 
 const FORMAT: &str = "tape-nn";
 pub(super) const VERSION: u32 = 1;
 
 pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Result<Vec<u8>, SaveError> {
-    if let Some((path, value)) = finite::misfit(value) {
+    if let Some((path, value)) = not_finite(value) {
         return Err(SaveError::NotJson { file, path, value });
     }
-    let document = Document { format: FORMAT, version: VERSION, model: value };
-    let failed = |source| SaveError::Serialize { file, format: Format::Json, source: Box::new(source) };
-    serde_json::to_vec(&document).map_err(failed)
+    let start = |checksum: u32| {
+        format!(r#"{{"format":"{FORMAT}","version":{VERSION},"checksum":"{checksum:08x}","model":"#).into_bytes()
+    };
+    let mut text = start(0);
+    let begin = text.len();
+    if let Err(source) = serde_json::to_writer(&mut text, &value) {
+        return Err(SaveError::Serialize { file, format: Format::Json, source: Box::new(source) });
+    }
+    if deepest(&text) >= DEPTH {
+        return Err(SaveError::Serialize { file, format: Format::Json, source: too_deep().into() });
+    }
+    let checksum = crc32fast::hash(&text[begin..]);
+    text[..begin].copy_from_slice(&start(checksum));
+    text.push(b'}');
+    Ok(text)
+}
+
+/// How many brackets are open at most.
+fn deepest(text: &[u8]) -> usize {
+    let (mut open, mut deepest, mut quoted, mut escaped) = (0, 0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' | b'{' if !quoted => open += 1,
+            b']' | b'}' if !quoted => open -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
 }
 
 pub(super) fn decode(text: &[u8], file: String, take: Take) -> Result<(), LoadError> {
     check_header(text, &file)?; // which reads all of the text: what fails from here on is the value
+    // Once for keys that come twice, in whatever the type makes of them.
+    read(text, &file, &mut |reader| erased_serde::deserialize::<Distinct>(reader).map(drop))?;
+    read(text, &file, take)
+}
+
+fn read(text: &[u8], file: &str, take: Take) -> Result<(), LoadError> {
     let (mut reader, mut track) = (serde_json::Deserializer::from_slice(text), Track::new());
     Body(take).deserialize(serde_path_to_error::Deserializer::new(&mut reader, &mut track)).map_err(|error| {
-        let (at, found) = (position(&error), message(&error));
+        let (file, at, found) = (file.to_owned(), position(&error), message(&error));
         LoadError::Model { file, at, path: dotted(track.path().iter().skip(1)), found }
     })
 }
@@ -45,22 +82,33 @@ fn check_header(text: &[u8], file: &str) -> Result<(), LoadError> {
         }
         Header { version: 0, .. } => Err(foreign(file, "version 0")),
         Header { version, .. } if version > VERSION.into() => Err(LoadError::Newer { file: file.to_owned(), version }),
+        Header { checksum: Some(said), model: Some(model), .. } => check_sum(text, file, &said, model.get()),
         _ => Ok(()),
     }
 }
 
-#[derive(Serialize)]
-struct Document<'v> {
-    format: &'static str,
-    version: u32,
-    model: &'v dyn erased_serde::Serialize,
+/// Whether the text of the model is as it was written.
+fn check_sum(text: &[u8], file: &str, said: &str, model: &str) -> Result<(), LoadError> {
+    if said == format!("{:08x}", crc32fast::hash(model.as_bytes())) {
+        return Ok(());
+    }
+    let before = &text[..model.as_ptr() as usize - text.as_ptr() as usize];
+    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+    let found = "the checksum of the model is not that of its text (if it was changed on purpose, remove the entry \
+                 \"checksum\" of the file: without one it is not checked)";
+    Err(LoadError::Damaged { file: file.to_owned(), at: Position::Text { line, column }, found: found.to_owned() })
 }
 
 /// What is looked at first, whatever the model may be.
 #[derive(Deserialize)]
-struct Header {
+struct Header<'t> {
     format: String,
     version: u64,
+    /// The CRC-32 of the text of the model, in 8 hexadecimal digits; the first files of version 1 have none.
+    checksum: Option<String>,
+    #[serde(borrow)]
+    model: Option<&'t RawValue>,
 }
 
 /// The document, of which the value is taken.
@@ -84,7 +132,11 @@ impl<'de> Visitor<'de> for Body<'_> {
             match &*key {
                 "model" if found => return Err(A::Error::duplicate_field("model")),
                 "model" => map.next_value_seed(TakeSeed(&mut *self.0))?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                "format" | "version" | "checksum" => drop(map.next_value::<IgnoredAny>()?),
+                other => {
+                    let other: String = other.chars().take(40).collect();
+                    return Err(A::Error::unknown_field(&other, &["format", "version", "checksum", "model"]));
+                }
             }
             found |= key == "model";
         }

@@ -23,15 +23,17 @@
 //!
 //! The bytes go to a temporary file in the same folder, which takes the name of the file once it is on the disk. Whoever
 //! kills the process at any moment finds the old file or the new one, each whole (and maybe a `.tape-nn.….tmp`, which
-//! can be deleted). If anything fails, the old file stays as it was.
+//! the next save in the folder removes). If anything fails, the old file stays as it was. The new one has its permissions, and
+//! a symbolic link goes on to lead to it.
 //!
 //! # Formats
 //!
 //! The extension `.json` means JSON, any other the binary format; [`load`] looks into the file instead.
 //!
-//! **JSON** is `{"format":"tape-nn","version":1,"model":…}` with the value as `serde_json` writes it. A matrix is
-//! `{"rows":2,"cols":1,"data":[0.5,-1.0]}`, column by column; a parameter that is not trained has a field
-//! `"role":"frozen"` or `"buffer"` besides.
+//! **JSON** is `{"format":"tape-nn","version":1,"checksum":"0f5c81b3","model":…}` with the value as `serde_json` writes it,
+//! and the CRC-32 of its text, from its first byte to its last. A matrix is `{"rows":2,"cols":1,"data":[0.5,-1.0]}`, column by
+//! column; a parameter that is not trained has a field `"role":"frozen"` or `"buffer"` besides. Whoever changes a file by hand
+//! removes its entry `"checksum"`; a file without one is not checked, as the first files of version 1.
 //!
 //! **Binary**, integers and numbers little-endian:
 //!
@@ -59,14 +61,17 @@
 //! | 8 + n | | the numbers, little-endian, row by row, without gaps |
 //!
 //! Nothing of a file is believed before its checksum was found right (where the format has one), and no length before that many bytes are
-//! there. No bytes in a file make loading panic.
+//! there. A key that the type does not know is an error, and so is one that comes twice in a map. Values are nested at most 128
+//! deep, when they are written and when they are read; each list of layers within another takes two. No bytes in a file make
+//! loading panic.
 
 mod binary;
 mod error;
-mod finite;
 mod json;
 #[cfg(feature = "safetensors")]
 mod safetensors;
+mod sound;
+mod strict;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -77,8 +82,11 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _};
 use serde_path_to_error::Segment;
 
+use crate::data::first_not_finite;
 use crate::module::{Walk, named};
 use crate::{Module, Real, atomic};
+
+use strict::Strict;
 
 pub use error::{LoadError, Misfit, Position, SaveError};
 #[cfg(feature = "safetensors")]
@@ -87,7 +95,7 @@ pub use safetensors::{Safetensors, load_safetensors, save_safetensors};
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Text: `{"format":"tape-nn","version":1,"model":…}`.
+    /// Text: `{"format":"tape-nn","version":1,"checksum":"…","model":…}`.
     Json,
     /// MessagePack behind a header with checksums.
     Binary,
@@ -223,6 +231,13 @@ pub fn from_bytes<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, LoadError> {
     decode(bytes, IN_MEMORY.to_owned())
 }
 
+/// Every level takes stack of whoever reads it; `serde_json` goes as deep.
+const DEPTH: usize = 128;
+
+fn too_deep() -> String {
+    format!("values nested more than {DEPTH} deep")
+}
+
 const IN_MEMORY: &str = "bytes in memory";
 
 /// How many bytes may follow these first ones of a file that is worth reading on.
@@ -269,7 +284,7 @@ struct TakeSeed<'t>(Take<'t>);
 impl<'de> DeserializeSeed<'de> for TakeSeed<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
-        (self.0)(&mut <dyn erased_serde::Deserializer>::erase(reader)).map_err(D::Error::custom)
+        (self.0)(&mut <dyn erased_serde::Deserializer>::erase(Strict::new(reader))).map_err(D::Error::custom)
     }
 }
 
@@ -283,10 +298,8 @@ fn read_at_most(limit: u64, source: File, bytes: &mut Vec<u8>) -> io::Result<()>
 #[compiled_once]
 fn finite_params<'w, 'm: 'w, T: Real>(params: Walk<'w, 'm, T>, file: &str) -> Result<(), SaveError> {
     for (param, matrix) in named(params) {
-        let (entries, rows) = (matrix.value().as_slice(), matrix.value().rows());
-        if let Some(at) = entries.iter().position(|x| !x.to_f64().is_finite()) {
-            let (file, value) = (file.to_owned(), entries[at].to_f64());
-            return Err(SaveError::NotFinite { file, param, row: at % rows, col: at / rows, value });
+        if let Some((row, col, value)) = first_not_finite(matrix.value()) {
+            return Err(SaveError::NotFinite { file: file.to_owned(), param, row, col, value });
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use autograd::compiled_once;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, View};
 
+use super::sound::Distinct;
 use super::{LoadError, Misfit, Position, SaveError, finite_params, name};
 use crate::module::Walk;
 use crate::{Axes, Matrix, Module, Param, Path, Real, atomic};
@@ -340,9 +341,9 @@ fn header(source: &mut File, file: &str) -> Result<(u64, Metadata), LoadError> {
     if n > length.saturating_sub(8) {
         return Err(ends(length));
     }
-    let mut header = vec![0; n as usize];
-    source.read_exact(&mut header).map_err(failed)?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| {
+    let header = read_bytes(source, n as usize).map_err(failed)?;
+    let distinct = serde_json::from_slice::<Distinct>(&header);
+    let metadata: Metadata = distinct.and_then(|_| serde_json::from_slice(&header)).map_err(|error| {
         let within = if error.line() == 1 { error.column().saturating_sub(1) } else { 0 };
         damaged(8 + within as u64, format!("no header of safetensors: {error}"))
     })?;
@@ -357,7 +358,14 @@ fn header(source: &mut File, file: &str) -> Result<(u64, Metadata), LoadError> {
 fn read(source: &mut File, start: u64, info: &TensorInfo) -> io::Result<Vec<u8>> {
     let (from, to) = info.data_offsets;
     source.seek(SeekFrom::Start(start + from as u64))?;
-    let mut bytes = vec![0; to - from];
+    read_bytes(source, to - from)
+}
+
+/// That many bytes, if there is memory for them.
+fn read_bytes(source: &mut File, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(count)?;
+    bytes.resize(count, 0);
     source.read_exact(&mut bytes)?;
     Ok(bytes)
 }

@@ -37,6 +37,13 @@ fn text<T: Real>(model: &(impl Module<T> + Serialize)) -> Vec<u8> {
     fs::read(folder.0.join("m.json")).unwrap()
 }
 
+/// The text without its checksum, as the first files of version 1 had none: what is changed in it by hand is not found by it.
+fn unchecked(text: &[u8]) -> String {
+    let text = std::str::from_utf8(text).unwrap();
+    let (before, after) = text.split_once(r#""checksum":""#).unwrap();
+    before.to_owned() + &after[r#"01234567","#.len()..]
+}
+
 fn read<M: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<M, LoadError> {
     decode(text.as_ref(), "m.json".to_owned())
 }
@@ -52,7 +59,7 @@ fn says(result: Result<Mlp<f32>, LoadError>, parts: &[&str]) -> LoadError {
 #[test]
 fn load_errors_say_what_where_and_what_to_do() {
     use LoadError::*;
-    let good = String::from_utf8(text(&net())).unwrap();
+    let good = unchecked(&text(&net()));
     assert!(good.starts_with(r#"{"format":"tape-nn","version":1,"model":{"#), "{good}");
     let cut = &good[..good.len() / 2];
     let end = format!("line 1, column {}", cut.len());
@@ -66,8 +73,22 @@ fn load_errors_say_what_where_and_what_to_do() {
     assert!(matches!(says(read(other), &["format \"onnx\"", "expected the header"]), Foreign { .. }));
     let newer = r#"{"format":"tape-nn","version":2,"network":{}}"#;
     assert!(matches!(says(read(newer), &["version 2", "knows version 1", "update"]), Newer { version: 2, .. }));
-    let linear = text(&net().layers[0]);
-    assert!(matches!(says(read(linear), &["missing field `layers`", "the type that was saved"]), Model { .. }));
+    let (linear, changed) =
+        (text(&net().layers[0]), String::from_utf8(text(&net())).unwrap().replacen("tanh", "relu", 1));
+    let parts = ["line 1, column 63", "damaged", "checksum of the model", "remove the entry \"checksum\""];
+    assert!(matches!(says(read(&changed), &parts), Damaged { .. }));
+    assert_eq!(read::<Mlp<f32>>(unchecked(changed.as_bytes())).unwrap().activation, Activation::Relu);
+    let cases = [
+        (r#""bias":"#, r#""biaz":"#, "`layers.0.biaz`: not the model that was asked for: unknown field `biaz`"),
+        (r#"{"rows":"#, r#"{"row":1,"rows":"#, "unknown field `row`, expected one of `rows`"),
+        (r#""activation":"#, r#""dropout":null,"dropout":null,"activation":"#, "the key `dropout` comes twice"),
+        (r#""version":1"#, r#""version":1,"model":0"#, "duplicate field `model`"),
+        (r#""version":1"#, r#""version":1,"modle":0"#, "unknown field `modle`, expected one of `format`"),
+    ];
+    for (was, is, said) in cases {
+        says(read(good.replacen(was, is, 1)), &[said]);
+    }
+    assert!(matches!(says(read(linear), &["unknown field `weight`", "the type that was saved"]), Model { .. }));
     let shape = good.replacen(r#""rows":3"#, r#""rows":4"#, 1);
     assert!(matches!(says(read(shape), &["line 1, column", "a 4 × 2 matrix cannot have 6"]), Model { .. }));
     let huge = good.replacen(r#""rows":3"#, r#""rows":18446744073709551615"#, 1);
@@ -112,15 +133,13 @@ fn every_truncation_is_an_error() {
 }
 
 #[test]
-fn every_bit_flip_is_an_error_or_a_model() {
+fn every_bit_flip_is_an_error() {
     let good = text(&net());
     for bit in 0..8 * good.len() {
         let mut flipped = good.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        match read::<Mlp<f32>>(&flipped) {
-            Ok(model) => assert_eq!(read::<Mlp<f32>>(text(&model)).unwrap(), model),
-            Err(error) => assert!(error.to_string().starts_with("m.json"), "{error}"),
-        }
+        let error = read::<Mlp<f32>>(&flipped).unwrap_err().to_string();
+        assert!(error.starts_with("m.json"), "{error}");
     }
 }
 

@@ -149,7 +149,6 @@ impl From<Images> for Panel {
 /// # std::fs::remove_file(&file)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct PlotError {
     /// The file.
     pub path: PathBuf,
@@ -162,6 +161,8 @@ impl fmt::Display for PlotError {
         write!(f, "{}: the picture was not written: {}", self.path.display(), self.source)
     }
 }
+
+autograd::debug_as_display!(PlotError);
 
 impl error::Error for PlotError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Schedule, half_wave, line, share};
+use crate::setting::{AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SHARE, all};
 
 /// αₖ = α_min + (α − α_min) (1 + cos(π k / n)) / 2 up to step n, α_min from there on (Loshchilov & Hutter 2017,
 /// equation 5, without restarts).
@@ -19,6 +20,9 @@ pub struct Cosine {
 impl Schedule for Cosine {
     fn lr(&self, step: u64) -> f64 {
         half_wave(self.lr, self.min, share(step, self.steps))
+    }
+    fn check(&self) -> Result<(), String> {
+        all("Cosine", &[("lr", self.lr, NOT_NEGATIVE), ("min", self.min, NOT_NEGATIVE)])
     }
 }
 
@@ -46,6 +50,17 @@ impl Schedule for CosineRestarts {
             period = period.saturating_mul(self.growth);
         }
         half_wave(self.lr, self.min, share(step, period))
+    }
+    fn check(&self) -> Result<(), String> {
+        all(
+            "CosineRestarts",
+            &[
+                ("lr", self.lr, NOT_NEGATIVE),
+                ("min", self.min, NOT_NEGATIVE),
+                ("period", self.period as f64, AT_LEAST_1),
+                ("growth", self.growth as f64, AT_LEAST_1),
+            ],
+        )
     }
 }
 
@@ -85,6 +100,18 @@ impl Schedule for OneCycle {
             half_wave(self.max, start / self.final_div, down)
         }
     }
+    fn check(&self) -> Result<(), String> {
+        all(
+            "OneCycle",
+            &[
+                ("max", self.max, NOT_NEGATIVE),
+                ("steps", self.steps as f64, AT_LEAST_1),
+                ("rise", self.rise, SHARE),
+                ("div", self.div, POSITIVE),
+                ("final_div", self.final_div, POSITIVE),
+            ],
+        )
+    }
 }
 
 /// Lines up from α_min to α in `up` steps and down in `down`, again and again (Smith 2017, figure 2). Each peak is lower
@@ -109,5 +136,11 @@ impl Schedule for Triangular {
         let (cycle, at) = (step / length, step % length);
         let height = if at < self.up { share(at, self.up) } else { 1.0 - share(at - self.up, self.down) };
         line(self.min, self.max, height * self.factor.powf(cycle as f64))
+    }
+    fn check(&self) -> Result<(), String> {
+        all(
+            "Triangular",
+            &[("min", self.min, NOT_NEGATIVE), ("max", self.max, NOT_NEGATIVE), ("factor", self.factor, NOT_NEGATIVE)],
+        )
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Schedule, line, share};
+use crate::setting::{AT_LEAST_1, NOT_NEGATIVE, POSITIVE, all};
 
 /// αₖ = α γ^⌊k / n⌋: by the factor γ every n steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,16 @@ pub struct StepDecay {
 impl Schedule for StepDecay {
     fn lr(&self, step: u64) -> f64 {
         self.lr * power(self.factor, step / self.every.max(1))
+    }
+    fn check(&self) -> Result<(), String> {
+        all(
+            "StepDecay",
+            &[
+                ("lr", self.lr, NOT_NEGATIVE),
+                ("every", self.every as f64, AT_LEAST_1),
+                ("factor", self.factor, NOT_NEGATIVE),
+            ],
+        )
     }
 }
 
@@ -37,6 +48,9 @@ impl Schedule for MultiStep {
         let passed = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
         self.lr * power(self.factor, passed as u64)
     }
+    fn check(&self) -> Result<(), String> {
+        all("MultiStep", &[("lr", self.lr, NOT_NEGATIVE), ("factor", self.factor, NOT_NEGATIVE)])
+    }
 }
 
 /// αₖ = α γᵏ.
@@ -51,6 +65,9 @@ pub struct Exponential {
 impl Schedule for Exponential {
     fn lr(&self, step: u64) -> f64 {
         self.lr * power(self.factor, step)
+    }
+    fn check(&self) -> Result<(), String> {
+        all("Exponential", &[("lr", self.lr, NOT_NEGATIVE), ("factor", self.factor, NOT_NEGATIVE)])
     }
 }
 
@@ -71,6 +88,12 @@ impl Schedule for Polynomial {
     fn lr(&self, step: u64) -> f64 {
         line(self.end, self.lr, (1.0 - share(step, self.steps)).powf(self.power))
     }
+    fn check(&self) -> Result<(), String> {
+        all(
+            "Polynomial",
+            &[("lr", self.lr, NOT_NEGATIVE), ("end", self.end, NOT_NEGATIVE), ("power", self.power, NOT_NEGATIVE)],
+        )
+    }
 }
 
 /// αₖ = α₀ + (α₁ − α₀) k / n up to step n, α₁ from there on: up or down.
@@ -88,6 +111,9 @@ impl Schedule for Linear {
     fn lr(&self, step: u64) -> f64 {
         line(self.from, self.to, share(step, self.steps))
     }
+    fn check(&self) -> Result<(), String> {
+        all("Linear", &[("from", self.from, NOT_NEGATIVE), ("to", self.to, NOT_NEGATIVE)])
+    }
 }
 
 /// αₖ = α / (1 + k / τ): the slow decrease of the lecture's αₖ.
@@ -104,6 +130,9 @@ pub struct InverseTime {
 impl Schedule for InverseTime {
     fn lr(&self, step: u64) -> f64 {
         self.lr / (1.0 + step as f64 / self.tau)
+    }
+    fn check(&self) -> Result<(), String> {
+        all("InverseTime", &[("lr", self.lr, NOT_NEGATIVE), ("tau", self.tau, POSITIVE)])
     }
 }
 
@@ -127,6 +156,9 @@ impl Schedule for InverseSqrt {
     fn lr(&self, step: u64) -> f64 {
         let time = (step as f64 + 1.0) / self.warmup.max(1) as f64;
         self.lr * time.min(time.powf(-0.5))
+    }
+    fn check(&self) -> Result<(), String> {
+        all("InverseSqrt", &[("lr", self.lr, NOT_NEGATIVE), ("warmup", self.warmup as f64, AT_LEAST_1)])
     }
 }
 

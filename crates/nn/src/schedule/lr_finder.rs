@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::{AT_LEAST_1, DECAY, all};
 use crate::{Module, Optimizer, ParamGradients, Real};
 
 /// The learning-rate range test: one step per batch while α grows geometrically, until the loss explodes (Smith 2017,
@@ -82,7 +83,7 @@ impl LrFinder {
     /// [`Lbfgs::minimize`](crate::Lbfgs::minimize).
     ///
     /// # Panics
-    /// As [`Optimizer::step`]; and if `from` and `to` are not 0 < from < to.
+    /// As [`Optimizer::step`]; if `from` and `to` are not 0 < from < to; and if another setting is out of its range.
     #[track_caller]
     pub fn run<T: Real, M: Module<T> + Clone, G: ParamGradients<T>>(
         &self,
@@ -91,6 +92,10 @@ impl LrFinder {
         mut f: impl FnMut(&M) -> (T, G),
     ) -> LrCurve {
         assert!(0.0 < self.from && self.from < self.to, "LrFinder: from {} to {} is no range", self.from, self.to);
+        let ranges = [("smoothing", self.smoothing, DECAY), ("explosion", self.explosion, AT_LEAST_1)];
+        if let Err(problem) = all("LrFinder", &ranges) {
+            panic!("{problem}");
+        }
         let (mut model, before) = (model.clone(), optimizer.lr());
         let mut state = optimizer.init(&model);
         let mut curve = LrCurve { points: Vec::new(), exploded: false };

@@ -24,6 +24,8 @@ mod plateau;
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::{AT_LEAST_1, NOT_NEGATIVE};
+
 pub use cyclic::{Cosine, CosineRestarts, OneCycle, Triangular};
 pub use decay::{Exponential, InverseSqrt, InverseTime, Linear, MultiStep, Polynomial, StepDecay};
 pub use lr_finder::{LrCurve, LrFinder, LrPoint, LrSuggestion};
@@ -40,6 +42,15 @@ pub use plateau::{Goal, Plateau, Threshold};
 pub trait Schedule {
     /// αₖ at step k = 0, 1, …
     fn lr(&self, step: u64) -> f64;
+
+    /// Whether its settings are in their ranges: the message says which is not, its value, and what it should be.
+    /// [`Trainer::schedule`](crate::train::Trainer::schedule) asks.
+    ///
+    /// # Errors
+    /// If one is not.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// The learning rates of the first steps, for a picture.
     fn curve(&self, steps: u64) -> Vec<f64> {
@@ -95,17 +106,27 @@ impl Schedule for f64 {
     fn lr(&self, _: u64) -> f64 {
         *self
     }
+    fn check(&self) -> Result<(), String> {
+        // With one that is not finite the first step says that it diverges.
+        NOT_NEGATIVE.check("schedule: lr", if self.is_finite() { *self } else { 0.0 }).map(drop)
+    }
 }
 
 impl<S: Schedule + ?Sized> Schedule for &S {
     fn lr(&self, step: u64) -> f64 {
         (**self).lr(step)
     }
+    fn check(&self) -> Result<(), String> {
+        (**self).check()
+    }
 }
 
 impl<S: Schedule + ?Sized> Schedule for Box<S> {
     fn lr(&self, step: u64) -> f64 {
         (**self).lr(step)
+    }
+    fn check(&self) -> Result<(), String> {
+        (**self).check()
     }
 }
 
@@ -124,6 +145,9 @@ impl<A: Schedule, B: Schedule> Schedule for Then<A, B> {
     fn lr(&self, step: u64) -> f64 {
         if step < self.at { self.first.lr(step) } else { self.next.lr(step - self.at) }
     }
+    fn check(&self) -> Result<(), String> {
+        self.first.check().and(self.next.check())
+    }
 }
 
 /// The product of two schedules: see [`Schedule::times`].
@@ -138,6 +162,9 @@ pub struct Times<A, B> {
 impl<A: Schedule, B: Schedule> Schedule for Times<A, B> {
     fn lr(&self, step: u64) -> f64 {
         self.schedule.lr(step) * self.factor.lr(step)
+    }
+    fn check(&self) -> Result<(), String> {
+        self.schedule.check().and(self.factor.check())
     }
 }
 
@@ -157,6 +184,9 @@ impl<S: Schedule> Schedule for Warmup<S> {
             None => self.schedule.lr(0) * (step + 1) as f64 / self.steps as f64,
         }
     }
+    fn check(&self) -> Result<(), String> {
+        self.schedule.check()
+    }
 }
 
 /// A schedule of longer units: see [`Schedule::every`].
@@ -171,6 +201,10 @@ pub struct Every<S> {
 impl<S: Schedule> Schedule for Every<S> {
     fn lr(&self, step: u64) -> f64 {
         self.schedule.lr(step / self.steps.max(1))
+    }
+    fn check(&self) -> Result<(), String> {
+        AT_LEAST_1.check("Every: steps", self.steps as f64)?;
+        self.schedule.check()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::{NOT_NEGATIVE, SHARE, all};
+
 /// α ← max(γ α, α_min) when a metric, such as the error on the validation set, has not become better for more than
 /// `patience` observations (PyTorch's `ReduceLROnPlateau`, its defaults and its state).
 ///
@@ -59,7 +61,7 @@ pub enum Threshold {
 }
 
 impl Goal {
-    /// Whether `metric` is better than `best` by more than the threshold. NaN is better than nothing.
+    /// Whether `metric` is better than `best` by more than the threshold. NaN is never better.
     pub fn is_better(self, metric: f64, best: f64, threshold: Threshold) -> bool {
         let sign = if self == Goal::Min { 1.0 } else { -1.0 };
         let bar = match threshold {
@@ -86,6 +88,24 @@ impl Plateau {
             bad: 0,
             cooling: 0,
         }
+    }
+
+    /// Whether its settings are in their ranges, as those of a [schedule](super::Schedule::check).
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn check(&self) -> Result<(), String> {
+        let (Threshold::Relative(threshold) | Threshold::Absolute(threshold)) = self.threshold;
+        all(
+            "Plateau",
+            &[
+                ("lr", self.lr, NOT_NEGATIVE),
+                ("factor", self.factor, SHARE),
+                ("threshold", threshold, NOT_NEGATIVE),
+                ("min_lr", self.min_lr, NOT_NEGATIVE),
+                ("eps", self.eps, NOT_NEGATIVE),
+            ],
+        )
     }
 
     /// Takes in a metric, once an epoch as a rule, and gives α for what follows. A metric that is not finite is no better

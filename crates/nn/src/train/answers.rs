@@ -1,7 +1,7 @@
 //! Losses and metrics of models that are a [`Layer`], on batches `(x, t)` of a [`Dataset`](crate::data::Dataset).
 
 use crate::loss::Target;
-use crate::metrics::{self, argmax_cols};
+use crate::metrics::{self, answers};
 use crate::{Layer, Matrix, Real, Tape};
 
 /// What the samples of a batch are to be answered with: classes, or columns of numbers.
@@ -39,8 +39,8 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
     model.forward(tape.constant(x)).value()
 }
 
-/// The share of samples whose largest output is that of their class: [`metrics::accuracy`], as a metric of a
-/// [`Trainer`](super::Trainer). A model of one output gives the logit of two classes, as
+/// The share of samples whose largest output is that of their class: [`metrics::accuracy`] of its [answers],
+/// as a metric of a [`Trainer`](super::Trainer). A model of one output gives the logit of two classes, as
 /// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) takes it: it answers 1 where that is above 0.
 ///
 /// ```
@@ -53,10 +53,5 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
 /// As the model does.
 #[track_caller]
 pub fn accuracy<T: Real, M: Layer<T>>(model: &M, (x, t): &(Matrix<T>, Vec<usize>)) -> f64 {
-    let outputs = predict(model, x);
-    let answers = match outputs.rows() {
-        1 => outputs.as_slice().iter().map(|&logit| usize::from(logit > T::default())).collect(),
-        _ => argmax_cols(&outputs),
-    };
-    metrics::accuracy(&answers, t)
+    metrics::accuracy(&answers(&predict(model, x)), t)
 }

@@ -41,6 +41,17 @@ pub trait Batches: Sync {
     /// The samples with these numbers, in that order. It is called from several threads at a time.
     fn batch(&self, samples: &[usize]) -> Self::Batch;
 
+    /// Where the first entry of the inputs is that is NaN, or else infinite, in words, and what it is. A trainer asks before its
+    /// first step, and where the loss is not finite. By default it does not look.
+    fn not_finite(&self) -> Option<(String, f64)> {
+        None
+    }
+
+    /// Whether all samples are in memory, so that a trainer may look at their targets too before its first step.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -55,6 +66,21 @@ impl<T: Real, Y: Targets + Sync> Batches for Dataset<T, Y> {
     fn batch(&self, samples: &[usize]) -> Self::Batch {
         self.batch(samples)
     }
+    fn not_finite(&self) -> Option<(String, f64)> {
+        let (row, column, value) = first_not_finite(&self.x)?;
+        let name = self.feature_names.get(row).map_or(String::new(), |name| format!(" (`{name}`)"));
+        Some((format!("{value} in row {row}{name}, column {column} of x"), value))
+    }
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+}
+
+/// Row, column and value of the first entry that is NaN, or else infinite.
+pub(super) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
+    let find = |is: fn(f64) -> bool| x.as_slice().iter().position(|x| is(x.to_f64()));
+    let k = find(f64::is_nan).or_else(|| find(f64::is_infinite))?;
+    Some((k % x.rows(), k / x.rows(), x.as_slice()[k].to_f64()))
 }
 
 impl<S: Clone + Sync> Batches for Vec<S> {

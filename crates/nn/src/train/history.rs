@@ -67,6 +67,22 @@ impl History {
         assert!(count == self.curves.len(), "History: the epochs before have more curves");
     }
 
+    /// The same with the curves in the order of these names.
+    #[cfg(feature = "save")]
+    pub(super) fn in_order(&self, names: &[String], epochs: usize) -> Result<Self, String> {
+        let is = || self.names().collect::<Vec<_>>().join(", ");
+        let curve = |name: &String| {
+            let values = self.get(name).ok_or_else(|| format!("there is no curve `{name}` in {}", is()))?;
+            Ok((name.clone(), values.to_vec()))
+        };
+        let curves =
+            if epochs == 0 { Vec::new() } else { names.iter().map(curve).collect::<Result<Vec<_>, String>>()? };
+        if curves.len() != self.curves.len() || self.epochs() != epochs {
+            return Err(format!("{epochs} epochs of {}, and not {} of {}", names.join(", "), self.epochs(), is()));
+        }
+        Ok(History { curves })
+    }
+
     /// A table with a line for every epoch, and the names of the curves in the first. Feature `csv`.
     #[cfg(feature = "csv")]
     pub fn to_csv(&self) -> String {
@@ -152,6 +168,57 @@ impl Serialize for History {
     }
 }
 
+/// A history in a checkpoint, to the bit: numbers that JSON cannot say are said in words.
+#[cfg(feature = "save")]
+pub(super) fn exact<S: serde::Serializer>(history: &History, s: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Value {
+        Number(f64),
+        Word(String),
+    }
+    let value = |value: &f64| match value.is_finite() {
+        true => Value::Number(*value),
+        false => Value::Word(value.to_string()),
+    };
+    s.collect_map(history.curves.iter().map(|(name, values)| (name, values.iter().map(value).collect::<Vec<_>>())))
+}
+
+/// A number of a history: `null` is NaN, and `inf` and `-inf` are words.
+struct Said(f64);
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl serde::de::Visitor<'_> for Number {
+            type Value = Said;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number, null, or one of the words NaN, inf, -inf")
+            }
+            fn visit_f64<E>(self, x: f64) -> Result<Said, E> {
+                Ok(Said(x))
+            }
+            fn visit_u64<E>(self, x: u64) -> Result<Said, E> {
+                Ok(Said(x as f64))
+            }
+            fn visit_i64<E>(self, x: i64) -> Result<Said, E> {
+                Ok(Said(x as f64))
+            }
+            fn visit_unit<E>(self) -> Result<Said, E> {
+                Ok(Said(f64::NAN))
+            }
+            fn visit_none<E>(self) -> Result<Said, E> {
+                Ok(Said(f64::NAN))
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Said, E> {
+                let x = ["NaN", "inf", "-inf"].contains(&word).then(|| word.parse().ok()).flatten();
+                x.map(Said).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(word), &self))
+            }
+        }
+        d.deserialize_any(Number)
+    }
+}
+
 impl<'de> Deserialize<'de> for History {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct Curves;
@@ -162,8 +229,11 @@ impl<'de> Deserialize<'de> for History {
             }
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<History, A::Error> {
                 let mut curves = Vec::new();
-                while let Some((name, values)) = map.next_entry::<String, Vec<Option<f64>>>()? {
-                    curves.push((name, values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect::<Vec<_>>()));
+                while let Some((name, values)) = map.next_entry::<String, Vec<Said>>()? {
+                    if curves.iter().any(|(other, _)| *other == name) {
+                        return Err(serde::de::Error::custom(format!("a history with two curves `{name}`")));
+                    }
+                    curves.push((name, values.into_iter().map(|Said(value)| value).collect::<Vec<_>>()));
                 }
                 if curves.windows(2).any(|pair| pair[0].1.len() != pair[1].1.len()) {
                     return Err(serde::de::Error::custom("the curves of a history have different lengths"));

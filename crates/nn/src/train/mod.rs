@@ -99,12 +99,16 @@
 
 mod answers;
 mod batches;
+mod begin;
+#[cfg(feature = "save")]
+mod believed;
 mod callback;
 #[cfg(feature = "save")]
 mod checkpoint;
 #[cfg(not(feature = "save"))]
 #[path = "unsaved.rs"]
 mod checkpoint;
+mod curves;
 mod error;
 mod history;
 #[cfg(feature = "interrupt")]
@@ -117,7 +121,6 @@ mod run;
 mod steps;
 mod task;
 mod trainer;
-mod weights;
 
 pub use answers::{Targets, accuracy, predict};
 pub use batches::Batches;

@@ -4,8 +4,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::task::Task;
-use crate::parallel::{Parallel, Recordable, Total, sharded};
-use crate::{GradientSum, Real, Reduction, Tape};
+use crate::parallel::{Parallel, Recordable, Total, Weight, sharded, tape_of};
+use crate::{GradientSum, Real, Tape};
 
 /// The loss and the metrics of a task.
 #[derive(Clone, Copy)]
@@ -24,24 +24,30 @@ impl<'r, T: Real> Objective<'r, T> {
     /// Loss and gradients of the samples of a step.
     #[track_caller]
     pub fn gradients(&self, samples: &[usize], seed: u64) -> (f64, Total<T>) {
-        if samples.len() <= self.micro_batch {
-            return self.part(samples, seed);
+        let all = samples.len();
+        if all <= self.micro_batch {
+            return self.part(samples, seed, false);
         }
-        let (mut loss, mut sum) = (0.0, GradientSum::new());
+        let (mut loss, mut sum, mut whole) = (0.0, GradientSum::new(), None);
         for (part, seed) in self.micro_batches(samples, seed) {
-            let share = part.len() as f64 / samples.len() as f64;
-            let weight = if self.parallel.reduction == Reduction::Mean { share } else { 1.0 };
-            let (part_loss, grads) = self.part(part, seed);
-            loss += weight * part_loss;
-            sum.add_shares(weight, share, self.task.model(), &grads);
+            let (part_loss, grads) = self.part(part, seed, true);
+            let factor = grads.weight().factor(all);
+            loss += factor * part_loss;
+            sum.add_shares(factor, part.len() as f64 / all as f64, self.task.model(), &grads);
+            whole = Some(whole.map_or(grads.weight(), |whole: Weight| whole.and(grads.weight())));
         }
-        (loss, sum.into())
+        let whole = whole.expect("more samples than in a part are several parts");
+        if let Some(rest) = whole.rest(all) {
+            loss *= rest;
+            sum.scale(rest);
+        }
+        (loss, Total::summed(sum, whole))
     }
 
     #[track_caller]
-    fn part(&self, samples: &[usize], seed: u64) -> (f64, Total<T>) {
+    fn part(&self, samples: &[usize], seed: u64, of_part: bool) -> (f64, Total<T>) {
         let batch = |range| self.task.batch(0, &samples[range]);
-        sharded(self.parallel, self.task.model(), samples.len(), seed, &batch)
+        sharded(self.parallel, self.task.model(), samples.len(), seed, of_part, &batch)
     }
 
     fn micro_batches<'s>(
@@ -56,46 +62,61 @@ impl<'r, T: Real> Objective<'r, T> {
 
     /// Where the loss of a step stopped being finite: the step again, looked at closely.
     pub fn anomaly(&self, samples: &[usize], seed: u64) -> Option<Box<autograd::Anomaly>> {
-        let look = |batch: Box<dyn Recordable<T> + '_>, seed| {
-            let tape = Tape::training(seed);
+        let look = |batch: Box<dyn Recordable<T> + '_>, seed, of_part| {
+            let tape = tape_of(seed, of_part);
             batch.loss(&tape).backward_checked().err()
         };
+        let divided = samples.len() > self.micro_batch;
         self.micro_batches(samples, seed).find_map(|(samples, seed)| {
             let shards = self.parallel.shards(self.task.model(), samples.len(), seed);
-            let mut shards = (0..shards.count).map(|k| shards.get(k));
-            shards.find_map(|shard| look(self.task.batch(0, &samples[shard.samples]), shard.seed))
+            let count = shards.count;
+            let mut shards = (0..count).map(|k| shards.get(k));
+            shards.find_map(|shard| look(self.task.batch(0, &samples[shard.samples]), shard.seed, divided || count > 1))
         })
     }
 
     /// The loss and each metric of some samples of a set, as means over them; NaN if there are no samples.
     pub fn evaluate(&self, set: usize, samples: &[usize]) -> Vec<f64> {
-        let mut parts = vec![Vec::new(); samples.len().div_ceil(PART)];
+        let mut parts = Vec::new();
+        parts.resize_with(samples.len().div_ceil(PART), || None);
+        let of_part = parts.len() > 1;
         rayon_core::scope(|scope| {
             for (part, sums) in samples.chunks(PART).zip(&mut parts) {
-                scope.spawn(move |_| *sums = self.measure(set, part));
+                scope.spawn(move |_| *sums = Some(self.measure(set, part, of_part)));
             }
         });
-        let mut sums = vec![0.0; 1 + self.metrics];
-        for part in &parts {
+        let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+        let weights = parts.iter().map(|&(_, weight)| Some(weight));
+        if matches!(weights.reduce(|a, b| a?.with(b?)), Some(None)) {
+            // Means with different weights cannot be put together: they are taken over the whole set at once.
+            parts = vec![self.measure(set, samples, false)];
+        }
+        let together = parts.into_iter().reduce(|(mut sums, weight), (part, other)| {
             sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
-        }
-        sums.iter().map(|sum| sum / samples.len() as f64).collect()
+            (sums, weight.and(other))
+        });
+        let Some((sums, weight)) = together else { return vec![f64::NAN; 1 + self.metrics] };
+        let weights = std::iter::once(weight.sum).chain(std::iter::repeat(samples.len() as f64));
+        sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect()
     }
 
-    /// Sums over some samples.
-    fn measure(&self, set: usize, samples: &[usize]) -> Vec<f64> {
+    /// The loss of the first samples, as it is measured and as it is trained on: another one tells of another loss, other data, or
+    /// another setting of a layer, such as dropout.
+    #[cfg(feature = "save")]
+    pub fn probe(&self) -> [f64; 2] {
+        let samples: Vec<usize> = (0..self.task.len(0).min(8)).collect();
+        let batch = self.task.batch(0, &samples);
+        let (measured, trained) = (Tape::new(), Tape::training(0));
+        [batch.loss(&measured), batch.loss(&trained)].map(|loss| loss.item().to_f64())
+    }
+
+    /// Sums over some samples, and the weight of the loss.
+    fn measure(&self, set: usize, samples: &[usize], of_part: bool) -> (Vec<f64>, Weight) {
         let batch = self.task.batch(set, samples);
-        let tape = Tape::new();
-        let loss = self.summed(batch.loss(&tape).item().to_f64(), samples.len());
+        let tape = if of_part { Tape::new().of_part() } else { Tape::new() };
+        let loss = batch.loss(&tape).item().to_f64();
+        let weight = Weight::of(self.parallel.reduction, tape.means(), samples.len());
         let metrics = batch.metrics().into_iter().map(|metric| metric * samples.len() as f64);
-        std::iter::once(loss).chain(metrics).collect()
-    }
-
-    /// The sum over a batch of which the loss is the sum or the mean.
-    pub fn summed(&self, loss: f64, samples: usize) -> f64 {
-        match self.parallel.reduction {
-            Reduction::Sum => loss,
-            Reduction::Mean => loss * samples as f64,
-        }
+        (std::iter::once(weight.summed(loss)).chain(metrics).collect(), weight)
     }
 }

@@ -10,6 +10,8 @@ use crate::{Optimizer, Real};
 /// The settings of a [`Trainer`](super::Trainer).
 pub(super) struct Plan<'a, T: Real> {
     pub optimizer: Box<dyn Optimizer<T> + Send + 'a>,
+    /// What the loss is, where that can be said.
+    pub loss: Option<String>,
     /// The learning rate that the optimizer came with.
     pub lr: f64,
     pub schedule: Option<Box<dyn Schedule + Send + 'a>>,
@@ -59,6 +61,7 @@ impl<'a, T: Real> Plan<'a, T> {
         Plan {
             lr: optimizer.lr(),
             optimizer,
+            loss: None,
             schedule: None,
             plateau: None,
             ema: None,

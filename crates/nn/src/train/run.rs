@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::History;
-use super::weights::Weights;
 use crate::schedule::Plateau;
+use crate::weights::Weights;
 use crate::{Ema, Real, State};
 
 /// What came of training.
@@ -76,14 +76,15 @@ pub(super) struct Run<T> {
     pub epoch: usize,
     /// Batches done in the epoch after them.
     pub batch: usize,
-    /// Their losses, summed over samples, and how many samples that were.
-    pub losses: (f64, usize),
+    /// Their losses, summed over samples with their weights, and the sum of the weights.
+    pub losses: (f64, f64),
     pub optimizer: State<T>,
     pub plateau: Option<Plateau>,
     pub ema: Option<Ema<T>>,
     pub best: Option<Best<T>>,
     /// Epochs since the best.
     pub stale: usize,
+    #[cfg_attr(feature = "save", serde(serialize_with = "super::history::exact"))]
     pub history: History,
     pub end: Option<End>,
     pub warnings: Vec<String>,

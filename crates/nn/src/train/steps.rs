@@ -1,24 +1,24 @@
 //! The loop.
 
-use autograd::compiled_once;
+use autograd::{Anomaly, compiled_once};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::callback::{Progress, When};
 use super::checkpoint::Config;
+use super::curves::Judged;
 #[cfg(feature = "interrupt")]
 use super::interrupt::Listener;
 use super::objective::Objective;
-use super::plan::{Plan, VALIDATION};
+use super::plan::Plan;
 #[cfg(feature = "progress")]
 use super::progress::Bar;
 use super::run::{Best, Run};
 use super::task::Task;
-use super::weights::{Weights, not_finite};
-use super::{End, History, TrainError, Trained};
-use crate::data::{Sampler, random_split};
+use super::{End, TrainError, Trained};
+use crate::data::Sampler;
 use crate::init::symmetric;
-use crate::schedule::{Goal, Threshold};
+use crate::weights::{Weights, not_finite};
 use crate::{Ema, Module, Real};
 
 /// Trains a model as it was planned.
@@ -27,42 +27,45 @@ use crate::{Ema, Module, Real};
 pub(super) fn fit<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Result<Trained, TrainError> {
     let onlookers = Onlookers {
         #[cfg(feature = "interrupt")]
-        listener: if plan.interruptible { Some(Listener::new()?) } else { None },
+        listener: if plan.interruptible { Listener::new()? } else { None },
         #[cfg(feature = "progress")]
         bar: if plan.quiet { None } else { Bar::new(plan.epochs) },
     };
-    match plan.threads {
-        None => Loop::new(plan, task, &onlookers).run(),
+    let run = Loop::new(plan, task, &onlookers)?;
+    match run.plan.threads {
+        None => run.run(),
         Some(threads) => {
             let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.map_err(TrainError::Threads)?.install(|| Loop::new(plan, task, &onlookers).run())
+            pool.map_err(TrainError::Threads)?.install(|| run.run())
         }
     }
 }
 
 /// Who else than the callbacks looks on.
-struct Onlookers {
+pub(super) struct Onlookers {
     #[cfg(feature = "interrupt")]
     listener: Option<Listener>,
     #[cfg(feature = "progress")]
     bar: Option<Bar>,
 }
 
-struct Loop<'r, 'a, T: Real> {
-    plan: &'r mut Plan<'a, T>,
-    task: &'r mut dyn Task<T>,
-    onlookers: &'r Onlookers,
+pub(super) struct Loop<'r, 'a, T: Real> {
+    pub plan: &'r mut Plan<'a, T>,
+    pub task: &'r mut dyn Task<T>,
+    pub onlookers: &'r Onlookers,
     /// Which samples are trained on and which are held out, where some are.
-    parts: Option<(Vec<usize>, Vec<usize>)>,
-    sampler: Sampler,
-    config: Config,
+    pub parts: Option<(Vec<usize>, Vec<usize>)>,
+    pub sampler: Sampler,
+    pub config: Config,
+    /// The step of the checkpoint, once there is one of this run.
+    pub saved: Option<u64>,
 }
 
 /// Streams of random numbers of one seed.
 const TAPES: u64 = 1;
-const HELD_OUT: u64 = 2;
+pub(super) const HELD_OUT: u64 = 2;
 
-fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
+pub(super) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
@@ -70,38 +73,13 @@ fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
 
 impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     #[track_caller]
-    fn new(plan: &'r mut Plan<'a, T>, task: &'r mut dyn Task<T>, onlookers: &'r Onlookers) -> Self {
-        let all = task.len(0);
-        let parts = match plan.held_out {
-            None => None,
-            Some(fraction) => {
-                let parts = random_split(all, 1.0 - fraction, &mut stream(plan.seed, HELD_OUT));
-                assert!(!parts.1.is_empty(), "fit: {fraction} of {all} samples is none to hold out");
-                Some(parts)
-            }
-        };
-        let samples = parts.as_ref().map_or(all, |(training, _)| training.len());
-        let sampler = plan.sampler.clone().unwrap_or_else(|| Sampler::shuffled(samples, plan.batch, plan.seed));
-        assert!(sampler.batches() > 0, "fit: the {samples} samples make no batch");
-        let held_out = parts.iter().map(|(_, held_out)| held_out.len());
-        let watched: Vec<usize> = held_out.chain((1..=plan.watched.len()).map(|set| task.len(set))).collect();
-        let config = plan.config(task.model(), samples, &watched, &sampler);
-        Loop { plan, task, onlookers, parts, sampler, config }
-    }
-
-    #[track_caller]
     fn run(mut self) -> Result<Trained, TrainError> {
-        let resumed = self.plan.resumed(self.task.model_mut(), &self.config)?;
-        let mut run = resumed.unwrap_or_else(|| self.start());
+        let mut run = self.begin()?;
         // What stopped it then need not stop it now.
         run.end = run.end.filter(|end| *end == End::EarlyStopping);
         while run.end.is_none() && run.epoch < self.plan.epochs {
             self.steps(&mut run)?;
-            let (parameters, epoch, step, loss) =
-                (not_finite(self.task.model()), run.epoch + 1, run.step, run.losses.0);
-            if !parameters.is_empty() {
-                return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly: None });
-            }
+            self.expect_finite(&run)?;
             if run.end.is_none() {
                 swap(&mut run.ema, self.task.model_mut());
                 self.close_epoch(&mut run);
@@ -127,24 +105,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         Ok(trained)
     }
 
-    fn start(&self) -> Run<T> {
-        Run {
-            step: 0,
-            epoch: 0,
-            batch: 0,
-            losses: (0.0, 0),
-            optimizer: self.plan.optimizer.init(self.task.model()),
-            plateau: self.plan.plateau,
-            ema: self.plan.ema.map(|decay| Ema::new(decay, self.task.model()).corrected()),
-            best: None,
-            stale: 0,
-            history: History::default(),
-            end: None,
-            warnings: Vec::new(),
-        }
-    }
-
-    fn objective(&self) -> Objective<'_, T> {
+    pub fn objective(&self) -> Objective<'_, T> {
         let Plan { parallel, micro_batch, ref metrics, .. } = *self.plan;
         Objective { task: &*self.task, parallel, micro_batch, metrics: metrics.len() }
     }
@@ -163,11 +124,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 Some((training, _)) => samples.iter().map(|&i| training[i]).collect(),
             };
             let (loss, grads) = self.objective().gradients(&samples, seed);
+            let weight = grads.weight();
             if !loss.is_finite() {
                 let anomaly = self.objective().anomaly(&samples, seed);
                 let parameters = anomaly.as_ref().map_or_else(Vec::new, |anomaly| self.task.model().involved(anomaly));
-                let (epoch, step) = (run.epoch + 1, run.step + 1);
-                return Err(TrainError::Diverged { epoch, step, loss, parameters, anomaly });
+                return Err(self.diverged(run, run.step + 1, loss, parameters, anomaly));
             }
             if run.step == 0 {
                 self.warn(run, alike(&symmetric(self.task.model(), &grads)));
@@ -178,8 +139,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             }
             run.step += 1;
             run.batch += 1;
-            let summed = self.objective().summed(loss, samples.len());
-            run.losses = (run.losses.0 + summed, run.losses.1 + samples.len());
+            run.losses = (run.losses.0 + weight.summed(loss), run.losses.1 + weight.sum);
             if self.tell(When::Step, run, loss) {
                 run.end = Some(End::Callback);
                 break;
@@ -189,34 +149,54 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 break;
             }
             if self.plan.due(run.step) {
+                self.expect_finite(run)?;
                 self.save(run)?;
             }
         }
         Ok(())
     }
 
+    /// That a step has not made a weight infinite or NaN: good weights in a file are never replaced by such ones.
+    fn expect_finite(&self, run: &Run<T>) -> Result<(), TrainError> {
+        #[cfg(feature = "save")]
+        let of_state = run.optimizer.not_finite().filter(|_| self.plan.file().is_some());
+        #[cfg(not(feature = "save"))]
+        let of_state = None;
+        let mut parameters = not_finite(self.task.model());
+        if parameters.is_empty() {
+            parameters.extend(of_state);
+        }
+        let diverged = |parameters| self.diverged(run, run.step, run.losses.0, parameters, None);
+        if parameters.is_empty() { Ok(()) } else { Err(diverged(parameters)) }
+    }
+
+    fn diverged(
+        &self,
+        run: &Run<T>,
+        step: u64,
+        loss: f64,
+        parameters: Vec<String>,
+        anomaly: Option<Box<Anomaly>>,
+    ) -> TrainError {
+        let data = self.task.not_finite(0).map(|(entry, _)| entry);
+        let checkpoint = self.plan.file().zip(self.saved);
+        TrainError::Diverged { epoch: run.epoch + 1, step, loss, parameters, anomaly, data, checkpoint }
+    }
+
     /// Measures, and decides what comes of it.
     #[track_caller]
     fn close_epoch(&mut self, run: &mut Run<T>) {
-        let loss = run.losses.0 / run.losses.1 as f64;
-        let mut line = vec![
-            ("step".to_owned(), run.step as f64),
-            ("learning_rate".to_owned(), self.plan.rate(run.plateau.as_ref(), run.step - 1)),
-            ("loss".to_owned(), loss),
-        ];
-        let mut measure = |name: &str, set, samples: &[usize]| {
-            let names = std::iter::once("loss").chain(self.plan.metrics.iter().map(|name| &**name));
-            line.extend(names.map(|of| format!("{name}_{of}")).zip(self.objective().evaluate(set, samples)));
-        };
+        let loss = run.losses.0 / run.losses.1;
+        let mut values = vec![run.step as f64, self.plan.rate(run.plateau.as_ref(), run.step - 1), loss];
         if let Some((_, held_out)) = &self.parts {
-            measure(VALIDATION, 0, held_out);
+            values.extend(self.objective().evaluate(0, held_out));
         }
-        for (k, name) in self.plan.watched.iter().enumerate() {
-            measure(name, k + 1, &(0..self.task.len(k + 1)).collect::<Vec<_>>());
+        for set in 1..=self.plan.watched.len() {
+            values.extend(self.objective().evaluate(set, &(0..self.task.len(set)).collect::<Vec<_>>()));
         }
-        run.history.push(line.iter().map(|(name, value)| (&**name, *value)));
+        run.history.push(self.plan.curves().iter().map(|name| &**name).zip(values));
         run.epoch += 1;
-        (run.batch, run.losses) = (0, (0.0, 0));
+        (run.batch, run.losses) = (0, (0.0, 0.0));
         self.judge(run);
         if self.tell(When::EpochEnd, run, loss) {
             run.end = Some(End::Callback);
@@ -229,23 +209,18 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         if !self.plan.keep_best && run.plateau.is_none() {
             return;
         }
-        let validation = format!("{VALIDATION}_loss");
-        let (curve, goal) = match &self.plan.monitor {
-            Some((curve, goal)) => (&**curve, *goal),
-            None if run.history.get(&validation).is_some() => (&*validation, Goal::Min),
-            None => ("loss", Goal::Min),
-        };
-        let score = run.history[curve][run.epoch - 1];
-        if let Some(plateau) = &mut run.plateau {
-            plateau.goal = goal;
-            plateau.observe(score);
+        let (curve, goal) = self.plan.steering();
+        let scores = &run.history[&*curve];
+        let score = scores[run.epoch - 1];
+        if !score.is_finite() && scores.iter().filter(|score| !score.is_finite()).count() == 1 {
+            let problem = format!("`{curve}` is {score} after epoch {}, which is no better than any number", run.epoch);
+            self.warn(run, Some(problem));
         }
-        if !self.plan.keep_best {
-            return;
-        }
-        let better =
-            |best: &Best<T>| goal.is_better(score, best.score, Threshold::Absolute(0.0)) || best.score.is_nan();
-        if run.best.as_ref().is_none_or(better) {
+        let best = run.best.as_ref().map(|best| (best.score, best.epoch));
+        let mut judged = Judged { plateau: run.plateau, best, stale: run.stale };
+        let is_best = judged.observe(goal, score, run.epoch, self.plan.keep_best);
+        (run.plateau, run.stale) = (judged.plateau, judged.stale);
+        if is_best {
             let weights = match run.best.take() {
                 None => Weights::of(self.task.model()),
                 Some(Best { mut weights, .. }) => {
@@ -253,12 +228,9 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                     weights
                 }
             };
-            (run.best, run.stale) = (Some(Best { score, epoch: run.epoch, weights }), 0);
-        } else {
-            run.stale += 1;
-            if self.plan.patience.is_some_and(|patience| run.stale >= patience) {
-                run.end = Some(End::EarlyStopping);
-            }
+            run.best = Some(Best { score, epoch: run.epoch, weights });
+        } else if self.plan.patience.is_some_and(|patience| run.stale >= patience) {
+            run.end = Some(End::EarlyStopping);
         }
     }
 
@@ -278,11 +250,13 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         stop
     }
 
-    fn save(&self, run: &Run<T>) -> Result<(), TrainError> {
-        self.plan.save(self.task.model(), &self.config, run)
+    fn save(&mut self, run: &Run<T>) -> Result<(), TrainError> {
+        self.plan.save(&self.objective(), &self.config, run)?;
+        self.saved = Some(run.step);
+        Ok(())
     }
 
-    fn warn(&self, run: &mut Run<T>, warning: Option<String>) {
+    pub fn warn(&self, run: &mut Run<T>, warning: Option<String>) {
         if let (Some(warning), false) = (&warning, self.plan.quiet) {
             eprintln!("warning: {warning}");
         }
@@ -297,6 +271,20 @@ impl Onlookers {
         return self.listener.as_ref().is_some_and(Listener::requested);
         #[cfg(not(feature = "interrupt"))]
         false
+    }
+
+    /// The warning that a run that is to be interruptible is not.
+    pub fn deaf<T: Real>(&self, plan: &Plan<'_, T>) -> Option<String> {
+        #[cfg(feature = "interrupt")]
+        if plan.interruptible && self.listener.is_none() {
+            return Some(
+                "interruptible: this process ignores hang-up or termination signals, as under `nohup`, so a signal cannot \
+                 interrupt the run; use `checkpoint_every` to lose less if it is killed"
+                    .to_owned(),
+            );
+        }
+        let _ = plan;
+        None
     }
 
     fn show(&self, progress: &Progress<'_>) {

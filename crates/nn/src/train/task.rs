@@ -17,6 +17,9 @@ pub(super) trait Task<T: Real>: Send + Sync {
     /// How many samples a set has.
     fn len(&self, set: usize) -> usize;
 
+    /// Where the first entry of a set is that is NaN, or else infinite, if it was looked for.
+    fn not_finite(&self, set: usize) -> Option<(String, f64)>;
+
     /// The model and these samples of a set.
     fn batch(&self, set: usize, samples: &[usize]) -> Box<dyn Recordable<T> + '_>;
 
@@ -26,12 +29,20 @@ pub(super) trait Task<T: Real>: Send + Sync {
 
 pub(super) type Loss<'a, T, M, B> = dyn for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + Send + Sync + 'a;
 
+/// How many samples are looked at together.
+const PART: usize = 1024;
+
+/// Row, column and value of the first entry of a batch that is NaN, or else infinite.
+pub(super) type Look<'a, B> = dyn Fn(&B) -> Option<(usize, usize, f64)> + Send + Sync + 'a;
+
 /// A task whose types are known.
 pub(super) struct Typed<'r, 'a, T: Real, M, B> {
     pub model: &'r mut M,
     pub loss: &'r Loss<'a, T, M, B>,
     pub metrics: &'r [Metric<'a, M, B>],
     pub data: &'r dyn Batches<Batch = B>,
+    /// Where the first target of a batch is that is not finite.
+    pub targets: Option<&'r Look<'a, B>>,
     pub watched: &'r [&'a (dyn Batches<Batch = B> + 'a)],
     /// Nobody locks them: that threads share the rest asks for it.
     pub callbacks: Mutex<&'r mut [Box<dyn Callback<M> + Send + 'a>]>,
@@ -52,6 +63,25 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
     }
     fn len(&self, set: usize) -> usize {
         self.set(set).len()
+    }
+    fn not_finite(&self, set: usize) -> Option<(String, f64)> {
+        let data = self.set(set);
+        let of_inputs = data.not_finite();
+        if of_inputs.as_ref().is_some_and(|(_, value)| value.is_nan()) {
+            return of_inputs;
+        }
+        let look = self.targets.filter(|_| data.is_at_hand());
+        let parts = (0..data.len()).step_by(PART).map(|start| (start, (start..data.len().min(start + PART)).collect()));
+        let found = |(start, samples): (usize, Vec<usize>)| {
+            let (row, column, value) = look.and_then(|look| look(&data.batch(&samples)))?;
+            Some((format!("{value} in row {row}, column {} of t", start + column), value))
+        };
+        let of_targets = parts.filter_map(found).reduce(|a, b| if b.1.is_nan() && !a.1.is_nan() { b } else { a });
+        match (&of_inputs, &of_targets) {
+            (Some(_), Some((_, value))) if !value.is_nan() => of_inputs,
+            (_, None) => of_inputs,
+            _ => of_targets,
+        }
     }
     fn batch(&self, set: usize, samples: &[usize]) -> Box<dyn Recordable<T> + '_> {
         let batch = self.set(set).batch(samples);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::TrainError;
+use super::objective::Objective;
 use super::plan::Plan;
 use super::run::Run;
 use crate::data::Sampler;
@@ -20,12 +21,12 @@ impl<T: Real> Plan<'_, T> {
         false
     }
 
-    pub(super) fn save(&self, _: &dyn Module<T>, _: &Config, _: &Run<T>) -> Result<(), TrainError> {
+    pub(super) fn save(&self, _: &Objective<'_, T>, _: &Config, _: &Run<T>) -> Result<(), TrainError> {
         Ok(())
     }
 
-    pub(super) fn resumed(&self, _: &mut dyn Module<T>, _: &Config) -> Result<Option<Run<T>>, TrainError> {
-        Ok(None)
+    pub(super) fn attempt(&self) -> Result<(), TrainError> {
+        Ok(())
     }
 
     pub(super) fn config(&self, _: &dyn Module<T>, _: usize, _: &[usize], _: &Sampler) -> Config {

@@ -4,6 +4,7 @@
 //! differentiated to any order. The rules are those of Giles, *An extended collection of matrix derivative results*
 //! (Oxford, 2008), unless another source is named.
 
+mod eigen;
 mod factor;
 mod system;
 
@@ -12,15 +13,15 @@ use std::fmt;
 use crate::{MatrixRef, Real};
 
 /// Why a matrix has no such solution, factor or derivative.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum LinalgError {
-    /// A pivot is zero, or so small that nothing but rounding is left of it.
+    /// Numbers that differ from those of the matrix by rounding make a singular one, whatever its rows and columns are scaled by.
     Singular {
         /// What was asked for.
         op: &'static str,
-        /// The number of the pivot.
+        /// The number of the smallest pivot, which is that of its column.
         pivot: usize,
-        /// Its value.
+        /// Its value where rows and columns are scaled to a largest entry near 1.
         value: f64,
     },
     /// A symmetric matrix has an eigenvalue that is not positive.
@@ -68,6 +69,8 @@ impl fmt::Display for LinalgError {
     }
 }
 
+crate::debug_as_display!(LinalgError);
+
 impl std::error::Error for LinalgError {}
 
 /// Whether every entry is finite.
@@ -75,12 +78,7 @@ fn finite<T: Real>(op: &'static str, a: MatrixRef<'_, T>) -> Result<(), LinalgEr
     if a.as_slice().iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgError::NotFinite { op }) }
 }
 
-/// Whether pivots are all there: none smaller than rounding leaves of the largest.
-fn regular<T: Real>(op: &'static str, pivots: &[f64]) -> Result<(), LinalgError> {
-    let largest = pivots.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
-    if !pivots.iter().all(|x| x.is_finite()) {
-        return Err(LinalgError::NotFinite { op });
-    }
-    let small = pivots.iter().position(|x| x.abs() <= pivots.len() as f64 * T::EPSILON * largest);
-    small.map_or(Ok(()), |pivot| Err(LinalgError::Singular { op, pivot, value: pivots[pivot] }))
+/// The error where a pivot is lost.
+fn lost(op: &'static str) -> impl Fn(linalg::Lost) -> LinalgError {
+    move |(pivot, value)| LinalgError::Singular { op, pivot, value }
 }

@@ -3,7 +3,7 @@
 use kernel::compiled_once;
 use linalg::{Trans, Triangle};
 
-use super::{LinalgError, regular};
+use super::{LinalgError, finite, lost};
 use crate::tape::var::dims;
 use crate::{CustomOp, Matrix, MatrixRef, Real, Var};
 
@@ -88,19 +88,28 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// det A, 1 × 1.
     ///
-    /// δA = δy y A⁻ᵀ.
+    /// δA = δy adj(A)ᵀ, where the adjugate adj(A) is det A · A⁻¹ of a regular matrix and exists for every other. So do the second
+    /// derivatives; a third derivative panics where A is singular.
     ///
     /// # Errors
-    /// If A is singular to working precision and needs a gradient, which this formula does not give there.
+    /// If an entry is not finite.
     ///
     /// # Panics
     /// If A is not square.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let a = tape.variable(Matrix::from([[1.0, 2.0], [2.0, 4.0]]));
+    /// let det = a.determinant()?;
+    /// assert_eq!(det.item(), 0.0);
+    /// assert_eq!(det.backward().wrt(a).to_owned(), Matrix::from([[4.0, -2.0], [-2.0, 1.0]]));
+    /// # Ok::<(), autograd::LinalgError>(())
+    /// ```
     #[track_caller]
     pub fn determinant(self) -> Result<Self, LinalgError> {
         self.side_of_square("determinant");
-        if self.needs_gradient() {
-            self.check_regular("determinant")?;
-        }
+        self.tape().with(|inner| finite("determinant", inner.view(self.id)))?;
         Ok(self.tape().custom(Determinant, &[self]))
     }
 
@@ -131,17 +140,22 @@ impl<'t, T: Real> Var<'t, T> {
         Ok((self.tape().custom(LogDeterminant, &[self]), sign))
     }
 
-    /// Checks that a matrix is square, and returns its side.
+    /// Checks that a matrix is square, and returns its side. Whether the values are fit for the op leaves the tape as a result.
     #[track_caller]
     pub(super) fn side_of_square(self, op: &str) -> usize {
         let (m, n) = self.shape();
+        self.tape().note_reading();
         assert!(m == n, "{op}: {m} × {n} is not square");
         n
     }
 
     /// Whether the matrix is regular.
     fn check_regular(self, op: &'static str) -> Result<(), LinalgError> {
-        regular::<T>(op, &self.tape().with(|inner| linalg::pivots(inner.view(self.id))))
+        self.tape().with(|inner| {
+            let a = inner.view(self.id);
+            finite(op, a)?;
+            linalg::singular(a).map_or(Ok(()), |found| Err(lost(op)(found)))
+        })
     }
 }
 
@@ -226,11 +240,60 @@ impl<T: Real> CustomOp<T> for Determinant {
         Matrix::full(1, 1, linalg::determinant(x[0]))
     }
 
-    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
-        let inverse = x[0].tape().custom(Inverse, x);
-        vec![Some(inverse.t() * (y * dy))]
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        vec![Some(x[0].tape().custom(Cofactors, x) * dy)]
     }
 }
+
+/// The gradient of det A.
+struct Cofactors;
+
+impl<T: Real> CustomOp<T> for Cofactors {
+    fn name(&self) -> &str {
+        "derivative of determinant"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        linalg::cofactors(x[0])
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        // A Hessian is symmetric.
+        vec![Some(x[0].tape().custom(CofactorsPush, &[x[0], dy]))]
+    }
+}
+
+/// The Hessian of det A times E.
+struct CofactorsPush;
+
+impl<T: Real> CustomOp<T> for CofactorsPush {
+    fn name(&self) -> &str {
+        "second derivative of determinant"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        linalg::cofactors_push(x[0], x[1])
+    }
+
+    /// ⟨Z, H E⟩ = det A (tr P tr Q − tr P Q) with P = A⁻¹ E and Q = A⁻¹ Z.
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, z: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let (tape, a) = (z.tape(), x[0]);
+        let of_a = a.check_regular(SECOND).is_ok().then(|| {
+            let (det, inverse) = (tape.custom(Determinant, &[a]), tape.custom(Inverse, &[a]));
+            let (p, q) = (inverse.matmul(x[1]), inverse.matmul(z));
+            let (of_p, of_q) = (p.trace(), q.trace());
+            let value = tape.identity(a.rows()) * (of_p * of_q - p.dot(q.t()));
+            (value + p.matmul(q) + q.matmul(p) - p * of_q - q * of_p).matmul(inverse).t() * det
+        });
+        vec![of_a, Some(tape.custom(CofactorsPush, &[a, z]))]
+    }
+
+    fn why_none(&self, x: &[Var<'_, T>], _: usize) -> String {
+        x[0].check_regular(SECOND).map_or_else(|wrong| wrong.to_string(), |()| String::new())
+    }
+}
+
+const SECOND: &str = "third derivative of determinant";
 
 struct LogDeterminant;
 

@@ -4,6 +4,7 @@ use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Summary;
+use super::moments::finite;
 use super::standardize::by_feature;
 
 /// The affine map that takes every feature to the range from `low` to `high` over the samples it was fitted on.
@@ -12,7 +13,7 @@ use super::standardize::by_feature;
 /// apply: low + (high − low) (x − min) / range        range = max − min
 /// ```
 ///
-/// A feature that is constant there has range 1, and becomes `low`. Other samples may lie outside.
+/// A feature that is constant there, but for rounding, has range 1, and becomes `low`. Other samples may lie outside.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -24,6 +25,7 @@ use super::standardize::by_feature;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+#[doc(alias = "MinMaxScaler")]
 pub struct MinMax<T> {
     min: Vec<T>,
     range: Vec<T>,
@@ -66,7 +68,7 @@ impl<T: Real> MinMax<T> {
     /// Least value and range of the rows of `x`, features × samples, to be taken to `low` and `high`.
     ///
     /// # Panics
-    /// If `x` has no columns, or not `low` < `high`.
+    /// If `x` has no columns or an entry that is not finite, or not `low` < `high`.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, low: f64, high: f64) -> Self {
         let mut summary = Summary::new(x.rows());
@@ -77,7 +79,7 @@ impl<T: Real> MinMax<T> {
     /// Least value and range of samples that were seen chunk by chunk.
     ///
     /// # Panics
-    /// If there were none, or not `low` < `high`.
+    /// If there were none, if a least value or range is no finite number of this type, or not `low` < `high`.
     #[track_caller]
     pub fn from_summary(summary: &Summary, low: f64, high: f64) -> Self {
         let features = summary.min().len();
@@ -85,16 +87,16 @@ impl<T: Real> MinMax<T> {
         if let Err(wrong) = bounds(low, high) {
             panic!("MinMax::fit: {wrong}");
         }
-        let range = |(min, max): (&f64, &f64)| {
-            let range = T::from_f64(max - min);
-            if range.to_f64() > 0.0 { range } else { T::from_f64(1.0) }
-        };
-        MinMax {
-            min: summary.min().iter().copied().map(T::from_f64).collect(),
-            range: summary.min().iter().zip(summary.max()).map(range).collect(),
-            low,
-            high,
+        // The mean tells of a NaN, which a minimum passes over.
+        finite::<T>("MinMax::fit", "mean", summary.mean().iter().copied());
+        let ranges = summary.min().iter().zip(summary.max()).map(|(min, max)| max - min);
+        let mut range = finite::<T>("MinMax::fit", "range", ranges);
+        for (range, constant) in range.iter_mut().zip(summary.constant(T::EPSILON)) {
+            if constant || *range == T::default() {
+                *range = T::from_f64(1.0);
+            }
         }
+        MinMax { min: finite("MinMax::fit", "minimum", summary.min().iter().copied()), range, low, high }
     }
 
     /// low + (high − low) (x − min) / range, for every column of `x`.
@@ -156,6 +158,27 @@ mod tests {
             let text = serde_json::to_string(&map).unwrap();
             prop_assert_eq!(serde_json::from_str::<MinMax<f64>>(&text).unwrap(), map);
         }
+    }
+
+    #[test]
+    fn features_that_are_constant_but_for_rounding_become_low() {
+        let c = 0.1f64 * 3.0;
+        let x = Matrix::row(&[c, 0.3, c, 0.3]);
+        let map = MinMax::fit(&x, 0.0, 1.0);
+        assert_eq!(map.range(), [1.0]);
+        assert!(map.apply(&x).as_slice().iter().all(|y| *y < 1e-15));
+    }
+
+    #[test]
+    #[should_panic(expected = "MinMax::fit: mean 0 is inf")]
+    fn a_range_is_a_number() {
+        MinMax::fit(&Matrix::row(&[-1e308, 1e308]), 0.0, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "MinMax::fit: mean 0 is NaN")]
+    fn nan_has_no_range() {
+        MinMax::fit(&Matrix::row(&[1.0, f64::NAN]), 0.0, 1.0);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use autograd::{Matrix, Real, Tape, compiled_once};
 ///
 /// Welford's updates (Technometrics 4, 1962, p. 419), mean += d / n with d = x − mean, are as exact as two passes, and
 /// leave exactly 0 for the variance of a constant. A NaN makes mean and variance of its feature NaN. The result depends
-/// on the order of the samples in its last digits, and not on where the chunks end.
+/// on the order of the samples in its last digits, and not on where the chunks end. Differences too large or too small to be
+/// squared are scaled by a power of two first, so deviations are right wherever they are numbers.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -23,8 +24,10 @@ use autograd::{Matrix, Real, Tape, compiled_once};
 pub struct Summary {
     len: usize,
     mean: Vec<f64>,
-    /// Σ (x − mean)².
+    /// Σ (u (x − mean))².
     squares: Vec<f64>,
+    /// u, a power of two.
+    units: Vec<f64>,
     min: Vec<f64>,
     max: Vec<f64>,
 }
@@ -33,7 +36,8 @@ impl Summary {
     /// Of no samples yet.
     pub fn new(features: usize) -> Self {
         let all = |value: f64| vec![value; features];
-        Summary { len: 0, mean: all(0.0), squares: all(0.0), min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) }
+        let (mean, squares, units) = (all(0.0), all(0.0), all(1.0));
+        Summary { len: 0, mean, squares, units, min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) }
     }
 
     /// Takes in some samples, features × samples.
@@ -62,7 +66,18 @@ impl Summary {
 
     /// 1/N Σ (x − mean)² of every feature; NaN if there are no samples.
     pub fn variance(&self) -> Vec<f64> {
-        self.squares.iter().map(|squares| squares / self.len as f64).collect()
+        self.squares.iter().zip(&self.units).map(|(squares, unit)| squares / self.len as f64 / unit / unit).collect()
+    }
+
+    /// √(1/N Σ (x − mean)²) of every feature, also where the variance would be too large or too small a number.
+    pub fn deviation(&self) -> Vec<f64> {
+        self.squares.iter().zip(&self.units).map(|(squares, unit)| (squares / self.len as f64).sqrt() / unit).collect()
+    }
+
+    /// Which features are [constant].
+    pub(super) fn constant(&self, epsilon: f64) -> Vec<bool> {
+        let deviations = self.deviation().into_iter();
+        deviations.zip(&self.mean).map(|(deviation, &mean)| constant(self.len, mean, deviation, epsilon)).collect()
     }
 
     /// The least value of every feature; ∞ if there are no samples.
@@ -76,6 +91,54 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// Another unit where the square of a difference would overflow, or underflow with nothing to be added to.
+    fn fit_unit(&mut self, i: usize, d: f64) {
+        const FAR: f64 = 1e150;
+        let size = self.units[i] * d.abs();
+        let small = size < 1.0 / FAR && size > 0.0 && self.squares[i] == 0.0;
+        if small || (size > FAR && d.is_finite()) {
+            let factor = 2f64.powi((-size.log2() as i32).min(1000));
+            self.units[i] *= factor;
+            self.squares[i] = self.squares[i] * factor * factor; // factor² may be no number
+        }
+    }
+}
+
+/// Whether n numbers of this mean are constant but for rounding: what it makes of n equal numbers, as in scikit-learn's
+/// `_is_constant_feature`, or of one whose precision is `epsilon`.
+pub(super) fn constant(n: usize, mean: f64, deviation: f64, epsilon: f64) -> bool {
+    let rounding = epsilon_of_sums(n);
+    deviation * (1.0 - rounding).max(0.0).sqrt() <= rounding * mean.abs() || deviation <= epsilon * mean.abs()
+}
+
+/// What rounding makes of a sum of n numbers at most, relative to it.
+pub(super) fn epsilon_of_sums(n: usize) -> f64 {
+    n as f64 * f64::EPSILON
+}
+
+/// Numbers as T, which must be able to hold them: a map is right, and can be saved and loaded.
+///
+/// # Panics
+/// If one is not finite there.
+#[track_caller]
+pub(super) fn finite<T: Real>(name: &str, what: &str, x: impl IntoIterator<Item = f64>) -> Vec<T> {
+    let number = |(k, x): (usize, f64)| {
+        let number = T::from_f64(x);
+        assert!(
+            number.is_finite(),
+            "{name}: {what} {k} is {x:e}, which is no finite number of this precision; fill in or leave out entries that are NaN \
+             or infinite, and scale features that are too large or too small"
+        );
+        number
+    };
+    let mut numbers = Vec::new();
+    for x in x.into_iter().enumerate() {
+        numbers.push(number(x));
+    }
+    numbers
+}
+
 #[compiled_once]
 #[track_caller]
 fn add<T: Real>(summary: &mut Summary, x: &Matrix<T>) {
@@ -87,7 +150,9 @@ fn add<T: Real>(summary: &mut Summary, x: &Matrix<T>) {
             let x = x.to_f64();
             let d = x - summary.mean[i];
             summary.mean[i] += d / summary.len as f64;
-            summary.squares[i] += d * (x - summary.mean[i]);
+            summary.fit_unit(i, d);
+            let unit = summary.units[i];
+            summary.squares[i] += unit * d * (unit * (x - summary.mean[i]));
             summary.min[i] = summary.min[i].min(x);
             summary.max[i] = summary.max[i].max(x);
         }
@@ -219,6 +284,24 @@ mod tests {
                 }
                 prop_assert!((summary.variance()[i] - covariance.matrix()[(i, i)]).abs() < 1e-7);
             }
+        }
+    }
+
+    proptest! {
+        /// Powers of two scale moments, and nothing else changes, wherever the numbers are.
+        #[test]
+        fn scaled_by_powers_of_two(data in prop::collection::vec(-10.0f64..10.0, 1..40), power in -1000i32..1000) {
+            let summary = |x: &[f64]| {
+                let mut summary = Summary::new(1);
+                summary.add(&Matrix::row(x));
+                summary
+            };
+            let scale = 2f64.powi(power);
+            let (plain, scaled) = (summary(&data), summary(&data.iter().map(|x| x * scale).collect::<Vec<_>>()));
+            prop_assert!((scaled.mean()[0] / scale - plain.mean()[0]).abs() < 1e-14);
+            prop_assert!((scaled.deviation()[0] / scale - plain.deviation()[0]).abs() < 1e-13);
+            prop_assert_eq!(plain.deviation()[0], plain.variance()[0].sqrt());
+            prop_assert_eq!(scaled.constant(f64::EPSILON), plain.constant(f64::EPSILON));
         }
     }
 

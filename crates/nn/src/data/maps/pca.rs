@@ -3,7 +3,8 @@
 use autograd::{Matrix, Real, Tape, compiled_once};
 use serde::{Deserialize, Serialize};
 
-use super::Covariance;
+use super::moments::{constant, epsilon_of_sums, finite};
+use super::{Covariance, Summary};
 
 /// How many principal components are kept. Those without variance are never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,8 +28,8 @@ pub enum Components {
 /// [`whitened`](Pca::whitened), its scale is √(λ + ε): with ε = 0 the covariance of y is the identity, which is the full
 /// decorrelation of inputs. [`Zca`](super::Zca) whitens without turning the axes.
 ///
-/// A direction whose λ is at most the rounding of the largest has no variance and is dropped: there is nothing to scale
-/// by. Samples that lie in the span of the axes that are kept come back from [`invert`](Pca::invert); the others come
+/// A direction whose λ is at most the rounding of the largest, or of the samples along it, has no variance and is dropped: there is
+/// nothing to scale by. Samples that lie in the span of the axes that are kept come back from [`invert`](Pca::invert); the others come
 /// back as the nearest point of it. Features in different units are standardized first: otherwise the feature with the largest numbers decides.
 ///
 /// ```
@@ -83,16 +84,15 @@ impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
 
 #[compiled_once]
 impl<T: Real> Pca<T> {
-    /// The principal components of `x`, features × samples.
+    /// The principal components of `x`, features × samples. Where there are fewer samples than features, they are found from the
+    /// products of samples with each other, of which there are fewer than covariances.
     ///
     /// # Panics
-    /// If `x` has no columns or an entry that is not finite, if all its columns are equal, or if no component is asked
-    /// for.
+    /// If `x` has no columns or an entry that is not finite, if all its columns are equal, if a variance is no finite number of this
+    /// type, or if no component is asked for.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, components: Components) -> Self {
-        let mut covariance = Covariance::new(x.rows());
-        covariance.add(x);
-        Self::from_covariance(&covariance, components)
+        Self::of(&Spectrum::of_samples("Pca::fit", x), components)
     }
 
     /// The principal components of samples that were seen chunk by chunk.
@@ -101,7 +101,11 @@ impl<T: Real> Pca<T> {
     /// As [`fit`](Pca::fit).
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, components: Components) -> Self {
-        let Spectrum { variance, axes } = spectrum("Pca::fit", covariance, T::EPSILON);
+        Self::of(&Spectrum::of_covariance("Pca::fit", covariance, T::EPSILON), components)
+    }
+
+    #[track_caller]
+    fn of(Spectrum { mean, variance, axes }: &Spectrum, components: Components) -> Self {
         let total: f64 = variance.iter().sum();
         let kept = match components {
             Components::All => variance.len(),
@@ -120,9 +124,9 @@ impl<T: Real> Pca<T> {
         assert!(kept > 0, "Pca::fit: no components are to be kept, or the samples are all equal");
         let kept = kept.min(variance.len());
         Pca {
-            mean: covariance.mean().iter().copied().map(T::from_f64).collect(),
+            mean: finite("Pca::fit", "mean", mean.iter().copied()),
             axes: Matrix::from_fn(axes.rows(), kept, |i, j| T::from_f64(axes[(i, j)])),
-            variance: variance[..kept].iter().copied().map(T::from_f64).collect(),
+            variance: finite("Pca::fit", "variance", variance[..kept].iter().copied()),
             scale: vec![T::from_f64(1.0); kept],
             explained: variance[..kept].iter().sum::<f64>() / total,
         }
@@ -132,11 +136,13 @@ impl<T: Real> Pca<T> {
     /// little variance, which are often noise, from being blown up.
     ///
     /// # Panics
-    /// If ε is negative or not finite.
+    /// If ε is negative or not finite, or a scale is 0 or no finite number of this type.
     #[track_caller]
     pub fn whitened(self, epsilon: f64) -> Self {
         check_epsilon("Pca::whitened", epsilon);
-        let scale = self.variance.iter().map(|v| T::from_f64((v.to_f64() + epsilon).sqrt())).collect();
+        let inverse = |v: &T| 1.0 / (v.to_f64() + epsilon).sqrt();
+        finite::<T>("Pca::whitened", "1 / scale", self.variance.iter().map(inverse));
+        let scale = finite("Pca::whitened", "scale", self.variance.iter().map(|v| (v.to_f64() + epsilon).sqrt()));
         Pca { scale, ..self }
     }
 
@@ -197,31 +203,82 @@ impl<T: Real> Pca<T> {
     }
 }
 
-/// The variances in descending order and their axes, features × variances.
+/// The directions in which samples vary.
 pub(super) struct Spectrum {
+    pub mean: Vec<f64>,
+    /// In descending order.
     pub variance: Vec<f64>,
+    /// Features × variances.
     pub axes: Matrix<f64>,
 }
 
-/// The directions in which samples of type T vary.
+impl Spectrum {
+    #[track_caller]
+    pub fn of_samples<T: Real>(name: &str, x: &Matrix<T>) -> Self {
+        let (features, n) = x.shape();
+        if features <= n || n == 0 {
+            let mut covariance = Covariance::new(features);
+            covariance.add(x);
+            return Self::of_covariance(name, &covariance, T::EPSILON);
+        }
+        // Xᵀ X u = N λ u gives the axis X u / √(N λ). What rounding leaves of larger axes in smaller ones, Q R takes away.
+        let mut summary = Summary::new(features);
+        summary.add(x);
+        let tape = Tape::<f64>::new();
+        let still = summary.constant(T::EPSILON);
+        let centred = |i: usize, j: usize| if still[i] { 0.0 } else { x[(i, j)].to_f64() - summary.mean()[i] };
+        let x = tape.constant(Matrix::from_fn(features, n, centred));
+        let (variance, vectors) = descending(name, (x.matmul_tn(x) * (1.0 / n as f64)).value(), features);
+        let Ok((q, _)) = x.matmul(tape.constant(vectors)).qr() else {
+            panic!("{name}: the samples have entries that are NaN or infinite, or too large to be squared");
+        };
+        let q = q.value();
+        let sign = |j: usize| q.col(j).iter().copied().reduce(|max, x| if x.abs() > max.abs() { x } else { max });
+        let signs: Vec<f64> = (0..q.cols()).map(|j| sign(j).map_or(1.0, f64::signum)).collect();
+        let axes = Matrix::from_fn(features, q.cols(), |i, j| signs[j] * q[(i, j)]);
+        Self::above_rounding(n, summary.mean(), T::EPSILON, variance, &axes)
+    }
+
+    /// Of samples whose precision is `epsilon`.
+    #[track_caller]
+    pub fn of_covariance(name: &str, covariance: &Covariance, epsilon: f64) -> Self {
+        let features = covariance.features();
+        assert!(!covariance.is_empty(), "{name}: {features} × 0 has no samples to fit to");
+        let (n, mean, mut matrix) = (covariance.len(), covariance.mean(), covariance.matrix());
+        for i in (0..features).filter(|&i| constant(n, mean[i], matrix[(i, i)].sqrt(), epsilon)).collect::<Vec<_>>() {
+            (0..features).for_each(|j| (matrix[(i, j)], matrix[(j, i)]) = (0.0, 0.0));
+        }
+        let (variance, axes) = descending(name, matrix, features);
+        Self::above_rounding(n, mean, epsilon, variance, &axes)
+    }
+
+    /// Without directions in which n samples vary no more than equal ones would by rounding, or than the largest is rounded by.
+    fn above_rounding(n: usize, mean: &[f64], epsilon: f64, variance: Vec<f64>, axes: &Matrix<f64>) -> Self {
+        let largest = variance.first().copied().unwrap_or(0.0);
+        let unit = epsilon.max(epsilon_of_sums(n));
+        let of_mean = |j: usize| axes.col(j).iter().zip(mean).map(|(v, mean)| (v * unit * mean).powi(2)).sum::<f64>();
+        let least = |j: usize| of_mean(j).max(mean.len() as f64 * epsilon.powi(2) * largest);
+        let kept: Vec<usize> = (0..variance.len()).filter(|&j| variance[j] > least(j)).collect();
+        Spectrum {
+            mean: mean.to_vec(),
+            variance: kept.iter().map(|&j| variance[j]).collect(),
+            axes: axes.select_cols(&kept),
+        }
+    }
+}
+
+/// The eigenvalues of a matrix in descending order and their vectors, without those that are rounding of the largest.
 #[track_caller]
-pub(super) fn spectrum(name: &str, covariance: &Covariance, epsilon: f64) -> Spectrum {
-    let features = covariance.features();
-    assert!(!covariance.is_empty(), "{name}: {features} × 0 has no samples to fit to");
-    let tape = Tape::<f64>::new();
-    let Ok((values, vectors)) = tape.constant(covariance.matrix()).symmetric_eigen() else {
+fn descending(name: &str, a: Matrix<f64>, features: usize) -> (Vec<f64>, Matrix<f64>) {
+    let (tape, n) = (Tape::<f64>::new(), a.rows());
+    let Ok((values, vectors)) = tape.constant(a).symmetric_eigen() else {
         panic!("{name}: the samples have entries that are NaN or infinite, or too large to be squared");
     };
     let (values, vectors) = (values.value(), vectors.value());
-    let value = |j: usize| values.as_slice()[features - 1 - j];
-    // What is left of a variance of 0: from the eigendecomposition, and from the rounding of the samples.
-    let unit = epsilon.powi(2).max(f64::EPSILON);
-    let least = if features == 0 { 0.0 } else { features as f64 * unit * value(0) };
-    let rank = (0..features).take_while(|&j| value(j) > least).count();
-    Spectrum {
-        variance: (0..rank).map(value).collect(),
-        axes: Matrix::from_fn(features, rank, |i, j| vectors[(i, features - 1 - j)]),
-    }
+    let value = |j: usize| values.as_slice()[n - 1 - j];
+    let least = if n == 0 { 0.0 } else { features as f64 * f64::EPSILON * value(0) };
+    let rank = (0..n).take_while(|&j| value(j) > least).count();
+    ((0..rank).map(value).collect(), Matrix::from_fn(n, rank, |i, j| vectors[(i, n - 1 - j)]))
 }
 
 #[track_caller]

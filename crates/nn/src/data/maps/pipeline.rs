@@ -104,9 +104,7 @@ impl<T: Real> Pipeline<T> {
         let mut pipeline = Pipeline { steps: Vec::new() };
         let mut x = x.clone();
         for step in steps {
-            let mut moments = Moments::of(step, x.rows());
-            moments.add(&x);
-            let fitted = moments.fit(step);
+            let fitted = Fitted::fit(step, &x);
             x = fitted.apply(&x);
             pipeline.steps.push(fitted);
         }
@@ -199,6 +197,17 @@ impl<T: Real> Pipeline<T> {
 
 #[compiled_once]
 impl<T: Real> Fitted<T> {
+    #[track_caller]
+    fn fit(step: &Step, x: &Matrix<T>) -> Self {
+        match *step {
+            Step::Standardize => Fitted::Standardize(Standardize::fit(x)),
+            Step::MinMax { low, high } => Fitted::MinMax(MinMax::fit(x, low, high)),
+            Step::Pca(components) => Fitted::Pca(Pca::fit(x, components)),
+            Step::Whiten { components, epsilon } => Fitted::Pca(Pca::fit(x, components).whitened(epsilon)),
+            Step::Zca { epsilon } => Fitted::Zca(Zca::fit(x, epsilon)),
+        }
+    }
+
     /// The map of every column of `x`.
     ///
     /// # Panics

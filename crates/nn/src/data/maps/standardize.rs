@@ -4,6 +4,7 @@ use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Summary;
+use super::moments::finite;
 
 /// The affine map that gives every feature mean 0 and variance 1 over the samples it was fitted on.
 ///
@@ -25,6 +26,7 @@ use super::Summary;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw<T>", bound(deserialize = "T: Real"))]
+#[doc(alias = "StandardScaler")]
 pub struct Standardize<T> {
     mean: Vec<T>,
     scale: Vec<T>,
@@ -57,7 +59,7 @@ impl<T: Real> Standardize<T> {
     /// Mean and scale of the rows of `x`, features × samples: of their [`Summary`].
     ///
     /// # Panics
-    /// If `x` has no columns.
+    /// If `x` has no columns or an entry that is not finite.
     #[track_caller]
     pub fn fit(x: &Matrix<T>) -> Self {
         let mut summary = Summary::new(x.rows());
@@ -68,26 +70,19 @@ impl<T: Real> Standardize<T> {
     /// Mean and scale of samples that were seen chunk by chunk.
     ///
     /// # Panics
-    /// If there were none.
+    /// If there were none, or a mean or scale is no finite number of this type, as where an entry is NaN.
     #[track_caller]
     pub fn from_summary(summary: &Summary) -> Self {
         let features = summary.mean().len();
         assert!(!summary.is_empty(), "Standardize::fit: {features} × 0 has no samples to fit to");
-        // What rounding makes of n equal numbers, as in scikit-learn's `_is_constant_feature`, or of one.
-        let n = summary.len() as f64;
-        let is_constant = |variance: f64, mean: f64| {
-            let of_sums = n * f64::EPSILON * variance + (n * f64::EPSILON * mean).powi(2);
-            variance.is_finite() && variance <= of_sums || variance.sqrt() <= T::EPSILON * mean.abs()
-        };
-        let scale = |(variance, &mean): (f64, &f64)| {
-            let deviation = T::from_f64(variance.sqrt());
-            let varies = deviation.to_f64() > 0.0 && !is_constant(variance, mean);
-            if varies { deviation } else { T::from_f64(1.0) }
-        };
-        Standardize {
-            mean: summary.mean().iter().copied().map(T::from_f64).collect(),
-            scale: summary.variance().into_iter().zip(summary.mean()).map(scale).collect(),
+        let mean = finite("Standardize::fit", "mean", summary.mean().iter().copied());
+        let mut scale = finite::<T>("Standardize::fit", "deviation", summary.deviation());
+        for (scale, constant) in scale.iter_mut().zip(summary.constant(T::EPSILON)) {
+            if constant || *scale == T::default() {
+                *scale = T::from_f64(1.0);
+            }
         }
+        Standardize { mean, scale }
     }
 
     /// (x − mean) / scale, for every column of `x`.
@@ -203,6 +198,25 @@ mod tests {
             let text = serde_json::to_string(&standardize).unwrap();
             prop_assert_eq!(serde_json::from_str::<Standardize<f32>>(&text).unwrap(), standardize);
         }
+    }
+
+    #[test]
+    fn numbers_whose_squares_overflow_or_underflow() {
+        for size in [1e-300, 1e-200, 1e200, 1e307] {
+            let x = Matrix::row(&[-size, size, 3.0 * size, size]);
+            let standardize = Standardize::fit(&x);
+            let y = standardize.apply(&x);
+            let expected = [-2f64.sqrt(), 0.0, 2f64.sqrt(), 0.0];
+            assert!(y.as_slice().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{size}: {y:?}");
+            let text = serde_json::to_string(&standardize).unwrap();
+            assert_eq!(serde_json::from_str::<Standardize<f64>>(&text).unwrap(), standardize);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Standardize::fit: mean 1 is NaN")]
+    fn nan_has_no_mean() {
+        Standardize::fit(&Matrix::from([[1.0, 2.0], [f64::NAN, 1.0]]));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use autograd::{Matrix, Real, Tape, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::Covariance;
-use super::pca::{Spectrum, centred, check_epsilon, spectrum};
+use super::moments::finite;
+use super::pca::{Spectrum, centred, check_epsilon};
 
 /// Zero-phase component analysis: the symmetric whitening.
 ///
@@ -17,7 +18,7 @@ use super::pca::{Spectrum, centred, check_epsilon, spectrum};
 /// features keep their meaning, and a whitened picture looks like a picture (Bell, Sejnowski, Vision Research 37, 1997,
 /// p. 3327; Kessy, Lewin, Strimmer, The American Statistician 72, 2018, p. 309).
 ///
-/// A direction whose λ is at most the rounding of the largest has no variance. With ε = 0 it is mapped to 0, so that the
+/// A direction whose λ is at most the rounding of the largest, or of the samples along it, has no variance. With ε = 0 it is mapped to 0, so that the
 /// covariance of y is the projection onto the others; with ε > 0 its scale is √ε. Samples without a part in it
 /// come back from [`invert`](Zca::invert) in either case. Features in different units are standardized first.
 ///
@@ -67,12 +68,11 @@ impl<T: Real> Zca<T> {
     /// The whitening of `x`, features × samples.
     ///
     /// # Panics
-    /// If `x` has no columns or an entry that is not finite, or if ε is negative or not finite.
+    /// If `x` has no columns or an entry that is not finite, if ε is negative or not finite, or if a scale is no finite number of this
+    /// type.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, epsilon: f64) -> Self {
-        let mut covariance = Covariance::new(x.rows());
-        covariance.add(x);
-        Self::from_covariance(&covariance, epsilon)
+        Self::of(&Spectrum::of_samples("Zca::fit", x), epsilon)
     }
 
     /// The whitening of samples that were seen chunk by chunk.
@@ -81,10 +81,14 @@ impl<T: Real> Zca<T> {
     /// As [`fit`](Zca::fit).
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, epsilon: f64) -> Self {
+        Self::of(&Spectrum::of_covariance("Zca::fit", covariance, T::EPSILON), epsilon)
+    }
+
+    #[track_caller]
+    fn of(Spectrum { mean, variance, axes }: &Spectrum, epsilon: f64) -> Self {
         check_epsilon("Zca::fit", epsilon);
-        let Spectrum { variance, axes } = spectrum("Zca::fit", covariance, T::EPSILON);
         let tape = Tape::<f64>::new();
-        let v = tape.constant(&axes);
+        let v = tape.constant(axes);
         // V diag(f(λ)) Vᵀ + f(0) (I − V Vᵀ), where 1 / √0 counts as 0.
         let symmetric = |f: &dyn Fn(f64) -> f64| {
             let (rest, f) = (if epsilon > 0.0 { f(0.0) } else { 0.0 }, variance.iter().map(|&v| f(v)));
@@ -92,12 +96,12 @@ impl<T: Real> Zca<T> {
             let scaled = Matrix::from_fn(axes.rows(), axes.cols(), |i, j| axes[(i, j)] * diagonal[j]);
             let m = tape.constant(scaled).matmul_nt(v).value();
             // Symmetric to the last bit.
-            Matrix::from_fn(m.rows(), m.cols(), |i, j| {
-                T::from_f64(0.5 * (m[(i, j)] + m[(j, i)]) + if i == j { rest } else { 0.0 })
-            })
+            let entry = |i: usize, j: usize| 0.5 * (m[(i, j)] + m[(j, i)]) + if i == j { rest } else { 0.0 };
+            let entries = (0..m.cols()).flat_map(|j| (0..m.rows()).map(move |i| (i, j))).map(|(i, j)| entry(i, j));
+            Matrix::from_vec(m.rows(), m.cols(), finite("Zca::fit", "entry", entries))
         };
         Zca {
-            mean: covariance.mean().iter().copied().map(T::from_f64).collect(),
+            mean: finite("Zca::fit", "mean", mean.iter().copied()),
             whiten: symmetric(&|variance| 1.0 / (variance + epsilon).sqrt()),
             color: symmetric(&|variance| (variance + epsilon).sqrt()),
         }

@@ -1,6 +1,8 @@
 //! Samples and their targets.
 
-use autograd::Matrix;
+use std::{error, fmt};
+
+use autograd::{Matrix, Real, compiled_once};
 
 /// Samples `x` and what a model is to answer, `t`.
 ///
@@ -47,6 +49,11 @@ pub trait Targets {
     /// If there are no parts, or they do not fit together.
     fn concat(parts: &[&Self]) -> Self;
 
+    /// The place (row, sample) of the first target that is NaN or infinite, and the target. Classes have none.
+    fn first_not_finite(&self) -> Option<(usize, usize, f64)> {
+        None
+    }
+
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -70,7 +77,7 @@ impl<C: Copy> Targets for Vec<C> {
 }
 
 /// One column per sample: the values to be predicted.
-impl<T: Copy> Targets for Matrix<T> {
+impl<T: Real> Targets for Matrix<T> {
     fn len(&self) -> usize {
         self.cols()
     }
@@ -82,11 +89,80 @@ impl<T: Copy> Targets for Matrix<T> {
 
     #[track_caller]
     fn concat(parts: &[&Self]) -> Self {
-        let first = parts.first().expect("concat: no parts");
-        let (rows, cols) = (first.rows(), parts.iter().map(|part| part.cols()).sum());
-        let other = parts.iter().find(|part| part.rows() != rows);
-        assert!(other.is_none(), "concat: columns of {rows} and of {} rows", other.map_or(0, |part| part.rows()));
-        Matrix::from_vec(rows, cols, parts.iter().flat_map(|part| part.as_slice()).copied().collect())
+        concat(parts)
+    }
+
+    fn first_not_finite(&self) -> Option<(usize, usize, f64)> {
+        first_not_finite(self)
+    }
+}
+
+/// The columns of all parts, one part after the other.
+#[track_caller]
+fn concat<T: Copy>(parts: &[&Matrix<T>]) -> Matrix<T> {
+    let first = parts.first().expect("concat: no parts");
+    let (rows, cols) = (first.rows(), parts.iter().map(|part| part.cols()).sum());
+    let other = parts.iter().find(|part| part.rows() != rows);
+    assert!(other.is_none(), "concat: columns of {rows} and of {} rows", other.map_or(0, |part| part.rows()));
+    Matrix::from_vec(rows, cols, parts.iter().flat_map(|part| part.as_slice()).copied().collect())
+}
+
+/// The place (row, column) of the first entry that is NaN or infinite, and the entry.
+#[compiled_once]
+pub(crate) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
+    let at = x.as_slice().iter().position(|x| !x.to_f64().is_finite())?;
+    Some((at % x.rows(), at / x.rows(), x.as_slice()[at].to_f64()))
+}
+
+/// A number of a dataset that is NaN or infinite, from which nothing can be learnt: see [`Dataset::first_not_finite`].
+#[derive(Clone, PartialEq)]
+pub struct NotFinite {
+    /// Whether it is a target, and no feature.
+    pub target: bool,
+    /// The row of the matrix of features or targets, from 0.
+    pub row: usize,
+    /// What the row is called, if it has a name.
+    pub name: Option<String>,
+    /// The number of the sample, from 0.
+    pub sample: usize,
+    /// The number.
+    pub value: f64,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} of the {}", self.row, if self.target { "targets" } else { "features" })?;
+        self.name.iter().try_for_each(|name| write!(f, " ({name})"))?;
+        write!(f, " is {} in sample {}, expected a finite number; ", self.value, self.sample)?;
+        f.write_str("fill it in, or leave out the sample with `Dataset::select`")
+    }
+}
+
+impl error::Error for NotFinite {}
+
+autograd::debug_as_display!(NotFinite);
+
+impl<T: Real, Y: Targets> Dataset<T, Y> {
+    /// The first feature that is NaN or infinite, or else the first such target.
+    ///
+    /// ```
+    /// use autograd::Matrix;
+    /// use nn::data::Dataset;
+    /// let mut data = Dataset::new(Matrix::from([[1.0, f64::NAN]]), vec![0, 1]);
+    /// data.feature_names = vec!["width".to_owned()];
+    /// assert_eq!(
+    ///     data.first_not_finite().unwrap().to_string(),
+    ///     "row 0 of the features (width) is NaN in sample 1, expected a finite number; \
+    ///      fill it in, or leave out the sample with `Dataset::select`"
+    /// );
+    /// assert_eq!(data.select(&[0]).first_not_finite(), None);
+    /// ```
+    pub fn first_not_finite(&self) -> Option<NotFinite> {
+        let (target, names, (row, sample, value)) = match first_not_finite(&self.x) {
+            Some(feature) => (false, &self.feature_names, feature),
+            None => (true, &self.target_names, self.t.first_not_finite()?),
+        };
+        Some(NotFinite { target, row, name: names.get(row).cloned(), sample, value })
     }
 }
 
@@ -142,7 +218,7 @@ impl<T: Copy, Y: Targets> Dataset<T, Y> {
     #[track_caller]
     pub fn concat(parts: &[Self]) -> Self {
         let first = parts.first().expect("Dataset::concat: no parts");
-        let x = Matrix::concat(&parts.iter().map(|part| &part.x).collect::<Vec<_>>());
+        let x = concat(&parts.iter().map(|part| &part.x).collect::<Vec<_>>());
         let t = Y::concat(&parts.iter().map(|part| &part.t).collect::<Vec<_>>());
         Dataset { x, t, feature_names: first.feature_names.clone(), target_names: first.target_names.clone() }
     }
@@ -178,6 +254,26 @@ mod tests {
         data.target_names = ["a", "b", "c", "d"].map(String::from).to_vec();
         assert_eq!(data.select(&[0]).classes(), 4);
         assert_eq!(Dataset::new(Matrix::<f32>::zeros(2, 0), vec![]).classes(), 0);
+    }
+
+    #[test]
+    fn features_and_targets_that_are_not_finite() {
+        let x = Matrix::from([[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        let good = Dataset::new(x.clone(), x);
+        assert_eq!(good.first_not_finite(), None);
+        assert_eq!(Dataset::new(good.x.clone(), vec![0, 1, 2]).first_not_finite(), None);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for (row, sample, target) in [(0, 0, false), (1, 2, false), (0, 1, true), (1, 0, true)] {
+                let mut data = good.clone();
+                data.target_names = vec!["a".into(), "b".into()];
+                let of = if target { &mut data.t } else { &mut data.x };
+                of[(row, sample)] = bad;
+                let found = data.first_not_finite().unwrap();
+                assert_eq!((found.row, found.sample, found.target), (row, sample, target));
+                assert_eq!(found.value.to_bits(), f64::from(bad).to_bits());
+                assert_eq!(found.name, target.then(|| data.target_names[row].clone()));
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ mod split;
 #[cfg(feature = "csv")]
 pub(super) use dataset::MAX_CLASSES;
 pub(super) use dataset::class_number;
-pub use dataset::{Dataset, Targets};
+pub(crate) use dataset::first_not_finite;
+pub use dataset::{Dataset, NotFinite, Targets};
 pub use folds::{group_k_fold, k_fold, stratified_k_fold};
 pub use sampler::Sampler;
 pub use shuffle::{ShuffledChunks, shuffle_chunks};

@@ -27,6 +27,7 @@ use super::split::members;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
+#[doc(alias = "DataLoader")]
 pub struct Sampler {
     order: Order,
     draws: usize,

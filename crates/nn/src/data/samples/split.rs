@@ -67,6 +67,7 @@ fn largest_remainders(shares: &[f64]) -> Vec<usize> {
 /// # Panics
 /// If `fraction` is not between 0 and 1.
 #[track_caller]
+#[doc(alias = "train_test_split")]
 pub fn random_split(n: usize, fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (Vec<usize>, Vec<usize>) {
     stratified_split(&vec![0; n], fraction, rng)
 }

@@ -6,7 +6,7 @@ mod csv;
 
 pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
 #[cfg(feature = "npz")]
-pub use self::array::{read_npz, write_npz};
+pub use self::array::{read_npz, read_npz_at_most, write_npz};
 #[cfg(feature = "csv")]
 pub use self::csv::{
     Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,

@@ -199,14 +199,16 @@ pub trait RecurrentRule<T: Real>: Clone {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct RecurrentLayer<T, R> {
     /// W for the inputs: the blocks of all gates, one below the other, gates · hidden × inputs.
-    #[module(matrix)]
+    #[module(matrix, weight)]
     pub weight_ih: Param<T>,
     /// W for the state, gates · hidden × hidden.
-    #[module(matrix)]
+    #[module(matrix, weight)]
     pub weight_hh: Param<T>,
     /// b beside the inputs, gates · hidden × 1.
+    #[module(bias)]
     pub bias_ih: Option<Param<T>>,
     /// b beside the state, gates · hidden × 1.
+    #[module(bias)]
     pub bias_hh: Option<Param<T>>,
     /// What is done with them.
     #[module(skip)]

@@ -3,7 +3,6 @@
 use std::{fmt, io};
 
 /// Why a file is not an array: which file and byte, what was found, what was expected, and what to do.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ArrayError {
     /// The file does not exist or cannot be read.
@@ -79,6 +78,8 @@ impl fmt::Display for ArrayError {
         }
     }
 }
+
+autograd::debug_as_display!(ArrayError);
 
 impl std::error::Error for ArrayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -10,14 +10,15 @@ use std::path::Path;
 
 use autograd::{Real, compiled_once};
 
-use super::reader::{Header, Kind, Scalar, Source};
+use super::reader::{Header, INFLATED, Kind, Scalar, Source};
 use super::{Array, ArrayError, ArrayReader};
 
 const ADVICE: &str = "give a file in the format of the MNIST data base, such as train-images-idx3-ubyte";
 
 /// Reads an array in the format of MNIST: pictures as samples × rows × columns, labels as a list.
 ///
-/// With the feature `gz` the file may be compressed by gzip, as it is distributed.
+/// With the feature `gz` the file may be compressed by gzip, as it is distributed. An array that takes more than 4 GiB is an
+/// error then, unless [`ArrayReader::at_most`] allows it.
 ///
 /// ```no_run
 /// use nn::data::{Dataset, read_idx};
@@ -82,7 +83,8 @@ impl<'r> ArrayReader<Box<dyn Read + 'r>> {
             source.fill(&mut length, 4 * u64::from(magic[3] - axis))?;
             shape.push(u32::from_be_bytes(length) as usize);
         }
-        ArrayReader::new(source, Header { shape, scalar, fortran: false })
+        let reader = ArrayReader::new(source, Header { shape, scalar, fortran: false })?;
+        Ok(if compressed { reader.at_most(INFLATED) } else { reader })
     }
 }
 

@@ -17,7 +17,7 @@ pub use self::error::ArrayError;
 pub use self::idx::read_idx;
 pub use self::npy::{read_npy, write_npy};
 #[cfg(feature = "npz")]
-pub use self::npz::{read_npz, write_npz};
+pub use self::npz::{read_npz, read_npz_at_most, write_npz};
 pub use self::reader::{ArrayChunks, ArrayReader};
 
 /// An array with any number of axes, in C order: the last index runs fastest.

@@ -149,10 +149,17 @@ impl Dictionary<'_> {
             let key = self.string("a key in quotes")?;
             self.expect(b':', "a colon")?;
             match key.as_str() {
-                "descr" => scalar = Some(self.scalar()?),
-                "fortran_order" => fortran = Some(self.truth()?),
-                "shape" => shape = Some(self.shape()?),
-                _ => return Err(wrong(begin, format!("{key:?}"), "'descr', 'fortran_order' or 'shape'", NUMPY)),
+                "descr" if scalar.is_none() => scalar = Some(self.scalar()?),
+                "fortran_order" if fortran.is_none() => fortran = Some(self.truth()?),
+                "shape" if shape.is_none() => shape = Some(self.shape()?),
+                _ => {
+                    return Err(wrong(
+                        begin,
+                        format!("{key:?}"),
+                        "'descr', 'fortran_order' and 'shape', each once",
+                        NUMPY,
+                    ));
+                }
             }
             if !self.take(b',') {
                 self.expect(b'}', "a comma or a closing brace")?;

@@ -10,41 +10,59 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use super::npy::write_to;
+use super::reader::INFLATED;
 use super::{Array, ArrayError, ArrayReader};
 use crate::atomic;
 
 /// Reads all arrays that `numpy.savez` or `numpy.savez_compressed` wrote, with their names, in the order of the file. Needs
 /// the feature `npz`.
 ///
-/// An array may be much larger than its compressed file.
+/// An array may be much larger than its compressed file. All of them take at most 4 GiB; [`read_npz_at_most`] has another limit.
 ///
 /// # Errors
-/// If the file cannot be read, or a member is no array.
+/// If the file cannot be read, a member is no array, or members share a name or bytes.
 pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>)>, ArrayError> {
-    read(path.as_ref())
+    read(path.as_ref(), INFLATED)
+}
+
+/// Reads all arrays as [`read_npz`] does, where all together take at most this number of bytes in memory. Needs the feature `npz`.
+///
+/// # Errors
+/// As [`read_npz`].
+pub fn read_npz_at_most<T: Real>(path: impl AsRef<Path>, bytes: u64) -> Result<Vec<(String, Array<T>)>, ArrayError> {
+    read(path.as_ref(), bytes)
 }
 
 #[compiled_once]
-fn read<T: Real>(path: &Path) -> Result<Vec<(String, Array<T>)>, ArrayError> {
+fn read<T: Real>(path: &Path, mut left: u64) -> Result<Vec<(String, Array<T>)>, ArrayError> {
     let file = path.display().to_string();
+    let malformed = |found: &str| ArrayError::Malformed {
+        file: file.clone(),
+        byte: 0,
+        found: found.to_owned(),
+        expected: "a ZIP archive of arrays".to_owned(),
+        advice: "save the arrays with `numpy.savez`",
+    };
     let failed = |error: ZipError| match error {
         ZipError::Io(source) => ArrayError::Read { file: file.clone(), source },
-        other => ArrayError::Malformed {
-            file: file.clone(),
-            byte: 0,
-            found: other.to_string(),
-            expected: "a ZIP archive of arrays".to_owned(),
-            advice: "save the arrays with `numpy.savez`",
-        },
+        other => malformed(&other.to_string()),
     };
     let reader = File::open(path).map_err(|error| failed(error.into()))?;
     let mut archive = ZipArchive::new(BufReader::new(reader)).map_err(failed)?;
+    if archive.has_duplicate_names() {
+        return Err(malformed("several members of one name"));
+    }
+    // A few bytes could be any number of large arrays.
+    if archive.has_overlapping_entries().map_err(failed)? {
+        return Err(malformed("members that share their bytes"));
+    }
     let mut arrays = Vec::new();
     for member in 0..archive.len() {
         let member = archive.by_index(member).map_err(failed)?;
         let name = member.name().map_err(failed)?.into_owned();
-        let array = ArrayReader::npy(member, &format!("{file}/{name}"))?.read()?;
-        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), array));
+        let reader = ArrayReader::npy(member, &format!("{file}/{name}"))?.at_most(left);
+        left = left.saturating_sub(reader.memory::<T>());
+        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), reader.read()?));
     }
     Ok(arrays)
 }

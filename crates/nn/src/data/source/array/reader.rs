@@ -1,5 +1,6 @@
 //! The entries of an array, read as they are asked for.
 
+use std::collections::TryReserveError;
 use std::io::{self, Read};
 use std::marker::PhantomData;
 
@@ -9,6 +10,13 @@ use super::{Array, ArrayError};
 
 /// How many bytes are read at a time. Memory grows with what is there, not with what a header claims.
 const BLOCK: usize = 1 << 16;
+
+/// What an array of a compressed file may take at most where nothing else is said, in bytes of memory. Without a limit a file
+/// of some kilobytes could fill all of it.
+pub(super) const INFLATED: u64 = 1 << 32;
+
+/// As NumPy has it, since version 2.
+const MOST_AXES: usize = 64;
 
 /// An array in a file: its header was read, its entries were not.
 ///
@@ -34,6 +42,8 @@ pub struct ArrayReader<R> {
     pub(super) header: Header,
     /// The number of entries that were not read yet.
     left: usize,
+    /// How many bytes of memory all of them may take.
+    limit: u64,
 }
 
 /// What a header says of the entries.
@@ -79,7 +89,24 @@ impl<R: Read> ArrayReader<R> {
             let found = format!("an array of shape {:?}", header.shape);
             return Err(source.malformed(found, "one that fits into memory", "the file is damaged: make it again"));
         }
-        Ok(ArrayReader { left: header.shape.iter().product(), source, header })
+        if header.shape.len() > MOST_AXES {
+            let found = format!("an array of {} axes", header.shape.len());
+            return Err(source.malformed(found, "at most 64", "reshape it, and save it again"));
+        }
+        // A matrix has no more rows or columns.
+        let features = header.shape.iter().skip(1).product();
+        if header.shape.iter().chain([&features]).any(|&length| u32::try_from(length).is_err()) {
+            let found = format!("an array of shape {:?}", header.shape);
+            let expected = "fewer than 2³² samples, each of fewer than 2³² features";
+            return Err(source.malformed(found, expected, "divide it into several arrays"));
+        }
+        Ok(ArrayReader { left: header.shape.iter().product(), limit: u64::MAX, source, header })
+    }
+
+    /// The same, where [`read`](ArrayReader::read) gives an error if all entries take more than this number of bytes in memory:
+    /// 2³² at first if the file is compressed, for then a small file may be a large array, else as many as there are.
+    pub fn at_most(self, bytes: u64) -> Self {
+        ArrayReader { limit: bytes, ..self }
     }
 
     /// The length of every axis.
@@ -90,12 +117,28 @@ impl<R: Read> ArrayReader<R> {
     /// All entries.
     ///
     /// # Errors
-    /// If reading fails, or the file is not as long as its header says.
+    /// If reading fails, the file is not as long as its header says, or an entry is too large for T.
     pub fn read<T: Real>(mut self) -> Result<Array<T>, ArrayError> {
+        let bytes = self.memory::<T>();
+        if bytes > self.limit {
+            let (found, expected) = (format!("an array that takes {bytes} bytes"), format!("at most {}", self.limit));
+            let advice = "allow more with `ArrayReader::at_most` or `read_npz_at_most` if the file is right, or read it in chunks";
+            return Err(self.source.malformed(found, &expected, advice));
+        }
         let entries = self.entries(self.left)?;
         self.source.end()?;
-        let entries = if self.header.fortran { c_order(&self.header.shape, &entries) } else { entries };
-        Ok(Array { shape: self.header.shape, entries })
+        if !self.header.fortran {
+            return Ok(Array { shape: self.header.shape, entries });
+        }
+        match c_order(&self.header.shape, &entries) {
+            Ok(entries) => Ok(Array { shape: self.header.shape, entries }),
+            Err(error) => Err(self.source.failed(error)),
+        }
+    }
+
+    /// How many bytes the entries take.
+    pub(super) fn memory<T: Real>(&self) -> u64 {
+        (self.left as u64).saturating_mul(size_of::<T>() as u64)
     }
 
     /// The array in parts of this number of samples, where the first axis runs over them.
@@ -124,7 +167,18 @@ impl<R: Read> ArrayReader<R> {
             let block = &mut block[..bytes];
             let missing = ((self.left - entries.len()) * scalar.size) as u64;
             self.source.fill(block, missing)?;
+            if let Err(error) = entries.try_reserve(bytes / scalar.size) {
+                return Err(self.source.failed(error));
+            }
+            let begin = entries.len();
             entries.extend(block.chunks_exact(scalar.size).map(|bytes| T::from_f64(scalar.decode(bytes))));
+            let large = |(x, bytes): (&T, &[u8])| x.to_f64().is_infinite() && scalar.decode(bytes).is_finite();
+            if let Some(at) = entries[begin..].iter().zip(block.chunks_exact(scalar.size)).position(large) {
+                self.source.byte -= (bytes - at * scalar.size) as u64;
+                let found = format!("{:e}", scalar.decode(&block[at * scalar.size..][..scalar.size]));
+                let expected = format!("a number that is finite as {}", std::any::type_name::<T>());
+                return Err(self.source.malformed(found, &expected, "read the array as f64, or correct the number"));
+            }
         }
         self.left -= count;
         Ok(entries)
@@ -181,10 +235,15 @@ impl<R: Read> Source<R> {
                     self.byte += n as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(ArrayError::Read { file: self.file.clone(), source }),
+                Err(source) => return Err(self.failed(source)),
             }
         }
         Ok(())
+    }
+
+    /// What the operating system says, of the file or of memory.
+    pub fn failed(&self, source: impl Into<io::Error>) -> ArrayError {
+        ArrayError::Read { file: self.file.clone(), source: source.into() }
     }
 
     /// Whether the file ends here, as it must.
@@ -229,7 +288,7 @@ impl Scalar {
 }
 
 /// From the first index running fastest to the last.
-fn c_order<T: Copy>(shape: &[usize], entries: &[T]) -> Vec<T> {
+fn c_order<T: Copy>(shape: &[usize], entries: &[T]) -> Result<Vec<T>, TryReserveError> {
     let strides: Vec<usize> = shape
         .iter()
         .scan(1, |stride, &length| {
@@ -239,7 +298,8 @@ fn c_order<T: Copy>(shape: &[usize], entries: &[T]) -> Vec<T> {
         })
         .collect();
     let mut index = vec![0; shape.len()];
-    let mut ordered = Vec::with_capacity(entries.len());
+    let mut ordered = Vec::new();
+    ordered.try_reserve_exact(entries.len())?;
     while ordered.len() < entries.len() {
         ordered.push(entries[index.iter().zip(&strides).map(|(i, stride)| i * stride).sum::<usize>()]);
         for (i, &length) in index.iter_mut().zip(shape).rev() {
@@ -250,5 +310,5 @@ fn c_order<T: Copy>(shape: &[usize], entries: &[T]) -> Vec<T> {
             *i = 0;
         }
     }
-    ordered
+    Ok(ordered)
 }

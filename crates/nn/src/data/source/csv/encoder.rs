@@ -4,7 +4,8 @@ use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 use super::labels::class_of;
-use super::rows::{excerpt, number};
+use super::number::number;
+use super::rows::{excerpt, one_of};
 use super::{CsvError, Table, Unknown};
 use crate::data::Dataset;
 
@@ -161,7 +162,7 @@ fn targets<T: Real>(encoder: &Encoder, table: &Table) -> Result<Matrix<T>, CsvEr
     let cells = (0..table.len()).flat_map(|i| places.iter().map(move |&j| (i, j)));
     let value = |(i, j)| {
         let text = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
-        number(text, || table.place(i, j))
+        number(text, table.notation(), || table.place(i, j))
     };
     Ok(Matrix::from_vec(places.len(), table.len(), cells.map(value).collect::<Result<_, _>>()?))
 }
@@ -201,7 +202,7 @@ impl Column {
             Fill::Nothing => Ok(None),
         };
         match (&self.code, text) {
-            (Code::Number, Some(text)) => x.push(number(text, at)?),
+            (Code::Number, Some(text)) => x.push(number(text, table.notation(), at)?),
             (Code::Ordinal(categories), Some(text)) => match categories.iter().position(|category| category == text) {
                 Some(k) => x.push(T::from_f64(k as f64)),
                 None => return unknown(text, categories),
@@ -218,13 +219,5 @@ impl Column {
         }
         x.extend(self.indicator.then(|| T::from_f64(f64::from(u8::from(text.is_none())))));
         Ok(())
-    }
-}
-
-fn one_of(names: &[String]) -> String {
-    const SHOWN: usize = 8;
-    match names.get(SHOWN..) {
-        Some(rest) if !rest.is_empty() => format!("one of {:?} and {} more", &names[..SHOWN], rest.len()),
-        _ => format!("one of {names:?}"),
     }
 }

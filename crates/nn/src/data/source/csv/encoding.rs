@@ -1,22 +1,19 @@
 //! What the columns of a table mean, and fitting that to data.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoder::{Code, Column, Encoder, Fill};
-use super::labels::classes;
-use super::rows::{excerpt, number};
+use super::encoder::Encoder;
+use super::seen::{Labels, Seen};
 use super::{CsvError, Table};
-
-/// More different texts than this in a column that nothing was said about are no categories, but names or notes.
-const MAX_CATEGORIES: usize = 64;
 
 /// What the columns of a table mean: features, targets, or nothing. Fitted to training data it is an [`Encoder`].
 ///
-/// A column that nothing is said about is a feature: a number if all its cells are, else one of up to 64 categories,
-/// one-hot.
+/// A column that nothing is said about is a feature: one of up to 64 categories, one-hot, if most of its cells are texts, else a
+/// number, and then a cell that is no number is an error. What looks like a number in any notation, such as `1,234` or `inf`, is no
+/// text.
 ///
 /// ```
 /// use nn::data::{Csv, Encoding, Feature, Missing};
@@ -41,7 +38,7 @@ pub struct Encoding {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Role {
+pub(super) enum Role {
     Ignored,
     Feature(Feature),
     Target,
@@ -52,14 +49,14 @@ enum Role {
 /// How a column becomes rows of a feature matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {
-    kind: Kind,
-    missing: Missing,
-    indicator: bool,
-    unknown: Unknown,
+    pub(super) kind: Kind,
+    pub(super) missing: Missing,
+    pub(super) indicator: bool,
+    pub(super) unknown: Unknown,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Number,
     /// The texts for 0, 1, …
     Ordinal(Vec<String>),
@@ -214,9 +211,9 @@ impl Encoding {
         for (name, _) in &self.columns {
             first.column(name)?;
         }
-        let role = |name: &String| self.columns.iter().find(|(known, _)| known == name).map(|(_, role)| role);
+        let roles: HashMap<&String, &Role> = self.columns.iter().map(|(name, role)| (name, role)).collect();
         let mut seen: Vec<(String, Seen)> =
-            first.names().iter().filter_map(|name| Some((name.clone(), Seen::of(role(name))?))).collect();
+            first.names().iter().filter_map(|name| Some((name.clone(), Seen::of(roles.get(name).copied())?))).collect();
         let targets = self.columns.iter().filter(|(_, role)| *role == Role::Target).map(|(name, _)| name.clone());
         let class = self.columns.iter().find_map(|(name, role)| match role {
             Role::Class(listed) => Some((name.clone(), listed.as_deref())),
@@ -248,143 +245,5 @@ impl Encoding {
         assert!(!second, "Encoding: there is a column of the class already");
         self.columns.push((name.to_owned(), role));
         self
-    }
-}
-
-/// What was seen of a column.
-struct Seen {
-    /// `None` if nothing was said about it.
-    feature: Option<Feature>,
-    /// How many values, and their mean.
-    numbers: usize,
-    mean: f64,
-    /// All numbers, if they are needed.
-    values: Vec<f64>,
-    /// How often each text comes; more than the limit are not kept where it cannot be categories.
-    texts: BTreeMap<String, usize>,
-    /// Whether no cell is a text that is no number.
-    is_number: bool,
-}
-
-impl Seen {
-    fn of(role: Option<&Role>) -> Option<Self> {
-        let feature = match role {
-            None => None,
-            Some(Role::Feature(feature)) => Some(feature.clone()),
-            Some(_) => return None,
-        };
-        Some(Seen { feature, numbers: 0, mean: 0.0, values: vec![], texts: BTreeMap::new(), is_number: true })
-    }
-
-    fn add(&mut self, table: &Table, i: usize, j: usize) -> Result<(), CsvError> {
-        let missing = self.feature.as_ref().map_or(Missing::Error, |feature| feature.missing);
-        let Some(text) = table.cell(i, j) else {
-            return if missing == Missing::Error { Err(table.no_value(i, j, false)) } else { Ok(()) };
-        };
-        let at = || table.place(i, j);
-        let value = match self.feature.as_ref().map(|feature| &feature.kind) {
-            Some(Kind::Number) => Some(number::<f64>(text, at)?),
-            Some(Kind::Ordinal(categories)) => match categories.iter().position(|category| category == text) {
-                Some(k) => Some(k as f64),
-                None => {
-                    let (at, found, expected) = (at(), excerpt(text), format!("one of {categories:?}"));
-                    return Err(CsvError::UnknownCategory { at, found, expected });
-                }
-            },
-            Some(Kind::OneHot) => None,
-            None => number::<f64>(text, at).ok(),
-        };
-        match value {
-            Some(value) => {
-                self.numbers += 1;
-                self.mean += (value - self.mean) / self.numbers as f64;
-                if matches!(missing, Missing::Median | Missing::MostFrequent) {
-                    self.values.push(value);
-                }
-            }
-            None => self.is_number = false,
-        }
-        let categories = match &self.feature {
-            None => self.texts.len() <= MAX_CATEGORIES || !self.is_number,
-            Some(feature) => feature.kind == Kind::OneHot,
-        };
-        if categories {
-            match self.texts.get_mut(text) {
-                Some(count) => *count += 1,
-                None => drop(self.texts.insert(text.to_owned(), 1)),
-            }
-        }
-        if self.feature.is_none() && !self.is_number && self.texts.len() > MAX_CATEGORIES {
-            return Err(CsvError::TooManyCategories { at: at(), limit: MAX_CATEGORIES });
-        }
-        Ok(())
-    }
-
-    fn fit(mut self, file: &str, name: String) -> Result<Column, CsvError> {
-        let inferred = || if self.is_number { Feature::number() } else { Feature::one_hot() };
-        let feature = self.feature.clone().unwrap_or_else(inferred);
-        let none = || CsvError::NoValues { file: file.to_owned(), name: name.clone() };
-        let fill = match feature.missing {
-            Missing::Error => Fill::Error,
-            Missing::Zero if feature.kind == Kind::OneHot => Fill::Nothing,
-            Missing::Zero => Fill::Value(0.0),
-            _ if self.numbers == 0 && self.texts.is_empty() => return Err(none()),
-            Missing::Mean => Fill::Value(self.mean),
-            Missing::Median => Fill::Value(median(&mut self.values)),
-            Missing::MostFrequent if feature.kind == Kind::OneHot => {
-                Fill::Value(most_frequent((0..).map(f64::from).zip(self.texts.values().copied())))
-            }
-            Missing::MostFrequent => {
-                self.values.sort_by(f64::total_cmp);
-                Fill::Value(most_frequent(self.values.chunk_by(|a, b| a == b).map(|run| (run[0], run.len()))))
-            }
-        };
-        let code = match feature.kind {
-            Kind::Number => Code::Number,
-            Kind::Ordinal(categories) => Code::Ordinal(categories),
-            Kind::OneHot => Code::OneHot(self.texts.into_keys().collect()),
-        };
-        Ok(Column { name, code, fill, indicator: feature.indicator, unknown: feature.unknown })
-    }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    0.5 * values[(n - 1) / 2] + 0.5 * values[n / 2]
-}
-
-/// The first of the values that come most often.
-fn most_frequent(counts: impl Iterator<Item = (f64, usize)>) -> f64 {
-    counts.fold((0.0, 0), |best, (value, count)| if count > best.1 { (value, count) } else { best }).0
-}
-
-/// The different labels of a column of classes, in the order in which they came, and where.
-#[derive(Default)]
-struct Labels {
-    known: BTreeMap<String, usize>,
-    places: Vec<(String, super::Place)>,
-}
-
-impl Labels {
-    fn add(&mut self, table: &Table, j: usize) -> Result<(), CsvError> {
-        for i in 0..table.len() {
-            let label = table.cell(i, j).ok_or_else(|| table.no_value(i, j, true))?;
-            if !self.known.contains_key(label) {
-                self.known.insert(label.to_owned(), self.places.len());
-                self.places.push((label.to_owned(), table.place(i, j)));
-            }
-        }
-        Ok(())
-    }
-
-    fn fit(self, listed: Option<&[String]>) -> Result<Vec<String>, CsvError> {
-        let (labels, mut places): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
-        let found = classes(&labels, listed);
-        found.map(|(_, names)| names).map_err(|bad| CsvError::BadClass {
-            at: places.swap_remove(bad.sample),
-            found: excerpt(&labels[bad.sample]),
-            expected: bad.expected,
-        })
     }
 }

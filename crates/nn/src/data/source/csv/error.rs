@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use super::number::looks_like_a_number;
 use super::rows::excerpt;
 
 /// Why a CSV file is not a dataset: where, what was found, what was expected, and what to do.
@@ -16,7 +17,6 @@ use super::rows::excerpt;
 ///      correct the cell or remove the row"
 /// );
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum CsvError {
     /// The file does not exist or cannot be read.
@@ -110,8 +110,35 @@ pub enum CsvError {
         file: String,
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The names that are most like it.
         known: Vec<String>,
+        /// The number of all columns.
+        columns: usize,
+    },
+    /// Quotes are not closed.
+    UnclosedQuote {
+        /// The cell in which they open, on the line of the quote.
+        at: Place,
+    },
+    /// A row is longer than it may be.
+    LongRow {
+        /// The cell that is still read then, on the line on which the row begins or the quotes open.
+        at: Place,
+        /// How many bytes a row may have.
+        limit: usize,
+        /// Whether the cell is in quotes.
+        quoted: bool,
+    },
+    /// A column that nothing was said about holds numbers, but this cell is none.
+    NumberExpected {
+        /// The first such cell.
+        at: Place,
+        /// What it contains.
+        found: String,
+        /// How many cells of the column are numbers, in this notation or another.
+        numbers: usize,
+        /// How many cells have a value.
+        cells: usize,
     },
     /// Several columns have this name.
     AmbiguousColumn {
@@ -199,10 +226,12 @@ impl fmt::Display for CsvError {
             }
             CsvError::NotANumber { at, found } => {
                 write!(f, "{at}: found {found:?}, expected a number such as 5.1 or -2e-3; correct the cell or ")?;
-                f.write_str(if at.line == 1 {
-                    "read the line as a header with `Header::Yes`"
-                } else {
-                    "remove the row"
+                f.write_str(match at.line {
+                    1 => "read the line as a header with `Header::Yes`",
+                    _ if looks_like_a_number(found) => {
+                        "say how numbers are written with `Csv::decimal` and `Csv::thousands`"
+                    }
+                    _ => "remove the row",
                 })
             }
             CsvError::NotFinite { at, found, scalar } => {
@@ -229,13 +258,32 @@ impl fmt::Display for CsvError {
                 "{at}: found the category {found:?}, expected {expected}; correct the cell, fit the encoder to data \
                  that has it, or say `Unknown::Zeros`"
             ),
-            CsvError::UnknownColumn { file, name, known } => {
-                write!(
-                    f,
-                    "{file}, line 1: found no column {name:?}, expected one of {known:?}; correct the name, or "
-                )?;
-                f.write_str("check delimiter and header")
+            CsvError::UnknownColumn { file, name, known, columns } => {
+                write!(f, "{file}, line 1: found no column {:?}, expected one of {known:?}", excerpt(name))?;
+                let rest = columns - known.len();
+                if rest > 0 {
+                    write!(f, ", which are most like it, or of {rest} more")?;
+                }
+                f.write_str("; correct the name, or check delimiter and header")
             }
+            CsvError::UnclosedQuote { at } => write!(
+                f,
+                "{at}: found a quote that is not closed, expected a second one; close it, or name another character with \
+                 `Csv::quote` if it is part of the text"
+            ),
+            CsvError::LongRow { at, limit, quoted } => write!(
+                f,
+                "{at}: found more than {limit} bytes in a row, expected {}; correct the file, or allow longer rows with \
+                 `Csv::longest_row`",
+                if *quoted { "the quote here to be closed before" } else { "the end of the line before" }
+            ),
+            CsvError::NumberExpected { at, found, numbers, cells } => write!(
+                f,
+                "{at}: found {found:?}, expected a finite number such as 5.1 or -2e-3, as {numbers} of {cells} cells of the \
+                 column look like numbers; correct the cell, say how numbers are written with `Csv::decimal` or \
+                 `Csv::thousands`, what stands for no value with `Csv::missing`, or with `Encoding::column` that the column \
+                 is one of categories"
+            ),
             CsvError::AmbiguousColumn { file, name } => {
                 write!(f, "{file}, line 1: found several columns {name:?}, expected one; rename the others")
             }
@@ -253,93 +301,13 @@ impl fmt::Display for CsvError {
     }
 }
 
+autograd::debug_as_display!(CsvError);
+
 impl std::error::Error for CsvError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             CsvError::Read { source, .. } => Some(source),
             _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CsvError::*;
-    use super::*;
-    use crate::data::{Csv, Header, read_csv};
-    use proptest::prelude::*;
-
-    fn error(csv: &Csv, text: impl AsRef<[u8]>) -> CsvError {
-        csv.from_reader::<f32>(text.as_ref(), "test.csv").unwrap_err()
-    }
-
-    #[track_caller]
-    fn check(csv: &Csv, text: impl AsRef<[u8]>, parts: [&str; 3]) {
-        let message = error(csv, text).to_string();
-        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
-    }
-
-    #[test]
-    fn messages_say_where_and_what() {
-        let csv = Csv::new();
-        check(&csv, "a,b,k\n1,2,0\n1,,0", ["test.csv, line 3, column 2 (b)", "an empty cell", "fill it in"]);
-        check(&csv, "1,2,0\n1,2,", ["line 2, column 3", "an empty cell", "fill it in"]);
-        check(&csv, "1,2,0\n1,2.x,0", ["line 2, column 2:", "\"2.x\"", "expected a number"]);
-        check(&csv, "1,two,0", ["line 1, column 2:", "\"two\"", "Header::Yes"]);
-        check(&csv, "1,2,0\n1,0", ["line 2, column 3:", "found 2", "expected 3"]);
-        check(&csv, "1,2,0\n1,2,3,4,0", ["line 2, column 4:", "found 5", "expected 3"]);
-        check(&csv, "", ["test.csv, line 1", "an empty file", "add samples"]);
-        check(&csv, "a,b,k\n", ["test.csv, line 2", "no row below the header", "add samples"]);
-        check(&csv, "1;2;0", ["line 1, column 1:", "\"1;2;0\"", "Csv::delimiter"]);
-        check(&csv, "1,NaN,0", ["line 1, column 2:", "\"NaN\"", "finite as f32"]);
-        check(&csv, "1,1e39,0", ["line 1, column 2:", "\"1e39\"", "finite as f32"]);
-        check(&csv, b"1,2,0\n1,\xff,0", ["line 2, column 2:", "not UTF-8", "save the file"]);
-        check(&csv, "1,0\n1,-1", ["line 2, column 2:", "the class \"-1\"", "an integer from 0 to 65535"]);
-        check(&csv, "1,elm\n\n1,0", ["line 3, column 2:", "the class \"0\"", "a name"]);
-        check(
-            &csv.clone().classes(["a", "b"]),
-            "1,c",
-            ["line 1, column 2:", "the class \"c\"", "one of [\"a\", \"b\"]"],
-        );
-        check(&csv.header(Header::No), "a,b,k\n", ["line 1, column 1:", "\"a\"", "expected a number"]);
-    }
-
-    #[test]
-    fn files() {
-        let missing = read_csv::<f32>("no/such/file.csv").unwrap_err();
-        assert_eq!(std::error::Error::source(&missing).map(|source| source.is::<io::Error>()), Some(true));
-        assert!(missing.to_string().starts_with("no/such/file.csv: file not found; check the path"));
-        assert!(matches!(read_csv::<f32>("."), Err(Read { .. })));
-    }
-
-    #[test]
-    fn long_cells_are_cut() {
-        let message = error(&Csv::new(), format!("1,{},0", "ä".repeat(1000))).to_string();
-        assert!(message.contains("äää…") && message.len() < 300, "{message}");
-    }
-
-    proptest! {
-        #[test]
-        fn the_line_and_column_are_those_of_the_cell(
-            rows in 1usize..10, columns in 1usize..5, row: prop::sample::Index, column: prop::sample::Index,
-            blank in 0usize..3, newline in prop::sample::select(vec!["\n", "\r\n", "\r"]), header: bool,
-        ) {
-            let (row, column) = (row.index(rows), column.index(columns));
-            let mut lines = vec![String::new(); blank];
-            if header {
-                lines.push("name,".repeat(columns) + "kind");
-            }
-            for i in 0..rows {
-                let cells = (0..columns).map(|j| if (i, j) == (row, column) { "bad," } else { "1," });
-                lines.extend(vec![String::new(); blank]);
-                lines.push(cells.collect::<String>() + "0");
-            }
-            let header = if header { Header::Yes } else { Header::No };
-            let line = 1 + lines.iter().position(|line| line.contains("bad")).unwrap();
-            match error(&Csv::new().header(header), lines.join(newline)) {
-                NotANumber { at, found } => prop_assert_eq!((at.line, at.column, &*found), (line, column + 1, "bad")),
-                other => prop_assert!(false, "{other}"),
-            }
         }
     }
 }

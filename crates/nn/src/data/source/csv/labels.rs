@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::rows::one_of;
 use crate::data::samples::{MAX_CLASSES, class_number};
 
 /// A label that is none of the expected.
@@ -15,7 +16,7 @@ pub(super) struct BadLabel {
 /// numbered in their order. The first label decides between the last two.
 pub(super) fn classes(labels: &[String], listed: Option<&[String]>) -> Result<(Vec<usize>, Vec<String>), BadLabel> {
     if let Some(names) = listed {
-        let t = each(labels, |text| names.iter().position(|name| name == text), || format!("one of {names:?}"))?;
+        let t = each(labels, |text| names.iter().position(|name| name == text), || one_of(names))?;
         Ok((t, names.to_vec()))
     } else if labels.first().is_some_and(|text| is_number(text)) {
         let t = each(labels, index, || format!("an integer from 0 to {}", MAX_CLASSES - 1))?;

@@ -4,7 +4,10 @@ mod encoder;
 mod encoding;
 mod error;
 mod labels;
+mod lines;
+mod number;
 mod rows;
+mod seen;
 mod table;
 
 use std::fs::File;
@@ -12,10 +15,10 @@ use std::io::Read;
 use std::path::Path;
 
 use autograd::{Matrix, Real, compiled_once};
-use csv::StringRecord;
 
 use labels::classes;
-use rows::{Row, Rows, excerpt, number};
+use number::{Notation, THOUSANDS, looks_like_a_number, number};
+use rows::{Rows, excerpt};
 
 use crate::data::Dataset;
 
@@ -26,6 +29,9 @@ pub use table::{Table, TableChunks};
 
 /// What stands for a missing value where nothing else is said.
 const MISSING: [&str; 7] = ["", "?", "NA", "N/A", "NaN", "nan", "null"];
+
+/// How many bytes a row has at most where nothing else is said.
+const LONGEST_ROW: usize = 1 << 24;
 
 /// How to read a CSV file of samples: a row per sample, numbers, and the class in the last column.
 ///
@@ -47,6 +53,8 @@ pub struct Csv {
     header: Header,
     delimiter: u8,
     quote: u8,
+    longest_row: usize,
+    notation: Notation,
     missing: Vec<String>,
     classes: Option<Vec<String>>,
 }
@@ -79,7 +87,8 @@ pub fn read_csv<T: Real>(path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError>
 impl Default for Csv {
     fn default() -> Self {
         let missing = MISSING.map(str::to_owned).to_vec();
-        Csv { header: Header::Auto, delimiter: b',', quote: b'"', missing, classes: None }
+        let (notation, longest_row) = (Notation::PLAIN, LONGEST_ROW);
+        Csv { header: Header::Auto, delimiter: b',', quote: b'"', longest_row, notation, missing, classes: None }
     }
 }
 
@@ -104,6 +113,58 @@ impl Csv {
         Csv { quote, ..self }
     }
 
+    /// How many bytes a row may have, 2²⁴ at first: a file of one endless line, or with a quote that is never closed, takes no more
+    /// memory. Rows are measured some kilobytes at a time.
+    ///
+    /// # Panics
+    /// If it is 0, or 2³² or more.
+    #[track_caller]
+    pub fn longest_row(self, bytes: usize) -> Self {
+        assert!(bytes > 0 && u32::try_from(bytes).is_ok(), "Csv::longest_row: {bytes} bytes; give from 1 to 2³² − 1");
+        Csv { longest_row: bytes, ..self }
+    }
+
+    /// The character before the decimals of a number, `.` at first or `,`.
+    ///
+    /// # Panics
+    /// If it is another, or the one between [`thousands`](Csv::thousands).
+    #[track_caller]
+    pub fn decimal(self, decimal: char) -> Self {
+        assert!(matches!(decimal, '.' | ','), "Csv::decimal: {decimal:?} is no decimal point; give '.' or ','");
+        let notation = Notation { decimal, ..self.notation };
+        self.with(notation)
+    }
+
+    /// The character between groups of three digits of a number, such as `,` in `1,234.5`: a comma, point, apostrophe,
+    /// blank or underscore. At first there is none. Say [`decimal`](Csv::decimal) before where it is a point.
+    ///
+    /// ```
+    /// use nn::data::Csv;
+    /// let csv = Csv::new().delimiter(b';').decimal(',').thousands('.');
+    /// let data = csv.from_reader::<f64>("1.234,5;0\n-0,25;1\n".as_bytes(), "prices.csv")?;
+    /// assert_eq!(data.x.as_slice(), [1234.5, -0.25]);
+    /// # Ok::<(), nn::data::CsvError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If it is another, or the one before decimals.
+    #[track_caller]
+    pub fn thousands(self, between: char) -> Self {
+        assert!(
+            THOUSANDS.contains(&between),
+            "Csv::thousands: {between:?} separates no digits; give one of {THOUSANDS:?}"
+        );
+        let notation = Notation { thousands: Some(between), ..self.notation };
+        self.with(notation)
+    }
+
+    #[track_caller]
+    fn with(self, notation: Notation) -> Self {
+        let Notation { decimal, thousands } = notation;
+        assert!(thousands != Some(decimal), "Csv: {decimal:?} cannot be both before decimals and between thousands");
+        Csv { notation, ..self }
+    }
+
     /// The texts that stand for a missing value in a [`table`](Csv::table), in place of an empty cell, `?`, `NA`, `N/A`,
     /// `NaN`, `nan` and `null`.
     pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
@@ -123,8 +184,8 @@ impl Csv {
     /// A [`CsvError`] if the file cannot be read or is not such a table.
     pub fn read<T: Real>(&self, path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError> {
         let file = path.as_ref().display().to_string();
-        match std::fs::read(path) {
-            Ok(text) => parse(self, &text, file),
+        match File::open(path) {
+            Ok(mut reader) => parse(self, &mut reader, file),
             Err(source) => Err(CsvError::Read { file, source }),
         }
     }
@@ -134,11 +195,7 @@ impl Csv {
     /// # Errors
     /// A [`CsvError`] if reading fails or yields no such table.
     pub fn from_reader<T: Real>(&self, mut reader: impl Read, name: &str) -> Result<Dataset<T>, CsvError> {
-        let mut text = Vec::new();
-        match reader.read_to_end(&mut text) {
-            Ok(_) => parse(self, &text, name.to_owned()),
-            Err(source) => Err(CsvError::Read { file: name.to_owned(), source }),
-        }
+        parse(self, &mut reader, name.to_owned())
     }
 
     /// Reads a file as a table of texts, from which an [`Encoder`](super::Encoder) makes features and targets: for
@@ -196,42 +253,40 @@ impl Csv {
     #[track_caller]
     pub fn chunks_from_reader<R: Read>(&self, reader: R, name: &str, rows: usize) -> Result<TableChunks<R>, CsvError> {
         assert!(rows > 0, "a chunk has at least one row");
-        let has_numbers = |row: &StringRecord| row.iter().any(|cell| cell.parse::<f64>().is_ok());
-        let all = Rows::new(self, reader, name.to_owned(), |row| match self.header {
-            Header::Auto => !has_numbers(row),
+        let all = Rows::new(self, reader, name.to_owned(), |row| self.is_header(row.cells()))?;
+        Ok(TableChunks::new(all, self.missing.clone(), self.notation, rows))
+    }
+
+    /// Whether a first row with these features, or cells, names the columns.
+    fn is_header<'c>(&self, mut cells: impl Iterator<Item = &'c str>) -> bool {
+        match self.header {
+            Header::Auto => !cells.any(looks_like_a_number),
             Header::Yes => true,
             Header::No => false,
-        })?;
-        Ok(TableChunks::new(all, self.missing.clone(), rows))
+        }
     }
 }
 
 #[compiled_once]
-fn parse<T: Real>(csv: &Csv, text: &[u8], file: String) -> Result<Dataset<T>, CsvError> {
-    let features_are_numbers =
-        |row: &StringRecord| row.iter().take(row.len() - 1).any(|cell| cell.parse::<f64>().is_ok());
-    let mut rows = Rows::new(csv, text, file, |row| match csv.header {
-        _ if row.len() < 2 => false,
-        Header::Auto => !features_are_numbers(row),
-        Header::Yes => true,
-        Header::No => false,
-    })?;
+fn parse<T: Real>(csv: &Csv, reader: &mut dyn Read, file: String) -> Result<Dataset<T>, CsvError> {
+    let mut rows =
+        Rows::new(csv, reader, file, |row| row.len() >= 2 && csv.is_header(row.cells().take(row.len() - 1)))?;
     let columns = rows.columns;
     let (mut x, mut labels, mut lines) = (Vec::new(), Vec::new(), Vec::new());
-    while let Some(Row { line, cells }) = rows.next()? {
-        let at = |column| rows.place(line, column);
+    while let Some(row) = rows.next()? {
+        let at = |column| rows.place(row.line, column);
         if columns < 2 {
-            let (at, found) = (at(0), excerpt(&cells[0]));
+            let (at, found) = (at(0), excerpt(row.cell(0)));
             return Err(CsvError::TooFewColumns { at, found, delimiter: csv.delimiter.into() });
         }
-        if let Some(j) = cells.iter().position(str::is_empty) {
+        if let Some(j) = row.cells().position(str::is_empty) {
             return Err(CsvError::MissingCell { at: at(j) });
         }
-        for (j, cell) in cells.iter().take(columns - 1).enumerate() {
-            x.push(number(cell, || at(j))?);
+        for (j, cell) in row.cells().take(columns - 1).enumerate() {
+            x.push(number(cell, csv.notation, || at(j))?);
         }
-        labels.push(cells[columns - 1].to_owned());
-        lines.push(line);
+        labels.push(row.cell(columns - 1).to_owned());
+        lines.push(row.line);
     }
     if labels.is_empty() {
         return Err(CsvError::Empty { file: rows.file, header: true });
@@ -240,60 +295,10 @@ fn parse<T: Real>(csv: &Csv, text: &[u8], file: String) -> Result<Dataset<T>, Cs
         let (at, found) = (rows.place(lines[bad.sample], columns - 1), excerpt(&labels[bad.sample]));
         CsvError::BadClass { at, found, expected: bad.expected }
     })?;
-    let header = rows.header.unwrap_or_default();
-    let feature_names = header.iter().take(columns - 1).map(str::to_owned).collect();
+    let header = rows.header.as_ref();
+    let feature_names = header.map_or(vec![], |names| names.cells().take(columns - 1).map(str::to_owned).collect());
     Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn read(text: &str) -> Dataset<f64> {
-        Csv::new().from_reader(text.as_bytes(), "test.csv").unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    #[test]
-    fn a_header_is_found_or_declared() {
-        assert_eq!(read("a,b,kind\n1,2,0\n").feature_names, ["a", "b"]);
-        assert_eq!(read("1,2,0\n").feature_names, [""; 0]);
-        let csv = |header| Csv::new().header(header).from_reader::<f64>("1,2,0\n3,4,1\n".as_bytes(), "").unwrap();
-        assert_eq!(csv(Header::Yes).feature_names, ["1", "2"]);
-        assert_eq!((csv(Header::Yes).len(), csv(Header::No).len()), (1, 2));
-    }
-
-    #[test]
-    fn blanks_quotes_and_marks_are_passed_over() {
-        let plain = read("a,b,kind\n1,2,oak\n3,4,elm\n");
-        assert_eq!(read("\u{feff}a, b ,kind\r\n\r\n1,\"2\",\"oak\"\r\n\r\n  \r\n 3 ,4,elm\n "), plain);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read(
-            (m, x) in (1usize..5).prop_flat_map(|m| (Just(m), prop::collection::vec(prop::collection::vec(
-                any::<f64>().prop_filter("finite", |x| x.is_finite()), m), 1..10))),
-            names: bool,
-        ) {
-            let label = |n: usize| if names { format!("class {}", n % 3) } else { (n % 3).to_string() };
-            let line = |(n, x): (usize, &Vec<f64>)| {
-                x.iter().map(f64::to_string).chain([label(n)]).collect::<Vec<_>>().join(",") + "\n"
-            };
-            let text: String = x.iter().enumerate().map(line).collect();
-            let data = read(&text);
-            prop_assert_eq!(data.x, Matrix::from_vec(m, x.len(), x.concat()));
-            prop_assert_eq!(data.t, (0..x.len()).map(|n| n % 3).collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn no_bytes_panic(text in prop::collection::vec(prop::sample::select(b"1a.,-e;\"\r\n \xff".to_vec()), 0..40)) {
-            for csv in [Csv::new(), Csv::new().header(Header::Yes).delimiter(b';'), Csv::new().classes(["a"])] {
-                match csv.from_reader::<f32>(&text[..], "test.csv") {
-                    Ok(data) => prop_assert!(data.x.cols() == data.t.len() && !data.is_empty()),
-                    Err(error) => prop_assert!(error.to_string().contains("expected"), "{error}"),
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,26 +1,53 @@
 //! The rows of a CSV file, one after the other, and where each begins.
 
-use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::Read;
 
-use autograd::Real;
 use csv::{ReaderBuilder, StringRecord, Trim};
 
+use super::lines::{Broken, Lines};
 use super::{Csv, CsvError, Place};
 
-/// A row of cells.
+/// A row of cells, which takes their bytes and 4 for each.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     /// The line on which it begins, from 1.
     pub line: usize,
-    pub cells: StringRecord,
+    text: Box<str>,
+    /// Where each cell ends in the text: at no more than the length of the longest row.
+    ends: Box<[u32]>,
+}
+
+impl Row {
+    fn new(line: usize, cells: &StringRecord) -> Self {
+        let ends = cells.iter().scan(0, |end, cell| {
+            *end += cell.len() as u32;
+            Some(*end)
+        });
+        Row { line, ends: ends.collect(), text: cells.iter().collect::<String>().into() }
+    }
+
+    /// The number of cells.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn cell(&self, column: usize) -> &str {
+        let begin = column.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        &self.text[begin..self.ends[column] as usize]
+    }
+
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|column| self.cell(column))
+    }
 }
 
 /// The rows below the header, all with as many cells. Blank lines are passed over.
 pub(super) struct Rows<R> {
     reader: csv::Reader<Lines<R>>,
+    /// What a row is read into.
+    record: StringRecord,
     pub file: String,
-    pub header: Option<StringRecord>,
+    pub header: Option<Row>,
     /// The number of cells in a row.
     pub columns: usize,
     /// The first row, if it is no header.
@@ -29,26 +56,21 @@ pub(super) struct Rows<R> {
 
 impl<R: Read> Rows<R> {
     /// Reads the first row, which is a header if `is_header` says so.
-    pub fn new(
-        csv: &Csv,
-        reader: R,
-        file: String,
-        is_header: impl FnOnce(&StringRecord) -> bool,
-    ) -> Result<Self, CsvError> {
+    pub fn new(csv: &Csv, reader: R, file: String, is_header: impl FnOnce(&Row) -> bool) -> Result<Self, CsvError> {
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(csv.delimiter)
             .quote(csv.quote)
             .trim(Trim::All)
-            .from_reader(Lines { inner: reader, offset: 0, breaks: VecDeque::new(), line: 1 });
-        let mut rows = Rows { reader, file, header: None, columns: 0, first: None };
+            .from_reader(Lines::new(csv, reader));
+        let mut rows = Rows { reader, record: StringRecord::new(), file, header: None, columns: 0, first: None };
         let Some(first) = rows.read()? else {
             return Err(CsvError::Empty { file: rows.file, header: false });
         };
-        rows.columns = first.cells.len();
-        if is_header(&first.cells) {
-            rows.header = Some(first.cells);
+        rows.columns = first.len();
+        if is_header(&first) {
+            rows.header = Some(first);
         } else {
             rows.first = Some(first);
         }
@@ -59,8 +81,8 @@ impl<R: Read> Rows<R> {
     pub fn next(&mut self) -> Result<Option<Row>, CsvError> {
         let row = if self.first.is_some() { self.first.take() } else { self.read()? };
         match row {
-            Some(row) if row.cells.len() != self.columns => {
-                let (found, expected) = (row.cells.len(), self.columns);
+            Some(row) if row.len() != self.columns => {
+                let (found, expected) = (row.len(), self.columns);
                 Err(CsvError::Ragged { at: self.place(row.line, found.min(expected)), found, expected })
             }
             row => Ok(row),
@@ -69,83 +91,43 @@ impl<R: Read> Rows<R> {
 
     /// Cell `column`, from 0, of the row that begins on a line.
     pub fn place(&self, line: usize, column: usize) -> Place {
-        let name = self.header.as_ref().and_then(|names| names.get(column));
+        let name = self.header.as_ref().filter(|names| column < names.len()).map(|names| names.cell(column));
         Place::new(&self.file, line, column, name)
     }
 
     fn read(&mut self) -> Result<Option<Row>, CsvError> {
-        let mut cells = StringRecord::new();
         loop {
-            match self.reader.read_record(&mut cells) {
+            match self.reader.read_record(&mut self.record) {
                 Ok(false) => return Ok(None),
                 // A line of blanks is read as a row with one empty cell.
-                Ok(true) if cells.len() == 1 && cells[0].is_empty() => {}
+                Ok(true) if self.record.len() == 1 && self.record[0].is_empty() => {}
                 Ok(true) => {
-                    let line = self.line(cells.position().map_or(0, |position| position.byte()));
-                    return Ok(Some(Row { line, cells }));
+                    let line = self.line(self.record.position().map_or(0, |position| position.byte()));
+                    return Ok(Some(Row::new(line, &self.record)));
                 }
-                Err(error) => {
-                    if let csv::ErrorKind::Utf8 { pos: Some(pos), err } = error.kind() {
-                        let (byte, column) = (pos.byte(), err.field());
-                        let line = self.line(byte);
-                        return Err(CsvError::NotUtf8 { at: self.place(line, column) });
-                    }
-                    return Err(CsvError::Read { file: self.file.clone(), source: error.into() });
-                }
+                Err(error) => return Err(self.error(error)),
             }
         }
     }
 
-    fn line(&mut self, byte: u64) -> usize {
-        self.reader.get_mut().at(byte)
-    }
-}
-
-/// What passes through, with the line breaks that the reader has not come to yet.
-///
-/// Lines are counted here, because the reader counts blank lines and the second half of "\r\n" to the row below.
-struct Lines<R> {
-    inner: R,
-    /// The number of bytes that have passed.
-    offset: u64,
-    /// Where a '\r' or '\n' is, and which.
-    breaks: VecDeque<(u64, u8)>,
-    line: usize,
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        let breaks = (self.offset..).zip(buffer[..n].iter().copied()).filter(|(_, c)| matches!(c, b'\r' | b'\n'));
-        self.breaks.extend(breaks);
-        self.offset += n as u64;
-        Ok(n)
-    }
-}
-
-impl<R> Lines<R> {
-    /// The line of the first byte from `byte` on that breaks none.
-    fn at(&mut self, mut byte: u64) -> usize {
-        while let Some(&(at, c)) = self.breaks.front().filter(|(at, _)| *at <= byte) {
-            self.breaks.pop_front();
-            let half = c == b'\r' && self.breaks.front() == Some(&(at + 1, b'\n'));
-            self.line += usize::from(!half);
-            byte = byte.max(at + 1);
+    fn error(&mut self, error: csv::Error) -> CsvError {
+        match (self.reader.get_ref().broken, error.kind()) {
+            (Some(Broken::Unclosed(line, column)), _) => CsvError::UnclosedQuote { at: self.place(line, column) },
+            (Some(Broken::TooLong { line, column, quoted }), _) => {
+                CsvError::LongRow { at: self.place(line, column), limit: self.reader.get_ref().longest(), quoted }
+            }
+            (None, csv::ErrorKind::Utf8 { pos: Some(pos), err }) => {
+                let (byte, column) = (pos.byte(), err.field());
+                let line = self.line(byte);
+                CsvError::NotUtf8 { at: self.place(line, column) }
+            }
+            (None, _) => CsvError::Read { file: self.file.clone(), source: error.into() },
         }
-        self.line
     }
-}
 
-/// The number in a cell, if it is finite as a T.
-pub(super) fn number<T: Real>(cell: &str, at: impl FnOnce() -> Place) -> Result<T, CsvError> {
-    let Ok(number) = cell.parse() else {
-        return Err(CsvError::NotANumber { at: at(), found: excerpt(cell) });
-    };
-    let value = T::from_f64(number);
-    if value.to_f64().is_finite() {
-        return Ok(value);
+    fn line(&mut self, byte: u64) -> usize {
+        self.reader.get_mut().line_of(byte)
     }
-    Err(CsvError::NotFinite { at: at(), found: excerpt(cell), scalar: std::any::type_name::<T>() })
 }
 
 /// As much of a cell as fits into a message.
@@ -154,5 +136,14 @@ pub(super) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+/// What something in a file could have been: the names, as many as fit into a message.
+pub(super) fn one_of(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    match names.get(SHOWN..) {
+        Some(rest) if !rest.is_empty() => format!("one of {:?} and {} more", &names[..SHOWN], rest.len()),
+        _ => format!("one of {names:?}"),
     }
 }

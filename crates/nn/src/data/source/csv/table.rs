@@ -1,8 +1,10 @@
 //! A table as it was read: texts, by row and column.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::labels::classes;
+use super::number::Notation;
 use super::rows::{Row, Rows, excerpt};
 use super::{CsvError, Place};
 
@@ -22,18 +24,27 @@ use super::{CsvError, Place};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
+    /// What all chunks of a file share.
+    about: Arc<About>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, PartialEq)]
+struct About {
     file: String,
     header: bool,
     names: Vec<String>,
+    /// The numbers of the columns, in the order of their names.
+    order: Vec<usize>,
     /// The texts that stand for no value.
     missing: Vec<String>,
-    rows: Vec<Row>,
+    notation: Notation,
 }
 
 impl Table {
     /// What the columns are called.
     pub fn names(&self) -> &[String] {
-        &self.names
+        &self.about.names
     }
 
     /// The number of rows.
@@ -52,8 +63,8 @@ impl Table {
     /// If there is no such row or column.
     #[track_caller]
     pub fn cell(&self, row: usize, column: usize) -> Option<&str> {
-        let text = &self.rows[row].cells[column];
-        (!self.missing.iter().any(|missing| missing == text)).then_some(text)
+        let text = self.rows[row].cell(column);
+        (!self.about.missing.iter().any(|missing| missing == text)).then_some(text)
     }
 
     /// The number of the column with a name, from 0.
@@ -61,12 +72,17 @@ impl Table {
     /// # Errors
     /// If there is none, or several.
     pub fn column(&self, name: &str) -> Result<usize, CsvError> {
-        let mut found = (0..self.names.len()).filter(|&j| self.names[j] == name);
-        let (file, wanted) = (|| self.file.clone(), || name.to_owned());
+        let About { file, names, order, .. } = &*self.about;
+        let begin = order.partition_point(|&j| *names[j] < *name);
+        let mut found = order[begin..].iter().copied().take_while(|&j| names[j] == name);
+        let (file, wanted) = (|| file.clone(), || name.to_owned());
         match (found.next(), found.next()) {
             (Some(j), None) => Ok(j),
             (Some(_), Some(_)) => Err(CsvError::AmbiguousColumn { file: file(), name: wanted() }),
-            (None, _) => Err(CsvError::UnknownColumn { file: file(), name: wanted(), known: self.names.clone() }),
+            (None, _) => {
+                let (columns, known) = (names.len(), nearest(name, names));
+                Err(CsvError::UnknownColumn { file: file(), name: wanted(), known, columns })
+            }
         }
     }
 
@@ -76,8 +92,7 @@ impl Table {
     /// If a number is not below [`len`](Table::len).
     #[track_caller]
     pub fn select(&self, rows: &[usize]) -> Self {
-        let rows = rows.iter().map(|&i| self.rows[i].clone()).collect();
-        Table { rows, file: self.file.clone(), names: self.names.clone(), missing: self.missing.clone(), ..*self }
+        Table { rows: rows.iter().map(|&i| self.rows[i].clone()).collect(), about: self.about.clone() }
     }
 
     /// The rows that have a value in each of these columns, as in those of the targets.
@@ -106,31 +121,70 @@ impl Table {
     }
 
     pub(super) fn file(&self) -> &str {
-        &self.file
+        &self.about.file
+    }
+
+    pub(super) fn notation(&self) -> Notation {
+        self.about.notation
     }
 
     pub(super) fn place(&self, row: usize, column: usize) -> Place {
-        let name = self.header.then(|| &*self.names[column]);
-        Place::new(&self.file, self.rows[row].line, column, name)
+        let name = self.about.header.then(|| &*self.about.names[column]);
+        Place::new(&self.about.file, self.rows[row].line, column, name)
     }
 
     pub(super) fn no_value(&self, row: usize, column: usize, target: bool) -> CsvError {
-        CsvError::Missing { at: self.place(row, column), found: excerpt(&self.rows[row].cells[column]), target }
+        CsvError::Missing { at: self.place(row, column), found: excerpt(self.rows[row].cell(column)), target }
     }
+}
+
+/// The names that are most like this one: all in their order, if they are few.
+fn nearest(name: &str, names: &[String]) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let mut known: Vec<&String> = names.iter().collect();
+    if known.len() > SHOWN {
+        known.sort_by_cached_key(|known| distance(name, known));
+        known.truncate(SHOWN);
+    }
+    known.into_iter().map(|name| excerpt(name)).collect()
+}
+
+/// How many characters are to be added, removed or replaced to make one text of the other (V. Levenshtein, 1966); of long texts,
+/// of their beginnings.
+fn distance(a: &str, b: &str) -> usize {
+    const LONGEST: usize = 40;
+    let mut row: Vec<usize> = (0..=b.chars().take(LONGEST).count()).collect();
+    for (i, c) in a.chars().take(LONGEST).enumerate() {
+        let mut above_left = std::mem::replace(&mut row[0], i + 1);
+        for (j, d) in b.chars().take(LONGEST).enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (above_left + usize::from(c != d)).min(above + 1).min(row[j] + 1);
+            above_left = above;
+        }
+    }
+    row[row.len() - 1]
 }
 
 /// A table, some rows at a time: see [`Csv::chunks`](super::Csv::chunks). It ends after an error, which no rows at all are.
 pub struct TableChunks<R> {
     rows: Rows<R>,
-    missing: Vec<String>,
+    about: Arc<About>,
     size: usize,
     started: bool,
     done: bool,
 }
 
 impl<R: Read> TableChunks<R> {
-    pub(super) fn new(rows: Rows<R>, missing: Vec<String>, size: usize) -> Self {
-        TableChunks { rows, missing, size, started: false, done: false }
+    pub(super) fn new(rows: Rows<R>, missing: Vec<String>, notation: Notation, size: usize) -> Self {
+        let names: Vec<String> = match &rows.header {
+            Some(names) => names.cells().map(str::to_owned).collect(),
+            None => (1..=rows.columns).map(|j| j.to_string()).collect(),
+        };
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by(|&i, &j| names[i].cmp(&names[j]));
+        let (file, header) = (rows.file.clone(), rows.header.is_some());
+        let about = Arc::new(About { file, header, names, order, missing, notation });
+        TableChunks { rows, about, size, started: false, done: false }
     }
 
     fn read(&mut self) -> Result<Vec<Row>, CsvError> {
@@ -162,18 +216,7 @@ impl<R: Read> Iterator for TableChunks<R> {
             }
         };
         self.done = rows.len() < self.size;
-        let header = self.rows.header.as_ref();
-        let names = match header {
-            Some(names) => names.iter().map(str::to_owned).collect(),
-            None => (1..=self.rows.columns).map(|j| j.to_string()).collect(),
-        };
-        let table = Table {
-            file: self.rows.file.clone(),
-            header: header.is_some(),
-            names,
-            missing: self.missing.clone(),
-            rows,
-        };
+        let table = Table { about: self.about.clone(), rows };
         (!table.is_empty()).then_some(Ok(table))
     }
 }

@@ -1,4 +1,4 @@
-//! The values of a model's parameters, kept aside.
+//! Copies of a model's parameters.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::{Module, Param, Path, Real};
 /// The parameters of a model by name, with their roles: a model of these alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
-pub(super) struct Weights<T>(pub Vec<(String, Param<T>)>);
+pub(crate) struct Weights<T>(pub Vec<(String, Param<T>)>);
 
 impl<T: Real> Weights<T> {
     pub fn of(model: &dyn Module<T>) -> Self {
@@ -60,7 +60,7 @@ impl<T: Real> Module<T> for Weights<T> {
 }
 
 /// The names of the parameters with an entry that is NaN or infinite.
-pub(super) fn not_finite<T: Real>(model: &dyn Module<T>) -> Vec<String> {
+pub(crate) fn not_finite<T: Real>(model: &dyn Module<T>) -> Vec<String> {
     let mut names = Vec::new();
     model.params(&Path::Root, &mut |path, param| {
         if param.value().as_slice().iter().any(|x| !x.to_f64().is_finite()) {

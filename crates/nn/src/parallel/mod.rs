@@ -4,8 +4,8 @@
 //! recorded on a tape of its own, and their gradients are added along a fixed tree:
 //!
 //! ```text
-//! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n of mean losses, 1 of sums
-//!             ╲   ╱       ╲   ╱
+//! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n of mean losses, 1 of sums;
+//!             ╲   ╱       ╲   ╱        of weighted means the shard's part of the sum of weights
 //!              sum         sum          joined by rayon's current pool, in whatever order time has it
 //!                 ╲       ╱
 //!                    sum              made by the optimizer, as it reads them
@@ -34,12 +34,16 @@
 //! assert_eq!(gradients(1), gradients(3)); // to the bit
 //! ```
 
+mod weight;
+
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use autograd::compiled_once;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+
+pub(crate) use weight::Weight;
 
 use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
 
@@ -111,7 +115,7 @@ impl Parallel {
         M: Module<T> + Sync,
     {
         let (model, loss) = (model, &loss);
-        sharded(*self, model, samples, seed, &|range| {
+        sharded(*self, model, samples, seed, false, &|range| {
             Box::new(OnBatch { model, batch: batch(range), loss, metrics: &[] })
         })
     }
@@ -147,7 +151,8 @@ where
     }
 }
 
-/// Loss and gradients of a batch of `samples` samples, of which `batch` makes the part in a range of them.
+/// Loss and gradients of a batch of `samples` samples, or of a part of one, of which `batch` makes the part in a range of
+/// them.
 ///
 /// # Panics
 /// If there are no samples.
@@ -158,27 +163,47 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
     model: &(dyn Module<T> + Sync),
     samples: usize,
     seed: u64,
+    of_part: bool,
     batch: &'a (dyn Fn(Range<usize>) -> Box<dyn Recordable<T> + 'b> + Sync),
 ) -> (f64, Total<T>) {
     let shards = parallel.shards(model, samples, seed);
     let run = |shard: usize| {
         let Shard { samples: range, seed } = shards.get(shard);
-        let share = range.len() as f64 / samples as f64;
-        let weight = if parallel.reduction == Reduction::Mean { share } else { 1.0 };
-        let (loss, grads) = gradients_of(&*batch(range), seed, weight);
+        let (batch, len) = (batch(range.clone()), range.len());
+        let tape = tape_of(seed, of_part || shards.count > 1);
+        let loss = batch.loss(&tape);
+        let weight = Weight::of(parallel.reduction, tape.means(), len);
+        // Of the only shard the mean is that of the batch.
+        let factor = if shards.count > 1 { weight.factor(samples) } else { 1.0 };
+        let value = factor * loss.item().to_f64();
+        let grads = loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(factor)]));
         let mut buffers = GradientSum::new();
         if shards.count > 1 {
-            buffers.add_buffers(share, model, &grads);
+            buffers.add_buffers(len as f64 / samples as f64, model, &grads);
         }
-        Part { loss, grads, buffers }
+        Part { loss: value, grads, buffers, weight }
     };
     if shards.count == 1 {
-        let Part { loss, grads, .. } = run(0);
-        return (loss, Total::of([Some(grads), None], GradientSum::new()));
+        let Part { loss, grads, weight, .. } = run(0);
+        return (loss, Total::of([Some(grads), None], GradientSum::new(), weight));
     }
     let (mut half, other) = halves(0..shards.count, &run);
     half.buffers.merge_buffers(other.buffers);
-    (half.loss + other.loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers))
+    let (loss, weight) = (half.loss + other.loss, half.weight.and(other.weight));
+    let Some(rest) = weight.rest(samples) else {
+        return (loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers, weight));
+    };
+    // A part without weight adds nothing to its batch: its sums are 0 already.
+    let rest = if of_part && weight.sum == 0.0 { 1.0 } else { rest };
+    let mut sum = half.buffers;
+    [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest, model, grads));
+    (rest * loss, Total::summed(sum, weight))
+}
+
+/// The tape of a training pass over a batch, or over a part of one.
+pub(crate) fn tape_of<'t, T: Real>(seed: u64, of_part: bool) -> Tape<'t, T> {
+    let tape = Tape::training(seed);
+    if of_part { tape.of_part() } else { tape }
 }
 
 impl Parallel {
@@ -194,6 +219,7 @@ impl Parallel {
 
     fn count_of<T: Real>(&self, model: &dyn Module<T>, samples: usize) -> usize {
         let by_rule = || (samples.saturating_mul(model.count_params()) / LEAST_WORK).min(samples / LEAST_SAMPLES);
+        assert!(self.shard != Some(0), "parallel: shard: Some(0) should be at least 1 sample");
         self.shard.map_or_else(by_rule, |largest| samples.div_ceil(largest)).clamp(1, samples.max(1))
     }
 }
@@ -223,19 +249,12 @@ pub(crate) struct Shard {
     pub seed: u64,
 }
 
-/// wE and its gradients.
-fn gradients_of<T: Real>(batch: &dyn Recordable<T>, seed: u64, weight: f64) -> (f64, Gradients<T>) {
-    let tape = Tape::training(seed);
-    let loss = batch.loss(&tape);
-    let value = loss.item().to_f64();
-    (weight * value, loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(weight)])))
-}
-
 /// What some shards give.
 struct Part<T: Real> {
     loss: f64,
     grads: Gradients<T>,
     buffers: GradientSum<T>,
+    weight: Weight,
 }
 
 /// What both halves of several shards give.
@@ -251,6 +270,7 @@ fn tree<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) 
     }
     let (mut sum, other) = halves(shards, run);
     sum.loss += other.loss;
+    sum.weight = sum.weight.and(other.weight);
     sum.grads.add(&other.grads);
     sum.buffers.merge_buffers(other.buffers);
     sum
@@ -264,11 +284,22 @@ pub struct Total<T: Real> {
     sum: OnceLock<Gradients<T>>,
     /// The new values of buffers where there are several shards; everything where there are no tapes.
     rest: GradientSum<T>,
+    weight: Weight,
 }
 
 impl<T: Real> Total<T> {
-    fn of(tapes: [Option<Gradients<T>>; 2], rest: GradientSum<T>) -> Self {
-        Total { tapes, sum: OnceLock::new(), rest }
+    fn of(tapes: [Option<Gradients<T>>; 2], rest: GradientSum<T>, weight: Weight) -> Self {
+        Total { tapes, sum: OnceLock::new(), rest, weight }
+    }
+
+    /// Gradients that were added already.
+    pub(crate) fn summed(sum: GradientSum<T>, weight: Weight) -> Self {
+        Total::of([None, None], sum, weight)
+    }
+
+    /// What the batch counts in a mean over several.
+    pub(crate) fn weight(&self) -> Weight {
+        self.weight
     }
 
     fn sum(&self, half: &Gradients<T>, other: &Gradients<T>) -> &Gradients<T> {
@@ -303,11 +334,5 @@ impl<T: Real> ParamGradients<T> for Total<T> {
             [Some(grads), None] => ParamGradients::updated(grads, buffer),
             _ => self.rest.updated(buffer),
         }
-    }
-}
-
-impl<T: Real> From<GradientSum<T>> for Total<T> {
-    fn from(sum: GradientSum<T>) -> Self {
-        Total::of([None, None], sum)
     }
 }

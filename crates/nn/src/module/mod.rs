@@ -1,12 +1,13 @@
 //! A model is plain data: walking its parameters by name.
 
-use std::fmt;
+mod path;
 
 use autograd::compiled_once;
 
 use crate::{Param, Real, Var};
 
 pub use nn_derive::Module;
+pub use path::{Axes, Kind, Path};
 
 /// Anything that holds parameters: a layer, a model, a parameter itself.
 ///
@@ -57,6 +58,7 @@ pub use nn_derive::Module;
     message = "`{Self}` is not a `Module`",
     note = "derive `Module` for it, or mark the field `#[module(skip)]` if it holds no parameters"
 )]
+#[doc(alias = "state_dict")]
 pub trait Module<T: Real> {
     /// Calls `f` with the path and a reference of every parameter, in the order of declaration.
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>));
@@ -149,98 +151,6 @@ pub trait Layer<T: Real>: Module<T> {
     /// Records the layer on the tape of `x`: as it is used, or as it is trained where that is a
     /// [training tape](crate::Tape::training).
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T>;
-}
-
-/// Where a parameter is in a model. It displays as `layers.0.weight`.
-///
-/// ```
-/// use nn::Path;
-/// assert_eq!(Path::Root.field("layers").item(0).field("weight").to_string(), "layers.0.weight");
-/// ```
-#[derive(Clone, Copy)]
-pub enum Path<'p> {
-    /// The model itself.
-    Root,
-    /// A field of what lies at another path.
-    Field(&'p Path<'p>, &'p str),
-    /// An element of what lies at another path.
-    Item(&'p Path<'p>, usize),
-    /// The same place, with what other programs call its axes.
-    Marked(&'p Path<'p>, Axes),
-}
-
-/// How a parameter lies in a program that knows vectors beside matrices, where its own shape does not tell. Usually a
-/// matrix of one column is a vector there, and any other a matrix of the same shape.
-///
-/// A field is marked with it by `#[module(matrix)]` or `#[module(transposed)]`.
-/// [`Safetensors`](crate::persist::Safetensors) goes by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axes {
-    /// A matrix, also if it has one column.
-    Matrix,
-    /// The transposed matrix.
-    Transposed,
-}
-
-impl<'p> Path<'p> {
-    /// The path of a field.
-    pub fn field(&'p self, name: &'p str) -> Path<'p> {
-        Path::Field(self, name)
-    }
-
-    /// The path of an element.
-    pub fn item(&'p self, index: usize) -> Path<'p> {
-        Path::Item(self, index)
-    }
-
-    /// The same path, marked.
-    pub fn with_axes(&'p self, axes: Axes) -> Path<'p> {
-        Path::Marked(self, axes)
-    }
-
-    /// The mark of the field that lies there, or of which an element does.
-    pub fn axes(&self) -> Option<Axes> {
-        match self {
-            Path::Root | Path::Field(..) => None,
-            Path::Item(parent, _) => parent.axes(),
-            Path::Marked(_, axes) => Some(*axes),
-        }
-    }
-
-    /// Whether it displays as `name`, without making a string.
-    pub(crate) fn is(&self, name: &str) -> bool {
-        fn strip<'n>(path: &Path<'_>, name: &'n str) -> Option<&'n str> {
-            let last = |parent: &Path<'_>, rest: &'n str| match parent {
-                Path::Root => strip(parent, rest),
-                _ => strip(parent, rest.strip_suffix('.')?),
-            };
-            match path {
-                Path::Root => Some(name),
-                Path::Marked(path, _) => strip(path, name),
-                Path::Field(parent, field) => last(parent, name.strip_suffix(field)?),
-                Path::Item(parent, index) => {
-                    let rest = name.trim_end_matches(|c: char| c.is_ascii_digit());
-                    (name[rest.len()..].parse() == Ok(*index)).then_some(rest).and_then(|rest| last(parent, rest))
-                }
-            }
-        }
-        strip(self, name) == Some("")
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dot = |f: &mut fmt::Formatter<'_>, parent: &Path<'_>| match parent {
-            Path::Root => Ok(()),
-            _ => write!(f, "{parent}."),
-        };
-        match self {
-            Path::Root => Ok(()),
-            Path::Marked(path, _) => path.fmt(f),
-            Path::Field(parent, name) => dot(f, parent).and_then(|()| f.write_str(name)),
-            Path::Item(parent, index) => dot(f, parent).and_then(|()| write!(f, "{index}")),
-        }
-    }
 }
 
 #[compiled_once]

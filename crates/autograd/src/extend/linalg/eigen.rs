@@ -1,0 +1,211 @@
+//! Symmetric eigenvalues and their vectors.
+
+use kernel::compiled_once;
+
+use super::{LinalgError, finite};
+use crate::rule::op::Op;
+use crate::{Axis, CustomOp, Matrix, MatrixRef, Real, Tape, Var};
+
+#[compiled_once]
+impl<'t, T: Real> Var<'t, T> {
+    /// The eigenvalues of ½ (A + Aᵀ), ascending, n × 1.
+    ///
+    /// δA = V diag(δλ) Vᵀ. The second derivative has the terms (δλᵢ − δλⱼ) / (λᵢ − λⱼ): where two eigenvalues are nearly equal, it
+    /// panics, unless their δλ are the same constant or the same number, as those of tr A = Σ λ and of functions of it are. There a
+    /// third derivative panics, and so does the gradient of a directional derivative ([`hvp`](crate::hvp)).
+    ///
+    /// # Errors
+    /// If an entry is not finite.
+    ///
+    /// # Panics
+    /// If A is not square.
+    #[track_caller]
+    pub fn symmetric_eigenvalues(self) -> Result<Self, LinalgError> {
+        self.side_of_square("symmetric_eigenvalues");
+        self.tape().with(|inner| eigen(inner.view(self.id)))?;
+        Ok(self.tape().custom(Eigenvalues, &[self]))
+    }
+
+    /// The eigenvalues λ of ½ (A + Aᵀ), ascending, n × 1, and an orthogonal V with V diag(λ) Vᵀ = A: column j belongs to
+    /// λⱼ, and its largest entry in absolute value is positive.
+    ///
+    /// δA = V (diag(δλ) + F ⊙ Vᵀ δV) Vᵀ, made symmetric, with Fᵢⱼ = 1 / (λⱼ − λᵢ) off the diagonal.
+    ///
+    /// # Errors
+    /// If an entry is not finite, or A needs a gradient and two eigenvalues are so close that rounding moves their
+    /// vectors.
+    ///
+    /// # Panics
+    /// If A is not square.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let a = tape.variable(Matrix::from([[2.0, 0.0], [0.0, 1.0]]));
+    /// let (values, vectors) = a.symmetric_eigen()?;
+    /// assert_eq!(values.value().as_slice(), [1.0, 2.0]);
+    /// assert_eq!(vectors.value(), Matrix::from([[0.0, 1.0], [1.0, 0.0]]));
+    /// # Ok::<(), autograd::LinalgError>(())
+    /// ```
+    #[track_caller]
+    pub fn symmetric_eigen(self) -> Result<(Self, Self), LinalgError> {
+        let n = self.side_of_square("symmetric_eigen");
+        let value = self.tape().with(|inner| eigen(inner.view(self.id)))?;
+        if self.needs_gradient() {
+            near_tie(&value).map_or(Ok(()), Err)?;
+        }
+        let both = self.tape().custom_value(Eigen, value, &[self]);
+        Ok((both.rows_in(0..1).t(), both.rows_in(1..n + 1)))
+    }
+}
+
+/// The values above the vectors.
+fn eigen<T: Real>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, LinalgError> {
+    finite("symmetric_eigen", a)?;
+    linalg::symmetric_eigen(a).ok_or(LinalgError::NotFinite { op: "symmetric_eigen" })
+}
+
+/// Within which eigenvalues are nearly equal: the rounding of the largest, over the root of the unit roundoff. Beyond, the
+/// derivative of their vectors has half of its digits left at least.
+fn distance<T: Real>(values: &[T]) -> f64 {
+    T::EPSILON.sqrt() * values.iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()))
+}
+
+/// Neighbouring eigenvalues that are nearly equal.
+fn near_tie<T: Real>(both: &Matrix<T>) -> Option<LinalgError> {
+    let values: Vec<T> = (0..both.cols()).map(|j| both[(0, j)]).collect();
+    let (value, least) = (|k: usize| values[k].to_f64(), distance(&values));
+    let index = (0..values.len().saturating_sub(1)).find(|&k| value(k + 1) - value(k) <= least)?;
+    Some(LinalgError::NearTie { index, values: [value(index), value(index + 1)] })
+}
+
+struct Eigen;
+
+impl<T: Real> CustomOp<T> for Eigen {
+    fn name(&self) -> &str {
+        "symmetric_eigen"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let (m, n) = x[0].shape();
+        eigen(x[0]).unwrap_or_else(|_| Matrix::full(m + 1, n, T::from_f64(f64::NAN)))
+    }
+
+    fn pullback<'t>(&self, _: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        if let Some(tie) = near_tie(&y.value()) {
+            panic!("{tie}");
+        }
+        let n = y.cols();
+        let (values, v) = (y.rows_in(0..1), y.rows_in(1..n + 1));
+        let (dvalues, dv) = (dy.rows_in(0..1), dy.rows_in(1..n + 1));
+        let apart = values.repeat(n, n) - values.t().repeat(n, n) + y.tape().identity(n);
+        let inner = (v.matmul_tn(dv) / apart).where_entry(|i, j| i != j) + dvalues.diag();
+        let da = v.matmul(inner).matmul_nt(v);
+        vec![Some((da + da.t()) * 0.5)]
+    }
+}
+
+struct Eigenvalues;
+
+impl<T: Real> CustomOp<T> for Eigenvalues {
+    fn name(&self) -> &str {
+        "symmetric_eigenvalues"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let both = CustomOp::forward(&Eigen, x);
+        Matrix::from_fn(both.cols(), 1, |i, _| both[(0, i)])
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let (tape, n) = (dy.tape(), dy.rows());
+        // One number for all eigenvalues, as of functions of Σ λ = tr A: V diag(δλ) Vᵀ is that number times the identity.
+        let one = |x: Var<'t, T>| n > 1 && x.shape() == (1, 1);
+        match dy.terms()[..] {
+            [Op::Add(c, number)] if one(number) => return vec![Some(tape.identity(n) * number * c)],
+            [Op::Divide(c, number)] if one(number) => return vec![Some(tape.identity(n) * (number / c))],
+            _ => {}
+        }
+        vec![Some(tape.custom(WithEigenvalues { constant: !dy.needs_gradient() }, &[x[0], dy]))]
+    }
+}
+
+/// V diag(w) Vᵀ with the eigenvectors V of A: A with other eigenvalues.
+struct WithEigenvalues {
+    /// Whether the other eigenvalues are constant.
+    constant: bool,
+}
+
+impl<T: Real> CustomOp<T> for WithEigenvalues {
+    fn name(&self) -> &str {
+        "derivative of symmetric_eigenvalues"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let (tape, both) = (Tape::new(), CustomOp::forward(&Eigen, &x[..1]));
+        let v = tape.constant(both).rows_in(1..x[0].rows() + 1);
+        (v * tape.constant(x[1]).t()).matmul_nt(v).value()
+    }
+
+    /// δw = diag(Vᵀ δY V), δA = V (K ⊙ Vᵀ δY V) Vᵀ with Kᵢⱼ = (wᵢ − wⱼ) / (λᵢ − λⱼ) off the diagonal.
+    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let (tape, w, n) = (dy.tape(), x[1], dy.rows());
+        let both = tape.custom(Eigen, &x[..1]);
+        let (values, v) = (both.rows_in(0..1), both.rows_in(1..n + 1));
+        let inner = v.matmul_tn(dy).matmul(v);
+        let of_a = coinciding(values, w, self.constant).is_none().then(|| {
+            let gaps = tape.custom(Gaps { constant: self.constant }, &[values, w]);
+            let quotients = (w.repeat(n, n) - w.t().repeat(n, n)) * gaps;
+            let da = v.matmul(quotients * inner).matmul_nt(v);
+            (da + da.t()) * 0.5
+        });
+        vec![of_a, Some(inner.diagonal())]
+    }
+
+    fn why_none(&self, x: &[Var<'_, T>], _: usize) -> String {
+        let values = x[0].tape().custom(Eigen, &x[..1]).rows_in(0..1);
+        coinciding(values, x[1], self.constant).map_or(String::new(), |([i, j], [a, b])| {
+            format!(
+                "eigenvalues {i} and {j} ({a:e} and {b:e}) are nearly equal, and the gradients with respect to them differ or are \
+                 no constants: a second derivative divides by their distance; separate them"
+            )
+        })
+    }
+}
+
+/// 1 / (λᵢ − λⱼ) off the diagonal, for quotients (wᵢ − wⱼ) / (λᵢ − λⱼ): 0 where w is constant and wᵢ = wⱼ, NaN where the
+/// quotient is lost.
+struct Gaps {
+    constant: bool,
+}
+
+impl<T: Real> CustomOp<T> for Gaps {
+    fn name(&self) -> &str {
+        "second derivative of symmetric_eigenvalues"
+    }
+
+    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
+        let (values, w) = (x[0].as_slice(), x[1].as_slice());
+        let least = distance(values);
+        Matrix::from_fn(values.len(), values.len(), |i, j| match values[i] - values[j] {
+            _ if i == j || (self.constant && w[i] == w[j]) => T::default(),
+            gap if gap.to_f64().abs() <= least => T::from_f64(f64::NAN),
+            gap => T::from_f64(1.0) / gap,
+        })
+    }
+
+    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+        let d = dy * y.square();
+        vec![Some(d.sum_over(Axis::Rows) - d.sum_over(Axis::Cols).t()), Some(x[1].zero())]
+    }
+}
+
+/// Two eigenvalues that are nearly equal, whose weights are not the same constant.
+fn coinciding<T: Real>(values: Var<'_, T>, w: Var<'_, T>, constant: bool) -> Option<([usize; 2], [f64; 2])> {
+    let (values, w) = (values.value(), w.value());
+    let (values, w) = (values.as_slice(), w.as_slice());
+    let least = distance(values);
+    let pairs = (0..w.len()).flat_map(|j| (0..j).map(move |i| [i, j]));
+    let mut close = pairs.map(|pair| (pair, pair.map(|k| values[k].to_f64())));
+    close.find(|&([i, j], [a, b])| b - a <= least && !(constant && w[i] == w[j]))
+}

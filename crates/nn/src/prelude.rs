@@ -1,0 +1,34 @@
+//! What most programs need: `use nn::prelude::*`.
+//!
+//! It has the tape and its variables, the layers, losses and optimizers, data sets and training, and of the crate [`rand`] the
+//! generator that the examples use, with the traits that seed it and draw from it.
+//!
+//! ```
+//! use nn::prelude::*;
+//!
+//! let rng = &mut ChaCha8Rng::seed_from_u64(1);
+//! let net: Sequential<f32> = Sequential::new()
+//!     .then(Linear::new(2, 8, Init::He, rng))
+//!     .then(Activation::Relu)
+//!     .then(Linear::new(8, 1, Init::Xavier, rng));
+//! let tape = Tape::new();
+//! assert_eq!(net.forward(tape.constant(Matrix::zeros(2, 5))).shape(), (1, 5));
+//! ```
+
+pub use autograd::{check, hstack, vstack};
+pub use rand::rngs::ChaCha8Rng;
+pub use rand::{Rng, RngExt, SeedableRng};
+
+#[cfg(feature = "csv")]
+pub use crate::data::{Csv, Table, read_csv};
+pub use crate::data::{Dataset, MinMax, Sampler, Standardize, random_split, stratified_split};
+pub use crate::estimator::{MlpClassifier, MlpRegressor};
+pub use crate::loss::{self, BinaryCrossEntropy, CrossEntropy, Loss, Reduction};
+pub use crate::train::{Trainer, accuracy, predict};
+pub use crate::{
+    Activation, Adam, Axis, BatchNorm, Dropout, Embedding, Gradients, Gru, Init, Layer, LayerNorm, Lbfgs, Linear, Lstm,
+    Matrix, Mlp, Module, Momentum, Optimizer, Param, Real, Residual, RmsProp, Rnn, Sequential, Sgd, Tape, Var, affine,
+    grad, gradient, value_and_gradient,
+};
+#[cfg(feature = "save")]
+pub use crate::{load, save};

@@ -1,0 +1,83 @@
+//! What is looked at before the first step.
+
+use super::plan::Plan;
+use super::run::Run;
+use super::steps::{HELD_OUT, Loop, Onlookers, stream};
+use super::task::Task;
+use super::{History, TrainError};
+use crate::data::{Sampler, random_split};
+use crate::{Ema, Real};
+
+impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
+    /// All that can be said before the first step.
+    #[track_caller]
+    pub fn new(
+        plan: &'r mut Plan<'a, T>,
+        task: &'r mut dyn Task<T>,
+        onlookers: &'r Onlookers,
+    ) -> Result<Self, TrainError> {
+        plan.expect_monitored();
+        plan.optimizer.set_lr(plan.lr); // a run before this one may have left another
+        plan.optimizer.check(task.model()).map_err(TrainError::Setting)?;
+        for set in 1..=plan.watched.len() {
+            let name = &plan.watched[set - 1];
+            assert!(task.len(set) > 0, "fit: the set `{name}` has no samples to be measured on");
+        }
+        for set in 0..=plan.watched.len() {
+            let nan = task.not_finite(set).filter(|(_, value)| value.is_nan() && plan.loss.is_some());
+            if let Some((entry, _)) = nan {
+                let set = if set == 0 { "training".to_owned() } else { plan.watched[set - 1].clone() };
+                return Err(TrainError::NotANumber { set, entry });
+            }
+        }
+        plan.attempt()?;
+        let all = task.len(0);
+        let parts = match plan.held_out {
+            None => None,
+            Some(fraction) => {
+                let parts = random_split(all, 1.0 - fraction, &mut stream(plan.seed, HELD_OUT));
+                assert!(!parts.1.is_empty(), "fit: {fraction} of {all} samples is none to hold out");
+                Some(parts)
+            }
+        };
+        let samples = parts.as_ref().map_or(all, |(training, _)| training.len());
+        let sampler = plan.sampler.clone().unwrap_or_else(|| Sampler::shuffled(samples, plan.batch, plan.seed));
+        assert!(sampler.batches() > 0, "fit: the {samples} samples make no batch");
+        let held_out = parts.iter().map(|(_, held_out)| held_out.len());
+        let watched: Vec<usize> = held_out.chain((1..=plan.watched.len()).map(|set| task.len(set))).collect();
+        let config = plan.config(task.model(), samples, &watched, &sampler);
+        Ok(Loop { plan, task, onlookers, parts, sampler, config, saved: None })
+    }
+
+    /// The run that was kept, or a new one.
+    pub fn begin(&mut self) -> Result<Run<T>, TrainError> {
+        #[cfg(feature = "save")]
+        if let Some(found) = self.plan.resumed(self.task.model_mut(), &self.config, self.sampler.batches())? {
+            let losses = self.objective().probe();
+            let run = self.plan.same_loss(self.task, losses, found)?;
+            self.saved = Some(run.step);
+            return Ok(run);
+        }
+        let mut run = self.start();
+        self.warn(&mut run, self.plan.judges_itself());
+        self.warn(&mut run, self.onlookers.deaf(self.plan));
+        Ok(run)
+    }
+
+    fn start(&self) -> Run<T> {
+        Run {
+            step: 0,
+            epoch: 0,
+            batch: 0,
+            losses: (0.0, 0.0),
+            optimizer: self.plan.optimizer.init(self.task.model()),
+            plateau: self.plan.plateau,
+            ema: self.plan.ema.map(|decay| Ema::new(decay, self.task.model()).corrected()),
+            best: None,
+            stale: 0,
+            history: History::default(),
+            end: None,
+            warnings: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Every function of the table at 0, at tiny, large and infinite numbers, against exact references, by every way to a derivative;
+//! and what is not chosen, which counts nothing even where it is infinite or NaN.
+
+use autograd::{Dual, Matrix, Number, Real, ScalarTape, Tape, Unary, grad, jvp};
+use tape_tests::oracle::{number, parse};
+
+fn one<T: Real>(x: T) -> Matrix<T> {
+    Matrix::full(1, 1, x)
+}
+
+/// Value and slope of a function by every way to them.
+fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
+    let tape = Tape::new();
+    let (v, dv) = (tape.variable(one(x)), tape.constant(one(T::from_f64(1.0))));
+    let y = v.unary(f);
+    let scalars = ScalarTape::new();
+    let s = scalars.variable(x);
+    let z = s.unary(f);
+    let mut program = y.program(&[v]);
+    program.run(&[one(x)]).unwrap();
+    let direction = one(T::from_f64(1.0));
+    vec![
+        ("backward", [y.item(), y.backward().wrt(v)[(0, 0)]]),
+        ("tangents", [y.item(), tape.tangents(&[(v, direction.view())]).of(y)[(0, 0)]]),
+        ("recorded", [y.item(), grad(y, &[v])[0].item()]),
+        ("recorded forward", [y.item(), jvp(y, &[(v, dv)]).item()]),
+        ("single numbers", [z.value(), z.backward().wrt(s)]),
+        ("replay", [program.value()[(0, 0)], program.backward()[0][(0, 0)]]),
+    ]
+}
+
+/// What rounding may do to value, slope and second derivative: some units of the result, as many of what an error of the argument
+/// makes of it, and what is lost where numbers are subnormal. What a function loses beyond, its documentation says.
+fn allowed<T: Real>(f: Unary, x: f64, [y, dy, d2y]: [f64; 3]) -> [f64; 2] {
+    let tiny = if size_of::<T>() == 4 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+    let moved = |slope: f64| if x.is_finite() && slope.is_finite() { (x * slope).abs() } else { 0.0 };
+    let lost = match f {
+        Unary::Tanh => 4.0,
+        Unary::Sigmoid if x > 0.0 => 2.0,
+        _ => 0.0,
+    };
+    // The power is rounded, too.
+    let power = if let Unary::Powf(p) = f { (p * x.ln()).abs() } else { 0.0 };
+    let (unit, units) = (T::EPSILON / 2.0, 8.0 + if power.is_finite() { 4.0 * power } else { 0.0 });
+    [unit * (units * y.abs() + 4.0 * moved(dy)) + tiny, unit * (units * dy.abs() + 4.0 * moved(d2y) + lost) + tiny]
+}
+
+fn check<T: Real>(f: Unary, x: f64, exact: [f64; 3], wrong: &mut Vec<String>) {
+    if T::from_f64(x).to_f64() != x {
+        return;
+    }
+    let (allowed, exact_value) = (allowed::<T>(f, x, exact), T::from_f64(exact[0]).to_f64());
+    for (way, found) in every_way(f, T::from_f64(x)) {
+        for k in 0..2 {
+            let (found, exact) = (found[k].to_f64(), T::from_f64(exact[k]).to_f64());
+            // Where the value overflows, so may a slope that is made of it.
+            let overflows = exact_value.is_infinite() && found.is_infinite() && found * exact > 0.0;
+            if found != exact
+                && !overflows
+                && (found - exact).abs().partial_cmp(&allowed[k]) != Some(std::cmp::Ordering::Less)
+            {
+                let what = ["value", "slope"][k];
+                wrong.push(format!(
+                    "{what} of {f:?} at {x:e}, {way}, {} bytes: {found:e}, not {exact:e}",
+                    size_of::<T>()
+                ));
+            }
+        }
+    }
+}
+
+/// A number, and the value, slope and second derivative of a function there.
+type Reference = (f64, [f64; 3]);
+
+/// The references of a function: x, and f, f', f'' there.
+fn references() -> Vec<(Unary, Vec<Reference>)> {
+    let exact = parse(include_str!("../../oracle/extreme_functions.json"));
+    let more = [Unary::Powf(0.0), Unary::Powf(1.0), Unary::Powf(2.0), Unary::LeakyRelu(0.0)];
+    let rows = |f: Unary| {
+        let rows = exact[format!("{f:?}")].as_array().unwrap_or_else(|| panic!("{f:?} has no reference"));
+        rows.iter().map(|row| (number(&row[0]), [1, 2, 3].map(|k| number(&row[k])))).collect()
+    };
+    Unary::all().into_iter().chain(more).map(|f| (f, rows(f))).collect()
+}
+
+#[test]
+fn values_and_slopes() {
+    let mut wrong = Vec::new();
+    for (f, rows) in references() {
+        for (x, exact) in rows {
+            check::<f64>(f, x, exact, &mut wrong);
+            check::<f32>(f, x, exact, &mut wrong);
+            let dual = f.apply(Dual::variable(x));
+            let [y, dy] = every_way(f, x)[0].1;
+            if ![(dual.value, y), (dual.tangent, dy)].iter().all(|(a, b)| a == b || a.is_nan() && b.is_nan()) {
+                wrong.push(format!("{f:?} at {x:e}: {dual} as dual number, {y} with slope {dy} on the tape"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Where the second derivative is that of a limit, or of a coefficient 0: at 0 and ±∞ it is no NaN.
+#[test]
+fn second_derivatives_at_zero_and_infinity() {
+    let mut wrong = Vec::new();
+    for (f, rows) in references() {
+        for (x, [.., exact]) in rows.into_iter().filter(|(x, _)| *x == 0.0 || x.is_infinite()) {
+            let tape = Tape::<f64>::new();
+            let v = tape.variable(x);
+            let recorded = grad(grad(v.unary(f), &[v])[0], &[v])[0].item();
+            let swept = grad(v.unary(f), &[v])[0];
+            let swept = if swept.needs_gradient() { swept.backward().get(v).map_or(0.0, |g| g[(0, 0)]) } else { 0.0 };
+            let twice = Dual { value: Dual::variable(x), tangent: Dual::constant(1.0) };
+            let dual = f.apply(twice).tangent.tangent;
+            for (way, found) in [("recorded", recorded), ("swept", swept), ("dual", dual)] {
+                // Their slopes are made of x², whose own slope is infinite: forward it comes before the slope 0.
+                if way == "dual" && x.is_infinite() && matches!(f, Unary::Atan | Unary::Asinh) {
+                    continue;
+                }
+                let near = (found - exact).abs() <= 1e-14 * exact.abs() + 1e-300;
+                if found != exact && !near {
+                    wrong.push(format!("{f:?}'' at {x}, {way}: {found}, not {exact}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Derivatives of powers to the third order at 0, by both powers: a coefficient 0 counts more than an infinite power.
+#[test]
+fn powers_at_zero() {
+    for (p, expected) in [(0.0, [1.0, 0.0, 0.0, 0.0]), (1.0, [0.0, 1.0, 0.0, 0.0]), (2.0, [0.0, 0.0, 2.0, 0.0])] {
+        let tape = Tape::<f64>::new();
+        let (x, b) = (tape.variable(0.0), tape.variable(p));
+        for y in [x.powf(p), x.pow(b), x.pow(tape.constant(p)), x.powi(p as i32)] {
+            let mut derivatives = vec![y];
+            (0..3).for_each(|k| derivatives.push(grad(derivatives[k], &[x])[0]));
+            assert_eq!(derivatives.iter().map(|d| d.item()).collect::<Vec<_>>(), expected, "x^{p}");
+        }
+    }
+    // ∂²/∂a∂b of aᵇ at b = 0 is 1 / a.
+    let tape = Tape::<f64>::new();
+    let (a, b) = (tape.variable(4.0), tape.variable(0.0));
+    assert_eq!(grad(grad(a.pow(b), &[a])[0], &[b])[0].item(), 0.25);
+}
+
+/// Angles and distances of points that are large, small or the origin.
+#[test]
+fn slopes_of_angles_and_distances() {
+    let tape = Tape::<f64>::new();
+    let slopes = |a: f64, b: f64| {
+        let (a, b) = (tape.variable(a), tape.variable(b));
+        [a.atan2(b), a.hypot(b)].map(|y| y.backward()).map(|g| [g.wrt(a)[(0, 0)], g.wrt(b)[(0, 0)]])
+    };
+    for size in [1e-200, 1.0, 1e200] {
+        let [angle, distance] = slopes(3.0 * size, 4.0 * size);
+        for (found, exact) in angle.into_iter().chain(distance).zip([0.16 / size, -0.12 / size, 0.6, 0.8]) {
+            assert!((found - exact).abs() <= 4e-16 * exact.abs(), "{size:e}: {found:e}, not {exact:e}");
+        }
+    }
+    assert_eq!(slopes(0.0, 0.0), [[0.0, 0.0], [0.0, 0.0]]);
+}
+
+/// y of what is not chosen plus x: x itself, whatever f is there.
+fn hidden<N: Number>(f: Unary, x: N, depth: usize) -> N {
+    let y = f.apply(x);
+    let y = [y, y * x, y.ln().sqrt(), y.exp() / x][depth];
+    let kept = x.zero().keep(y);
+    kept + kept * kept + (x.zero() + 1.0).drop_where(y) + y.weigh(x.zero()) + x
+}
+
+#[test]
+fn what_is_not_chosen_counts_nothing() {
+    for f in Unary::all() {
+        for (x, depth) in [0.0, -1.0, 1.0, -5.0, 1e3, -1e3, 1e300].into_iter().flat_map(|x| (0..4).map(move |d| (x, d)))
+        {
+            let tape = Tape::<f64>::new();
+            let (v, dv) = (tape.variable(x), tape.constant(1.0));
+            let y = hidden(f, v, depth);
+            let (slope, pushed) = (grad(y, &[v])[0], jvp(y, &[(v, dv)]));
+            let scalars = ScalarTape::new();
+            let s = scalars.variable(x);
+            let z = hidden(f, s, depth);
+            let mut program = y.program(&[v]);
+            program.run(&[one(x)]).unwrap();
+            let twice = hidden(f, Dual { value: Dual::variable(x), tangent: Dual::constant(1.0) }, depth);
+            let mixed = hidden(f, Dual::variable(v), depth);
+            let what = format!("{f:?} at {x}, {depth}");
+            assert_eq!([y.item(), z.value(), program.value()[(0, 0)], twice.value.value], [x; 4], "{what}");
+            let slopes = [
+                y.backward().wrt(v)[(0, 0)],
+                slope.item(),
+                pushed.item(),
+                tape.tangents(&[(v, one(1.0).view())]).of(y)[(0, 0)],
+                z.backward().wrt(s),
+                program.backward()[0][(0, 0)],
+                twice.tangent.value,
+                mixed.tangent.item(),
+            ];
+            assert_eq!(slopes, [1.0; 8], "{what}");
+            let seconds = [grad(slope, &[v])[0].item(), jvp(slope, &[(v, dv)]).item(), grad(pushed, &[v])[0].item()];
+            assert_eq!(seconds, [0.0; 3], "{what}");
+            assert_eq!([twice.tangent.tangent, grad(mixed.tangent, &[v])[0].item()], [0.0; 2], "{what}");
+        }
+    }
+}
+
+/// Of matrices, with `select`: the gradient of the branch taken.
+#[test]
+fn the_gradient_of_the_branch_taken() {
+    let tape = Tape::<f64>::new();
+    let x = tape.variable(Matrix::row(&[4.0, 0.0, -1.0]));
+    let mask = tape.constant(Matrix::row(&[1.0, 0.0, 0.0]));
+    let y = mask.select(x.sqrt(), x * 3.0).sum();
+    assert_eq!(y.backward().wrt(x).as_slice(), [0.25, 3.0, 3.0]);
+    assert_eq!(grad(y, &[x])[0].value().as_slice(), [0.25, 3.0, 3.0]);
+    assert_eq!(grad(grad(y, &[x])[0].sum(), &[x])[0].value().as_slice(), [-1.0 / 32.0, 0.0, 0.0]);
+}
+
+/// The softmax family with infinite entries: the limit where there is one. Of nothing but −∞, ln Σ eˣ has the slope 0.
+#[test]
+fn softmax_of_infinite_entries() {
+    use autograd::Axis::{Cols, Rows};
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    let cases = [
+        ([0.0, -inf, 0.0], [0.5, 0.0, 0.5], [0.5, 0.0, 0.5]),
+        ([1.0, inf, -inf], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]),
+        ([inf, inf, 0.0], [nan; 3], [nan, nan, 0.0]),
+        ([-inf; 3], [nan; 3], [0.0; 3]),
+    ];
+    for (x, softmax, slope) in cases {
+        for axis in [Rows, Cols] {
+            let tape = Tape::<f64>::new();
+            let v = tape.variable(if axis == Rows { Matrix::column(&x) } else { Matrix::row(&x) });
+            let close = |what: &str, found: &Matrix<f64>, expected: &[f64]| {
+                for (a, b) in found.as_slice().iter().zip(expected) {
+                    assert!((a - b).abs() < 1e-15 || a == b || a.is_nan() && b.is_nan(), "{what} of {x:?}: {found:?}");
+                }
+            };
+            close("softmax", &v.softmax(axis).value(), &softmax);
+            close("log_softmax", &v.log_softmax(axis).value(), &softmax.map(f64::ln));
+            let sum = v.log_sum_exp(axis);
+            close("log_sum_exp", &sum.value(), &[x.iter().map(|x| x.exp()).sum::<f64>().ln()]);
+            close("slope", &sum.backward().wrt(v).to_owned(), &slope);
+            if !slope[0].is_nan() {
+                close("recorded slope", &grad(sum, &[v])[0].value(), &slope);
+                let along = tape.tangents(&[(v, Matrix::full(v.rows(), v.cols(), 1.0).view())]).of(sum);
+                close("tangent", &along, &[slope.iter().sum()]);
+                assert!(grad(grad(sum, &[v])[0].sum(), &[v])[0].value().as_slice().iter().all(|x| x.is_finite()));
+            }
+        }
+    }
+}
