@@ -72,8 +72,8 @@ fn a_scalar_tape_is_used_again() {
     std::thread::spawn(run).join().unwrap();
 }
 
-/// What is left of a tape of one value with so many MiB, and of a sweep over it, when both are dropped, and after its free
-/// buffers have been given back: in MiB.
+/// The memory, in MiB, that a tape with one value of `mib` MiB and a sweep over it leave behind: after both are dropped, and after
+/// the free buffers are given back.
 fn left_of(mib: usize) -> [usize; 2] {
     let run = move || {
         free_buffers();

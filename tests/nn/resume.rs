@@ -140,18 +140,23 @@ fn killed_at_any_moment() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// How a training ended that got this signal after its first checkpoint.
 #[cfg(unix)]
-#[test]
-fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
-    let folder = own_folder("interrupted");
-    let mut child = start(&folder);
+fn signalled(signal: &str, mut child: Child, folder: &Path) -> String {
     while !folder.join("run").exists() {
         assert!(child.try_wait().unwrap().is_none());
         thread::sleep(Duration::from_millis(1));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
-    let end = fs::read_to_string(folder.join("end")).unwrap();
+    fs::read_to_string(folder.join("end")).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
+    let folder = own_folder("interrupted");
+    let end = signalled("INT", start(&folder), &folder);
     assert!(end.starts_with("interrupted after step "), "{end}");
     assert!(end.ends_with("run: start the same training with `resume` to go on"), "{end}");
 
@@ -170,14 +175,8 @@ fn a_signal_that_was_ignored_stays_ignored() {
     let child = alone(module_path!(), "child_process");
     let mut command = Command::new("sh");
     command.args(["-c", r#"trap "" HUP; exec "$0" "$@""#]).arg(child.get_program()).args(child.get_args());
-    let mut child = command.env(CHILD, &folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !folder.join("run").exists() {
-        assert!(child.try_wait().unwrap().is_none());
-        thread::sleep(Duration::from_millis(1));
-    }
-    assert!(Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap().success());
-    assert!(child.wait().unwrap().success());
-    let end = fs::read_to_string(folder.join("end")).unwrap();
+    let child = command.env(CHILD, &folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let end = signalled("HUP", child, &folder);
     assert!(end.starts_with("trained after step "), "{end}");
     fs::remove_dir_all(folder).unwrap();
 }

@@ -1,6 +1,9 @@
 //! What a fuzzer may feed: any bytes are an error or a value that can be used and written, and nothing may panic. The targets
 //! beside are one line for each; `tests/data/fuzz.rs` feeds the same functions with files that were changed at random.
 
+#[path = "sealed.rs"]
+mod sealed;
+
 use std::path::Path;
 
 use nn::data::{ArrayError, ArrayReader, Csv, Dataset, Encoding, Header, read_npz_at_most};
@@ -10,6 +13,8 @@ use nn::train::Trainer;
 use nn::{Activation, Adam, LayerNorm, Matrix, Mlp, Real, Sequential, load_safetensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+pub use sealed::sealed;
 
 /// How many bytes of memory an array may take.
 const LIMIT: u64 = 1 << 20;
@@ -101,16 +106,6 @@ fn any_model(bytes: &[u8]) {
     is_itself_a_file::<Mlp<f32>>(bytes);
     is_itself_a_file::<Mlp<f64>>(bytes);
     is_itself_a_file::<Anything>(bytes);
-}
-
-/// The bytes behind a header whose checksums are right.
-pub fn sealed(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\x89tape-nn\x01\0\0\0".to_vec();
-    bytes.extend((payload.len() as u64).to_le_bytes());
-    bytes.extend(crc32fast::hash(payload).to_le_bytes());
-    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes.extend(payload);
-    bytes
 }
 
 /// A model: by the first byte a file, a payload with checksums, the text of a value, or tensors.

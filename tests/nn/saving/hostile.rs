@@ -1,18 +1,12 @@
 //! Files that are damaged, or made to harm.
 
+#[path = "../../../crates/nn/fuzz/sealed.rs"]
+mod sealed;
+
 use super::*;
+use sealed::sealed;
 
 const HEADER: usize = 28;
-
-/// A file with this payload whose checksums are right.
-fn sealed(payload: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\x89tape-nn\x01\0\0\0".to_vec();
-    bytes.extend((payload.len() as u64).to_le_bytes());
-    bytes.extend(crc32fast::hash(payload).to_le_bytes());
-    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes.extend(payload);
-    bytes
-}
 
 fn error(bytes: &[u8]) -> LoadError {
     from_bytes::<Mlp<f32>>(bytes).unwrap_err()

@@ -219,9 +219,7 @@ fn one_wrong_entry_among_many_is_caught() {
     one_wrong_entry_is_caught(100_000, 0.1);
 }
 
-/// `cargo test --release -p tape-autograd --lib -- --ignored one_wrong_entry`
 #[test]
-#[ignore = "takes a minute"]
 fn one_wrong_entry_among_a_million_is_caught() {
     one_wrong_entry_is_caught(1_000_000, 0.5);
 }

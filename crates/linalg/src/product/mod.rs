@@ -88,7 +88,7 @@ fn long<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: A
     panels(a, b, y, width, &|a, b, y| kept(a, b, accum, y, LONG_PART));
 }
 
-/// The sum of the products of parts of so many terms, with the roundings of adding them.
+/// The product as a sum over parts, each of `terms` terms; what rounding loses when the parts are added is added at the end.
 fn kept<T: Float + RealField + Pod>(
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
