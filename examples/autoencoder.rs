@@ -1,4 +1,4 @@
-//! Digits through a bottleneck: an autoencoder whose decoder is its encoder transposed, beside as many principal
+//! Digits through a bottleneck: an autoencoder whose decoder is its transposed encoder, compared with the same number of principal
 //! components.
 //!
 //! ```text
@@ -15,8 +15,9 @@ use nn::plot::Images;
 use nn::{Activation, Adam, Layer, Matrix, Module, Optimizer, Reduction, Tape, TiedAutoencoder, loss};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tape_examples::wrote;
 
-/// 1797 digits of 8 × 8 pixels: in each line 64 numbers, from 0 for paper to 16 for ink, and the digit.
+/// 1797 digits of 8 × 8 pixels. Each line has 64 numbers, from 0 for paper to 16 for ink, and the digit.
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 
 /// Minimises the mean squared error of the pixels, with a learning rate that falls to 0.
@@ -40,7 +41,7 @@ fn through(net: &TiedAutoencoder<f32>, x: &Matrix<f32>) -> Matrix<f32> {
     net.forward(tape.constant(x)).value()
 }
 
-/// The mean squared error of a pixel, of which paper is 0 and ink 1.
+/// The mean squared error of a pixel, where paper is 0 and ink 1.
 fn error(y: &Matrix<f32>, x: &Matrix<f32>) -> f64 {
     let squares = y.as_slice().iter().zip(x.as_slice()).map(|(y, x)| f64::from(y - x).powi(2));
     squares.sum::<f64>() / x.as_slice().len() as f64
@@ -60,7 +61,7 @@ fn run(epochs: usize, code: usize, seed: u64, out: PathBuf) -> Result<(), Box<dy
         Dataset { x: data.x.map(|pixel| pixel / 16.0), ..data }
     });
 
-    println!("Digits of 64 pixels in {code} numbers and back: mean squared error of a pixel\n");
+    println!("Digits of 64 pixels, reconstructed from {code} numbers: mean squared error of a pixel\n");
     println!("{:34} {:>10} {:>9} {:>9}", "", "parameters", "training", "test");
     let line = |what: &str, count: usize, f: &dyn Fn(&Matrix<f32>) -> Matrix<f32>| {
         let [training, test] = [&training.x, &test.x].map(|x| error(&f(x), x));
@@ -90,17 +91,15 @@ fn run(epochs: usize, code: usize, seed: u64, out: PathBuf) -> Result<(), Box<dy
             pictures = pictures.image(8, &y.map(f64::from).into_vec()[64 * j..][..64], words);
         }
     }
-    pictures
-        .note(&format!("64 pixels → {code} numbers → 64 pixels, digits not trained on"))
-        .save(out.join("digits.svg"))?;
+    pictures.note(&format!("64 pixels → {code} numbers → 64 pixels, test digits")).save(out.join("digits.svg"))?;
 
-    // The units that weigh most: what they look for, and what they draw.
+    // The units with the largest weights: what they detect, and what they draw.
     let w = deep.layers[0].weight.value().transpose();
     let norm = |unit: &usize| w.col(*unit).iter().map(|w| w * w).sum::<f32>();
     let mut units: Vec<usize> = (0..w.cols()).collect();
     units.sort_by(|a, b| norm(b).total_cmp(&norm(a)));
     let mut features = Images::new("Learned features").columns(10);
-    features = features.note("weights of hidden units, by which they read and write; then principal axes");
+    features = features.note("input and output weights of hidden units; then principal axes");
     for (rank, &unit) in units.iter().take(20).enumerate() {
         features = features.image(8, &ink(w.col(unit)), &format!("unit {}", rank + 1));
     }
@@ -108,7 +107,9 @@ fn run(epochs: usize, code: usize, seed: u64, out: PathBuf) -> Result<(), Box<dy
         features = features.image(8, &ink(pca.axes().col(k)), &format!("axis {}", k + 1));
     }
     features.save(out.join("features.svg"))?;
-    println!("{}\n{}\n", out.join("digits.svg").display(), out.join("features.svg").display());
+    wrote(&out.join("digits.svg"), "digits, and what is left of them");
+    wrote(&out.join("features.svg"), "what the units of the first layer see, and the principal axes");
+    println!();
     println!(
         "test error / that of principal components: {:.3} with one layer, {:.3} with two",
         errors[0] / linear,

@@ -1,28 +1,16 @@
-//! Backpropagation by hand: the steps 0 to 8 of the 2-layer net for classification, with plain loops.
+//! Backpropagation by hand: the nine steps of the 2-layer net for classification, with plain loops, next to the tape's own table.
 //!
 //!     cargo run --example backprop_by_hand
 //!
-//! Every step stands next to its formula, and next to how far it is from what the tape finds for the same variable.
+//! The table is `grads.steps(&tape)`, which there is of any net. The loops say how far they are from what it shows.
 
 use std::process::ExitCode;
 
-use nn::{Axis, Matrix, Tape};
+use nn::{Matrix, Tape};
 
 type M = Matrix<f64>;
 
-const FORMULAS: [&str; 9] = [
-    "a₀ = W₀ x",
-    "z = h(a₀)",
-    "a₁ = W₁ z",
-    "y = softmax(a₁)",
-    "δa₁ = y − t",
-    "∇W₁ = δa₁ zᵀ",
-    "δz = W₁ᵀ δa₁",
-    "δa₀ = h'(a₀) ⊙ δz",
-    "∇W₀ = δa₀ xᵀ",
-];
-
-/// The nine steps for an input x with target t, where h = tanh.
+/// a₀ = W₀ x, z = h(a₀), a₁ = W₁ z, y = softmax(a₁), and δa₁, ∇W₁, δz, δa₀, ∇W₀, where h = tanh and E = −Σ t ln y.
 fn by_hand(w0: &M, w1: &M, x: &M, t: &M) -> [M; 9] {
     // Forward pass
     let a0 = times(w0, x);
@@ -38,19 +26,22 @@ fn by_hand(w0: &M, w1: &M, x: &M, t: &M) -> [M; 9] {
     [a0, z, a1, y, delta_a1, grad_w1, delta_z, delta_a0, grad_w0]
 }
 
-/// The same nine from the tape: only the forward pass is written down.
-fn by_tape(w0: &M, w1: &M, x: &M, t: &M) -> Vec<M> {
+/// The same nine from the tape, and its table: only the forward pass is written down.
+fn by_tape(w0: &M, w1: &M, x: &M, t: &M) -> (Vec<M>, String) {
     let tape = Tape::new();
     let (w0, w1) = (tape.variable(w0), tape.variable(w1));
     let (x, t) = (tape.constant(x), tape.constant(t));
     let a0 = w0.matmul(x);
     let z = a0.tanh();
     let a1 = w1.matmul(z);
-    let y = a1.softmax(Axis::Rows);
-    let grads = a1.softmax_cross_entropy(t).sum().backward_all();
+    let e = a1.softmax_cross_entropy(t);
+    let y = e.operands()[2]; // the softmax that it reads
+    let grads = e.sum().backward_all();
+    let names = [(w0, "W₀"), (w1, "W₁"), (x, "x"), (t, "t"), (a0, "a₀"), (z, "z"), (a1, "a₁"), (y, "y"), (e, "E")];
+    let table = names.into_iter().fold(grads.steps(&tape), |steps, (v, name)| steps.name(v, name)).to_string();
     let values = [a0, z, a1, y].map(|v| v.value());
     let gradients = [a1, w1, z, a0, w0].map(|v| grads.wrt(v).to_owned());
-    values.into_iter().chain(gradients).collect()
+    (values.into_iter().chain(gradients).collect(), table)
 }
 
 /// E = −Σ t ln y over all classes and samples.
@@ -76,17 +67,10 @@ fn main() -> ExitCode {
     let w1 = Matrix::from([[0.7, -0.2, 0.5, 0.1], [-0.4, 0.6, -0.9, 0.3], [0.2, -0.8, 0.1, 0.4]]);
 
     println!("3 inputs, 4 hidden units with h = tanh, 3 classes\n");
-    println!("step  formula             value                                  from the tape");
     let (x, t) = (Matrix::column(&[1.0, -2.0, 0.5]), Matrix::column(&[0.0, 1.0, 0.0]));
-    let (hand, tape) = (by_hand(&w0, &w1, &x, &t), by_tape(&w0, &w1, &x, &t));
-    for n in 0..9 {
-        match n {
-            0 => println!("\nForward pass"),
-            4 => println!("Backward pass"),
-            _ => {}
-        }
-        print_step(n, &hand[n], distance(&hand[n..=n], &tape[n..=n]));
-    }
+    let (hand, (tape, table)) = (by_hand(&w0, &w1, &x, &t), by_tape(&w0, &w1, &x, &t));
+    println!("{table}");
+    println!("the nine steps by hand, from the tape's: {:.1e}", distance(&hand, &tape));
 
     let d0 = differences(&w0, |w0| error(w0, &w1, &x, &t));
     let d1 = differences(&w1, |w1| error(&w0, w1, &x, &t));
@@ -96,7 +80,7 @@ fn main() -> ExitCode {
     // The formulas are those of a batch as well: a sample is a column, and ∇W = δ xᵀ sums over the samples.
     let x = Matrix::from([[1.0, 0.3, -1.2], [-2.0, 0.8, 0.1], [0.5, -0.6, 2.0]]);
     let t = Matrix::from([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
-    let (batch, batch_tape) = (by_hand(&w0, &w1, &x, &t), by_tape(&w0, &w1, &x, &t));
+    let (batch, (batch_tape, _)) = (by_hand(&w0, &w1, &x, &t), by_tape(&w0, &w1, &x, &t));
     println!("a batch of 3 samples as columns, all steps from the tape: {:.1e}", distance(&batch, &batch_tape));
 
     let exact = distance(&hand, &tape).max(distance(&batch, &batch_tape));
@@ -122,15 +106,4 @@ fn softmax(a: &M) -> M {
 fn distance(a: &[M], b: &[M]) -> f64 {
     let differences = a.iter().zip(b).flat_map(|(a, b)| zip(a, b, |a, b| (a - b).abs()).into_vec());
     differences.fold(0.0, |max, d| if d > max || d.is_nan() { d } else { max })
-}
-
-/// The matrix to the right of its formula, the distance in the first line.
-fn print_step(n: usize, value: &M, distance: f64) {
-    for (i, row) in format!("{value:8.4}").lines().enumerate() {
-        match i {
-            0 => println!("{n:>4}  {:<18}  {row:<37}  {distance:.1e}", FORMULAS[n]),
-            _ => println!("{:24}  {row}", ""),
-        }
-    }
-    println!();
 }

@@ -1,7 +1,7 @@
-//! How often does the checker catch a wrong rule, and how often does it blame a right one?
+//! Measures how often the checker catches a wrong rule, and how often it blames a right one.
 //!
-//! Draws graphs at random, puts one wrong rule of a class into each, and counts. A wrong rule counts if it changes an entry of
-//! the gradient by a hundredth of that entry, and of what is left of it beside the largest entry: 10⁻⁸ of that.
+//! It draws random graphs, puts one wrong rule of a class into each, and counts. A wrong rule counts if it changes an entry of
+//! the gradient by at least 1 % of that entry, or by 1 % of 10⁻⁸ of the largest entry if that is more.
 //!
 //!     cargo run --release --example checker_mutations -- [graphs per size and class]
 

@@ -1,13 +1,14 @@
-//! "These rules work also in case there are skip-layer connections." A network of 100 layers that trains with skips, and
-//! fails without.
+//! "These rules work also in case there are skip-layer connections." A network of 100 layers that trains with skips and
+//! fails without them.
 //!
 //! ```text
 //! cargo run --release --example deep_skips
 //! ```
 //!
 //! Two networks start from the same weights and see the same batches of digits. One computes z ← tanh(W z + b) in each of its
-//! hidden layers, the other z ← z + tanh(W z + b). Without skips the gradient has vanished before it reaches the first
-//! layers, and nothing is learnt from its noise.
+//! hidden layers, the other z ← z + tanh(W z + b). Without skips the gradient vanishes before it reaches the first
+//! layers, and the network learns nothing from the remaining noise. This holds for PyTorch's initial weights, which shrink the signals
+//! from layer to layer. A third network has no skips either, but orthogonal initial weights, which keep the size of the signals.
 
 use std::error::Error;
 
@@ -18,15 +19,14 @@ use nn::plot::{Chart, Figure};
 use nn::{Activation, Adam, Diagnosis, Init, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, diagnose_step};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use tape_examples::options;
+use tape_examples::{options, wrote};
 
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 const WIDTH: usize = 32;
 
 /// 64 inputs, `depth` layers, 10 outputs.
-fn network(depth: usize, skips: bool) -> Mlp<f32> {
+fn network(depth: usize, skips: bool, init: Init) -> Mlp<f32> {
     let sizes = [&[64], &vec![WIDTH; depth - 1][..], &[10]].concat();
-    let init = Init::Uniform(1.0 / (WIDTH as f64).sqrt()); // as PyTorch draws the weights of a linear layer
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     Mlp::builder(&sizes).activation(Activation::Tanh).skips(skips).init(init).build(rng)
 }
@@ -73,12 +73,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let standardize = Standardize::fit(&training.x);
     (training.x, test.x) = (standardize.apply(&training.x), standardize.apply(&test.x));
 
-    let mut charts = ["Gradient δ of each layer, at the start", "In the end"]
+    let mut charts = ["Gradient δ of each layer, at the start", "At the end"]
         .map(|title| Chart::new(title).axes("layer", "root mean square").log_y());
     let mut losses = Chart::new("Loss").axes("epoch", "cross-entropy");
     let mut results = Vec::new();
-    for (name, skips) in [("without skips", false), ("with skips", true)] {
-        let mut net = network(depth, skips);
+    let usual = Init::Uniform(1.0 / (WIDTH as f64).sqrt()); // as PyTorch draws the weights of a linear layer
+    let networks = [
+        ("without skips", false, usual),
+        ("with skips", true, usual),
+        ("without, orthogonal", false, Init::Orthogonal(1.0)),
+    ];
+    for (name, skips, init) in networks {
+        let mut net = network(depth, skips, init);
         println!("{depth} layers {name}, before training:\n\n{}\n", examine(&net, &training));
         let delta = |net: &Mlp<f32>| -> Vec<(f64, f64)> {
             let layers = examine(net, &training).layers;
@@ -94,14 +100,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("after {epochs} epochs of Adam:");
     for (name, loss, test, training) in &results {
         let [training, test] = [training, test].map(|right| 100.0 * right);
-        println!(
-            "  {name:<14} loss {loss:.4}, right are {training:.1} % of the training set and {test:.1} % of the test set"
-        );
+        println!("  {name:<19}  loss {loss:.4}, accuracy {training:.1} % in training, {test:.1} % in test");
     }
     let path = options.out.join("skips.svg");
     let [before, after] = charts;
     Figure::new().with(before).with(losses).with(after).save(&path)?;
-    println!("\n{}   gradients by layer before and after, and the loss", path.display());
+    println!();
+    wrote(&path, "gradients by layer before and after training, and the loss");
     assert!(results[0].2 < 0.3 && results[1].2 > 0.7, "{results:?}");
     Ok(())
 }

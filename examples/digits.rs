@@ -1,4 +1,4 @@
-//! Reading handwritten digits: the first network to train.
+//! Classifying handwritten digits: the first network to train.
 //!
 //! ```text
 //! cargo run --release --example digits
@@ -16,18 +16,19 @@ use nn::data::{Csv, Dataset, Standardize, stratified_split};
 use nn::loss::softmax_cross_entropy;
 use nn::metrics::{Confusion, argmax_cols};
 use nn::plot::Images;
-use nn::schedule::Linear;
+use nn::schedule::LinearRamp;
 use nn::train::{Trainer, accuracy, predict};
 use nn::{Activation, Adam, Layer, Matrix, Mlp, Module, Momentum, Optimizer, Reduction, RmsProp, Sgd};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
+use tape_examples::wrote;
 
-/// 1797 digits of 8 × 8 pixels: in each line 64 numbers, from 0 for paper to 16 for ink, and the digit.
+/// 1797 digits of 8 × 8 pixels. Each line has 64 numbers, from 0 for paper to 16 for ink, and the digit.
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 
-/// A model is a plain struct: here a network, and the map that its inputs go through.
+/// A model is a plain struct: here a network, and the standardization of its inputs.
 #[derive(Module, Serialize, Deserialize)]
 struct Reader {
     #[module(skip)]
@@ -42,7 +43,7 @@ impl Reader {
     }
 }
 
-/// The same pictures with grain, different every time: what is learned from few of them must not hang on details.
+/// The same pictures with new noise every time, so that the network does not rely on details of a small training set.
 fn noisy(x: &Matrix<f32>, deviation: f32, seed: u64) -> Matrix<f32> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     x.map(|x| {
@@ -55,7 +56,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let out = |name: &str| options.out.join(name);
     fs::create_dir_all(&options.out).map_err(|error| format!("{}: {error}", options.out.display()))?;
 
-    // The test set is the same for every seed. It has no say in anything before the last lines.
+    // The test set is the same for every seed. It is used only in the last lines.
     let data: Dataset<f32> = Csv::new().from_reader(DIGITS, "digits.csv")?;
     let split = &mut ChaCha8Rng::seed_from_u64(0);
     let (rest, test) = stratified_split(&data.t, 0.8, split);
@@ -93,7 +94,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         },
         (optimizer.with)(lr),
     )
-    .schedule(Linear { from: lr, to: 0.0, steps: steps as u64 })
+    .schedule(LinearRamp { from: lr, to: 0.0, steps: steps as u64 })
     .epochs(epochs)
     .batch(batch)
     .seed(seed)
@@ -112,33 +113,33 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let confusion = Confusion::new(&predicted, &test.t, data.classes());
     println!("{confusion}\n");
     if again.scores(&test.x).map(f32::to_bits) != scores.map(f32::to_bits) {
-        return Err("the model that was loaded again predicts something else".into());
+        return Err("the loaded model gives different predictions".into());
     }
 
     trained.history.figure().save(out("curves.svg"))?;
     trained.history.save(out("history.csv"))?;
     let misread = (0..test.len()).filter(|&n| predicted[n] != test.t[n]);
-    let sheet = Images::new("Misread digits").note("actual → predicted");
+    let sheet = Images::new("Misclassified digits").note("actual → predicted");
     let (sheet, count) = misread.fold((sheet, 0), |(sheet, count), n| {
         let ink: Vec<f64> = test.x.col(n).iter().map(|ink| f64::from(ink / 16.0)).collect();
         (sheet.image(8, &ink, &format!("{} → {}", test.t[n], predicted[n])), count + 1)
     });
     sheet.save(out("misread.svg"))?;
 
-    println!("{}   the network; loaded again, it predicts the same bits", out("model.json").display());
-    println!("{}   loss and accuracy after every epoch, and as numbers in history.csv", out("curves.svg").display());
-    println!("{}  the {count} digits of the test set that were misread\n", out("misread.svg").display());
-    println!("test accuracy {:.4}", confusion.accuracy());
+    wrote(&out("model.json"), "the network; after loading, its predictions have the same bits");
+    wrote(&out("curves.svg"), "loss and accuracy by epoch; history.csv has the numbers");
+    wrote(&out("misread.svg"), &format!("the {count} misclassified digits of the test set"));
+    println!("\ntest accuracy {:.4}", confusion.accuracy());
     Ok(())
 }
 
-/// Trains a network to read handwritten digits.
+/// Trains a network to classify handwritten digits.
 #[derive(Parser)]
 struct Options {
-    /// The random numbers: same seed, same bits
+    /// The seed: the same seed gives the same bits
     #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
-    /// How often every sample is seen
+    /// The number of epochs
     #[arg(long, value_name = "N", default_value = "100")]
     epochs: NonZeroUsize,
     /// The sizes of the hidden layers
@@ -150,24 +151,24 @@ struct Options {
     /// sgd, momentum, rmsprop, adam, or as in the lecture rmsprop-lecture, adam-lecture
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = rule)]
     optimizer: Rule,
-    /// At the start, from where it falls to 0 in a straight line [default: by optimizer]
+    /// The initial learning rate, which falls linearly to 0 [default: by optimizer]
     #[arg(long, value_name = "X", value_parser = positive)]
     learning_rate: Option<f64>,
-    /// Samples in a step
+    /// The batch size
     #[arg(long, value_name = "N", default_value = "32")]
     batch: NonZeroUsize,
-    /// Deviation of the noise on inputs in training
+    /// The standard deviation of the noise on the inputs in training
     #[arg(long, value_name = "X", default_value = "0.6")]
     noise: f32,
-    /// Threads of the pool it runs in: same bits for any number
+    /// The number of threads: the bits are the same for any number
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
-    /// Where pictures and model are written
+    /// The folder for pictures and the model
     #[arg(long, value_name = "FOLDER", default_value = "out/digits")]
     out: PathBuf,
 }
 
-/// An optimizer: its name, a learning rate that suits it, and how it is made from one.
+/// An optimizer: its name, a learning rate that suits it, and its constructor.
 #[derive(Clone, Copy)]
 struct Rule {
     name: &'static str,

@@ -5,10 +5,10 @@
 //! cargo run --release --example error_surface
 //! ```
 //!
-//! A network 2-3-1 of tanh learns what another one of its kind computes, the teacher. So the global minima are known:
-//! the weights of the teacher, with its hidden units in any order and with any signs, 3! 2³ = 48 in all. The error is looked at
-//! in the plane through three of them, and around one of them in two random directions whose length in each
-//! row of W is that of the weights (Li, Xu, Taylor, Studer, Goldstein, "Visualizing the loss landscape of neural nets", 2018).
+//! A network 2-3-1 with tanh learns the function of another network of the same kind, the teacher. So the global minima are known:
+//! the weights of the teacher, with its hidden units in any order and with any signs, 3! 2³ = 48 in all. The error is plotted
+//! in the plane through three of them, and around one of them in two random directions that are scaled in each
+//! row of W to the length of the weights (Li, Xu, Taylor, Studer, Goldstein, "Visualizing the loss landscape of neural nets", 2018).
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,7 +22,7 @@ use nn::{
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use tape_examples::options;
+use tape_examples::{options, wrote};
 
 type Net = Mlp<f64>;
 
@@ -32,7 +32,7 @@ fn teacher() -> Net {
     Mlp::from_layers(vec![hidden, layer(Matrix::row(&[1.0, -1.5, 0.8]), &[0.2])], Activation::Tanh)
 }
 
-/// What is learnt: inputs, and what the teacher makes of them.
+/// The training data: inputs, and the outputs of the teacher.
 struct Task {
     x: Matrix<f64>,
     t: Matrix<f64>,
@@ -61,7 +61,7 @@ impl Task {
         (0..steps).map(step).collect()
     }
 
-    /// log₁₀ of the error at w + a d + b e for a and b in a range; below 10⁻³ it is shown as that.
+    /// log₁₀ of the error at w + a d + b e for a and b in a range, clipped below at 10⁻³.
     fn slice(&self, net: &Net, [d, e]: [&[f64]; 2], range: &Range<f64>, n: usize) -> Matrix<f64> {
         let w = weights(net);
         let at = |k: usize| range.start + (range.end - range.start) * k as f64 / (n - 1) as f64;
@@ -71,7 +71,7 @@ impl Task {
     }
 }
 
-/// All weights in a row.
+/// All weights as one vector.
 fn weights(net: &Net) -> Vec<f64> {
     net.named_params().iter().flat_map(|(_, param)| param.value().as_slice()).copied().collect()
 }
@@ -85,7 +85,7 @@ fn with(net: &Net, w: impl IntoIterator<Item = f64>) -> Net {
     net
 }
 
-/// The network with its hidden units in any order and with any signs: first as it is.
+/// The network with its hidden units in every order and with all signs; the first is unchanged.
 fn equivalents(net: &Net) -> Vec<Net> {
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let all = orders.iter().flat_map(|order| (0..8).map(move |signs| (order, signs)));
@@ -127,7 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tape = Tape::new();
     let task = Task { t: teacher.forward(tape.constant(&x)).value(), x: x.clone() };
 
-    // Zeros do not train, nor does any number that all weights share.
+    // Zeros do not train, and neither does any other number that all weights share.
     let start = Net::new(&[2, 3, 1], Activation::Tanh, rng);
     let same = |w: f64| with(&start, weights(&start).iter().map(|_| w));
     let zeros = same(0.0);
@@ -137,7 +137,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, curve) in names.iter().zip(&curves) {
         println!("{name:<16} error {:.4} → {:.1e}", curve[0], curve[steps - 1]);
     }
-    assert!(curves[0][steps - 1] < 0.01 * curves[1][steps - 1], "zeros do not train, random weights do");
+    assert!(curves[0][steps - 1] < 0.01 * curves[1][steps - 1], "zeros should not train, and random weights should");
 
     // 48 global minima.
     let minima = equivalents(&teacher);
@@ -151,7 +151,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let halfway = with(&teacher, weights(&teacher).iter().zip(weights(d)).map(|(a, b)| 0.5 * (a + b)));
     println!("halfway between two of them the error is {:.3}: it is not convex", task.at(&halfway));
 
-    // Where training ends.
+    // The points where training ends.
     let (mut reached, mut stuck) = (BTreeSet::new(), Vec::new());
     for _ in 0..starts {
         let mut net = Net::new(&[2, 3, 1], Activation::Tanh, rng);
@@ -192,6 +192,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let training = names.iter().zip(&curves).fold(training, |chart, (name, curve)| chart.line(name, every(curve)));
     let path = options.out.join("surface.svg");
     Figure::new().with(plane).with(near).with(training).save(&path)?;
-    println!("\n{}   the error in two planes, and in training", path.display());
+    println!();
+    wrote(&path, "the error in two planes, and during training");
     Ok(())
 }

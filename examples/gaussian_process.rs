@@ -1,5 +1,5 @@
-//! A Gaussian process on a page: the likelihood of its data as a function of three hyperparameters, gradient steps
-//! to the most likely ones, and what it predicts.
+//! A Gaussian process on one page: the likelihood of the data as a function of three hyperparameters, gradient steps
+//! to the most likely ones, and the predictions.
 //!
 //!     cargo run --release --example gaussian_process
 
@@ -14,7 +14,7 @@ fn kernel<'t>(theta: V<'t>, x: V<'t>, y: V<'t>) -> V<'t> {
     (apart.square() / (theta.at(1, 0) * 2.0).exp() * -0.5).exp() * theta.at(0, 0).exp()
 }
 
-/// The lower factor of the covariance of the data.
+/// The lower Cholesky factor of the covariance of the data.
 fn factor<'t>(theta: V<'t>, x: V<'t>) -> Result<V<'t>, LinalgError> {
     let noise = theta.tape().identity(x.rows()) * theta.at(2, 0).exp();
     (kernel(theta, x, x) + noise).cholesky()
@@ -30,7 +30,7 @@ fn loss<'t>(theta: V<'t>, x: &Matrix<f64>, y: &Matrix<f64>) -> Result<V<'t>, Lin
 }
 
 fn main() -> Result<(), LinalgError> {
-    // A wave with a little noise that looks like none in particular.
+    // A wave with a little deterministic noise.
     let x = Matrix::from_fn(30, 1, |i, _| i as f64 / 5.0);
     let noise = |i: usize| ((i * i) as f64 * 0.618_034).fract() - 0.5;
     let y = Matrix::from_fn(30, 1, |i, _| (1.5 * x[(i, 0)]).sin() + 0.2 * noise(i));

@@ -1,4 +1,4 @@
-//! A computation graph of any shape: operands that are shared, connections that skip, derivatives of derivatives.
+//! A computation graph of any shape: shared operands, skip connections, derivatives of derivatives.
 //!
 //!     cargo run --example graph
 
@@ -29,16 +29,16 @@ fn scalar_graph() -> Verdict {
     let (s, y) = scalars(x, w);
     let grads = y.backward_all();
 
-    // The same on paper.
+    // The same by hand.
     let ([x0, w0, s0], cos) = ([x, w, s].map(|v| v.item()), (w.item() * x.item()).cos());
     let dy_ds = x0 + 2.0 * s0;
-    let print = |name: &str, tape: f64, paper: f64| println!("  {name:<9} {tape:>12.8}   on paper {paper:>12.8}");
+    let print = |name: &str, tape: f64, paper: f64| println!("  {name:<9} {tape:>12.8}   by hand {paper:>12.8}");
     print("y", y.item(), x0 * s0 + s0 * s0 + x0);
     print("∂y/∂s", grads.wrt(s)[(0, 0)], dy_ds);
     print("∂y/∂w", grads.wrt(w)[(0, 0)], dy_ds * x0 * cos);
     print("∂y/∂x", grads.wrt(x)[(0, 0)], s0 + 1.0 + dy_ds * w0 * cos);
 
-    // A gradient that is recorded is a variable, with a gradient of its own.
+    // A recorded gradient is a variable and can be differentiated.
     let dy_dx = grad(y, &[x])[0];
     let d2y_dx2 = grad(dy_dx, &[x])[0];
     let paper = 2.0 * w0 * cos + 2.0 * (w0 * cos).powi(2) - dy_ds * w0 * w0 * s0;
@@ -64,7 +64,7 @@ fn matrix_graph() -> Verdict {
     print_matrix("∇x", &grads.wrt(x).to_owned());
     print_matrix("∇W", &grads.wrt(w).to_owned());
 
-    // How ∇W changes along V: the gradient of ⟨∇W, V⟩.
+    // The derivative of ∇W along V: the gradient of ⟨∇W, V⟩.
     let v = tape.constant(Matrix::from([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, -1.0]]));
     let along = (grad(e, &[w])[0] * v).sum();
     print_matrix("∇⟨∇W, V⟩", &grad(along, &[w])[0].value());
@@ -75,7 +75,7 @@ fn matrix_graph() -> Verdict {
 }
 
 fn main() -> ExitCode {
-    // A check compares first and second derivatives with finite differences, and sweep with sweep.
+    // A check compares first and second derivatives with finite differences, and the sweeps with each other.
     let verdicts = [scalar_graph(), matrix_graph()];
     if verdicts == [Verdict::Pass; 2] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -5,9 +5,9 @@
 //! cargo run --release --example linear_regions
 //! ```
 //!
-//! The regions are cut out exactly, as polygons: first those of one hidden layer, of which there are at most as many as M
-//! lines make; then those of deeper networks; then a network that has learnt to tell rings apart, with the
-//! pieces that it is made of.
+//! The regions are computed exactly, as polygons: first those of one hidden layer, of which there are at most as many as M
+//! lines make; then those of deeper networks; then those of a network that has learnt to classify rings, with its
+//! linear pieces.
 
 use std::error::Error;
 
@@ -19,9 +19,9 @@ use nn::train::Trainer;
 use nn::{Activation, Adam, Init, Linear, Matrix, Mlp, Param};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use tape_examples::options;
+use tape_examples::{options, wrote};
 
-/// A network with biases as large as its weights: the lines do not all go through 0.
+/// A network whose biases are as large as its weights, so that the lines do not all go through 0.
 fn random(sizes: &[usize], rng: &mut ChaCha8Rng) -> Mlp<f64> {
     let layer = |s: &[usize]| {
         let bias = Param::new(Init::Uniform(1.0).sample(s[1], 1, rng));
@@ -30,7 +30,7 @@ fn random(sizes: &[usize], rng: &mut ChaCha8Rng) -> Mlp<f64> {
     Mlp::from_layers(sizes.windows(2).map(layer).collect(), Activation::Relu)
 }
 
-/// Three classes: a disk and two rings around it, the outer of which is the class of the disk again, and the corners.
+/// Three classes: a disk and two rings around it. The outer ring has the class of the disk, and the corners are the third class.
 fn rings(n: usize, rng: &mut ChaCha8Rng) -> Dataset<f64> {
     let x: Matrix<f64> = Matrix::from_fn(2, n, |_, _| rng.random_range(-1.0..1.0));
     let class = |k: usize| match x[(0, k)].hypot(x[(1, k)]) {
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut counted = Vec::new();
     let widths: &[usize] = if options.quick { &[1, 2, 4, 8] } else { &[1, 2, 3, 4, 6, 8, 12, 16, 24, 32] };
     for &m in widths {
-        // Lines can meet far out.
+        // Lines can intersect far away.
         let regions = linear_regions(&random(&[2, m, 1], rng), -1e3..1e3, -1e3..1e3).len();
         println!("{m:>3} {regions:>9} {:>12}", bound(m));
         assert!(regions <= bound(m));
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let linear = linear_regions(&net, -1.0..1.0, -1.0..1.0);
     let mut classes = class_regions(&net, -1.0..1.0, -1.0..1.0);
     classes.sort_by(|a, b| a.class.cmp(&b.class).then(b.area().total_cmp(&a.area())));
-    println!("\na network 2-10-10-3 that has learnt to tell rings apart: {} linear regions\n", linear.len());
+    println!("\na network 2-10-10-3 that has learnt to classify rings: {} linear regions\n", linear.len());
     println!("  class    area   pieces   convex");
     let large = |region: &&ClassRegion| region.area() > 1e-3;
     for region in classes.iter().filter(large) {
@@ -113,6 +113,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let path = options.out.join("regions.svg");
     Figure::new().with(lines).with(pieces).with(decisions).panel_size(420, 420).save(&path)?;
-    println!("\n{}   the count, the regions of the trained network shaded by slope, and its decisions", path.display());
+    println!();
+    wrote(&path, "the count, the trained regions shaded by slope, the decisions");
     Ok(())
 }

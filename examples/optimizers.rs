@@ -1,5 +1,5 @@
-//! SGD, momentum, RMSProp and Adam where the lecture says they differ: on a plateau of low gradient, and in a narrow
-//! valley. Then a learning rate for a network, found before it is trained.
+//! SGD, momentum, RMSProp and Adam where the lecture says that they differ: on a plateau with a small gradient, and in a narrow
+//! valley. Then a learning rate for a network, found before training.
 //!
 //! ```text
 //! cargo run --release --example optimizers
@@ -12,29 +12,30 @@ use std::path::PathBuf;
 use nn::data::{Csv, Dataset, Standardize, minibatches};
 use nn::plot::{Chart, Figure};
 use nn::schedule::{Cosine, LrFinder, Schedule};
-use nn::{Activation, Adam, Layer, Lbfgs, Matrix, Mlp, Momentum, Optimizer, Param, Reduction, RmsProp, Sgd, Tape, Var};
-use nn::{Gradients, loss};
+use nn::{Activation, Adam, Layer, Lbfgs, Matrix, MinimizeModel, Mlp, Momentum, Optimizer, Param, Reduction, RmsProp};
+use nn::{Gradients, Sgd, Tape, Var, loss};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use tape_examples::wrote;
 
-/// An error of two weights, of which the least is 0 at the origin.
+/// An error of two weights, with the minimum 0 at the origin.
 struct Surface {
     name: &'static str,
     error: for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>,
     start: [f64; 2],
-    /// From −w to w, what the picture shows.
+    /// The range of the picture, from −w to w.
     view: [f64; 2],
 }
 
 const SURFACES: [Surface; 2] = [
-    // A hole in a plain: 1 − e^(−‖w‖²/2). Where it starts the gradient is 5·10⁻⁴.
+    // A hole in a plain: 1 − e^(−‖w‖²/2). At the start the gradient is 5·10⁻⁴.
     Surface {
         name: "plateau",
         error: |a, b| 1.0 - ((a.square() + b.square()) * -0.5).exp(),
         start: [-3.6, 2.3],
         view: [4.5, 4.5],
     },
-    // A hundred times as steep across as along.
+    // A hundred times as steep across the valley as along it.
     Surface {
         name: "narrow valley",
         error: |a, b| (a.square() * 0.05 + b.square() * 5.0) * 0.5,
@@ -57,7 +58,7 @@ const RULES: [Rule; 6] = [
 
 const RATES: [f64; 6] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
-/// Where an optimizer went, and the error there.
+/// The path of an optimizer, and the error along it.
 struct Walk {
     lr: f64,
     places: Vec<(f64, f64)>,
@@ -85,7 +86,7 @@ impl Surface {
         walk
     }
 
-    /// The walk with the rate of the table that is at one percent of the first error soonest, or else ends lowest.
+    /// The path with the learning rate that first reaches one per cent of the initial error, or otherwise ends lowest.
     fn best_walk(&self, rule: Rule, steps: usize) -> Walk {
         let walks = RATES.iter().map(|&lr| self.walk(&*rule.1(lr), steps));
         let worth = |walk: &Walk| (walk.arrival().unwrap_or(steps + 1), walk.end());
@@ -96,12 +97,12 @@ impl Surface {
         let [x, y] = self.view;
         let n = 81;
         let side = |k: usize, to: f64| to * (2.0 * k as f64 / (n - 1) as f64 - 1.0);
-        // All points at once: the columns of two rows.
+        // All points at once, as the columns of two rows.
         let tape = Tape::new();
         let row = |f: &dyn Fn(usize) -> f64| tape.constant(Matrix::from_fn(1, n * n, |_, k| f(k)));
         let errors = (self.error)(row(&|k| side(k % n, x)), row(&|k| side(k / n, y))).value();
         let surface = Matrix::from_vec(n, n, errors.into_vec());
-        let mut map = Chart::new(&format!("Ways on the {}", self.name)).axes("w₀", "w₁");
+        let mut map = Chart::new(&format!("Paths on the {}", self.name)).axes("w₀", "w₁");
         map = map.surface("E", -x..x, -y..y, &surface);
         let mut curves = Chart::new(&format!("Error on the {}", self.name)).axes("step", "E").log_y();
         for ((name, _), walk) in RULES.iter().zip(walks) {
@@ -113,7 +114,7 @@ impl Surface {
 }
 
 impl Walk {
-    /// The step at which 99 % of the error is gone for good.
+    /// The step after which the error stays below 1 % of its initial value.
     fn arrival(&self) -> Option<usize> {
         let last = self.errors.iter().rposition(|&e| e.is_nan() || e > 0.01 * self.errors[0]);
         last.map(|k| k + 1).filter(|&k| k < self.errors.len())
@@ -126,20 +127,20 @@ impl Walk {
 
 fn compare(surface: &Surface, steps: usize) -> [Chart; 2] {
     println!("{}: E from w = {:?}, the best α of {RATES:?}", surface.name, surface.start);
-    println!("  {:18} {:>6} {:>14} {:>16}", "", "α", "99 % gone at", format!("E, step {steps}"));
+    println!("  {:18} {:>6} {:>14} {:>16}", "", "α", "E below 1 % at", format!("E, step {steps}"));
     let walks = RULES.map(|rule| surface.best_walk(rule, steps));
     for ((name, _), walk) in RULES.iter().zip(&walks) {
         let arrival = walk.arrival().map_or("never".into(), |k| format!("step {k}"));
         println!("  {name:18} {:>6} {arrival:>14} {:>16.1e}", walk.lr, walk.end());
     }
     let mut w = Param::new(Matrix::column(&surface.start));
-    let report = Lbfgs::default().minimize(&mut w, |w| surface.at(w));
+    let report = Lbfgs::default().minimize_model(&mut w, |w| surface.at(w));
     println!(
         "  {:18} {:>6} {:>14} {:>16.1e}\n",
         "L-BFGS",
         "",
         format!("{} gradients", report.evaluations),
-        report.loss
+        report.value
     );
     surface.picture(&walks)
 }
@@ -147,13 +148,13 @@ fn compare(surface: &Surface, steps: usize) -> [Chart; 2] {
 /// 1797 digits of 8 × 8 pixels.
 const DIGITS: &[u8] = include_bytes!("data/digits.csv");
 
-/// The learning rates that the range test suggests for a network, and what training with others comes to.
+/// The learning rates that the range test suggests for a network, and the results of training with other rates.
 fn find_rate(steps: u64) -> Result<Chart, Box<dyn Error>> {
     let mut data: Dataset<f32> = Csv::new().from_reader(DIGITS, "digits.csv")?;
     data.x = Standardize::fit(&data.x).apply(&data.x);
     let net = Mlp::new(&[64, 32, 10], Activation::Relu, &mut ChaCha8Rng::seed_from_u64(1));
 
-    // Loss and gradients of one batch after the other, in an order of their own.
+    // Loss and gradients of one batch after another, in a separate order.
     let batches = || {
         let (data, mut rng) = (&data, ChaCha8Rng::seed_from_u64(2));
         let mut batches = std::iter::repeat_with(move || minibatches(data.len(), 64, &mut rng)).flatten();
@@ -200,6 +201,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     figure.save(out.join("surfaces.svg"))?;
     find_rate(if short { 50 } else { 500 })?.save(out.join("learning_rate.svg"))?;
-    println!("\n{}\n{}", out.join("surfaces.svg").display(), out.join("learning_rate.svg").display());
+    println!();
+    wrote(&out.join("surfaces.svg"), "the walks on two surfaces, and their errors");
+    wrote(&out.join("learning_rate.svg"), "the loss against the learning rate");
     Ok(())
 }

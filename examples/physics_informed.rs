@@ -1,23 +1,23 @@
-//! A network that obeys a differential equation: derivatives of its outputs by its inputs are in the loss, and the loss is
-//! differentiated by the weights (Raissi, Perdikaris, Karniadakis, "Physics-informed neural networks", 2019).
+//! A network that satisfies a differential equation: the loss contains derivatives of its outputs with respect to its inputs, and is
+//! differentiated with respect to the weights (Raissi, Perdikaris, Karniadakis, "Physics-informed neural networks", 2019).
 //!
 //! ```text
 //! cargo run --release --example physics_informed
 //! ```
 //!
-//! Burgers' equation u_t + u u_x = ν u_xx, on −1 ≤ x ≤ 1 and 0 ≤ t ≤ 1. The network u(x, t) is shown the values at t = 0 and
-//! at both ends; inside it is only told the equation, at random places. A front moves right, and the exact solution is known:
-//! u = (1 − tanh((x − t/2) / 4ν)) / 2. Derivatives are tangents, recorded by `jvp`: forward mode, for there are two inputs.
+//! Burgers' equation u_t + u u_x = ν u_xx, on −1 ≤ x ≤ 1 and 0 ≤ t ≤ 1. The network u(x, t) gets the values at t = 0 and
+//! at both ends; inside it gets only the equation, at random points. A front moves right, and the exact solution is known:
+//! u = (1 − tanh((x − t/2) / 4ν)) / 2. Derivatives are tangents recorded by `jvp` (forward mode), because there are two inputs.
 
 use std::error::Error;
 
 use autograd::jvp;
 use nn::plot::{Chart, Figure};
 use nn::schedule::{Cosine, Schedule};
-use nn::{Activation, Adam, Layer, Lbfgs, Matrix, Mlp, Optimizer, Tape, Var};
+use nn::{Activation, Adam, Hyperparameters, Layer, Lbfgs, Matrix, MinimizeModel, Mlp, Optimizer, Tape, Var};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use tape_examples::options;
+use tape_examples::{options, wrote};
 
 const NU: f64 = 0.03;
 
@@ -25,7 +25,7 @@ fn exact(x: f64, t: f64) -> f64 {
     (1.0 - ((x - 0.5 * t) / (4.0 * NU)).tanh()) / 2.0
 }
 
-/// u_t + u u_x − ν u_xx at places (x, t), one in each column.
+/// u_t + u u_x − ν u_xx at points (x, t), one in each column.
 fn residual<'t>(net: &'t Mlp<f64>, places: Var<'t, f64>) -> Var<'t, f64> {
     let along = |axis| places.tape().constant(Matrix::from_fn(2, places.cols(), |i, _| f64::from(u8::from(i == axis))));
     let (dx, dt) = (along(0), along(1));
@@ -35,7 +35,7 @@ fn residual<'t>(net: &'t Mlp<f64>, places: Var<'t, f64>) -> Var<'t, f64> {
     ut + u * ux - NU * uxx
 }
 
-/// What is left of the equation inside, and of the values at the start and at the ends.
+/// The residuals of the equation inside, and of the values at the start and at the ends.
 fn loss<'t>(
     tape: &'t Tape<'t, f64>,
     net: &'t Mlp<f64>,
@@ -47,12 +47,12 @@ fn loss<'t>(
     residual(net, tape.variable(inside)).square().mean() + values
 }
 
-/// Random places inside.
+/// Random points inside.
 fn inside(n: usize, rng: &mut ChaCha8Rng) -> Matrix<f64> {
     Matrix::from_fn(2, n, |i, _| if i == 0 { rng.random_range(-1.0..1.0) } else { rng.random_range(0.0..1.0) })
 }
 
-/// Places at t = 0, x = −1 and x = 1.
+/// Points at t = 0, x = −1 and x = 1.
 fn edge(n: usize) -> Matrix<f64> {
     let part = |k: usize| k as f64 / (n - 1) as f64;
     Matrix::from_fn(2, 3 * n, |i, k| match (i, k / n) {
@@ -96,8 +96,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut state = adam.init(&net);
     let mut losses = Vec::new();
     for step in 0..steps {
-        Optimizer::<f64>::set_lr(&mut adam, schedule.lr(step));
-        // Other places in each step: between fixed ones the network would be free.
+        adam.set_lr(schedule.lr(step));
+        // New points in each step, because the network would be unconstrained between fixed ones.
         let places = inside(200, rng);
         let tape = Tape::new();
         let loss = loss(&tape, &net, &places, &edge);
@@ -114,12 +114,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let places = inside(1000, rng);
     let lbfgs = Lbfgs { max_iterations: iterations, memory: 30, ..Lbfgs::default() };
-    let done = lbfgs.minimize(&mut net, |net| {
+    let done = lbfgs.minimize_model(&mut net, |net| {
         let tape = Tape::new();
         let loss = loss(&tape, net, &places, &edge);
         (loss.item(), loss.backward())
     });
-    report(&format!("{} of L-BFGS", done.iterations), done.loss, &net);
+    report(&format!("{} of L-BFGS", done.iterations), done.value, &net);
 
     let n = 61;
     let surface = Matrix::from_vec(n, n, solution(&net, &grid(n))).map(|u| u.clamp(0.0, 0.999)); // without ripples of 10⁻⁴
@@ -134,7 +134,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let curve = Chart::new("Loss").axes("step of Adam", "").log_y().line("", losses);
     let path = options.out.join("burgers.svg");
     Figure::new().with(map).with(fronts).with(curve).save(&path)?;
-    println!("\n{}   the solution and the loss", path.display());
+    println!();
+    wrote(&path, "the solution and the loss");
     let enough = if options.quick { 0.2 } else { 0.01 };
     assert!(error(&net) < enough, "the solution should be within {enough}");
     Ok(())

@@ -1,4 +1,4 @@
-//! A tape to look at: as assignments, and as a picture of its values or gradients.
+//! Prints a tape as assignments, and as a picture of its values or gradients.
 //!
 //!     cargo run --example picture
 //!     cargo run --example picture -- mermaid           # for a Markdown page

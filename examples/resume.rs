@@ -1,8 +1,8 @@
-//! A run that is killed and goes on: at the end its bits are those of one that was not.
+//! A run that is killed and resumed: its final bits are those of an uninterrupted run.
 //!
 //! ```text
 //! cargo run --release --example resume                 # trains; kill it, start it again
-//! cargo run --release --example resume -- --demo       # does so itself, several times, and compares
+//! cargo run --release --example resume -- --demo       # does this itself, several times, and compares
 //! ```
 
 use std::error::Error;
@@ -21,21 +21,21 @@ use nn::{Activation, Adam, Mlp, Module};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
-/// Trains a network to read digits, and goes on where it was stopped
+/// Trains a network to classify digits, and resumes where it was stopped
 #[derive(Parser)]
 struct Options {
-    /// Starts the training as a process, kills it at random moments until it is done, and compares
+    /// Starts the training as a process, kills it at random moments until it has finished, and compares
     #[arg(long)]
     demo: bool,
-    /// How often every sample is seen
+    /// The number of epochs
     #[arg(long, value_name = "N", default_value = "60")]
     epochs: usize,
-    /// Where the checkpoint is
+    /// The checkpoint file
     #[arg(long, value_name = "FILE", default_value = "out/resume/run")]
     checkpoint: PathBuf,
 }
 
-/// The training, with a checkpoint or without: noise by dropout, a schedule, an average of the weights, the best epoch.
+/// The training run, with or without a checkpoint: noise by dropout, a schedule, an average of the weights, the best epoch.
 fn train(epochs: usize, checkpoint: Option<&Path>) -> Result<(Mlp<f32>, String), Box<dyn Error>> {
     let data: Dataset<f32> = Csv::new().from_reader(include_bytes!("data/digits.csv").as_slice(), "digits.csv")?;
     let (training, validation) = stratified_split(&data.t, 0.8, &mut ChaCha8Rng::seed_from_u64(0));
@@ -101,7 +101,7 @@ fn demo(options: &Options) -> Result<(), Box<dyn Error>> {
         std::io::stdout().flush()?;
     }
 
-    // The run is done: the file gives its weights at once.
+    // The run has finished: the file gives its weights at once.
     let (resumed, _) = train(options.epochs, Some(&options.checkpoint))?;
     if bits(&resumed) != bits(&whole) {
         return Err("the bits of the weights differ".into());

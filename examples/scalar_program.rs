@@ -1,25 +1,25 @@
-//! A program in scalars: a ball is thrown, bounces off the floor, and we ask how its landing depends on the throw.
+//! A scalar program: a ball is thrown and bounces off the floor. How does the distance depend on the throw?
 //!
-//! One function, generic in its numbers, runs on `f64`, on dual numbers, on variables, on the tape for single numbers;
-//! recorded once, it runs again on other numbers, and says so when it would take another way.
+//! One function, generic in its numbers, runs on `f64`, on dual numbers, on variables and on the scalar tape.
+//! Recorded once, it runs again on other numbers, and reports when it would branch differently.
 //!
 //!     cargo run --example scalar_program
 
 use autograd::{Compiled, Dual, Matrix, Number, ScalarTape, Tape, grad};
 
-/// The distance after one second, in steps of a hundredth, of a ball thrown with these speeds. At the floor it turns
-/// round and keeps four fifths of its speed.
+/// The distance after one second, in steps of a hundredth, of a ball thrown with these speeds. At the floor it reverses
+/// and keeps four fifths of its speed.
 fn distance<N: Number>(across: N, up: N) -> N {
     const STEP: f64 = 0.01;
     let (mut x, mut height, mut speed) = (across.zero(), up.zero() + 1.0, up);
     for _ in 0..100 {
-        speed = speed - 9.81 * STEP;
-        height = height + speed * STEP;
+        speed -= 9.81 * STEP;
+        height += speed * STEP;
         if height < 0.0 {
             (height, speed) = (-height, speed * -0.8);
         }
-        // The air slows it down, more near the floor.
-        x = x + across * (height + 0.5).tanh() * STEP;
+        // Drag, which is larger near the floor.
+        x += across * (height + 0.5).tanh() * STEP;
     }
     x
 }
@@ -37,7 +37,7 @@ fn main() {
     let scalars = ScalarTape::new();
     let (a1, b1) = (scalars.variable(across), scalars.variable(up));
     let grads = distance(a1, b1).backward();
-    println!("on the tape for numbers     {:.6}  {:.6}", grads.wrt(a1), grads.wrt(b1));
+    println!("on the scalar tape          {:.6}  {:.6}", grads.wrt(a1), grads.wrt(b1));
 
     let forward = distance(Dual::constant(across), Dual::variable(up));
     println!("forward:  by up                       {:.6}", forward.tangent);
@@ -49,7 +49,7 @@ fn main() {
     let slope = grad(x, &[b])[0];
     println!("second derivative by up               {:.6}", slope.backward().wrt(b)[(0, 0)]);
 
-    // The same throw a little harder is a replay; one that misses a bounce is not.
+    // A slightly harder throw can be replayed; one that misses a bounce cannot.
     let mut program = x.program(&[a, b]);
     for up in [1.55, 6.0] {
         match program.run(&[Matrix::full(1, 1, across), Matrix::full(1, 1, up)]) {

@@ -1,10 +1,13 @@
-//! Remembering: the adding problem (Hochreiter & Schmidhuber, "Long short-term memory", 1997, §5.4). Two of many random
-//! numbers are marked, far apart; after the last the sum of the two is wanted.
+//! Memory: the adding problem (Hochreiter & Schmidhuber, "Long short-term memory", 1997, §5.4). Two of many random
+//! numbers are marked, far apart. After the last number the network must output the sum of the two.
 //!
 //! ```text
 //! cargo run --release --example sequence
 //! cargo run --release --example sequence -- --steps 50 --length 20 --out out/sequence
 //! ```
+//!
+//! All networks are trained in one way, by Adam from α = 0.01, and a run is one draw of weights and sequences: `--seed` makes
+//! another. So a network that is bad here is one that this training does not teach; it says nothing of what its kind can learn.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,17 +15,20 @@ use std::time::Instant;
 
 use autograd::hstack;
 use nn::plot::Chart;
-use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Reduction, Tape, Var, loss};
+use nn::{
+    Activation, Adam, Hyperparameters, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Reduction, Tape, Var, loss,
+};
 use nn::{Gru, Lstm, Recurrent, RecurrentLayer, RecurrentRule, Rnn};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use tape_examples::wrote;
 
 const HIDDEN: usize = 32;
 const BATCH: usize = 32;
-/// The variance of the sum of two numbers from [0, 1): the error of who knows nothing and says 1.
+/// The variance of the sum of two numbers from [0, 1): the error of always answering 1.
 const IGNORANT: f64 = 1.0 / 6.0;
 
-/// Sequences of different lengths, with zeros where the shorter ones have ended.
+/// Sequences of different lengths, padded with zeros.
 struct Sequences {
     /// A number and its mark, 2 × batch, at every step.
     xs: Vec<Matrix<f32>>,
@@ -31,7 +37,7 @@ struct Sequences {
     sums: Matrix<f32>,
 }
 
-/// Lengths between half of `longest` and `longest`; one mark in the first half of a sequence, one in the second.
+/// Lengths between half of `longest` and `longest`. One mark is in the first half of a sequence, one in the second.
 fn sequences(longest: usize, batch: usize, rng: &mut ChaCha8Rng) -> Sequences {
     let mut xs = vec![Matrix::zeros(2, batch); longest];
     let mut sums = Matrix::zeros(1, batch);
@@ -50,12 +56,12 @@ fn sequences(longest: usize, batch: usize, rng: &mut ChaCha8Rng) -> Sequences {
     Sequences { xs, lengths, sums }
 }
 
-/// A network that reads a sequence and says one number.
+/// A network that reads a sequence and outputs one number.
 trait Reader: Module<f32> {
     fn read<'t>(&'t self, xs: &[Var<'t, f32>], lengths: &[usize]) -> Var<'t, f32>;
 }
 
-/// The sum from the state after the last step.
+/// The sum, from the state after the last step.
 #[derive(Module)]
 struct Remembering<R> {
     cell: RecurrentLayer<f32, R>,
@@ -76,7 +82,7 @@ impl<R: RecurrentRule<f32>> Reader for Remembering<R> {
     }
 }
 
-/// The sum from the last step alone, which each sequence has at another time.
+/// The sum, from the last step only, which is at a different time in each sequence.
 #[derive(Module)]
 struct Memoryless(Mlp<f32>);
 
@@ -92,7 +98,7 @@ fn error<'t>(net: &'t dyn Reader, tape: &'t Tape<'t, f32>, data: &'t Sequences) 
     loss::mse(net.read(&xs, &data.lengths), tape.constant(&data.sums), Reduction::Mean)
 }
 
-/// The same sequences for every network; the mean error of every 25 steps.
+/// Trains on the same sequences for every network; returns the mean error of every 25 steps.
 fn train(net: &mut dyn Reader, options: &Options) -> Vec<(f64, f64)> {
     let rng = &mut ChaCha8Rng::seed_from_u64(options.seed);
     let mut adam = Adam::new(0.0).with().clip_norm(1.0);
@@ -104,7 +110,7 @@ fn train(net: &mut dyn Reader, options: &Options) -> Vec<(f64, f64)> {
         let error = error(net, &tape, &data);
         errors.push(f64::from(error.item()));
         let grads = error.backward();
-        Optimizer::<f32>::set_lr(&mut adam, 0.01 * (1.0 - step as f64 / options.steps as f64));
+        adam.set_lr(0.01 * (1.0 - step as f64 / options.steps as f64));
         adam.step(net, &grads, &mut state);
     }
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
@@ -124,8 +130,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (usual, longer) = (test(length), test(2 * length));
 
     println!("The sum of two marked numbers among {} to {length}: mean squared error", length.div_ceil(2));
-    println!("{steps} steps of {BATCH} sequences; who always says 1 is at {IGNORANT:.4}\n");
-    println!("{:10} {:>10} {:>10} {:>14} {:>8}", "", "parameters", "new ones", "twice as long", "time");
+    println!("{steps} steps of {BATCH} sequences; always answering 1 has the error {IGNORANT:.4}\n");
+    println!("{:10} {:>10} {:>10} {:>14} {:>8}", "", "parameters", "new data", "twice as long", "time");
     let mut chart = Chart::new("The adding problem").axes("step", "squared error").log_y();
     for (name, net) in &mut nets {
         let start = Instant::now();
@@ -140,7 +146,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let chart = chart.dashed("always 1", [(0.0, IGNORANT), (steps as f64, IGNORANT)]);
     let file = options.out.join("errors.svg");
     chart.save(&file)?;
-    println!("\n{}", file.display());
+    println!();
+    wrote(&file, "the error of each network by step");
     Ok(())
 }
 

@@ -6,16 +6,16 @@
 //! ```
 //!
 //! The function has a kink and waves: f(x) = |x| + sin(8 x) / 4 on [−1, 1]. Networks y = W⁽²⁾ h(W⁽¹⁾ x + b) + c with more
-//! and more hidden units are fitted to it, by L-BFGS from a few random starts each, and measured between the points
-//! they were fitted to.
+//! and more hidden units are fitted to it by L-BFGS, each from a few random starts. The error is measured between the fitted
+//! points.
 
 use std::error::Error;
 
 use nn::plot::{Chart, Figure};
-use nn::{Activation, Init, Layer, Lbfgs, Matrix, Mlp, Reduction, Tape, loss};
+use nn::{Activation, Init, Layer, Lbfgs, Matrix, MinimizeModel, Mlp, Reduction, Tape, loss};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use tape_examples::options;
+use tape_examples::{options, wrote};
 
 fn f(x: f64) -> f64 {
     x.abs() + (8.0 * x).sin() / 4.0
@@ -39,7 +39,7 @@ fn errors(net: &Mlp<f64>, x: &Matrix<f64>) -> (f64, f64) {
     (largest, (squares / x.cols() as f64).sqrt())
 }
 
-/// A network whose units bend at random places: W⁽¹⁾ and b are as large as the function has details.
+/// A network whose units bend at random points: W⁽¹⁾ and b are as large as the details of the function require.
 fn start(units: usize, activation: Activation, rng: &mut ChaCha8Rng) -> Mlp<f64> {
     let mut net = Mlp::builder(&[1, units, 1]).activation(activation).build(rng);
     *net.layers[0].weight.value_mut() = Init::Uniform(8.0).sample(units, 1, rng);
@@ -55,12 +55,12 @@ fn fit(units: usize, activation: Activation, starts: u64, iterations: u64) -> Ml
     let fits = (0..starts).map(|seed| {
         let mut net = start(units, activation, &mut ChaCha8Rng::seed_from_u64(seed));
         let lbfgs = Lbfgs { max_iterations: iterations, memory: 30, ..Lbfgs::default() };
-        let report = lbfgs.minimize(&mut net, |net| {
+        let report = lbfgs.minimize_model(&mut net, |net| {
             let tape = Tape::new();
             let loss = loss::mse(net.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean);
             (loss.item(), loss.backward())
         });
-        (report.loss, net)
+        (report.value, net)
     });
     fits.min_by(|a, b| a.0.total_cmp(&b.0)).expect("at least one start").1
 }
@@ -120,7 +120,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         widths[widths.len() - 1],
         first / last
     );
-    println!("{}   the function, some fits, the error", path.display());
+    wrote(&path, "the function, some fits, the error");
     assert!(last < first / 10.0, "more units must fit better");
     Ok(())
 }

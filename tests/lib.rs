@@ -1,4 +1,4 @@
-//! What the tests share: programs to differentiate, values of other programs, and what is said of a mistake.
+//! Code that the tests share: programs to differentiate, values of other programs, and checks of messages.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -8,17 +8,17 @@ use std::sync::Once;
 pub mod adbench;
 pub mod oracle;
 
-/// All these words are in the message.
+/// Checks that all these words are in the message.
 #[track_caller]
 pub fn says(message: impl Display, words: &[&str]) {
     let message = message.to_string();
     words.iter().for_each(|word| assert!(message.contains(word), "no `{word}` in: {message}"));
 }
 
-/// A panic: what it said, and the file and the line to which it pointed.
+/// A caught panic: its message, and the file and line to which it pointed.
 #[derive(Debug, Default)]
 pub struct Panic {
-    /// What it said.
+    /// Its message.
     pub message: String,
     /// The file to which it pointed.
     pub file: String,
@@ -32,7 +32,7 @@ thread_local! {
     static LAST: RefCell<Panic> = RefCell::default();
 }
 
-/// The panic of `f`, which is not printed. Other threads may panic meanwhile.
+/// The panic of `f`, which is not printed. Other threads may panic at the same time.
 #[track_caller]
 pub fn panic_of<R>(f: impl FnOnce() -> R) -> Panic {
     static HOOK: Once = Once::new();

@@ -1,4 +1,7 @@
-//! What the examples share.
+//! Code that the examples share.
 
 pub mod options;
 pub mod shared_net;
+mod wrote;
+
+pub use wrote::wrote;

@@ -1,7 +1,7 @@
-//! Graphs drawn at random, with a wrong rule put in: what the checker says of them.
+//! Random graphs with a wrong rule, and the checker's verdict on them.
 
 use autograd::check::{Check, Report, Verdict};
-use autograd::strategies::{Graph, Step};
+use autograd::strategies::{Graph, GraphStep};
 use autograd::{Axis, Matrix, Var, several};
 
 type V<'t> = Var<'t, f64>;
@@ -32,13 +32,13 @@ fn graft<'t>(y: V<'t>, slope: V<'t>) -> V<'t> {
 }
 
 impl Wrong {
-    /// y with a wrong derivative, where the class applies.
+    /// y with a wrong derivative, if the class applies.
     fn of<'t>(self, y: V<'t>, operands: &[V<'t>]) -> Option<V<'t>> {
         let ((m, n), x) = (y.shape(), operands[0]);
         match self {
             Wrong::Sign => Some(graft(y, -y)),
             Wrong::FactorTwo => Some(graft(y, y * 2.0)),
-            // y + (x ⊙ x − x ⊙ x) / 4, of which the first product has lost one of its two uses of x.
+            // y + (x ⊙ x − x ⊙ x) / 4, where the first product has lost one of its two uses of x.
             Wrong::DroppedUse => (x.shape() == (m, n)).then(|| {
                 let lost = x * x.stop_gradient() * 0.25;
                 y + lost - x * x * 0.25
@@ -47,7 +47,7 @@ impl Wrong {
                 let (i, j) = (m / 2, n / 3);
                 Some(graft(y, y.where_entry(|p, q| (p, q) != (i, j))))
             }
-            // A sum over the other axis spreads δ the other way.
+            // A sum over the other axis distributes δ along the wrong axis.
             Wrong::Axis => (m == n && n > 1).then(|| {
                 let right = y.sum_over(Axis::Rows).repeat(m, n);
                 y + graft(right * 0.5, y.sum_over(Axis::Cols).repeat(m, n) * 0.5) - right * 0.5
@@ -57,7 +57,7 @@ impl Wrong {
     }
 }
 
-/// Numbers of a seed (SplitMix64: Steele, Lea, Flood, 2014).
+/// Random numbers from a seed (SplitMix64: Steele, Lea, Flood, 2014).
 struct Draw(u64);
 
 impl Draw {
@@ -68,7 +68,7 @@ impl Draw {
         z ^ (z >> 31)
     }
 
-    /// A graph of square inputs with about `size` entries, and of 2 to 9 steps.
+    /// A graph with square inputs of about `size` entries, and 2 to 9 steps.
     fn graph(&mut self, size: usize) -> Graph {
         let n = (size as f64).sqrt().round() as usize;
         let mut matrix = |rows, cols| {
@@ -78,12 +78,13 @@ impl Draw {
             })
         };
         let inputs = vec![matrix(n, n), matrix(n, 1), matrix(n, n)];
-        let steps: Vec<Step> = (0..2 + self.next() % 8).map(|_| Step((self.next() as u32).to_le_bytes())).collect();
+        let steps: Vec<GraphStep> =
+            (0..2 + self.next() % 8).map(|_| GraphStep((self.next() as u32).to_le_bytes())).collect();
         Graph::new(inputs, &steps)
     }
 }
 
-/// Records a graph with a wrong rule at one node; whether the class applies there.
+/// Records a graph with a wrong rule at one node; returns whether the class applies there.
 fn record<'t>(graph: &Graph, x: &[V<'t>], wrong: Option<(Wrong, usize)>) -> (V<'t>, bool) {
     let mut applied = false;
     let y = graph.record_with(x, |k, y, operands| match wrong {
@@ -93,8 +94,8 @@ fn record<'t>(graph: &Graph, x: &[V<'t>], wrong: Option<(Wrong, usize)>) -> (V<'
     (y, applied)
 }
 
-/// Whether a wrong rule changes an entry of the gradient of a sum that weighs every entry differently by a hundredth of
-/// that entry, if it is not lost beside the largest.
+/// Whether a wrong rule changes an entry of the gradient of a weighted sum by at least 1 % of
+/// that entry, and the entry is not negligible beside the largest.
 fn matters(graph: &Graph, wrong: (Wrong, usize)) -> bool {
     let gradient =
         |wrong| several::gradient(|x| weighted(record(graph, x, wrong).0) + x[0].sum() * 0.0, graph.inputs());
@@ -104,7 +105,7 @@ fn matters(graph: &Graph, wrong: (Wrong, usize)) -> bool {
     largest.is_finite() && entries().any(|(a, b)| (a - b).abs() > 0.01 * b.abs().max(1e-8 * largest))
 }
 
-/// Σ of the entries, no two with the same weight.
+/// Σ of the entries, each with a different weight.
 fn weighted(y: V<'_>) -> V<'_> {
     let (m, n) = y.shape();
     let w = Matrix::from_fn(m, n, |i, j| 0.5 + ((i * 31 + j * 17) as f64 * 0.618_034).fract());
@@ -112,11 +113,11 @@ fn weighted(y: V<'_>) -> V<'_> {
 }
 
 fn check(size: usize) -> Check {
-    // A large matrix along two directions and to first order: one wrong entry in 10⁵ shows along each.
+    // A large matrix along two directions and only to first order: one wrong entry in 10⁵ shows along each.
     if size > 1000 { Check::new().order(1).directions(2) } else { Check::new() }
 }
 
-/// How many of the graphs with a wrong rule fail.
+/// The number of graphs with a wrong rule that fail, and the number tried.
 pub(crate) fn caught(wrong: Wrong, size: usize, count: usize) -> (usize, usize) {
     let (mut draw, mut caught, mut tried) = (Draw(wrong as u64 * 1_000_003 + size as u64), 0, 0);
     for _ in 0..50 * count {
@@ -143,7 +144,7 @@ pub(crate) fn caught(wrong: Wrong, size: usize, count: usize) -> (usize, usize) 
     (caught, tried)
 }
 
-/// How many right graphs fail, and how many are undecided.
+/// The number of right graphs that fail, and the number that are undecided.
 pub(crate) fn blamed(size: usize, count: usize) -> (usize, usize, usize) {
     let (mut draw, mut blamed, mut undecided, mut tried) = (Draw(size as u64), 0, 0, 0);
     for _ in 0..count {

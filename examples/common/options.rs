@@ -1,16 +1,16 @@
-//! What the examples of the lecture are told: `--quick` for a short run, `--out FOLDER` for their pictures.
+//! The options of the lecture examples: `--quick` for a short run, `--out FOLDER` for the pictures.
 
 use std::path::PathBuf;
 
-/// What an example was told.
+/// The options of an example.
 pub struct Options {
-    /// Whether to make it short, as in tests.
+    /// Whether to make the run short, as in tests.
     pub quick: bool,
-    /// Where its pictures go.
+    /// The folder for its pictures.
     pub out: PathBuf,
 }
 
-/// Reads the arguments of the example of this name; its pictures go to `out/NAME` if nothing else is said.
+/// Parses the arguments of the example with this name. The default folder is `out/NAME`.
 pub fn options(name: &str) -> Options {
     let mut options = Options { quick: false, out: ["out", name].iter().collect() };
     let mut args = std::env::args().skip(1);

@@ -1,4 +1,4 @@
-//! A small network with a shared weight and a connection that skips: what the pictures show.
+//! A small network with a shared weight and a skip connection, for the pictures.
 
 use autograd::{Matrix, Param, Tape, affine};
 
@@ -16,7 +16,7 @@ impl Default for Net {
 }
 
 impl Net {
-    /// h = tanh(W x + b), y = W h + b + x, the mean of (y − t)². W and b serve twice, and x skips a layer.
+    /// h = tanh(W x + b), y = W h + b + x, the mean of (y − t)². W and b are used twice, and x skips a layer.
     pub fn record<'t>(&'t self, tape: &'t Tape<'t, f64>) -> autograd::Var<'t, f64> {
         let x = tape.constant(Matrix::from([[0.5, -1.0], [1.5, 0.2], [-0.3, 0.8]]));
         let t = tape.constant(Matrix::full(3, 2, 0.5));

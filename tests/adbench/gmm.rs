@@ -1,4 +1,4 @@
-//! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars; `matrices.rs` has it in matrices.
+//! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars; `matrices.rs` has the matrix version.
 //!
 //! L = −(N D / 2) ln 2π + Σᵢ lseₖ(αₖ + Sₖ − ½ ‖Qₖ (xᵢ − μₖ)‖²) − N lse(α)
 //!   + Σₖ [½ γ² (Σ e^(2 q) + Σ l²) − m Sₖ] − K C
@@ -43,7 +43,7 @@ impl Gmm {
         self.dim * (self.dim + 1) / 2
     }
 
-    /// What does not depend on parameters. The benchmark has π to 12 digits.
+    /// The terms that do not depend on parameters. The benchmark has π to 12 digits.
     pub fn constant(&self) -> f64 {
         let pi = 314_159_265_359.0 / 1e11;
         let (d, k, n) = (self.dim as f64, self.components as f64, self.x.cols() as f64);
@@ -71,7 +71,7 @@ impl Gmm {
                 let mut below = blocks[k][dim..].iter();
                 for (column, &apart) in apart.iter().enumerate() {
                     for (y, &l) in y[column + 1..].iter_mut().zip(&mut below) {
-                        *y = *y + l * apart;
+                        *y += l * apart;
                     }
                 }
                 alpha[k] + sums[k] - N::dot(&y, &y) * 0.5

@@ -1,5 +1,5 @@
-//! The cross-entropy of an elementwise LSTM on a sequence of bits, in scalars; `matrices.rs` has it in vectors. The
-//! cell is one function of numbers, which are 1 × 1 or all entries at once.
+//! The cross-entropy of an elementwise LSTM on a sequence of bits, in scalars; `matrices.rs` has the vector version. The
+//! cell is one function of numbers, which are either 1 × 1 or hold all entries at once.
 
 use autograd::Number;
 

@@ -1,4 +1,4 @@
-//! Programs in scalars and in matrices, those of ADBench among them; their inputs are beside.
+//! Programs in scalars and in matrices, including those of ADBench. Their inputs are in this folder.
 
 pub mod gmm;
 pub mod lstm;

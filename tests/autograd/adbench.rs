@@ -1,5 +1,5 @@
-//! Programs in scalars, as physics, finance and statistics write them: ADBench's objectives, each in scalars and in
-//! matrices, against each other, against differences and against what other programs found.
+//! Scalar programs as in physics, finance and statistics. ADBench's objectives in scalars and in
+//! matrices are compared with each other, with differences, and with the results of other programs.
 
 use autograd::{Dual, Matrix, Scalar, ScalarTape, Tape, Var, check, several};
 use tape_tests::adbench::gmm::Gmm;
@@ -33,13 +33,13 @@ fn of_scalars(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Ve
     (y.item(), x.iter().map(|&x| grads.wrt(x)[(0, 0)]).collect())
 }
 
-/// The same of a program that was recorded here, ran elsewhere, and came back.
+/// The same for a program that was recorded here, run on other numbers, and run here again.
 fn of_replay(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Vec<f64>) {
     let tape = Tape::new();
     let x: Vec<_> = params.iter().map(|&x| tape.variable(x)).collect();
     let mut program = f(&x).program(&x);
     let (recorded, elsewhere) = (program.value()[(0, 0)], params.iter().map(|x| 0.9 * x).collect::<Vec<_>>());
-    // Comparisons may come out another way there.
+    // Comparisons may have other outcomes there.
     let _ = program.run_entries(&elsewhere);
     assert_ne!(program.value()[(0, 0)], recorded);
     program.run_entries(params).unwrap();
@@ -48,7 +48,7 @@ fn of_replay(params: &[f64], f: impl for<'t> Fn(&[V<'t>]) -> V<'t>) -> (f64, Vec
     (program.value()[(0, 0)], gradient)
 }
 
-/// The same on the tape for single numbers.
+/// The same on the scalar tape.
 fn of_numbers(params: &[f64], f: impl for<'t> Fn(&[Scalar<'t, f64>]) -> Scalar<'t, f64>) -> (f64, Vec<f64>) {
     let tape = ScalarTape::new();
     let y = f(&tape.variables(params));

@@ -1,9 +1,9 @@
-//! Graphs drawn at random: the checker catches the wrong rules that are put in, and blames no right graph.
+//! Random graphs: the checker catches wrong rules, and blames no right graph.
 
 #[path = "../../examples/common/mutations.rs"]
 mod mutations;
 
-/// At each size by itself: 99 % of the wrong rules at least, and none of the right ones.
+/// At each size separately: at least 99 % of the wrong rules, and none of the right ones.
 #[test]
 fn wrong_rules_are_caught_at_every_size() {
     for (size, each) in [(1, 20), (10, 20), (1_000, 2)] {

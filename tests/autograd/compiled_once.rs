@@ -52,7 +52,7 @@ impl<'m, T: Real> Scaled<'m, T> {
         self.weights.as_slice().iter().map(|w| w.to_f64()).sum()
     }
 
-    /// A method with a parameter of its own stays generic.
+    /// A method with its own type parameter stays generic.
     fn with<R>(&self, f: impl FnOnce(&Matrix<T>) -> R) -> R {
         f(self.weights)
     }

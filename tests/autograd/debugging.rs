@@ -1,7 +1,7 @@
-//! Looking at a tape: its text and pictures, which rule of it is wrong, where a NaN came from.
+//! Inspecting a tape: its text and pictures, finding a wrong rule, and where a NaN came from.
 
 #[path = "../../examples/common/shared_net.rs"]
-mod shared_net;
+pub mod shared_net;
 
 use autograd::check::Verified;
 use autograd::{Axis, CustomOp, Matrix, MatrixRef, Param, Tape, Var, formula};
@@ -73,7 +73,7 @@ fn pictures_show_what_is_shared_and_what_is_not_finite() {
     assert!(y.item().is_nan());
 }
 
-/// x ↦ 2 x, with a rule that is wrong in a way to choose.
+/// x ↦ 2 x, with a rule that is wrong in a selectable way.
 struct Twice(&'static str);
 
 impl CustomOp<f64> for Twice {
@@ -129,7 +129,7 @@ fn nodes_are_verified_in_either_precision() {
     let y = x.map(formula!(|x| x * x.sigmoid())).softmax_cross_entropy(t).sum();
     let found = y.verify();
     assert!(found.failed.is_empty() && found.passed == 3 && found.undecided.len() == 1, "{found}");
-    // At a kink nothing can be said.
+    // At a kink nothing can be decided.
     let found = (x - 0.3f32 as f64).relu().sum().verify();
     assert!(found.failed.is_empty() && found.undecided.len() == 1, "{found}");
 }
@@ -161,7 +161,7 @@ fn the_first_value_that_is_not_finite() {
     assert!(anomaly.involves(&w) && !anomaly.involves(&Param::new(Matrix::from([[1.0]]))));
     let text = anomaly.to_string();
     assert!(text.contains("%3 = ln(%2)") && text.contains("autograd/debugging.rs"), "{text}");
-    // A leaf is named once it does harm.
+    // A leaf is named once it makes a result NaN.
     let tape = Tape::new();
     let _ = tape.variable(f64::INFINITY).sin();
     assert_eq!(tape.anomaly().unwrap().formula, "%0 = variable");
@@ -184,7 +184,7 @@ fn what_was_put_in_may_be_infinite() {
 
 /// What is blamed, by the node's formula; `None` for nothing.
 #[test]
-fn who_is_blamed() {
+fn the_blamed_node() {
     type F = for<'t> fn(V<'t>) -> V<'t>;
     const INFINITE: f64 = f64::INFINITY;
     let cases: [(F, Option<&str>); 12] = [
@@ -192,7 +192,7 @@ fn who_is_blamed() {
         (|x| x.sin(), Some("leaf")),
         (|x| (x * 2.0) - (x + 1.0), Some("leaf")),
         (|x| x.sum() + x.exp().sum(), None),
-        // Made of finite numbers beside the one that is not.
+        // The other operands are finite.
         (|x| (x * 500.0).exp(), Some("exp(%1)")),
         (|x| (-x).exp(), None),
         (|x| (x - 2.0).recip(), Some("recip(%1)")),
@@ -214,7 +214,7 @@ fn who_is_blamed() {
             assert_eq!(found, blamed, "case {k}");
         }
     }
-    // An infinity that was put in and reaches the loss, or a gradient; a NaN that was put in and goes on, or does not.
+    // An infinite leaf that reaches the loss or a gradient; a NaN leaf that does or does not.
     let tape = Tape::new();
     let (x, c) = (tape.variable(1.0), tape.constant(INFINITE));
     assert_eq!((x + c).backward_checked().err().unwrap().formula, "%1 = constant");
@@ -239,6 +239,6 @@ fn the_first_gradient_that_is_not_finite() {
     assert!(text.contains("gradient of %0") && text.contains("sqrt(%0)"), "{text}");
     assert!(text.contains("gradient of the value: from 3 to 3"), "{text}");
     assert!(tape.anomaly().is_none());
-    // And without one, the gradients.
+    // Without an anomaly, the gradients.
     assert_eq!((x * 2.0).sum().backward_checked().unwrap().wrt(x).as_slice(), [2.0, 2.0]);
 }

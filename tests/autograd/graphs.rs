@@ -1,4 +1,4 @@
-//! Graphs drawn at random, of every op, with skips and shared operands.
+//! Random graphs with every op, skips and shared operands.
 
 use autograd::check::{Check, Verdict};
 use autograd::strategies::{Graph, graphs, matrices};
@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 type V<'t> = Var<'t, f64>;
 
-/// Fails where a derivative is wrong. Graphs with kinks at a point that is drawn may be undecided.
+/// Fails if a derivative is wrong. Graphs with a kink at the drawn point may be undecided.
 fn verdict(graph: &Graph, report: &autograd::check::Report) -> Result<(), TestCaseError> {
     prop_assert!(report.verdict != Verdict::Fail, "{report}\n{graph}");
     Ok(())
 }
 
-/// The sum of a graph's value, with nothing that does not depend on the inputs.
+/// The sum of a graph's value, without parts that do not depend on the inputs.
 fn number<'t>(graph: &Graph, x: &[V<'t>]) -> V<'t> {
     graph.record(x).sum() + x[0].sum().scale(0.0)
 }
@@ -32,7 +32,7 @@ proptest! {
         verdict(&graph, &Check::new().run_f32(&graph, &inputs))?;
     }
 
-    /// Tangents add where a variable comes twice, and a constant does not move, in every way to a derivative.
+    /// In every mode, tangents add if a variable is given twice, and a constant does not move.
     #[test]
     fn whatever_moves(graph in graphs(1..12), constant in 0usize..3, other in matrices(4, 4), single in any::<bool>()) {
         let tape = Tape::new();
@@ -62,7 +62,7 @@ proptest! {
                 prop_assert!((a - b).abs() <= 1e-9 * size || !b.is_finite(), "{what}: {a} {b}\n{graph}");
             }
         }
-        // The derivative with respect to a constant is 0, and one that is asked for twice is whole at both places.
+        // The derivative with respect to a constant is 0, and one that is requested twice is complete in both places.
         let gradient = grad(y.sum(), &inputs);
         let program = y.sum().program(&inputs).backward();
         for (k, (dx, dx_program)) in gradient.iter().zip(&program).enumerate() {
@@ -102,7 +102,7 @@ fn a_constant_is_given_no_direction() {
     jvp(x.powi(3), &[(x, tape.constant(1.0))]);
 }
 
-/// A failure prints the smallest graph that has it, as a program.
+/// A failure prints the smallest failing graph as a program.
 #[test]
 fn a_failure_shrinks_to_a_program() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();

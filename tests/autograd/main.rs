@@ -1,4 +1,4 @@
-//! Of the tape: its rules, every way to a derivative, graphs drawn at random, linear algebra, single numbers, looking at it.
+//! Tests of the tape: its rules, every way to a derivative, random graphs, linear algebra, scalars, inspection.
 
 mod adbench;
 mod checker;
@@ -7,8 +7,11 @@ mod debugging;
 mod graphs;
 mod kernels;
 mod linalg;
+mod minimize;
 mod modes;
+mod operators;
 mod rooms;
 mod rules;
 mod scalars;
 mod sizes;
+mod steps;

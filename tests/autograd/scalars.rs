@@ -1,15 +1,15 @@
-//! The tape for single numbers, against the tape of matrices, dual numbers and plain ones.
+//! The scalar tape, compared with the matrix tape, dual numbers and plain numbers.
 
 use autograd::{Arithmetic, Binary, Dual, Matrix, Number, Scalar, ScalarTape, Tape, Unary};
 use proptest::prelude::*;
 
-/// Numbers in the open interval, both ends of the infinite ones far out.
+/// Numbers in the open interval; an infinite end is replaced by a large number.
 fn within((low, high): (f64, f64)) -> Vec<f64> {
     let (low, high) = (low.max(-3.0), high.min(3.0));
     [0.01, 0.2, 0.37, 0.5, 0.61, 0.83, 0.99].map(|u| low + u * (high - low)).to_vec()
 }
 
-/// The same number to the bit, but that the tape for single numbers adds to 0, which makes 0 of −0.
+/// The same number to the bit, except that the scalar tape adds to 0, which turns −0 into 0.
 #[track_caller]
 fn same<T: autograd::Real>(a: T, b: T, what: &str) {
     assert!(a == b || [a, b].iter().all(|x| x.partial_cmp(x).is_none()), "{what}: {a} {b}");
@@ -39,7 +39,7 @@ fn every_function_of_one_number() {
 fn every_function_of_two_numbers() {
     for &f in Binary::ALL {
         let [first, second] = f.domain();
-        // Equal numbers are the ties of the larger and the smaller.
+        // Equal numbers are the ties of maximum and minimum.
         for (a, b) in within(first).into_iter().flat_map(|a| within(second).into_iter().map(move |b| (a, b))) {
             let (scalars, matrices) = (ScalarTape::new(), Tape::new());
             let (x, y) = (scalars.variable(a), scalars.variable(b));
@@ -53,7 +53,7 @@ fn every_function_of_two_numbers() {
     }
 }
 
-/// What bytes compute from numbers: each four choose an operation, its operands and a plain number.
+/// A program that bytes encode: each four choose an operation, its operands and a plain number.
 fn program<N: Number>(steps: &[[u8; 4]], x: &[N]) -> N {
     let mut all = x.to_vec();
     for &[op, i, j, c] in steps {
@@ -84,7 +84,7 @@ fn program<N: Number>(steps: &[[u8; 4]], x: &[N]) -> N {
             _ => bounded.powi(3) * b.cos(),
         });
     }
-    // What became large is brought back, or one number would hide all others.
+    // Large values are scaled back, because otherwise one number would hide all others.
     let bounded: Vec<N> = all.iter().map(|x| x.tanh()).collect();
     N::dot(&bounded, &bounded) + N::sum(&bounded)
 }
@@ -92,7 +92,7 @@ fn program<N: Number>(steps: &[[u8; 4]], x: &[N]) -> N {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// The value of plain numbers to the bit, the gradient of the matrix tape and of dual numbers but for rounding.
+    /// The value of plain numbers to the bit, the gradient of the matrix tape and of dual numbers up to rounding.
     #[test]
     fn programs_drawn_at_random(steps in prop::collection::vec(any::<[u8; 4]>(), 0..120), x in prop::array::uniform4(-2.0..2.0f64)) {
         let (scalars, matrices) = (ScalarTape::new(), Tape::new());
@@ -150,7 +150,7 @@ fn plain_numbers_on_either_side() {
     assert_eq!(grads.as_slice(), [1.5, 4.0, 0.0]);
 }
 
-/// A sum of more connections than a record or a block holds.
+/// A sum with more connections than a record or a block holds.
 #[test]
 fn sums_of_any_length() {
     let mut tape = ScalarTape::new();
@@ -168,7 +168,7 @@ fn sums_of_any_length() {
     }
 }
 
-/// Variables may be recorded at any time, and far from where they are used; an intermediate result may be far, too.
+/// Variables may be recorded at any time, and far from their uses; an intermediate result may be far away, too.
 #[test]
 fn long_programs() {
     let tape = ScalarTape::new();
@@ -187,7 +187,7 @@ fn long_programs() {
     assert!((grads.wrt(first) - (1.0 + 0.5 / 1.21)).abs() < 1e-12);
     let of_late: f64 = late.iter().map(|&x| grads.wrt(x)).sum();
     assert!((of_late - 1.0 / 1.1).abs() < 1e-12);
-    // Another sweep finds the same: nothing was left from the first.
+    // A second sweep gives the same result: the first one left nothing behind.
     assert_eq!((y + first).backward().as_slice(), grads.as_slice());
 }
 

@@ -8,7 +8,7 @@ fn apart<T: Real>(a: T, b: f64) -> f64 {
     (a.to_f64() / b - 1.0).abs()
 }
 
-/// The norms of x 2^power, and their gradients, are those of x: along both axes, of all, and of samples of one number.
+/// The norms of x 2^power, and their gradients, are those of x: along both axes, over all entries, and for groups of one number.
 fn norms<T: Real>(entries: &[f64], power: i32) {
     let unit = 2f64.powi(power);
     let x = Matrix::from_fn(3, entries.len() / 3, |i, j| T::from_f64(entries[i + 3 * j] * unit));
@@ -35,7 +35,7 @@ fn norms<T: Real>(entries: &[f64], power: i32) {
                 assert!((slope - entries[i + 3 * j] / expected).abs() < 4.0 * T::EPSILON, "{axis:?}: slope {slope}");
             }
         }
-        // The gradient and the tangent are one Jacobian.
+        // The gradient and the tangent belong to the same Jacobian.
         let direction = x.map(|x| T::from_f64(x.to_f64() / unit));
         let pushed = autograd::jvp(norm.sum(), &[(v, tape.constant(direction.clone()))]).item().to_f64();
         let pulled: f64 =
@@ -86,7 +86,7 @@ fn variances_far_from_zero() {
     assert_eq!(equal, Matrix::zeros(3, 1));
 }
 
-/// Sums of more numbers than a float has digits for, every way in which they are made.
+/// Sums of more numbers than a float has digits for, computed in every way.
 #[test]
 fn sums_of_many_numbers() {
     const N: usize = 3_000_000;
@@ -117,7 +117,7 @@ fn sums_of_many_numbers() {
     close("softmax", x.softmax(Axis::Rows).value()[(7, 0)], 1.0 / N as f64);
     let all = tape.constant(Matrix::full(N, 1, f32::MAX)).sum().item();
     assert_eq!(all, f32::INFINITY);
-    // Large products have a way of their own.
+    // Large products are computed by a separate kernel.
     let k = 100_000;
     let number = |i: usize, p: usize| ((i * 7 + p * 13) % 101) as f32 / 101.0;
     let x = tape.constant(Matrix::from_fn(96, k, number));

@@ -1,4 +1,4 @@
-//! Arrays of other programs: the files in `data/arrays` were written by NumPy and Python with the script there.
+//! Arrays of other programs: NumPy and Python wrote the files in `data/arrays` with the script there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/arrays").join(name)
 }
 
-/// A file that is gone when the test ends.
+/// A file that is removed when the test ends.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -41,7 +41,7 @@ fn says<T>(result: Result<T, ArrayError>, parts: &[&str]) {
     tape_tests::says(result.err().expect("an error"), parts);
 }
 
-/// A file of version 1 with this header, and zeros.
+/// A file of version 1 with this header, followed by zeros.
 fn npy(header: &str, zeros: usize) -> Vec<u8> {
     let length = (header.len() as u16).to_le_bytes();
     [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &vec![0; zeros]].concat()
@@ -156,7 +156,7 @@ fn errors_name_file_and_byte() {
     says(fortran.chunks::<f32>(1), &["f.npy, byte", "Fortran order", "ascontiguousarray"]);
 }
 
-/// Entries of a file that the type has no number for, and shapes that no matrix has.
+/// Entries that the type cannot represent, and shapes that no matrix can have.
 #[test]
 fn what_does_not_fit() {
     let read = |bytes: &[u8]| ArrayReader::npy(bytes, "x.npy").and_then(|reader| reader.read::<f32>());
@@ -167,7 +167,7 @@ fn what_does_not_fit() {
     says(read_npy::<f32>(&file.0), &[&*place, "found -1e39", "finite as f32", "as f64"]);
     assert_eq!(read_npy::<f64>(&file.0).unwrap().as_slice()[2..], [-1e39, f64::INFINITY]);
     let mut chunks = ArrayReader::npy(fs::File::open(&file.0).unwrap(), "large.npy").unwrap().chunks::<f32>(2).unwrap();
-    assert!(chunks.next().unwrap().unwrap().as_slice()[1].is_nan()); // what is not finite in the file stays so
+    assert!(chunks.next().unwrap().unwrap().as_slice()[1].is_nan()); // numbers that are not finite in the file are kept
     says(chunks.next().unwrap(), &[&*place]);
 
     let with = |shape: &str| read(&npy(&format!("{{'descr': '<f8', 'fortran_order': True, 'shape': {shape}, }}\n"), 8));
@@ -204,7 +204,7 @@ fn what_is_decompressed_has_a_limit() {
         &["takes 17179869184 bytes", "at most 4294967296"],
     );
 
-    // A directory that leads to one member under many names, and one with one name twice.
+    // A directory that refers to one member by many names, and one with a duplicate name.
     let whole = fs::read(&file.0).unwrap();
     let found = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
     let (directory, end) = (found(&whole, b"PK\x01\x02"), found(&whole, b"PK\x05\x06"));
@@ -218,7 +218,7 @@ fn what_is_decompressed_has_a_limit() {
     let name = second + found(&whole[second..end], b"y.npy");
     twice[name] = b'x';
     fs::write(&file.0, &twice).unwrap();
-    says(read_npz::<f64>(&file.0), &["limit.npz", "several members of one name"]);
+    says(read_npz::<f64>(&file.0), &["limit.npz", "several members with one name"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The functions that a fuzzer feeds, fed with files that were changed at random: always the same changes. A fuzzer finds more:
+//! The fuzzed functions, run on randomly changed files, with the same changes every time. A fuzzer finds more:
 //! `cargo +nightly fuzz run npy` in `crates/nn/fuzz`.
 
 use std::fs;
@@ -11,15 +11,15 @@ use rand::{RngExt, SeedableRng};
 #[path = "../../crates/nn/fuzz/entries.rs"]
 mod entries;
 
-/// How long the changed files of one format may take: a slow machine does fewer of them.
+/// The time limit for the changed files of one format; a slow machine tries fewer of them.
 const TIME: Duration = Duration::from_secs(3);
 const ROUNDS: u64 = 4000;
 
-/// What makes a number in a file extreme.
+/// Extreme values for a number in a file.
 const NUMBERS: [&[u8]; 8] =
     [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\xff", b"\0", b"4294967296", b"-1", b"1e999"];
 
-/// One to four changes: of a bit, a byte, a part, a number, or what is taken from another file.
+/// One to four changes: a bit, a byte, a part, a number, or a part of another file.
 fn changed(seeds: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut bytes = seeds[rng.random_range(0..seeds.len())].clone();
     for _ in 0..rng.random_range(1..=4) {
@@ -52,7 +52,7 @@ fn feed(seeds: &[Vec<u8>], entry: impl Fn(&[u8])) {
     seeds.iter().for_each(|seed| entry(seed));
     let start = Instant::now();
     for round in 0..ROUNDS {
-        // Each round by itself, so that one that fails can be made again.
+        // Each round has its own seed, so that a failing one can be reproduced.
         entry(&changed(seeds, &mut ChaCha8Rng::seed_from_u64(round)));
         if start.elapsed() > TIME {
             println!("{round} of {ROUNDS} files");
@@ -61,7 +61,7 @@ fn feed(seeds: &[Vec<u8>], entry: impl Fn(&[u8])) {
     }
 }
 
-/// The files of the tests that end so.
+/// The files of the tests with this ending.
 fn golden(ends: &[&str]) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/arrays");
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -1,6 +1,7 @@
-//! Of data: tables, arrays, and the maps that they go through.
+//! Tests of data: tables, arrays, and feature maps.
 
 mod arrays;
+mod columns;
 mod fuzz;
 mod maps;
 mod table;

@@ -1,11 +1,12 @@
-//! Maps of features: what whitening promises, inverses, files, chunks.
+//! Feature maps: the properties of whitening, inverses, files, chunks.
 
-use nn::data::{Components, Covariance, Pca, Pipeline, Step, Zca};
+use nn::data::{Components, Covariance, Dataset, Pca, Preprocessing, PreprocessingStep, Zca};
 use nn::{Matrix, Real, Tape};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use tape_tests::{panic_of, says};
 
 type M = Matrix<f64>;
 
@@ -19,7 +20,7 @@ fn times(a: &M, b: &M) -> M {
     tape.constant(a).matmul(tape.constant(b)).value()
 }
 
-/// Correlated samples of `rank` independent directions, away from 0.
+/// Correlated samples with `rank` independent directions, away from 0.
 fn samples(features: usize, rank: usize, n: usize, seed: u64) -> M {
     times(&normal(features, rank, seed), &normal(rank, n, seed ^ 1)).map(|x| x + 3.0)
 }
@@ -43,20 +44,20 @@ fn squares(x: &M) -> f64 {
     x.as_slice().iter().map(|x| x * x).sum()
 }
 
-const WHITEN: Step = Step::Whiten { components: Components::All, epsilon: 0.0 };
-const ZCA: Step = Step::Zca { epsilon: 0.0 };
+const WHITEN: PreprocessingStep = PreprocessingStep::Whiten { components: Components::All, epsilon: 0.0 };
+const ZCA: PreprocessingStep = PreprocessingStep::Zca { epsilon: 0.0 };
 
 proptest! {
     #[test]
     fn whitened_samples_have_the_identity_as_covariance(features in 1usize..7, seed: u64) {
         let x = samples(features, features, 200, seed);
-        // Standardized first, or the condition of the covariance of x may be anything.
-        for steps in [&[WHITEN][..], &[ZCA], &[Step::Standardize, WHITEN], &[Step::Standardize, ZCA]] {
-            let pipeline = Pipeline::fit(steps, &x);
-            let y = pipeline.apply(&x);
+        // Standardized first, because otherwise the covariance of x may have any condition number.
+        for steps in [&[WHITEN][..], &[ZCA], &[PreprocessingStep::Standardize, WHITEN], &[PreprocessingStep::Standardize, ZCA]] {
+            let preprocessing = Preprocessing::fit(steps, &x);
+            let y = preprocessing.apply(&x);
             let condition = condition(&x);
             prop_assert!(distance(&covariance(&y), &identity(features)) < 1e-10 + 1e-14 * condition, "{steps:?}");
-            prop_assert!(distance(&pipeline.invert(&y), &x) < 1e-10 + 1e-14 * condition, "{steps:?}");
+            prop_assert!(distance(&preprocessing.invert(&y), &x) < 1e-10 + 1e-14 * condition, "{steps:?}");
         }
     }
 
@@ -72,12 +73,12 @@ proptest! {
         let c = covariance(&y);
         let diagonal = Matrix::from_fn(kept, kept, |i, j| if i == j { pca.variance()[i] } else { 0.0 });
         prop_assert!(distance(&c, &diagonal) < 1e-10 * (1.0 + pca.variance()[0]));
-        // What is not explained is what the nearest points in the span of the axes miss.
+        // The unexplained part is the distance to the nearest points in the span of the axes.
         let back = pca.invert(&y);
         let missed = x.as_slice().iter().zip(back.as_slice()).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 100.0;
         let total: f64 = (0..features).map(|i| covariance(&x)[(i, i)]).sum();
         prop_assert!((missed / total - (1.0 - pca.explained())).abs() < 1e-10);
-        // Asked for that share, as many are kept.
+        // The same number is kept if that share is requested.
         let again = Pca::fit(&x, Components::Variance(pca.explained()));
         prop_assert_eq!(again.components(), kept);
     }
@@ -95,7 +96,7 @@ proptest! {
         let (x, y) = (centre(&x), zca.apply(&x));
         let apart = |y: &M| squares(&Matrix::from_fn(features, 100, |i, j| y[(i, j)] - x[(i, j)]));
         for other in 0..5 {
-            // Every other whitening is a rotation of this one; these come from the axes of something unrelated.
+            // Every other whitening is a rotation of this one; these rotations come from the axes of an unrelated matrix.
             let rotation = Pca::fit(&normal(features, 50, seed ^ (2 + other)), Components::All);
             let turned = times(rotation.axes(), &y);
             prop_assert!(distance(&covariance(&turned), &identity(features)) < 1e-9 + 1e-14 * condition(&x));
@@ -133,21 +134,21 @@ proptest! {
     }
 
     #[test]
-    fn chunks_and_files_give_the_same_pipeline(seed: u64, size in 1usize..40) {
+    fn chunks_and_files_give_the_same_maps(seed: u64, size in 1usize..40) {
         let x = samples(4, 4, 90, seed);
-        let steps = [Step::MinMax { low: -1.0, high: 1.0 }, Step::Standardize, Step::Pca(Components::Count(3)), ZCA];
-        let whole = Pipeline::fit(&steps, &x);
+        let steps = [PreprocessingStep::MinMax { low: -1.0, high: 1.0 }, PreprocessingStep::Standardize, PreprocessingStep::Pca(Components::Count(3)), ZCA];
+        let whole = Preprocessing::fit(&steps, &x);
         let chunks = || (0..90).step_by(size).map(|start| {
             Ok::<_, ()>(x.select_cols(&(start..90.min(start + size)).collect::<Vec<_>>()))
         });
-        let chunked = Pipeline::fit_chunks(&steps, chunks).unwrap();
+        let chunked = Preprocessing::fit_chunks(&steps, chunks).unwrap();
         prop_assert!(distance(&whole.apply(&x), &chunked.apply(&x)) < 1e-7);
         let text = serde_json::to_string(&whole).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Pipeline<f64>>(&text).unwrap(), whole);
+        prop_assert_eq!(serde_json::from_str::<Preprocessing<f64>>(&text).unwrap(), whole);
     }
 }
 
-/// λ₁ / λₙ of the covariance, which rounding errors are multiplied by.
+/// λ₁ / λₙ of the covariance, by which rounding errors are multiplied.
 fn condition(x: &M) -> f64 {
     condition_of(Pca::fit(x, Components::All).variance())
 }
@@ -159,8 +160,8 @@ fn condition_of(variance: &[f64]) -> f64 {
 #[test]
 fn single_precision_is_whitened_too() {
     let x = samples(4, 4, 300, 9).map(|x| x as f32);
-    for steps in [[Step::Standardize, WHITEN], [Step::Standardize, ZCA]] {
-        let y = Pipeline::fit(&steps, &x).apply(&x);
+    for steps in [[PreprocessingStep::Standardize, WHITEN], [PreprocessingStep::Standardize, ZCA]] {
+        let y = Preprocessing::fit(&steps, &x).apply(&x);
         assert!(distance(&covariance(&y), &identity(4)) < 1e-4);
     }
     // Two features that are equal up to rounding are one direction.
@@ -169,25 +170,25 @@ fn single_precision_is_whitened_too() {
 }
 
 #[test]
-fn what_was_not_fitted_has_no_say() {
+fn other_samples_do_not_change_the_maps() {
     let (train, test) = (samples(3, 3, 50, 1), samples(3, 3, 50, 2));
-    let steps = [Step::Standardize, WHITEN];
-    let pipeline = Pipeline::fit(&steps, &train);
-    let before = pipeline.apply(&train);
-    let _ = pipeline.apply(&test);
-    assert_eq!(pipeline.apply(&train), before);
-    assert!(distance(&covariance(&pipeline.apply(&test)), &identity(3)) > 1e-3);
+    let steps = [PreprocessingStep::Standardize, WHITEN];
+    let preprocessing = Preprocessing::fit(&steps, &train);
+    let before = preprocessing.apply(&train);
+    let _ = preprocessing.apply(&test);
+    assert_eq!(preprocessing.apply(&train), before);
+    assert!(distance(&covariance(&preprocessing.apply(&test)), &identity(3)) > 1e-3);
 }
 
 #[test]
 fn the_first_error_of_the_chunks_is_returned() {
     let chunks = || [Ok(normal(2, 5, 1)), Err("broken"), Ok(normal(2, 5, 2))];
-    assert_eq!(Pipeline::fit_chunks(&[Step::Standardize], chunks), Err("broken"));
+    assert_eq!(Preprocessing::fit_chunks(&[PreprocessingStep::Standardize], chunks), Err("broken"));
 }
 
 #[test]
-fn files_are_not_believed() {
-    let error = |text: &str| serde_json::from_str::<Pipeline<f64>>(text).unwrap_err().to_string();
+fn files_are_validated() {
+    let error = |text: &str| serde_json::from_str::<Preprocessing<f64>>(text).unwrap_err().to_string();
     let standardize = |n: usize| format!(r#"{{"Standardize":{{"mean":{0:?},"scale":{0:?}}}}}"#, vec![1.0; n]);
     let steps = |steps: &[String]| format!(r#"{{"steps":[{}]}}"#, steps.join(","));
     let apart = error(&steps(&[standardize(2), standardize(3)]));
@@ -197,14 +198,14 @@ fn files_are_not_believed() {
     let negative = pca.replace(r#""scale":[1.0,1.0]"#, r#""scale":[1.0,-1.0]"#);
     assert!(error(&steps(&[format!(r#"{{"Pca":{negative}}}"#)])).contains("a scale is positive and finite"));
     let short = pca.replace(r#""scale":[1.0,1.0]"#, r#""scale":[1.0]"#);
-    assert!(error(&steps(&[format!(r#"{{"Pca":{short}}}"#)])).contains("2 × 2 axes do not go with"));
+    assert!(error(&steps(&[format!(r#"{{"Pca":{short}}}"#)])).contains("2 × 2 axes do not match"));
     let zca =
         r#"{"Zca":{"mean":[1],"whiten":{"rows":1,"cols":1,"data":[1]},"color":{"rows":1,"cols":2,"data":[1,1]}}}"#;
-    assert!(error(&steps(&[zca.into()])).contains("1 means do not go with matrices of 1 × 1 and 1 × 2"));
+    assert!(error(&steps(&[zca.into()])).contains("1 means do not match matrices of 1 × 1 and 1 × 2"));
 }
 
 #[test]
-#[should_panic(expected = "Pca::fit: the samples have entries that are NaN or infinite")]
+#[should_panic(expected = "Pca::fit: row 0, column 1 is NaN")]
 fn nan_is_not_decomposed() {
     Pca::fit(&Matrix::row(&[1.0, f64::NAN]), Components::All);
 }
@@ -244,7 +245,7 @@ proptest! {
         prop_assert!(distance(&projection(&few), &projection(&all)) < 1e-13 * condition);
     }
 
-    /// A feature that is constant but for rounding is no direction, wherever the others are.
+    /// A feature that is constant up to rounding is not a direction, whatever the values of the others.
     #[test]
     fn rounding_is_no_direction(seed: u64, constant in 1e3f64..1e12, size in 1e-3f64..1.0) {
         let mut x = samples(3, 3, 50, seed).map(|x| x * size);
@@ -261,12 +262,57 @@ proptest! {
     }
 }
 
-/// The work grows with the smaller side: all features by all features would be a hundred million covariances.
+/// The work grows with the smaller side: a covariance of all features would have a hundred million entries.
 #[test]
 fn components_of_very_many_features() {
     let x = Matrix::from_fn(10_000, 20, |i, j| ((i * 7 + j * j * 13) as f64 * 0.618_034).fract());
-    let pipeline = Pipeline::fit(&[Step::Pca(Components::All)], &x);
-    let y = pipeline.apply(&x);
+    let preprocessing = Preprocessing::fit(&[PreprocessingStep::Pca(Components::All)], &x);
+    let y = preprocessing.apply(&x);
     assert_eq!(y.shape(), (19, 20));
-    assert!(distance(&pipeline.invert(&y), &x) < 1e-10);
+    assert!(distance(&preprocessing.invert(&y), &x) < 1e-10);
+}
+
+/// The first entry that is no number is named by row and column, whatever is fitted, in whichever chunk it is.
+#[test]
+fn maps_name_what_is_not_finite() {
+    fn check<T: Real>() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let entry = |i, n| T::from_f64(if (i, n) == (1, 5) { bad } else { (3 * i + n * n) as f64 });
+            let x = Matrix::from_fn(2, 8, entry);
+            let wide = Matrix::from_fn(12, 8, entry);
+            let whiten = PreprocessingStep::Whiten { components: Components::All, epsilon: 0.0 };
+            let range = PreprocessingStep::MinMax { low: 0.0, high: 1.0 };
+            for step in [
+                PreprocessingStep::Standardize,
+                range,
+                PreprocessingStep::Pca(Components::All),
+                whiten,
+                PreprocessingStep::Zca { epsilon: 0.1 },
+            ] {
+                for x in [&x, &wide] {
+                    let place = format!("row 1, column 5 is {bad}");
+                    says(panic_of(|| Preprocessing::fit(&[step], x)).message, &[&place]);
+                    let chunks = || [[0, 1, 2, 3], [4, 5, 6, 7]].map(|part| Ok::<_, ()>(x.select_cols(&part)));
+                    says(panic_of(|| Preprocessing::fit_chunks(&[step], chunks)).message, &[&place]);
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+/// Where the transpose of a matrix would fit, the message says so, and only there.
+#[test]
+fn columns_are_samples() {
+    let x = Matrix::from_fn(2, 7, |i, n| (i + n) as f64);
+    let map = Preprocessing::fit(&[PreprocessingStep::Standardize], &x);
+    let hint = "columns are samples: transpose it";
+    says(panic_of(|| map.apply(&x.transpose())).message, &["fitted to 2 features, given 7", hint]);
+    assert!(!panic_of(|| map.apply(&Matrix::zeros(3, 7))).message.contains(hint));
+    says(
+        panic_of(|| Dataset::new(x.transpose(), vec![0; 7])).message,
+        &["x is 7 × 2, so 2 samples but 7 targets", hint],
+    );
+    assert!(!panic_of(|| Dataset::new(x.clone(), vec![0; 3])).message.contains(hint));
 }

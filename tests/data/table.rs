@@ -1,4 +1,4 @@
-//! Tables with columns of any kind: what is read, what is made of it, and what is said where it cannot be.
+//! Tables with columns of any kind: reading, encoding, and errors.
 
 use std::io::Read;
 
@@ -21,7 +21,7 @@ fn features(encoder: &Encoder, text: &str) -> Result<Matrix<f64>, CsvError> {
     encoder.features(&table(text))
 }
 
-/// The column of features that `feature` makes of the cells below `v`.
+/// The feature column that `feature` computes from the cells below `v`.
 #[track_caller]
 fn check(feature: Feature, cells: &[&str], rows: &[&[f64]]) {
     let table = table(&format!("v,w\n{},0\n", cells.join(",0\n")));
@@ -31,7 +31,7 @@ fn check(feature: Feature, cells: &[&str], rows: &[&[f64]]) {
     assert_eq!(encoder.feature_names().len(), rows.len());
 }
 
-/// What is said of this table has all these parts.
+/// The error for this table contains all these parts.
 #[track_caller]
 fn says(result: Result<impl Sized, CsvError>, parts: &[&str]) {
     tape_tests::says(result.err().expect("an error"), parts);
@@ -68,7 +68,7 @@ fn every_kind_of_column_at_once() {
     let data = encoder.classification::<f32>(&table).unwrap();
     assert_eq!((data.t, data.target_names.join(" ")), (vec![1, 0, 1, 0], "flat house".to_owned()));
 
-    // Saved, and given columns in another order, without targets.
+    // Saved, loaded, and given columns in another order, without targets.
     let again: Encoder = serde_json::from_str(&serde_json::to_string(&encoder).unwrap()).unwrap();
     assert_eq!(again, encoder);
     let x = features(&again, "heating,rooms,energy\ngas,2.5,C\n").unwrap();
@@ -98,7 +98,7 @@ fn what_stands_for_missing_values() {
 fn columns_that_nothing_is_said_about() {
     let encoder = Encoding::new().fit(&table("a,b\n1,x\n2,y\n3,x\n")).unwrap();
     assert_eq!(encoder.feature_names(), ["a", "b=x", "b=y"]);
-    // A number that is written among categories.
+    // A number among categories is a category.
     let encoder = Encoding::new().fit(&table("a,b\n1,x\n1,2\n1,x\n")).unwrap();
     assert_eq!(encoder.feature_names(), ["a", "b=2", "b=x"]);
     let names: String = (0..70).map(|i| format!("1,name {i}\n")).collect();
@@ -109,7 +109,7 @@ fn columns_that_nothing_is_said_about() {
     assert_eq!(Encoding::new().column("b", Feature::one_hot()).fit(&late).unwrap().feature_names().len(), 72);
 }
 
-/// A column of numbers with one cell that is none, or with none that is read as one, is not one of categories.
+/// A numeric column with a cell that is not a number is not treated as categories; neither is one whose numbers cannot be parsed.
 #[test]
 fn columns_of_numbers() {
     let fit = |csv: &Csv, cells: &[&str]| {
@@ -129,7 +129,7 @@ fn columns_of_numbers() {
         let place = format!("test.csv, line {line}, column 2 (b): found {cell:?}");
         let options = ["`Csv::decimal`", "`Csv::thousands`", "`Csv::missing`", "`Encoding::column`"];
         says(fit(&csv, cells), &[&[&*place, numbers][..], &options].concat());
-        // In every chunk after the first too.
+        // In every chunk after the first as well.
         let text = format!("a;b\n{}1;{}\n", "1;0\n".repeat(cells.len() + 3), cells.join("\n1;"));
         for rows in [1, 2, 100] {
             says(Encoding::new().fit_chunks(csv.chunks_from_reader(text.as_bytes(), "", rows).unwrap()), &[cell]);
@@ -145,13 +145,13 @@ fn columns_of_numbers() {
     assert_eq!(x(&csv.clone().thousands(','), &["999", "1,234", "-12,345.5"]), [999.0, 1234.0, -12345.5]);
     assert_eq!(x(&csv.clone().decimal(','), &["1,5", "2"]), [1.5, 2.0]);
     assert_eq!(x(&csv.clone().decimal(',').thousands('.'), &["1.234,5", "2"]), [1234.5, 2.0]);
-    // In another notation a number is another, or none.
+    // In another notation a text is a different number, or not a number.
     says(fit(&csv.clone().decimal(','), &["1.5"]), &["line 2", "\"1.5\""]);
     says(
         csv.clone().from_reader::<f32>("1;0\n1,5;1\n".as_bytes(), "test.csv"),
         &["line 2, column 1", "\"1,5\"", "`Csv::decimal`"],
     );
-    // A first row of numbers in any notation is no header.
+    // A first row of numbers in any notation is not a header.
     assert_eq!(csv.decimal(',').table_from_reader("1,5;2,5\n".as_bytes(), "").unwrap().len(), 1);
 }
 
@@ -167,13 +167,13 @@ fn quotes_that_are_not_closed() {
             says(open, &["test.csv, line 5, column 2 (b)", "a quote that is not closed", "`Csv::quote`"]);
             let mut chunks = csv.chunks_from_reader(text.as_bytes(), "test.csv", 1).unwrap();
             assert!(chunks.next().unwrap().is_ok() && chunks.next().unwrap().is_err() && chunks.next().is_none());
-            // No quote follows that could be taken for the second one.
+            // No later quote could be taken for the closing one.
             let open = closed.replace("open,3", "\"open,3").rsplit_once("open").unwrap().0.to_owned() + "open,3";
             let open = csv.table_from_reader(open.as_bytes(), "test.csv");
             says(open, &["test.csv, line 5, column 2 (b)", "a quote that is not closed", "`Csv::quote`"]);
         }
     }
-    // Of a file that goes on and on, no more than a row may have is read.
+    // From an endless file, no more than the longest allowed row is read.
     let endless = || "1,2\n1,\"".as_bytes().chain(std::io::repeat(b'x'));
     let csv = Csv::new().longest_row(100_000);
     says(
@@ -186,13 +186,13 @@ fn quotes_that_are_not_closed() {
     says(csv.from_reader::<f32>(endless(), "test.csv"), &["test.csv, line 2, column 2"]);
 }
 
-/// A name that is wrong is told the nearest ones, not a million.
+/// The error for a wrong name suggests the nearest names, not a million of them.
 #[test]
 fn the_nearest_names() {
     let names: Vec<String> = (0..100_000).map(|j| format!("gene {j}")).collect();
     let wide = table(&format!("{}\n{}\n", names.join(","), vec!["1"; names.len()].join(",")));
     let error = wide.column("gen 12345").unwrap_err().to_string();
-    assert!(error.contains("\"gene 12345\"") && error.contains("99995 more") && error.len() < 400, "{error}");
+    assert!(error.contains("\"gene 12345\"") && error.contains("99995 other names") && error.len() < 400, "{error}");
     let start = std::time::Instant::now();
     let encoder = Encoding::new().fit(&wide).unwrap();
     assert_eq!(encoder.features::<f32>(&wide).unwrap().shape(), (100_000, 1));
@@ -278,7 +278,7 @@ fn categories_have_no_mean() {
 
 #[test]
 #[should_panic(expected = "only one-hot categories can be Zeros")]
-fn only_categories_of_their_own_can_be_none() {
+fn only_one_hot_features_can_be_zeros() {
     let _ = Feature::ordinal(["a"]).unknown(Unknown::Zeros);
 }
 

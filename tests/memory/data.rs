@@ -1,9 +1,10 @@
-//! Data larger than memory: what a pass over a long file takes does not grow with the file.
+//! Data larger than memory: the memory of a pass over a file does not grow with the file.
 
 use std::io::{self, Read};
 
 use nn::data::{
-    ArrayReader, Csv, CsvError, Encoding, Feature, Missing, Pipeline, Standardize, Step, Summary, shuffle_chunks,
+    ArrayReader, Csv, CsvError, Encoding, Feature, Missing, Preprocessing, PreprocessingStep, Standardize, Summary,
+    shuffle_chunks,
 };
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -13,7 +14,7 @@ use crate::{HEAP, alone, peak};
 const ROWS: usize = 60_000;
 const CHUNK: usize = 500;
 
-/// A table of this number of rows, written as it is read.
+/// A table with this number of rows, written as it is read.
 struct Long {
     row: usize,
     rows: usize,
@@ -42,7 +43,7 @@ impl Read for Long {
     }
 }
 
-/// What a fit and an epoch over this number of rows take at most, in bytes, and the mean of all features.
+/// The peak memory of a fit and an epoch over this number of rows, in bytes, and the mean of all features.
 fn pass(rows: usize) -> Result<(usize, Vec<f64>), CsvError> {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();
@@ -60,11 +61,11 @@ fn pass(rows: usize) -> Result<(usize, Vec<f64>), CsvError> {
     for _ in 0..2 {
         features.push(chunks()?.map(|chunk| Ok::<_, CsvError>(chunk?.x)));
     }
-    let steps = [Step::Standardize, Step::Zca { epsilon: 1e-6 }];
-    let pipeline = Pipeline::fit_chunks(&steps, || features.pop().expect("a pass for each step"))?;
+    let steps = [PreprocessingStep::Standardize, PreprocessingStep::Zca { epsilon: 1e-6 }];
+    let preprocessing = Preprocessing::fit_chunks(&steps, || features.pop().expect("a pass for each step"))?;
     let mut summary = Summary::new(5);
     for batch in shuffle_chunks(chunks()?, 2 * CHUNK, 100, ChaCha8Rng::seed_from_u64(1)) {
-        summary.add(&pipeline.apply(&batch?.x));
+        summary.add(&preprocessing.apply(&batch?.x));
     }
     assert_eq!(summary.len(), rows);
     let standardize = Standardize::<f64>::from_summary(&summary);
@@ -81,7 +82,7 @@ fn a_pass_takes_memory_for_a_chunk() {
     println!("{} KiB for {} KiB of text, {} KiB for a twelfth of it", long >> 10, whole.bytes >> 10, short >> 10);
     assert!(long < short + short / 10, "{long} {short}");
     assert!(long < whole.bytes / 3, "{long} {}", whole.bytes);
-    // What was fitted chunk by chunk fits the whole.
+    // The maps fitted chunk by chunk fit the whole data.
     assert!(mean.iter().all(|mean| mean.abs() < 1e-9), "{mean:?}");
     assert_eq!(mean.len(), 5);
 }
@@ -108,7 +109,7 @@ impl Read for Repeated {
     }
 }
 
-/// Whatever a table is made of: blank lines, one line, a quote that is never closed, many columns.
+/// Tables of any content: blank lines, one line, an unclosed quote, many columns.
 #[test]
 fn a_chunk_takes_memory_for_what_is_in_it() {
     let _alone = alone();
@@ -128,7 +129,7 @@ fn a_chunk_takes_memory_for_what_is_in_it() {
     assert!(taken < 20 << 20, "{taken}");
     let (_, taken) = pass(b"a,b\n1,\"2\n", b"1,2\n", 5_000_000, 10);
     assert!(taken < 10 << 20, "{taken}");
-    // A row of 1e5 cells, as a header and in each chunk: the names once, and for a cell its bytes and 4 more.
+    // A row of 1e5 cells, as a header and in each chunk: the names once, and for each cell its bytes plus 4.
     let wide = [&b"1,".repeat(99_999)[..], b"1\n"].concat();
     let (rows, taken) = pass(b"", &wide, 20, 1);
     assert!(rows == 20 && taken < 60 * wide.len(), "{taken}");
@@ -137,7 +138,7 @@ fn a_chunk_takes_memory_for_what_is_in_it() {
 }
 
 #[test]
-fn headers_are_not_believed_before_there_are_entries() {
+fn headers_allocate_nothing_before_there_are_entries() {
     let _alone = alone();
     let npy = |shape: &str| {
         let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n");

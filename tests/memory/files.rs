@@ -1,4 +1,4 @@
-//! No file makes room for more than it has.
+//! Loading a file never allocates more than the file justifies.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ fn refused(bytes: &[u8]) {
     assert!(tensors.is_err() && taken < 100_000, "{taken} bytes");
 }
 
-/// A binary file whose checksums are right, but for the length that it claims.
+/// A binary file with correct checksums but a wrong length.
 fn claims(length: u64, payload: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x89tape-nn\x01\0\0\0".to_vec();
     bytes.extend(length.to_le_bytes());
@@ -34,7 +34,7 @@ fn claims(length: u64, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_file_takes() {
+fn loading_takes_little_memory() {
     let _alone = alone();
     for length in [1 << 30, 1 << 40, u64::MAX] {
         refused(&claims(length, b""));
@@ -51,7 +51,7 @@ fn what_a_file_takes() {
         }
     }
 
-    // A good file takes its bytes and the model.
+    // A good file needs memory for its bytes and the model.
     let (model, path) = (layer(500), PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("large.nn"));
     let bytes = 4 * 500 * 500;
     nn::save(&path, &model).unwrap();

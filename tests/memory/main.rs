@@ -1,4 +1,4 @@
-//! What things take of the heap. It is counted for all threads, so one test runs at a time.
+//! Tests of heap memory. It is counted for all threads, so only one test runs at a time.
 
 mod data;
 mod files;
@@ -15,7 +15,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Held by the test that runs. It begins when the others wait, and what reports on them is done with the one before.
+/// Held by the running test. It starts when the others wait and the reporting of the previous one has ended.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -27,7 +27,7 @@ fn alone() -> MutexGuard<'static, ()> {
     guard
 }
 
-/// What `f` gives, and the bytes that it takes at most.
+/// The result of `f`, and its peak memory in bytes.
 fn peak<R>(f: impl FnOnce() -> R) -> (R, usize) {
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();

@@ -1,4 +1,4 @@
-//! What a program in single numbers takes: few bytes a node, and no allocation once it has run.
+//! The memory of a scalar program: few bytes a node, and no allocation after its first run.
 
 use autograd::{Arithmetic, Tape, Var};
 use tape_tests::adbench::gmm::Gmm;
@@ -31,7 +31,7 @@ fn programs_take_a_few_bytes_a_node() {
     let gmm = Gmm::parse(include_str!("../adbench/gmm_d10_K25.txt")).unwrap();
     let lstm = Lstm::parse(include_str!("../adbench/lstm_l2_c1024.txt")).unwrap();
     let x: Vec<f64> = (0..100_000).map(|k| (f64::from(k) * 0.618_034).fract()).collect();
-    // One chain: nothing runs side by side, and every node has tables of its own.
+    // One chain: no nodes run side by side, and every node has separate tables.
     let chain = bytes_per_node(&x[..1], |x| (0..100_000).fold(x[0], |y, _| y.sin()));
     let wide = bytes_per_node(&x, |x| {
         <Var<'_, f64> as Arithmetic>::sum(&x.iter().map(|x| (*x * *x).sin()).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! A training step allocates nothing once the buffers have grown, whatever the network.
+//! A training step of any network allocates nothing once its buffers have grown.
 
 use nn::{
     Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Tape, Var,
@@ -9,8 +9,8 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::{alone, peak};
 
-/// The bytes that a step takes from the heap after the first two: the fewest of some, for the threads of rayon's pool take
-/// theirs when they start.
+/// The bytes that a step allocates after the first two: the minimum over several steps, because the threads of rayon's pool allocate
+/// when they start.
 fn bytes_of_a_step<M: Module<f32>>(
     mut model: M,
     x: &Matrix<f32>,

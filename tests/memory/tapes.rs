@@ -1,5 +1,5 @@
-//! How much memory a deep chain takes: n values stored, or 2 √n with checkpoints; that a scalar tape is used again without
-//! taking any.
+//! The memory of a deep chain: n stored values, or 2 √n with checkpoints. A scalar tape is reused without
+//! allocating.
 
 use autograd::{Arithmetic, Matrix, Scalar, ScalarTape, Tape, Var, checkpoint, free_buffers};
 
@@ -12,7 +12,7 @@ fn steps<'t>(x: Var<'t, f64>, n: usize) -> Var<'t, f64> {
     (0..n).fold(x, |y, _| y.sin())
 }
 
-/// The most memory that f and its backward sweep take, in matrices, on a thread of their own with no buffers to reuse.
+/// The peak memory of f and its backward sweep, in matrices, on a separate thread without buffers to reuse.
 fn matrices(f: fn(Var<'_, f64>) -> Var<'_, f64>) -> f64 {
     let run = move || {
         let x = Matrix::full(ENTRIES, 1, 0.5);
@@ -28,7 +28,7 @@ fn matrices(f: fn(Var<'_, f64>) -> Var<'_, f64>) -> f64 {
 }
 
 #[test]
-fn checkpoints_take_the_root() {
+fn memory_with_checkpoints_grows_with_the_square_root() {
     let _alone = alone();
     let n = (SIDE * SIDE) as f64;
     let stored = matrices(|x| steps(x, SIDE * SIDE));
@@ -36,11 +36,11 @@ fn checkpoints_take_the_root() {
     println!("{n} steps: {stored:.0} matrices stored, {cut:.0} with checkpoints");
     // The values of every step, and two gradients at a time; buffers grow by half when they are full.
     assert!(stored >= n && stored < 2.6 * n, "{stored}");
-    // The same of √n segments and, at a time, of √n steps of one.
+    // The values of √n segments and, at a time, the √n steps of one segment.
     assert!(cut >= 2.0 * n.sqrt() && cut < 8.0 * n.sqrt(), "{cut}");
 }
 
-/// Records some ten thousand numbers, computes their gradient and clears the tape; how many bytes it took at least: 12 a
+/// Records some ten thousand numbers, computes their gradient and clears the tape. Returns a lower bound of its bytes: 12 a
 /// connection, one and a gradient a number.
 fn record_and_clear(tape: &mut ScalarTape<f64>) -> usize {
     let (x, y) = (tape.variable(0.5), tape.variable(0.25));
@@ -62,7 +62,7 @@ fn a_scalar_tape_is_used_again() {
     let run = || {
         let (mut tape, mut needed) = (None, 0);
         let first = peak(|| needed = record_and_clear(tape.insert(ScalarTape::new()))).1;
-        // Blocks are full but for the last, and the gradients grow at once.
+        // All blocks except the last are full, and the gradients grow at once.
         assert!(needed > 1_000_000 && first >= needed && first < 2 * needed, "{first} {needed}");
         let mut tape = tape.unwrap();
         assert_eq!(peak(|| record_and_clear(&mut tape)), (needed, 0));
@@ -73,7 +73,7 @@ fn a_scalar_tape_is_used_again() {
 }
 
 /// The memory, in MiB, that a tape with one value of `mib` MiB and a sweep over it leave behind: after both are dropped, and after
-/// the free buffers are given back.
+/// the free buffers are freed.
 fn left_of(mib: usize) -> [usize; 2] {
     let run = move || {
         free_buffers();
@@ -101,7 +101,7 @@ fn free_buffers_are_bounded_and_given_back() {
     let [kept, given_back] = left_of(32);
     assert!((32..=256).contains(&kept) && given_back == 0, "{kept} {given_back}");
     assert_eq!(left_of(600), [0, 0]);
-    // Those of a thread that has ended do not count any more.
+    // The buffers of a thread that has ended are no longer counted.
     for _ in 0..20 {
         assert!(left_of(64)[0] >= 64);
     }

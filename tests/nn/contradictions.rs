@@ -1,4 +1,4 @@
-//! Checkpoints that are not of the run, contradict themselves, or cannot be reached; and runs that diverge.
+//! Checkpoints that belong to another run, contradict themselves, or cannot be reached; and runs that diverge.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ fn net(dropout: f64) -> Net {
     net.then(Dropout::new(dropout)).then(Linear::new(3, 2, Init::Xavier, rng))
 }
 
-/// With everything that a checkpoint can hold.
+/// A run with everything that a checkpoint can hold.
 fn trainer<'a>(entropy: CrossEntropy) -> Trainer<'a, f64, Net, Batch> {
     Trainer::with_loss(entropy.into(), Adam::new(0.02).with().clip_norm(1.0))
         .epochs(4)
@@ -39,10 +39,11 @@ fn trainer<'a>(entropy: CrossEntropy) -> Trainer<'a, f64, Net, Batch> {
         .hold_out(0.25)
         .metric("accuracy", accuracy)
         .early_stopping(3)
+        .freeze_until("0.*", 2)
         .quiet()
 }
 
-/// Stopped in the third epoch.
+/// The run, stopped in the third epoch.
 fn stopped(path: &Path) {
     let stop = |at: &nn::train::Progress<'_>, _: &Net| {
         if at.step == 7 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -59,7 +60,7 @@ fn own_folder(name: &str) -> PathBuf {
     folder(&format!("contradictions-{name}-{}", std::process::id()))
 }
 
-/// Every place in a value, but for all numbers of a list after the second.
+/// Every path in a value, but for a list of numbers only the first two.
 fn places(value: &Value, at: &str, all: &mut Vec<String>) {
     all.push(at.to_owned());
     match value {
@@ -73,7 +74,7 @@ fn places(value: &Value, at: &str, all: &mut Vec<String>) {
     }
 }
 
-/// The value with another one in a place; `None` takes it out.
+/// The value with another one at a path; `None` removes it.
 fn put(whole: &Value, at: &str, new: Option<Value>) -> Value {
     let mut whole = whole.clone();
     match new {
@@ -90,7 +91,7 @@ fn put(whole: &Value, at: &str, new: Option<Value>) -> Value {
     whole
 }
 
-/// What a value may have become.
+/// Possible corruptions of a value.
 fn others(value: &Value) -> Vec<Option<Value>> {
     let mut others = vec![
         None,
@@ -115,14 +116,14 @@ fn others(value: &Value) -> Vec<Option<Value>> {
     others
 }
 
-/// `fit` gives an error or a whole run, whatever a file says.
+/// `fit` returns an error or a complete run, whatever the file contains.
 #[test]
 fn no_field_of_a_file_makes_a_run_panic() {
     let folder = own_folder("fields");
     let path = folder.join("run.json");
     stopped(&path);
     let mut good: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    good.as_object_mut().unwrap().remove("checksum").unwrap(); // the checksum alone would have the file refused
+    good.as_object_mut().unwrap().remove("checksum").unwrap(); // otherwise the checksum alone would refuse the file
     let mut all = Vec::new();
     places(&good, "", &mut all);
     assert!(all.len() > 150, "{}", all.len());
@@ -141,7 +142,7 @@ fn no_field_of_a_file_makes_a_run_panic() {
         }
     }
     assert!(refused > 1000, "{refused}");
-    // These are told by the name of the field.
+    // The field name is enough to recognise these errors.
     for (at, other, field) in [
         ("/model/run/step", json!(0), "step"),
         ("/model/run/step", json!(u64::MAX), "step"),
@@ -164,7 +165,7 @@ fn no_field_of_a_file_makes_a_run_panic() {
         let TrainError::Contradiction { field: found, .. } = &error else { panic!("{at}: {error}") };
         assert!(found.contains(field) && error.to_string().contains("run.json"), "{at}: {error}");
     }
-    // The order of keys is nothing: serde_json has sorted them.
+    // The order of keys does not matter, because serde_json has sorted them.
     fs::write(&path, serde_json::to_vec(&good).unwrap()).unwrap();
     let sorted = resume(&path).unwrap();
     let whole = trainer(CrossEntropy::default()).fit(&mut net(0.1), &data()).unwrap();
@@ -172,7 +173,7 @@ fn no_field_of_a_file_makes_a_run_panic() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// The loss is part of a run, and all that its value shows.
+/// The loss is part of a run, and so is everything that affects its value.
 #[test]
 fn another_loss_is_refused() {
     let folder = own_folder("loss");
@@ -193,7 +194,7 @@ fn another_loss_is_refused() {
     assert!(matches!(error, TrainError::OtherRun { .. }), "{error}");
     resume(&path).unwrap();
 
-    // A loss of one's own, with another penalty.
+    // A custom loss with another penalty.
     let path = folder.join("own");
     let run = |penalty: f64, epochs| fit_penalised(penalty, epochs, &path);
     run(1e-2, 1).unwrap();
@@ -219,7 +220,7 @@ fn fit_penalised(penalty: f64, epochs: usize, path: &Path) -> Result<Trained, Tr
     .fit(&mut net, &data())
 }
 
-/// w ← w − α (w − t), checkpoint after every step.
+/// w ← w − α (w − t), with a checkpoint after every step.
 fn follow(
     path: &Path,
     schedule: impl Schedule + Send + 'static,
@@ -242,7 +243,7 @@ fn follow(
     .fit(w, &data)
 }
 
-/// Weights that are not finite are saved over none that are, and the error says which file is good.
+/// Weights that are not finite never replace saved ones, and the error names the last good file.
 #[test]
 fn a_run_that_diverges_leaves_a_good_checkpoint() {
     let folder = own_folder("diverged");
@@ -262,7 +263,7 @@ fn a_run_that_diverges_leaves_a_good_checkpoint() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_said_before_the_first_step() {
+fn a_path_that_cannot_be_written_is_reported_before_the_first_step() {
     let folder = own_folder("places");
     let fit = |path: PathBuf| {
         let unseen = |_: &nn::train::Progress<'_>, _: &Net| -> ControlFlow<()> { panic!("a step was made") };
@@ -279,7 +280,7 @@ fn a_place_that_cannot_be_written_is_said_before_the_first_step() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// A link to what is not there is no new run, and stays a link; one to a file stays one too.
+/// A dangling link is an error and not a new run, and stays a link; a link to a file stays a link too.
 #[cfg(unix)]
 #[test]
 fn links_stay_links() {
@@ -299,7 +300,7 @@ fn links_stay_links() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Numbers that JSON cannot say come back as they were.
+/// Numbers that JSON cannot represent are restored exactly.
 #[test]
 fn a_resumed_history_is_the_one_that_was_kept() {
     let folder = own_folder("history");

@@ -1,4 +1,4 @@
-//! `#[derive(Module)]`: which parameters a type has, under which names.
+//! `#[derive(Module)]`: the parameters of a type and their names.
 
 use std::marker::PhantomData;
 
@@ -35,7 +35,7 @@ struct Relu;
 
 #[test]
 fn fields_in_order_and_by_name() {
-    // Fields with the names of the arguments of `params`, and one that is a keyword.
+    // Fields with the names of the arguments of `params`, and one whose name is a keyword.
     #[derive(Module)]
     struct Net {
         path: Dense<f32>,
@@ -57,7 +57,7 @@ fn tuples_have_numbers() {
 }
 
 #[test]
-fn nothing_has_no_parameters_of_any_scalar() {
+fn empty_types_have_no_parameters_of_any_number_type() {
     #[derive(Module)]
     struct Empty {}
     #[derive(Module)]

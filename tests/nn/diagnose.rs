@@ -1,10 +1,10 @@
-//! A network with each illness, and what is found.
+//! A network with each problem, and its diagnosis.
 
 use nn::diagnose::Finding;
 use nn::loss::{mse, softmax_cross_entropy};
 use nn::{
-    Activation, Adam, Diagnosis, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction, Residual, Sgd,
-    Tape, Var, affine, diagnose, diagnose_step,
+    Activation, Adam, Diagnosis, Group, Init, Layer, Linear, Matrix, Mlp, Module, Optimizer, Param, Reduction,
+    Residual, Sgd, Tape, Var, affine, diagnose, diagnose_step,
 };
 use rand::rngs::ChaCha8Rng;
 
@@ -27,7 +27,7 @@ fn classify<L: Layer<f64>>(net: &L) -> Diagnosis {
     diagnose(net, softmax_cross_entropy(net.forward(tape.constant(&x)), &t, Reduction::Mean))
 }
 
-/// That these findings are made, in this order, by a word of each.
+/// These findings are made, in this order; each is identified by a word.
 #[track_caller]
 fn check(diagnosis: &Diagnosis, expected: &[&str]) {
     let found = diagnosis.findings.iter().map(Finding::to_string);
@@ -74,13 +74,32 @@ fn numbers_are_those_of_the_definition() {
     close(v.update, 1.5 / 10f64.sqrt());
 }
 
+/// The step that is foreseen is that of the groups, into which a parameter is put by the mark of its field and not by its name.
+#[test]
+fn a_marked_parameter_moves_as_its_group() {
+    #[derive(Module)]
+    struct Net {
+        #[module(embedding)]
+        words: Param<f64>,
+        plain: Param<f64>,
+    }
+    let net = Net { words: Param::new(Matrix::column(&[1.0, -2.0])), plain: Param::new(Matrix::row(&[3.0, 1.0])) };
+    let tape = Tape::new();
+    let h = tape.param(&net.words).matmul(tape.constant(Matrix::row(&[1.0, 2.0]))).tanh();
+    let loss = tape.param(&net.plain).matmul(h).square().mean();
+    let sgd = Sgd { lr: 0.1 }.with().group(":embedding", Group { lr_factor: 0.0, decay_factor: 1.0 });
+    let diagnosis = diagnose_step(&net, loss, &sgd, &sgd.init(&net));
+    let updates: Vec<_> = diagnosis.layers.iter().map(|layer| (&*layer.name, layer.update > Some(0.0))).collect();
+    assert_eq!(updates, [("words", false), ("plain", true)]);
+}
+
 #[test]
 fn zeros_do_not_train() {
     let mut net = mlp(&[4, 8, 8, 3], Activation::Tanh);
     net.layers.iter_mut().for_each(|layer| layer.weight.value_mut().as_mut_slice().fill(0.0));
     let diagnosis = classify(&net);
     check(&diagnosis, &["all units of `layers.0`, `layers.1` are alike"]);
-    // Any other number does no better; but one layer of zeros before random ones is no harm.
+    // Any other constant is no better. But one layer of zeros before random ones does no harm.
     let mut net = mlp(&[4, 8, 3], Activation::Tanh);
     net.layers.iter_mut().for_each(|layer| layer.weight.value_mut().as_mut_slice().fill(0.3));
     check(&classify(&net), &["all units of `layers.0` are alike"]);
@@ -159,7 +178,7 @@ fn dead_and_saturated_units() {
 
 #[test]
 fn a_plateau() {
-    // Targets far off, and a sigmoid that is flat there.
+    // Targets far away, and a sigmoid that is flat there.
     let net =
         Linear { weight: Param::new(Matrix::row(&[1.0, 1.0])), bias: Some(Param::new(Matrix::full(1, 1, -20.0))) };
     let tape = Tape::new();
@@ -200,7 +219,7 @@ fn what_is_not_used_or_not_finite() {
     diagnosis.figure().to_svg();
 }
 
-/// A cell used three times, tied weights, a scale in two nodes, a penalty: what counts as a layer.
+/// What counts as a layer: a cell used three times, tied weights, a scale in two nodes, a penalty.
 #[test]
 fn layers_are_where_parameters_meet_data() {
     #[derive(Module)]

@@ -1,4 +1,4 @@
-//! Handwritten digits: trained within seconds, the same bits every time, also from a file.
+//! Handwritten digits: trained within seconds, with the same bits every time, also from a file.
 
 use std::path::PathBuf;
 use std::{fs, process};
@@ -13,7 +13,7 @@ use rand::rngs::ChaCha8Rng;
 
 use crate::folder;
 
-/// Standardized digits to train and to test on.
+/// Standardized digits for training and testing.
 fn digits() -> (Dataset<f32>, Dataset<f32>) {
     let data = read_csv(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/digits.csv")).unwrap();
     assert_eq!((data.features(), data.len(), data.classes()), (64, 1797, 10));
@@ -36,7 +36,7 @@ fn bits(scores: Matrix<f32>) -> Matrix<u32> {
     scores.map(f32::to_bits)
 }
 
-/// A file of this test, in a folder of its own.
+/// A file of this test, in a separate folder.
 fn file(name: &str) -> PathBuf {
     folder(&format!("digits-{}", process::id())).join(name)
 }

@@ -1,11 +1,12 @@
-//! Estimators: what they learn, what they keep, what they refuse.
+//! Estimators: what they learn, what they store, and their errors.
 
-use nn::data::{Dataset, read_csv};
+use nn::data::{Dataset, Sampler, read_csv};
 use nn::estimator::{EstimatorError, FittedClassifier, FittedRegressor, MlpClassifier, MlpRegressor};
+use nn::loss::CrossEntropy;
 use nn::metrics::argmax_cols;
-use nn::{Activation, Matrix, Module};
+use nn::{Activation, Adam, Init, Layer, Matrix, Mlp, Module, Optimizer, Tape};
 
-use crate::folder;
+use crate::{folder, rng};
 
 fn iris() -> Dataset<f32> {
     read_csv(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/iris.csv")).unwrap()
@@ -31,7 +32,7 @@ fn curved() -> (Matrix<f64>, Matrix<f64>) {
 }
 
 #[test]
-fn flowers_are_told_apart() {
+fn flowers_are_classified() {
     let data = iris();
     let model = classifier().fit_dataset(&data).unwrap();
     assert_eq!((model.features(), model.classes()), (4, 3));
@@ -53,12 +54,12 @@ fn numbers_are_learnt() {
     let model = regressor().fit(&x, &t).unwrap();
     assert!(model.score(&x, &t).unwrap() > 0.98);
     assert_eq!((model.outputs(), model.features()), (2, 2));
-    // A single output is the same problem without the other.
+    // A single output is the same problem without the other output.
     let first = Matrix::row(t.transpose().col(0));
     assert!(regressor().fit(&x, &first).unwrap().score(&x, &first).unwrap() > 0.98);
 }
 
-/// 2ᵏ x standardises to the same bits, and 2ᵏ t is predicted where t was.
+/// 2ᵏ x is standardized to the same bits, and 2ᵏ t is predicted where t was.
 #[test]
 fn scales_do_not_matter() {
     let (x, t) = curved();
@@ -68,7 +69,7 @@ fn scales_do_not_matter() {
     assert_eq!(fits[0], fits[1]);
     let fits = [&unit, &scale].map(|(x, t)| regressor().max_epochs(5).fit(x, t).unwrap().predict(x).unwrap());
     assert_eq!(fits[0].map(|y| 1024.0 * y), fits[1]);
-    // Without standardising they do.
+    // Without standardization the predictions differ.
     let raw = classifier().standardize(false);
     let fits = [&unit, &scale].map(|(x, _)| raw.fit(x, &classes).unwrap().predict_proba(x).unwrap());
     assert_ne!(fits[0], fits[1]);
@@ -108,7 +109,7 @@ fn training_ends_when_the_loss_does_not_fall() {
     let data = iris();
     let all = classifier().fit_dataset(&data).unwrap();
     assert!(all.curves().losses.len() == 20 && !all.curves().converged && all.curves().validation.is_empty());
-    // No fall is large enough: the first epoch and `patience` more, and one that is too much.
+    // No decrease is large enough: training ends after the first epoch, `patience` more, and one too many.
     let ends = classifier().tolerance(1e3).patience(4).fit_dataset(&data).unwrap();
     assert!(ends.curves().losses.len() == 1 + 5 && ends.curves().converged);
 }
@@ -116,14 +117,14 @@ fn training_ends_when_the_loss_does_not_fall() {
 #[test]
 fn early_stopping_keeps_the_best_weights() {
     let mut data = iris();
-    // Labels without sense are learnt by heart, and the loss of those held out rises.
+    // Random labels are memorized, and the loss of the held-out samples rises.
     data.t = (0..150).map(|n| (n * n / 7) % 3).collect();
     let early = classifier().hidden(&[64]).early_stopping(0.3).max_epochs(300);
     let model = early.fit_dataset(&data).unwrap();
     let curve = &model.curves().validation;
     let best = (0..curve.len()).min_by(|&a, &b| curve[a].total_cmp(&curve[b])).unwrap();
     assert!(model.curves().converged && best + 1 < curve.len());
-    // The same run cut off after the best epoch ends with the same weights.
+    // The same run, ended after the best epoch, has the same weights.
     let cut = early.max_epochs(best + 1).fit_dataset(&data).unwrap();
     assert_eq!(model.net(), cut.net());
 }
@@ -139,7 +140,26 @@ fn a_penalty_shrinks_the_weights() {
     assert!(norm(20.0) < 0.5 * norm(0.0));
 }
 
-/// Smoothed by ε, the loss is least where the right class has the probability 1 − ε + ε / 3.
+/// The penalty α ‖W‖² / 2n is the decay λ = α / n of Adam, where the last batch of an epoch has a smaller n.
+#[test]
+fn steps_are_those_of_adam_with_decay() {
+    let data = iris();
+    let model = classifier().standardize(false).alpha(0.5).max_epochs(3).fit_dataset(&data).unwrap();
+    let mut net = Mlp::builder(&[4, 8, 3]).activation(Activation::Relu).init(Init::Xavier).build(&mut rng(0));
+    let mut adam = Adam::new(0.05).with().no_decay_of_biases_and_norms();
+    let mut state = adam.init(&net);
+    let sampler = Sampler::shuffled(150, 40, 0);
+    for batch in (0..3).flat_map(|epoch| sampler.epoch(epoch)) {
+        let (x, t) = data.batch(&batch);
+        let tape = Tape::new();
+        let grads = CrossEntropy::default().each(net.forward(tape.constant(&x)), &t).mean().backward();
+        adam.rules.l2 = 0.5 / batch.len() as f64;
+        adam.step(&mut net, &grads, &mut state);
+    }
+    assert_eq!(model.net(), &net);
+}
+
+/// Smoothed »»» smoothing ε, the loss is smallest if the correct class has the probability 1 − ε + ε / 3.
 #[test]
 fn smoothed_labels_keep_probabilities_from_1() {
     let data = iris();
@@ -215,6 +235,7 @@ fn files_that_were_changed() {
         ("/net/layers/1/weight", layer(16, 3)),
         ("/net/layers/0/bias", layer(2, 16)),
         ("/net/layers", serde_json::json!([])),
+        ("/net/layers/1", serde_json::json!({"weight": layer(16, 0), "bias": layer(1, 0)})),
         ("/inputs/standardize", number(3)),
         ("/targets", number(3)),
     ] {

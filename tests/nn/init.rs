@@ -1,4 +1,4 @@
-//! Initial weights: their distributions, what they keep through many layers, and what does not train.
+//! Initial weights: their distributions, what they preserve through many layers, and what does not train.
 
 use nn::init::{gain, lsuv, symmetric};
 use nn::{
@@ -16,8 +16,8 @@ fn normal(z: f64) -> f64 {
     0.5 * Float::erfc(-z / 2f64.sqrt())
 }
 
-/// N numbers have mean 0 and the variance to 5 deviations of such estimates, where E[w⁴] = κ σ⁴, lie within the
-/// bound, and nowhere differ from the distribution function by more than √N allows in 999 of 1000 cases (Kolmogorov).
+/// The mean and variance of N numbers are within 5 standard deviations of such estimates, with E[w⁴] = κ σ⁴. The numbers lie within the
+/// bound, and differ from the distribution function by no more than √N allows in 999 of 1000 cases (Kolmogorov).
 #[track_caller]
 fn check(init: Init, variance: f64, kurtosis: f64, bound: f64, distribution: impl Fn(f64) -> f64) {
     let (outputs, inputs) = (300, 120);
@@ -95,8 +95,8 @@ proptest! {
     }
 }
 
-/// Every entry of a 3 × 3 orthogonal matrix has mean 0 and mean square 1/3, and so has every product of two in different
-/// rows and columns the mean 0, if all rotations and reflections are equally likely.
+/// Every entry of a 3 × 3 orthogonal matrix has mean 0 and mean square 1/3, and every product of two entries in different
+/// rows and columns has mean 0, if all rotations and reflections are equally likely.
 #[test]
 fn orthogonal_matrices_are_equally_likely() {
     let (n, rng) = (4000, &mut rng(2));
@@ -140,7 +140,7 @@ fn after_fifty_layers(init: Init, h: &impl Layer<f64>) -> f64 {
     z.as_slice().iter().map(|z| z * z).sum::<f64>() / z.as_slice().len() as f64
 }
 
-/// What becomes of it in wide layers, where a is normal: q ← E[h(√(scale q) z)²], by sums over z.
+/// The expected value in wide layers, where a is normal: q ← E[h(√(scale q) z)²], by sums over z.
 fn expected(scale: f64, h: &impl Layer<f64>) -> f64 {
     let z = Matrix::column(&(-2000..=2000).map(|k| f64::from(k) / 250.0).collect::<Vec<_>>());
     (0..DEPTH).fold(1.0, |q, _| {
@@ -165,9 +165,9 @@ fn the_size_of_activations_is_kept() {
     let wandering = (5.0 * (5.0 * DEPTH as f64 / WIDTH as f64).sqrt()).exp();
     check_depth(Init::He, 2.0, &Activation::Relu, wandering);
     check_depth(Init::HeUniform, 2.0, &Activation::Relu, wandering);
-    // Too small by a factor of 2 in each layer, it is nothing in the end.
+    // Too small by a factor of 2 in each layer, it vanishes.
     assert!(check_depth(Init::LeCun, 1.0, &Activation::Relu, wandering) < 1e-12);
-    // The others come back to where they should be.
+    // The others return to the expected value.
     let selu = check_depth(Init::LeCun, 1.0, &Activation::Selu, 1.3);
     assert!((selu - 1.0).abs() < 0.3);
     // With Xavier's rule tanh shrinks, but no faster than 1 / (2 layers); with its gain it does not.
@@ -245,7 +245,7 @@ fn lsuv_of_other_models() {
 
 const STEPS: usize = 1000;
 
-/// Learns exclusive or; returns the last error, and how often the hidden units were found to be all alike.
+/// Learns exclusive or; returns the last error, and how often the hidden units were found to be equal.
 fn train(net: &mut Mlp<f64>, optimizer: &dyn Optimizer<f64>) -> (f64, usize) {
     let x = Matrix::from([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]);
     let t = Matrix::row(&[0.0, 1.0, 1.0, 0.0]);
@@ -274,7 +274,7 @@ fn units_that_start_alike_stay_alike() {
             assert_eq!(alike, STEPS, "optimizer {k}, {init:?}");
             let w = net.layers[0].weight.value();
             assert!((0..2).all(|j| w.col(j).iter().all(|x| (x - w[(0, j)]).abs() < 1e-9)), "{w:?}");
-            // One unit is monotonic along some direction: of 0, 1, 1, 0 in that order the best it can do is 0, ⅔, ⅔, ⅔.
+            // One unit is monotonic along some direction: for 0, 1, 1, 0 in that order its best outputs are 0, ⅔, ⅔, ⅔.
             assert!(error > 1.0 / 6.0 - 1e-9, "optimizer {k}, {init:?}: {error}");
         }
         let mut net = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut rng(6));

@@ -1,4 +1,4 @@
-//! Layers: PyTorch's values, gradients against finite differences, and what each promises.
+//! Layers: PyTorch's values, gradients compared with finite differences, and the promises of each layer.
 
 use autograd::check::{Check, Function, check_f32};
 use autograd::checkpoint;
@@ -15,7 +15,7 @@ use crate::{rng, some};
 
 // ---------------------------------------------------------------- against PyTorch
 
-/// The layer of that name in the file, without its values.
+/// The layer with this name in the file, without its values.
 fn layer_named(name: &str) -> AnyLayer<f64> {
     match name {
         "linear" => Linear::new(4, 3, Init::Zeros, &mut rng(7)).into(),
@@ -75,7 +75,7 @@ fn values_gradients_and_statistics_of_pytorch() {
 
 // ---------------------------------------------------------------- against finite differences
 
-/// The layers that are checked; `training` as they are trained.
+/// The layers that are checked; with `training` in training mode.
 const LAYERS: &[&str] = &[
     "linear",
     "leaky_relu",
@@ -155,7 +155,7 @@ fn trained<T: Real>(layer: &AnyLayer<T>) -> Vec<&Param<T>> {
     layer.named_params().into_iter().map(|(_, param)| param).filter(|param| param.is_trained()).collect()
 }
 
-/// Whoever adds a layer to the library adds it here.
+/// A layer that is added to the library must be added here.
 #[test]
 fn every_layer_is_checked() {
     let unknown = serde_json::from_str::<AnyLayer<f64>>(r#"{"":0}"#).unwrap_err().to_string();
@@ -184,7 +184,7 @@ fn gradients_to_second_order_and_in_single_precision() {
 
 // ---------------------------------------------------------------- normalisations
 
-/// What comes out, the gradient of a weighted sum of it, and the new running statistics.
+/// The outputs, the gradient of a weighted sum of them, and the new running statistics.
 fn pass<T: Real>(layer: &AnyLayer<T>, x: &Matrix<T>) -> Vec<Matrix<T>> {
     let tape = Tape::training(0);
     let x = tape.variable(x);
@@ -194,7 +194,7 @@ fn pass<T: Real>(layer: &AnyLayer<T>, x: &Matrix<T>) -> Vec<Matrix<T>> {
     [y.value(), grads.wrt(x).to_owned()].into_iter().chain(buffers).collect()
 }
 
-/// With 10⁶ added to every entry the results are the same to `digits` relative to the largest entry: the inputs are
+/// After adding 10⁶ to every entry the results are equal up to `digits` relative to the largest entry. The inputs are
 /// such that the sums are exact.
 #[track_caller]
 fn check_offset<T: Real>(grid: f64, digits: f64) {
@@ -219,8 +219,8 @@ fn norms_far_from_zero() {
     check_offset::<f32>(2f64.powi(-4), 1e-5);
 }
 
-/// y = b and δx = w r (δy − mean of δy) with r = 1/√ε, where x̂ is 0: the features of a sample are equal, or the
-/// samples of a feature.
+/// y = b and δx = w r (δy − mean of δy) with r = 1/√ε if x̂ is 0, that is if the features of a sample or the
+/// samples of a feature are equal.
 #[test]
 fn nothing_varies() {
     let x = Matrix::full(3, 4, 0.1);
@@ -247,9 +247,9 @@ fn a_batch_of_one_sample() {
     assert_eq!(found[1].as_slice(), [0.0; 3]);
     assert_eq!(found[2].as_slice(), [0.1 * 5.0, 0.1 * -6.0, 0.1 * 7.0]);
     assert_eq!(found.len(), 3, "the running variance stays");
-    // Nor do statistics of no sample count.
+    // The statistics of an empty batch do not count either.
     assert_eq!(pass(&layer, &Matrix::zeros(3, 0)).len(), 2);
-    // A sample alone is normalised by what was learnt of others.
+    // A single sample is normalised by the running statistics of other samples.
     let tape = Tape::new();
     let y = norm.forward(tape.constant(Matrix::column(&[5.0, -6.0, 7.0]))).value();
     close_all(
@@ -295,15 +295,15 @@ fn dropout_keeps_the_mean_and_says_what_it_kept() {
         let tape = Tape::training(3);
         let x = tape.variable(Matrix::full(100, 400, 1.0));
         let (y, other) = (dropout.forward(x), dropout.forward(x));
-        // A share with deviation √(p (1 − p) / 40000): four of them are crossed once in 16000 seeds.
+        // A share with deviation √(p (1 − p) / 40000): four deviations are exceeded once in 16000 seeds.
         let out = y.value().as_slice().iter().filter(|&&y| y == 0.0).count() as f64 / 40_000.0;
         assert!((out - p).abs() < 4.0 * (p * (1.0 - p) / 40_000.0).sqrt(), "{out} left out, not {p}");
         let kept = 1.0 / (1.0 - p);
         assert!(y.value().as_slice().iter().all(|&y| y == 0.0 || y == kept));
         assert_ne!(y.value(), other.value(), "every use draws anew");
-        // The gradient goes the way the values went.
+        // The gradient is masked like the values.
         assert_eq!(y.sum().backward().wrt(x).to_owned(), y.value());
-        // The same seed, the same entries: those of ChaCha8, on every machine.
+        // The same seed gives the same entries: those of ChaCha8, on every machine.
         let again = Tape::<f64>::training(3);
         let seed = again.draw().unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -321,7 +321,7 @@ fn dropout_keeps_the_mean_and_says_what_it_kept() {
 }
 
 #[test]
-fn a_probability_that_is_none() {
+fn invalid_probabilities_are_refused() {
     let error = serde_json::from_str::<Dropout>(r#"{"p":1.0}"#).unwrap_err().to_string();
     assert!(error.contains("at least 0 and below 1, and is 1"), "{error}");
     assert!(std::panic::catch_unwind(|| Dropout::new(f64::NAN)).is_err());
@@ -329,7 +329,7 @@ fn a_probability_that_is_none() {
     assert_eq!(serde_json::from_str::<Dropout>(&text).unwrap(), Dropout::new(0.25));
 }
 
-/// A checkpoint draws again what it drew, in every kind of sweep, and asks each buffer once.
+/// A checkpoint draws the same numbers again, in every kind of sweep, and requests each update of a buffer once.
 #[test]
 fn a_checkpoint_in_training() {
     static DROPOUT: std::sync::LazyLock<Dropout> = std::sync::LazyLock::new(|| Dropout::new(0.5));
@@ -343,7 +343,7 @@ fn a_checkpoint_in_training() {
         move |v| {
             count(v[0].tape());
             let y = DROPOUT.forward(v[0].square());
-            // Of the same draws, whatever else was drawn.
+            // With the same random numbers, whatever else was drawn.
             checkpoint(|v| DROPOUT.forward(v[0] * 3.0), &[y])
         },
         &[x],
@@ -371,7 +371,7 @@ fn a_checkpoint_in_training() {
     }
 }
 
-/// A normalisation gives what it is given without its size, however large: no square overflows.
+/// The output of a normalisation does not depend on the size of its input, however large: no square overflows.
 #[test]
 fn norms_of_any_size() {
     fn check<T: Real>(sizes: &[f64], close: f64) {
@@ -416,7 +416,7 @@ fn activations_are_read_and_stored_by_name() {
     assert_eq!(error("tanh(2)"), "activation `tanh(2)`: `tanh` takes no number");
 }
 
-/// To the bit, as a flipped sign needs it.
+/// Equal to the bit, as flipping a sign requires.
 #[test]
 fn odd_activations_are_odd() {
     let tape = Tape::new();

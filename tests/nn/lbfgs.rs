@@ -1,17 +1,17 @@
-//! L-BFGS: where theory says how many steps, where the minimum is known, and where there is none.
+//! L-BFGS: problems with a known number of steps, with a known minimum, and without a minimum.
 
 use nn::{
-    Activation, Gradients, Layer, Lbfgs, LbfgsReport, LineSearch, Linear, Matrix, Mlp, Module, Param, Reduction, Stop,
-    Tape, Var, loss,
+    Activation, Gradients, Layer, Lbfgs, LineSearch, Linear, Matrix, MinimizeModel, Minimum, Mlp, Module, Param,
+    Reduction, Stop, Tape, Var, loss,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-/// Minimises a function of one column from `start`: where it ends, and the report.
-fn minimize(lbfgs: Lbfgs, start: &[f64], f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) -> (Vec<f64>, LbfgsReport) {
+/// Minimises a function of one column from `start`; returns the final point and the report.
+fn minimize(lbfgs: Lbfgs, start: &[f64], f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) -> (Vec<f64>, Minimum<f64>) {
     let mut w = Param::new(Matrix::column(start));
-    let report = lbfgs.minimize(&mut w, |w| {
+    let report = lbfgs.minimize_model(&mut w, |w| {
         let tape = Tape::new();
         let loss = f(tape.param(w));
         (loss.item(), loss.backward())
@@ -19,7 +19,7 @@ fn minimize(lbfgs: Lbfgs, start: &[f64], f: impl for<'t> Fn(Var<'t, f64>) -> Var
     (w.value().as_slice().to_vec(), report)
 }
 
-/// Σ 100 (wᵢ₊₁ − wᵢ²)² + (1 − wᵢ)², least at (1, …, 1).
+/// Σ 100 (wᵢ₊₁ − wᵢ²)² + (1 − wᵢ)², with the minimum at (1, …, 1).
 fn rosenbrock(w: Var<'_, f64>) -> Var<'_, f64> {
     let n = w.rows();
     let (a, b) = (w.rows_in(0..n - 1), w.rows_in(1..n));
@@ -75,7 +75,7 @@ fn least_squares_as_by_the_normal_equations() {
 
     let mut layer = Linear { weight: Param::new(Matrix::zeros(2, 2)), bias: Some(Param::new(Matrix::zeros(2, 1))) };
     let features = Matrix::from_fn(2, 20, |i, j| x[(i, j)]);
-    let report = Lbfgs { gradient_tolerance: 1e-10, ..Lbfgs::default() }.minimize(&mut layer, |layer| {
+    let report = Lbfgs { gradient_tolerance: 1e-10, ..Lbfgs::default() }.minimize_model(&mut layer, |layer| {
         let tape = Tape::new();
         let loss = loss::mse(layer.forward(tape.constant(&features)), tape.constant(&t), Reduction::Mean);
         (loss.item(), loss.backward())
@@ -90,7 +90,7 @@ fn least_squares_as_by_the_normal_equations() {
     }
 }
 
-/// Exclusive or in single precision, with a frozen layer that stays.
+/// Exclusive or in single precision, with a frozen layer that does not change.
 #[test]
 fn a_network_in_single_precision() {
     let x = Matrix::from([[0.0f32, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]);
@@ -98,17 +98,17 @@ fn a_network_in_single_precision() {
     let mut net = Mlp::new(&[2, 8, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(3));
     net.freeze(&|name| name == "layers.0.weight");
     let before = net.clone();
-    let report = Lbfgs { gradient_tolerance: 0.0, ..Lbfgs::default() }.minimize(&mut net, |net| {
+    let report = Lbfgs { gradient_tolerance: 0.0, ..Lbfgs::default() }.minimize_model(&mut net, |net| {
         let tape = Tape::new();
         let loss = loss::mse(net.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean);
         (loss.item(), loss.backward())
     });
-    assert!(report.loss < 1e-10, "{report:?}");
+    assert!(report.value < 1e-10, "{report:?}");
     let [before, after] = [&before, &net].map(|net| net.named_params()[0].1.clone());
     assert_eq!(before, after);
 }
 
-/// 1 − ln w + w: beyond w = 0 there is nothing. A long first step lands there, and is shortened.
+/// 1 − ln w + w, which is defined only for w > 0. A long first step leaves the domain and is shortened.
 #[test]
 fn steps_back_from_what_is_not_finite() {
     let (w, report) = minimize(Lbfgs::default(), &[1e-3, 3.0], |w| (w - w.ln()).sum());
@@ -116,7 +116,7 @@ fn steps_back_from_what_is_not_finite() {
     assert!(w.iter().all(|w| (w - 1.0).abs() < 1e-7), "{w:?}");
     // √(w − 1) + …: the minimum is the edge itself, at which the slope is infinite.
     let (w, report) = minimize(Lbfgs::default(), &[2.0], |w| (w - 1.0).sqrt().sum());
-    assert!(w[0] >= 1.0 && w[0] < 1.01 && report.loss < 0.1, "{w:?} {report:?}");
+    assert!(w[0] >= 1.0 && w[0] < 1.01 && report.value < 0.1, "{w:?} {report:?}");
 }
 
 #[test]
@@ -130,14 +130,14 @@ fn says_why_it_stopped() {
     assert_eq!(stop(plain, &[0.0], &|w| w.square().sum()).0, Stop::Gradient);
     let few = Lbfgs { max_iterations: 3, ..plain };
     assert_eq!(stop(few, &[-1.2, 1.0], &rosenbrock).0, Stop::Iterations);
-    let coarse = Lbfgs { loss_tolerance: 0.5, ..plain };
-    assert_eq!(stop(coarse, &[-1.2, 1.0], &rosenbrock).0, Stop::Loss);
+    let coarse = Lbfgs { value_tolerance: 0.5, ..plain };
+    assert_eq!(stop(coarse, &[-1.2, 1.0], &rosenbrock).0, Stop::Value);
     let greedy = Lbfgs { gradient_tolerance: -1.0, ..plain };
     assert_eq!(stop(greedy, &[0.3, 2.0], &|w| (w.square().square() + w.exp()).sum()).0, Stop::NoDescent);
 
-    // A gradient of another loss: uphill.
+    // The gradient of another loss points uphill.
     let mut w = Param::new(Matrix::from([[1.0]]));
-    let report = plain.minimize(&mut w, |w| {
+    let report = plain.minimize_model(&mut w, |w| {
         let tape = Tape::new();
         let grads: Gradients<f64> = (-tape.param(w)).backward();
         (w.value()[(0, 0)], grads)

@@ -1,13 +1,13 @@
-//! Losses: derivatives against finite differences, extreme logits in both precisions, weights, options from files.
+//! Losses: derivatives compared with finite differences, extreme logits in both precisions, weights, options from files.
 
 use autograd::check::{Check, Verdict};
 use autograd::{Real, check, grad};
-use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, Losses, gaussian_nll};
+use nn::loss::{self, BinaryCrossEntropy, CrossEntropy, Loss, Losses, gaussian_nll};
 use nn::{Axis, Matrix, Reduction, Tape};
 use proptest::prelude::*;
 use tape_tests::oracle::is_close;
 
-/// Every loss, with options where it has some, and whether its targets are probabilities.
+/// Every loss, with options if it has some, and whether its targets are probabilities.
 pub fn all() -> Vec<(Loss, bool)> {
     let weights = || Some(vec![0.5, 2.0]);
     vec![
@@ -25,7 +25,7 @@ pub fn all() -> Vec<(Loss, bool)> {
     ]
 }
 
-/// Matrices of numbers of a size from 1/4 to 2 with either sign: away from kinks at 0.
+/// Matrices of numbers between 1/4 and 2 with either sign: away from kinks at 0.
 fn matrices(rows: usize, cols: usize) -> impl Strategy<Value = Matrix<f64>> {
     let number = (0.25..2.0, any::<bool>()).prop_map(|(x, negative): (f64, bool)| if negative { -x } else { x });
     prop::collection::vec(number, rows * cols).prop_map(move |data| Matrix::from_vec(rows, cols, data))
@@ -34,7 +34,7 @@ fn matrices(rows: usize, cols: usize) -> impl Strategy<Value = Matrix<f64>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
-    /// To second order, in the predictions, the targets and the weights of the samples. At a kink, as of the absolute
+    /// Checks to second order, in the predictions, the targets and the weights of the samples. At a kink, such as that of the absolute
     /// value, a comparison is undecided; most are not.
     #[test]
     fn derivatives(y in matrices(2, 3), t in matrices(2, 3), w in matrices(1, 3)) {
@@ -52,6 +52,23 @@ proptest! {
         }
     }
 
+    /// Labels have no gradient.
+    #[test]
+    fn derivatives_of_pairs(a in matrices(3, 4), b in matrices(3, 4), c in matrices(3, 4)) {
+        let check = Check::new().directions(2).undecided(0.3);
+        let report = check.run(
+            |v| {
+                let t = v[0].tape().constant(Matrix::row(&[1.0, -1.0, -1.0, 1.0]));
+                let rows = t.repeat(3, 4);
+                let each = [loss::margin_ranking(v[0], v[1], rows, 0.3), loss::hinge_embedding(v[0], rows, 0.7)];
+                let of_columns = [loss::cosine_embedding(v[0], v[1], t, 0.1), loss::triplet_margin(v[0], v[1], v[2], 0.6)];
+                each.into_iter().chain(of_columns).map(|e| e.mean()).reduce(|a, b| a + b).unwrap()
+            },
+            &[a, b, c],
+        );
+        prop_assert!(report.verdict == Verdict::Pass, "{report}");
+    }
+
     #[test]
     fn derivatives_of_a_gaussian(y in matrices(2, 2), v in matrices(2, 1), t in matrices(2, 2)) {
         let v = v.map(f64::abs);
@@ -59,7 +76,7 @@ proptest! {
         check(|v| Loss::GaussianNll.of(v[0], v[1].rows_in(0..1), Reduction::Sum), &[y, t]);
     }
 
-    /// A class is the probability 1 of it, for every loss of classes and whatever the options.
+    /// A class is the same as a probability of 1, for every loss of classes and with any options.
     #[test]
     fn classes_are_probabilities(x in matrices(3, 4), classes in prop::collection::vec(0usize..3, 4)) {
         let entropy = CrossEntropy { class_weights: Some(vec![0.0, 1.5, 2.0]), label_smoothing: 0.2 };
@@ -71,7 +88,7 @@ proptest! {
         }
     }
 
-    /// The weights 0, 1, 2 of samples are as leaving them out and repeating them.
+    /// Sample weights 0, 1, 2 are the same as leaving samples out and repeating them.
     #[test]
     fn weights_are_counts(y in matrices(2, 3), t in matrices(2, 3)) {
         for (loss, probabilities) in all() {
@@ -157,7 +174,7 @@ fn small_errors() {
     both(Loss::SmoothL1 { beta: 1e6 }, [1e-12, 0.0], [0.0, 0.0], 5e-31, [1e-18, 0.0]);
 }
 
-/// A sample of weight 0 is as if it were left out, whatever its predictions and targets are: in the value, in the mean, and in
+/// A sample of weight 0 is the same as one that is left out, whatever its predictions and targets: in the value, in the mean, and in
 /// the gradient by both sweeps, where its own is 0.
 fn ignored<T: Real>(loss: &Loss, bad: f64, bad_target: bool) {
     let number = |x: f64| T::from_f64(x);
@@ -200,7 +217,7 @@ fn ignored_samples() {
             }
         }
     }
-    // And of a class of weight 0, as the class itself is.
+    // The same for a sample of a class with weight 0.
     let tape = Tape::<f64>::new();
     let x = tape.variable(Matrix::from([[f64::NAN, 1.0], [0.0, 0.0]]));
     let e = CrossEntropy { class_weights: Some(vec![0.0, 1.0]), label_smoothing: 0.0 }.each(x, &[0, 1][..]).mean();
@@ -239,7 +256,7 @@ fn logits_of_a_thousand() {
     both(weighted(), [1e3, -1e3], [1.0, 0.0], 0.0, [0.0, 0.0]);
     both(weighted(), [1e3, -1e3], [0.0, 1.0], 6e3, [3.0, -3.0]);
     both(weighted(), [-1e3, -1e3], [0.5, 0.5], 2.5 * 2f64.ln(), [0.25, -0.25]);
-    // ε / 2 of the weight lies on the wrong class: 2 (1 − ε/2) or 2000 ε/2.
+    // ε / 2 of the weight is on the wrong class: 2 (1 − ε/2) or 2000 ε/2.
     let smoothed = CrossEntropy { class_weights: None, label_smoothing: 0.25 };
     both(smoothed, [1e3, -1e3], [1.0, 0.0], 250.0, [0.125, -0.125]);
     both(Loss::KlDivergence, [1e3, -1e3], [0.0, 1.0], 2e3, [1.0, -1.0]);
@@ -277,7 +294,7 @@ fn targets_that_are_certain_have_finite_gradients() {
 }
 
 #[test]
-fn weights_of_outputs_and_of_nothing() {
+fn weights_of_outputs_and_of_empty_batches() {
     let tape = Tape::new();
     let losses = Losses::<f64>::from(tape.variable(Matrix::from([[1.0, 2.0], [3.0, 5.0]])));
     assert_eq!(losses.weighted(tape.constant(Matrix::column(&[1.0, 3.0]))).mean().item(), (3.0 + 3.0 * 8.0) / 8.0);
@@ -329,4 +346,40 @@ fn options_are_checked_in_use() {
     let tape = Tape::<f64>::new();
     let y = tape.variable(1.0);
     let _ = Loss::Huber { delta: f64::NAN }.each(y, y);
+}
+
+/// Of points that coincide and of a column of zeros: finite values, and the slope 0.
+#[test]
+fn pairs_without_a_direction() {
+    let tape = Tape::<f64>::new();
+    let (zero, one) = (tape.variable(Matrix::zeros(2, 1)), tape.variable(Matrix::column(&[3.0, 4.0])));
+    let losses = [
+        (loss::triplet_margin(one, one, one, 1.0).sum(), 1.0),
+        (loss::cosine_embedding(zero, one, tape.constant(1.0), 0.0).sum(), 1.0),
+        (loss::cosine_embedding(zero, one, tape.constant(-1.0), 0.0).sum(), 0.0),
+    ];
+    for (loss, value) in losses {
+        assert_eq!(loss.item(), value);
+        let grads = loss.backward();
+        assert!([zero, one].iter().all(|&x| grads.get(x).is_none_or(|g| g.as_slice() == [0.0, 0.0])));
+    }
+}
+
+/// A loss of three matrices with a margin.
+type Margin = for<'t> fn(nn::Var<'t, f64>, f64) -> Losses<'t, f64>;
+
+#[test]
+fn margins_are_checked_in_use() {
+    let all: [(&str, f64, Margin); 4] = [
+        ("margin_ranking: margin", -1.0, |x, margin| loss::margin_ranking(x, x, x, margin)),
+        ("hinge_embedding: margin", 0.0, |x, margin| loss::hinge_embedding(x, x, margin)),
+        ("cosine_embedding: margin", f64::NAN, |x, margin| loss::cosine_embedding(x, x, x, margin)),
+        ("triplet_margin: margin", 0.0, |x, margin| loss::triplet_margin(x, x, x, margin)),
+    ];
+    for (words, margin, loss) in all {
+        let found = tape_tests::panic_of(|| {
+            let _ = loss(Tape::new().variable(1.0), margin);
+        });
+        assert!(found.message.starts_with(words), "{words}: {}", found.message);
+    }
 }

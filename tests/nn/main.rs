@@ -1,4 +1,4 @@
-//! Of networks: models and their parts, losses, optimizers, training, and files.
+//! Tests of networks: models and their parts, losses, optimizers, training, and files.
 
 mod contradictions;
 mod derive;
@@ -17,6 +17,7 @@ mod optimizers;
 mod oracle;
 mod parallel;
 mod parts;
+mod pipeline;
 mod plot;
 mod readme;
 mod recurrent;
@@ -28,7 +29,9 @@ mod saving;
 mod schedules;
 mod settings;
 mod shared_weights;
+mod stages;
 mod training;
+mod weights;
 mod wrong_input;
 
 use std::path::PathBuf;
@@ -43,7 +46,7 @@ fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// Small numbers of either sign without a pattern.
+/// Small numbers with either sign, without a pattern.
 fn some<T: Real>(rows: usize, cols: usize, seed: u64) -> Matrix<T> {
     Init::Uniform(1.5).sample(rows, cols, &mut rng(seed))
 }
@@ -60,7 +63,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A process that runs one test of this binary, of this name in this module, and nothing else.
+/// A process that runs only the test with this name in this module of this binary.
 fn alone(module: &str, test: &str) -> Command {
     let (_, module) = module.split_once("::").unwrap();
     let mut command = Command::new(env::current_exe().unwrap());

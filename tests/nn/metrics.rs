@@ -1,4 +1,4 @@
-//! Metrics against those of scikit-learn; `oracle/make_metrics.py` says how they were made.
+//! Metrics compared with scikit-learn's; `oracle/make_metrics.py` made the values.
 
 use nn::Matrix;
 use nn::metrics::{
@@ -56,7 +56,7 @@ fn reference() -> Reference {
     serde_json::from_str(include_str!("../oracle/metrics.json")).unwrap()
 }
 
-/// A row of the file is a sample: a column here.
+/// A row of the file is a sample, which is a column here.
 fn columns(rows: &[Vec<f64>]) -> Matrix<f64> {
     Matrix::from_vec(rows[0].len(), rows.len(), rows.concat())
 }
@@ -112,7 +112,7 @@ fn targets_that_are_all_equal() {
     assert_eq!((r2(&t, &t), r2(&Matrix::row(&[0.2; 7]), &t)), (1.0, 0.0));
     let none = Matrix::<f32>::zeros(2, 0);
     assert!([mse(&none, &none), mae(&none, &none), rmse(&none, &none), r2(&none, &none)].iter().all(|m| m.is_nan()));
-    // One sample has no variance to be explained, whether it is met or not.
+    // One sample has no variance, whether its prediction is exact or not.
     let one = [[1.0f64], [2.0]].map(|t| Matrix::row(&t));
     assert!(r2(&one[0], &one[0]).is_nan() && r2(&one[0], &one[1]).is_nan());
 }

@@ -14,7 +14,7 @@ fn linear(inputs: usize, outputs: usize, seed: u64) -> Linear<f64> {
     Linear { weight: Param::new(some(outputs, inputs, seed)), bias }
 }
 
-/// What a layer gives on a tape of either kind.
+/// The output of a layer on a tape of either kind.
 fn outputs(layer: &impl Layer<f64>, x: &Matrix<f64>, training: Option<u64>) -> Matrix<f64> {
     let tape = training.map_or_else(Tape::new, Tape::training);
     layer.forward(tape.constant(x)).value()
@@ -104,9 +104,9 @@ fn a_file_keeps_every_layer() {
     assert!(error.contains("unknown variant `conv`, expected one of `linear`, `activation`, `prelu`"), "{error}");
 }
 
-/// A plain network is stored as it was before there were norms, dropout and skips.
+/// The file of a plain network is the same as before norms, dropout and skips were added.
 #[test]
-fn files_of_before() {
+fn older_files_can_be_loaded() {
     let param = |rows: usize, cols: usize, data: &str| format!(r#"{{"rows":{rows},"cols":{cols},"data":[{data}]}}"#);
     let layer = |w: String, b: String| format!(r#"{{"weight":{w},"bias":{b}}}"#);
     let layers =
@@ -133,7 +133,7 @@ fn dense_blocks_stack_all_that_came_before() {
     assert_eq!(y, Matrix::from_fn(6, 4, |i, j| if i < 5 { both[(i, j)] } else { second[(i - 5, j)] }));
 }
 
-/// z ← z + dropout(h(norm(W z + b))), where W is square and it is asked for.
+/// z ← z + dropout(h(norm(W z + b))), if W is square and skips are on.
 #[test]
 fn what_the_builder_builds() {
     let x = some(3, 6, 1);
@@ -170,7 +170,7 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
     (0..n).flat_map(insert).collect()
 }
 
-/// M units of tanh: 2ᴹ M! weight vectors, all different, one function.
+/// M units with tanh: 2ᴹ M! weight vectors, all different, with the same function.
 #[test]
 fn every_equivalent_weight_vector_of_a_small_net() {
     const M: usize = 4;
@@ -199,11 +199,11 @@ fn networks() -> impl Strategy<Value = (Mlp<f64>, Vec<(usize, u64)>)> {
     let moves = prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 1..5);
     let hidden = prop::collection::vec(prop_oneof![Just(4), 1usize..6], 1..4);
     (hidden, norm, odd, any::<bool>(), any::<u64>(), moves).prop_map(|(hidden, norm, h, skips, seed, moves)| {
-        // More inputs than units, so no skip ties them.
+        // More inputs than units, so that no skip ties the units.
         let sizes = [&[7], &hidden[..], &[2]].concat();
         let builder = Mlp::builder(&sizes).activation(h).skips(skips);
         let mut net = if let Some(norm) = norm { builder.norm(norm) } else { builder }.build(&mut rng(seed));
-        // Nothing is left at 0 or 1.
+        // No entry is still 0 or 1.
         net.params_mut(&Path::Root, &mut |path, param| {
             let (m, n) = param.value().shape();
             let values = some(m, n, seed ^ param.id());
@@ -217,7 +217,7 @@ fn networks() -> impl Strategy<Value = (Mlp<f64>, Vec<(usize, u64)>)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// With norms, with skips, in training and after it, for several changes one after the other.
+    /// With norms, with skips, in training and after it, for several changes in sequence.
     #[test]
     fn other_weights_are_the_same_function((net, moves) in networks()) {
         let x = some(7, 5, 1);
@@ -245,7 +245,7 @@ proptest! {
             let size = y.as_slice().iter().fold(1.0f64, |max, y| max.max(y.abs()));
             close(&outputs(&permuted, &x, training), &y, 1e-9 * size);
         }
-        // The running statistics went along: those of a step after it do, too.
+        // The running statistics are permuted too, and so are those after another step.
         let y = outputs(&trained(&net), &x, None);
         prop_assert_eq!(&outputs(&trained(&flipped), &x, None), &y);
         let size = y.as_slice().iter().fold(1.0f64, |max, y| max.max(y.abs()));
@@ -269,14 +269,14 @@ impl Layer<f64> for Shared {
     }
 }
 
-/// E = ½ Σ (y − t)²: the lecture's rules by loops, y += w x ⇒ δx += w δy, ∇w += δy x, for every single connection.
+/// E = ½ Σ (y − t)²: the lecture's rules as loops, y += w x ⇒ δx += w δy, ∇w += δy x, for every single connection.
 #[test]
 fn a_shared_weight_and_a_skip_by_hand() {
     const D: usize = 3;
     let net = Shared { inner: linear(D, D, 1), output: linear(D, 2, 3).without_bias() };
     let (x, t) = (some::<f64>(D, 4, 5), some::<f64>(2, 4, 6));
     let (w, b, v) = (net.inner.weight.value(), net.inner.bias.as_ref().unwrap().value(), net.output.weight.value());
-    // Of the first use, of the second use.
+    // For the first use, and for the second use.
     let (mut dw, mut db) = ([[[0.0; D]; D]; 2], [[0.0; D]; 2]);
     let (mut dv, mut dx) = (Matrix::zeros(2, D), Matrix::zeros(D, 4));
     for n in 0..4 {
@@ -342,7 +342,7 @@ fn check_ema(start: fn(Ema<f64>) -> Ema<f64>, expected: impl Fn(usize, f64) -> f
         *model.1.value_mut() = Matrix::full(1, 1, -(k as f64));
         ema.update(&model);
         average = expected(k, average);
-        // Stored and loaded at any time it goes on as if it had not been.
+        // Stored and loaded at any time, it continues unchanged.
         ema = serde_json::from_str(&serde_json::to_string(&ema).unwrap()).unwrap();
         let (found, buffer) = ema.evaluate(&mut model, |model| (model.0.value()[(1, 2)], model.1.value()[(0, 0)]));
         assert!((found - average).abs() < 1e-12, "{found}, not {average} after {k}");

@@ -1,4 +1,4 @@
-//! What holds for every optimizer, whatever its formula; and the lecture's formulas as they are printed.
+//! Properties of every optimizer, and the lecture's formulas as printed.
 
 use nn::schedule::{InverseTime, Schedule};
 use nn::{
@@ -12,7 +12,7 @@ use rand::rngs::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// All of them, the variants that are other formulas too.
+/// All optimizers, including variants with different formulas.
 fn all<T: Real>() -> Vec<Box<dyn Optimizer<T>>> {
     vec![
         Box::new(Sgd { lr: 0.1 }),
@@ -34,7 +34,7 @@ fn all<T: Real>() -> Vec<Box<dyn Optimizer<T>>> {
     ]
 }
 
-/// Gradients that are given: the same for every parameter of that shape.
+/// Given gradients: the same for every parameter of that shape.
 struct Given<T>(Matrix<T>);
 
 impl<T: Real> ParamGradients<T> for Given<T> {
@@ -64,7 +64,7 @@ fn rosenbrock([a, b]: [f64; 2]) -> [f64; 2] {
     [-400.0 * a * (b - a * a) - 2.0 * (1.0 - a), 200.0 * (b - a * a)]
 }
 
-/// 100 steps with αₖ = 0.01 / (1 + k / 20): w as the optimizer moves it and as the loop from the text does.
+/// 100 steps with αₖ = 0.01 / (1 + k / 20): w as the optimizer updates it, and as a loop with the printed formula does.
 #[track_caller]
 fn check_lecture(mut optimizer: impl Optimizer<f64>, mut text: impl FnMut(f64, [f64; 2]) -> [f64; 2], rate: f64) {
     let mut w = [-1.2, 1.0];
@@ -90,7 +90,7 @@ fn the_lectures_sgd() {
     check_lecture(Sgd { lr: 0.0 }, |alpha, g| g.map(|g| alpha * g), 1e-4);
 }
 
-/// Robbins and Monro's αₖ = 1 / (1 + k): on ½ (w − x)², a sample x at a time, w is the mean of what it has seen.
+/// Robbins and Monro's αₖ = 1 / (1 + k): on ½ (w − x)², one sample x at a time, w is the mean of all samples so far.
 #[test]
 fn decreasing_steps_average() {
     let schedule = InverseTime { lr: 1.0, tau: 1.0 };
@@ -131,7 +131,7 @@ fn the_lectures_adam() {
     check_lecture(Adam::lecture(0.0), text, 0.01);
 }
 
-/// Averages that do not start at 0, and Adagrad's own decrease of α, by hand.
+/// Averages that do not start at 0, and Adagrad's decrease of α, by hand.
 #[test]
 fn starting_values() {
     let close = |found: Vec<Vec<f64>>, expected: &[f64]| {
@@ -160,7 +160,7 @@ fn clipping() {
     assert_eq!(step_of(sgd().clip_value(2.0), &[0.0, 0.0, 0.0], &[3.0, -4.0, 1.0]), [-2.0, 2.0, -1.0]);
     assert_eq!(step_of(sgd().clip_value(2.0).clip_norm(2.5), &[0.0, 0.0], &[3.0, -4.0]), [-1.5, 2.0]);
     assert!(step_of(sgd().clip_value(2.0), &[0.0], &[f64::NAN])[0].is_nan(), "clipping hides no NaN");
-    // Around another: the tighter clip holds, and decays add.
+    // Nested rules: the tighter clip applies, and decays add.
     let around = With::new(sgd().clip_norm(1.25).l2(0.25)).clip_norm(2.5).l2(0.75);
     assert_eq!(step_of(around, &[1.0, 0.0], &[3.0, -4.0]), [1.0 - (0.75 + 1.0), 1.0]);
 }
@@ -170,7 +170,7 @@ fn decay_enters_before_or_beside_the_gradient() {
     let (w, g) = ([2.0], [0.5]);
     assert_eq!(step_of(Sgd { lr: 0.5 }.with().l2(0.25), &w, &g), [2.0 - 0.5 * (0.5 + 0.25 * 2.0)]);
     assert_eq!(step_of(Sgd { lr: 0.5 }.with().decoupled_decay(0.25), &w, &g), [2.0 * (1.0 - 0.5 * 0.25) - 0.5 * 0.5]);
-    // Clipped is the gradient, not the decay.
+    // The gradient is clipped, not the decay.
     assert_eq!(step_of(Sgd { lr: 1.0 }.with().l2(3.0).clip_value(0.25), &w, &g), [2.0 - (0.25 + 6.0)]);
     let [l2, decoupled] = [Lion::new(0.5).with().l2(0.25), Lion::new(0.5).with().decoupled_decay(0.25)]
         .map(|lion| step_of(lion, &w, &[-1e-3])[0]);
@@ -206,7 +206,7 @@ fn groups_have_their_own_rate_and_decay() {
     assert_eq!(state.steps, 2);
 }
 
-/// A gradient that is not finite: nothing moves, not even what the step would have counted.
+/// With a gradient that is not finite nothing changes, including the counter of steps.
 #[test]
 fn a_step_without_a_direction_is_left_out() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -251,7 +251,7 @@ fn grads_of(net: &Mlp<f64>, x: &Matrix<f64>, t: &Matrix<f64>, columns: &[usize])
     loss::mse(net.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean).backward()
 }
 
-/// Micro-batches whose gradients are added up, each by its share of the samples, are the whole batch.
+/// Micro-batches whose gradients are added, each weighted by its share of the samples, equal the whole batch.
 #[test]
 fn accumulated_micro_batches_are_the_batch() {
     let rng = &mut ChaCha8Rng::seed_from_u64(7);
@@ -275,7 +275,7 @@ fn accumulated_micro_batches_are_the_batch() {
         let [a, b] = nets.each_ref().map(|net| net.named_params());
         for ((name, a), (_, b)) in a.iter().zip(&b) {
             let off = a.value().as_slice().iter().zip(b.value().as_slice()).map(|(a, b)| (a - b).abs());
-            // Half a rounding of a gradient near 0 may be a share of an adaptive step.
+            // Half a rounding error of a gradient near 0 may be a large share of an adaptive step.
             assert!(off.fold(0.0, f64::max) < 1e-9, "{}: {name}", optimizer.name());
         }
     }
@@ -285,7 +285,7 @@ fn through_json<V: Serialize + DeserializeOwned>(value: &V) -> V {
     serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }
 
-/// Weights and state from a file go on with the same bits.
+/// Weights and state from a file continue with the same bits.
 fn check_resume<T: Real>() {
     let gradient =
         |k: usize| Given(Matrix::column(&[0.3, -1e-3, 7.0].map(|c| T::from_f64(c * ((k * k) as f64).cos() / 3.0))));
@@ -356,8 +356,8 @@ proptest! {
         }
     }
 
-    /// Without ε, Adam and its kin do not see the unit of the loss: a power of 2 changes no bit. (RAdam's first steps are
-    /// not normalised.)
+    /// Without ε, Adam and similar optimizers do not depend on the unit of the loss: a power of 2 changes no bit. (RAdam's first steps
+    /// are not normalised.)
     #[test]
     fn adaptive_steps_do_not_depend_on_the_unit_of_the_loss(gradients in gradients(), power in -20..20i32) {
         let without_eps: [Box<dyn Optimizer<f64>>; 7] = [
@@ -375,7 +375,7 @@ proptest! {
         }
     }
 
-    /// Rprop sees signs only; Lion sees the sign of an average, which no positive factor changes.
+    /// Rprop sees only signs; Lion sees the sign of an average, which no positive factor changes.
     #[test]
     fn signs_have_no_size(gradients in gradients(), power in -300..300i32) {
         let signs: Vec<Vec<f64>> = gradients.iter().map(|g| g.iter().map(|g| g.signum()).collect()).collect();
@@ -387,7 +387,7 @@ proptest! {
         }
     }
 
-    /// The rules at rest change no bit, and a decay is what it says, whatever the optimizer.
+    /// Rules with neutral settings change no bit, and a decay does what it says, for every optimizer.
     #[test]
     fn rules_at_rest_and_decay(gradients in gradients(), decay in 0.0..0.5f64) {
         for (optimizer, same) in all::<f64>().into_iter().zip(all()) {
@@ -410,7 +410,7 @@ proptest! {
             let single_walk = walk(&*single, &START.map(|w| w as f32), &narrow);
             for (single_w, double_w) in single_walk.iter().zip(walk(&*double, &START, &same)) {
                 for (a, b) in single_w.iter().zip(double_w) {
-                    // A sign that an average near 0 takes is another step: of the sign rules, α twice at a step.
+                    // For sign rules, another sign of an average near 0 changes a step by 2 α.
                     let allowed = if single.name() == "lion" { 0.02 * gradients.len() as f64 } else { 1e-4 };
                     prop_assert!((f64::from(*a) - b).abs() <= allowed, "{}: {a} {b}", single.name());
                 }

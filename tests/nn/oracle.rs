@@ -1,4 +1,4 @@
-//! Values of PyTorch and Optax in double precision; `oracle/README.md` says how they were made.
+//! Compared with values of PyTorch and Optax in double precision; `oracle/README.md` says how they were made.
 
 use autograd::{Unary, vstack};
 use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss, bce_with_logits, softmax_cross_entropy};
@@ -20,7 +20,7 @@ fn derivatives(f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>, x: f64) -> [f64
     [y, dy, grad(dy, &[x])[0]].map(Var::item)
 }
 
-/// By how much a derivative may be off beside its relative error, in units of 2⁻⁵², where its formula in y = f(x) cancels.
+/// The allowed absolute error of a derivative, in units of 2⁻⁵², where its formula in y = f(x) cancels.
 ///
 /// If y has a relative error of k units, then
 /// - s = y (1 − y) of the sigmoid is off by k y² units, as 1 − y is off by k y, beside roundings relative to s; its
@@ -36,7 +36,7 @@ fn cancelled(name: &str, order: usize, x: f64) -> f64 {
     match (name, order) {
         ("sigmoid", 1 | 2) | ("softplus", 2) => sigmoid(x),
         ("log_sigmoid", 2) => sigmoid(-x),
-        // Their second derivatives are made of that of the sigmoid, times u' of its argument.
+        // Their second derivatives contain that of the sigmoid, times u' of its argument.
         ("silu", 2) => sigmoid(x),
         ("gelu_tanh", 2) => sigmoid(x) * (1.0 + x * x),
         ("tanh", 1 | 2) | ("tanhshrink", 2) => square,
@@ -45,7 +45,7 @@ fn cancelled(name: &str, order: usize, x: f64) -> f64 {
     }
 }
 
-/// The function at every point of the grid: against exact values, and those against PyTorch's where it is exact.
+/// The function at every point of the grid: compared with exact values, which are compared with PyTorch's where those are exact.
 fn check_function(
     wrong: &mut Vec<String>,
     name: &str,
@@ -56,7 +56,7 @@ fn check_function(
         let exacts = numbers(exact);
         let (x, found) = (exacts[0], derivatives(&f, exacts[0]));
         for (order, (&found, &exact)) in found.iter().zip(&exacts[1..]).enumerate() {
-            // What is not defined has no slope, whatever PyTorch's formula gives.
+            // An undefined value has no slope, whatever PyTorch's formula gives.
             if order > 0 && exacts[1].is_nan() {
                 continue;
             }
@@ -64,8 +64,8 @@ fn check_function(
             if !is_close(found, exact, allowed) {
                 wrong.push(format!("{name} at {x}, order {order}: {found:e}, not {exact:e} ± {allowed:.1e}"));
             }
-            // PyTorch's, which has its own digits to lose beside numbers of size 1, is of the same function; it has
-            // no second derivative of some, and 1/6 in single precision.
+            // PyTorch's value has rounding errors beside numbers of size 1, but belongs to the same function. PyTorch has
+            // no second derivative for some functions, and 1/6 in single precision.
             let Some(torch) = torch.as_array().unwrap().get(order + 1).filter(|value| !value.is_null()) else {
                 continue;
             };
@@ -118,7 +118,7 @@ fn functions() {
 
 // ---------------------------------------------------------------- losses
 
-/// The losses of that name, and the weights of the samples where it has some.
+/// The losses with this name, and the weights of the samples if it has some.
 fn loss(name: &str, weights: &Value) -> (Loss, bool) {
     let class_weights = Some(weights).filter(|w| !w.is_null()).map(numbers);
     let entropy = |label_smoothing, class_weights| CrossEntropy { class_weights, label_smoothing };
@@ -219,7 +219,7 @@ fn losses_of_extreme_logits() {
 
 // ---------------------------------------------------------------- optimizers
 
-/// The optimizer of that name with the options of the file.
+/// The optimizer with this name and the options of the file.
 fn optimizer(name: &str, options: &Value) -> Box<dyn Optimizer<f64>> {
     let option = |name: &str| number(&options[name]);
     let lr = option("lr");

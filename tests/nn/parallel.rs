@@ -1,4 +1,4 @@
-//! Gradients over shards: equal to those of a single tape, and the same bits for any number of threads.
+//! Gradients over shards equal those of a single tape, with the same bits for any number of threads.
 
 use nn::data::Dataset;
 use nn::parallel::{Parallel, Total};
@@ -36,7 +36,7 @@ fn gradients(
         (x, t): &'t Batch,
         reduction: Reduction,
     ) -> Var<'t, f64> {
-        // Of every sample the error of its outputs, whatever the reduction.
+        // For every sample the error of its outputs, with any reduction.
         loss::mse(net.forward(tape.constant(x)), tape.constant(t), reduction)
     }
     parallel.gradients(
@@ -79,7 +79,7 @@ fn the_bits_do_not_depend_on_threads() {
 
 #[test]
 fn shards_of_a_large_product_inside_a_pool() {
-    // Products that are divided themselves, in shards that are.
+    // Products that are split themselves, inside shards.
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     let wide: Linear<f64> = Linear::new(300, 300, Init::Xavier, rng);
     let x = Matrix::from_fn(300, 256, |i, j| ((i * j) % 13) as f64);
@@ -116,7 +116,7 @@ fn every_shard_draws_anew_and_one_shard_is_the_tape_itself() {
 
 #[test]
 fn running_averages_are_those_of_the_shards() {
-    // Shards of 2 and 3 samples: the new mean is that of the two, weighted by samples.
+    // Shards of 2 and 3 samples: the new mean is the mean of both, weighted by samples.
     let norm: Sequential<f64> = Sequential::new().then(BatchNorm::new(1));
     let x = [1.0, 3.0, 4.0, 5.0, 9.0];
     let part = |samples: std::ops::Range<usize>| Matrix::row(&x[samples]);
@@ -131,7 +131,7 @@ fn running_averages_are_those_of_the_shards() {
     }
 }
 
-/// Gradients as somebody who adds them first sees them.
+/// Gradients for a caller that adds them first.
 struct Added(Total<f64>);
 
 impl ParamGradients<f64> for Added {
@@ -160,7 +160,7 @@ fn a_step_adds_the_halves_as_it_goes() {
     for adam in [Adam::new(0.1).with(), Adam::new(0.1).with().l2(0.3).clip_value(0.01)] {
         assert_eq!(stepped(&adam, false), stepped(&adam, true), "to the bit");
     }
-    // The norm of a sum is added up block by block.
+    // The norm of a sum is added block by block.
     let clipped = Sgd { lr: 0.1 }.with().clip_norm(1e-3);
     let [(weights, norm), (expected, expected_norm)] = [false, true].map(|added| stepped(&clipped, added));
     assert!((norm.unwrap() / expected_norm.unwrap() - 1.0).abs() < 1e-14);

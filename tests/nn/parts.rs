@@ -1,4 +1,4 @@
-//! A batch that is divided, by micro-batches, shards or the parts of a measurement, has the loss and gradient of the whole.
+//! A batch that is split into micro-batches, shards or parts of a measurement has the loss and gradient of the whole.
 
 use nn::data::{Dataset, Sampler};
 use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss};
@@ -65,15 +65,15 @@ fn check_parts<T: Real>(weights: &[u8], shard: usize, seed: u64, tolerance: f64)
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Also where a part has no weight at all.
+    /// Also if a part has no weight at all.
     #[test]
     fn shards_of_weighted_losses(weights in prop::collection::vec(0u8..4, 1..30), shard in 1usize..12, seed in 0u64..99) {
         check_parts::<f64>(&weights, shard, seed, 1e-13)?;
         check_parts::<f32>(&weights, shard, seed, 1e-5)?;
     }
 
-    /// Class weights through a trainer: a step by any micro-batches and shards, and what the epoch and the sets that are
-    /// watched are said to have lost.
+    /// Class weights in a trainer: a step with any micro-batches and shards, and the reported losses of the epoch and of the
+    /// watched sets.
     #[test]
     fn a_trainer_with_class_weights(n in 2usize..40, micro in 1usize..12, shard in 1usize..6, rare in 1usize..9, common in 0u8..2) {
         let x: Matrix<f64> = some(2, n, 5);
@@ -116,7 +116,7 @@ fn an_epoch_and_a_validation_set_are_weighted_means() {
     }
 }
 
-/// A validation set is measured as a whole if its parts have no weight in common.
+/// A validation set is measured as a whole if its parts have no common weight.
 #[test]
 fn a_validation_set_of_means_with_different_weights() {
     fn error<'t>(y: Var<'t, f64>, t: &[usize]) -> Var<'t, f64> {
@@ -137,7 +137,7 @@ fn a_validation_set_of_means_with_different_weights() {
     assert!((trained.history["validation_loss"][0] - expected).abs() < 1e-12, "{expected}");
 }
 
-/// What has no weight in common is not put together by a wrong one.
+/// Losses without a common weight are not combined with a wrong one.
 #[test]
 #[should_panic(expected = "means with different weights")]
 fn means_with_different_weights() {

@@ -1,11 +1,11 @@
-//! Pictures: what is asked for is drawn, odd numbers are drawn too, files appear whole or not at all.
+//! Pictures: the requested elements are drawn, unusual numbers are handled, and files are written atomically.
 
 use std::fs;
 
 use nn::Matrix;
 use nn::plot::{Chart, Figure, Images, PlotError};
 
-/// How many elements of a kind a picture has, without the paper.
+/// The number of elements of a kind in a picture, without the paper.
 fn count(svg: &str, element: &str) -> usize {
     svg.matches(&format!("<{element} ")).count() - usize::from(element == "rect")
 }
@@ -24,7 +24,7 @@ fn series_are_drawn_with_their_legend() {
     check(Chart::new("").line("", points).bars("", &[1.0, 4.0]), "rect", 2);
     check(Chart::new("").line("", points).histogram("", &[1.0, 1.0, 3.0], 4), "rect", 4);
     check(Chart::new("").line("", points).polygon(points, 0.5), "polygon", 1);
-    // A gap where a value is missing: a line in two parts.
+    // A missing value makes a gap: a line in two parts.
     let gap = [(1.0, 1.0), (1.5, 2.0), (2.0, f64::NAN), (2.5, 3.0), (3.0, 9.0)];
     check(Chart::new("").line("", gap), "polyline", 1);
     assert!(Chart::new("").curve("training", &[0.9, 0.25]).to_svg().contains("training 0.25"));

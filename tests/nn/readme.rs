@@ -1,4 +1,4 @@
-//! Every block of Rust in a README is compiled and runs: it is a part of an example, or of a test in this file.
+//! Every block of Rust in a README is compiled and run: it is a part of an example, or of a test in this file.
 
 use nn::prelude::*;
 
@@ -22,7 +22,7 @@ fn every_block_of_rust_is_a_part_of_a_program() {
         let blocks: Vec<_> = readme.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
         assert!(!blocks.is_empty(), "{name} has no block of Rust");
         for block in blocks {
-            // What a block imports may stand at the head of a file, apart from the rest.
+            // The imports of a block may be at the head of a file, apart from the rest.
             let (imports, rest) = match block.split_once("\n\n") {
                 Some((imports, rest)) if imports.lines().all(|line| line.starts_with("use ")) => (imports, rest),
                 _ => ("", block),

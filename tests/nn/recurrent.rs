@@ -1,4 +1,4 @@
-//! Recurrent layers: PyTorch's values and gradients, finite differences, and what must hold for any of them.
+//! Recurrent layers: PyTorch's values and gradients, finite differences, and properties of all of them.
 
 use autograd::check::Check;
 use nn::persist::Safetensors;
@@ -12,7 +12,7 @@ use crate::{normal, rng};
 
 // ---------------------------------------------------------------- PyTorch
 
-/// An array of numbers, or of rows: of a batch a row is a sample, a column here.
+/// An array of numbers, or of rows. In a batch a row is a sample, which is a column here.
 fn rows(value: &Value) -> Matrix<f64> {
     let number = |x: &Value| x.as_f64().unwrap();
     let rows: Vec<Vec<f64>> = value
@@ -24,7 +24,7 @@ fn rows(value: &Value) -> Matrix<f64> {
     Matrix::from_vec(rows[0].len(), rows.len(), rows.concat())
 }
 
-/// Several of them: of the steps, or of the layers and directions.
+/// Several of them: for the steps, or for the layers and directions.
 fn list(value: &Value) -> Vec<Matrix<f64>> {
     value.as_array().unwrap().iter().map(rows).collect()
 }
@@ -115,7 +115,7 @@ fn check_case<R: RecurrentRule<f64>>(case: &Value, rule: &R) {
         assert_eq!(values.len(), expected.len(), "{name}");
         for ((value, expected), upstream) in values.iter().zip(&expected).zip(upstream) {
             close(name, value.value().view(), expected);
-            loss = loss + value.dot(tape.constant(upstream));
+            loss += value.dot(tape.constant(upstream));
         }
     }
     let grads = loss.backward();
@@ -207,7 +207,7 @@ fn derivatives_of_every_rule() {
 
 // ---------------------------------------------------------------- properties
 
-/// A run in two parts is a run in one; padding changes nothing, whatever it holds; and no first state is one of zeros.
+/// A run in two parts equals a run in one; padding changes nothing, whatever it contains; and no first state means zeros.
 fn check_runs<R: RecurrentRule<f64>>(layer: &RecurrentLayer<f64, R>) {
     let (steps, lengths) = (6, [6, 0, 3, 5]);
     let data: Vec<_> = (0..steps).map(|t| normal(3, 4, 20 + t)).collect();
@@ -256,7 +256,7 @@ fn runs_in_parts_and_with_padding() {
     check_runs(&Lstm::new(3, 5, &mut rng(3)).without_bias());
 }
 
-/// The gradient of a state 100 steps back: gone in a simple layer, there along the memory of one that does not forget.
+/// The gradient of a state 100 steps back: it vanishes in a simple layer, but not along the memory of one that does not forget.
 #[test]
 fn a_memory_keeps_the_gradient() {
     fn through<R: RecurrentRule<f64>>(layer: &RecurrentLayer<f64, R>) -> f64 {

@@ -1,4 +1,4 @@
-//! Linear regions in the plane: as many as there can be, covering the plane, each with its affine map.
+//! Linear regions in the plane: their number, their union, and the affine map of each.
 
 use nn::regions::{ClassRegion, class_regions, linear_regions};
 use nn::{Activation, Layer, Linear, Matrix, Mlp, Param, Tape};
@@ -10,7 +10,7 @@ fn value(net: &Mlp<f64>, x: f64, y: f64) -> Vec<f64> {
     net.forward(tape.constant(Matrix::column(&[x, y]))).value().into_vec()
 }
 
-/// One hidden layer whose units change along lines of different directions that do not go through one point.
+/// One hidden layer whose units change along lines with different directions that do not all meet in one point.
 fn lines(units: usize) -> Mlp<f64> {
     let angle = |i: usize| (i as f64 + 0.3 * (7.0 * i as f64).sin()) * std::f64::consts::PI / units as f64;
     let weight = Matrix::from_fn(units, 2, |i, j| if j == 0 { angle(i).cos() } else { angle(i).sin() });
@@ -28,7 +28,7 @@ fn one_hidden_layer_makes_as_many_regions_as_lines_do() {
     }
 }
 
-/// The regions fill the rectangle without overlap, and each map is the network.
+/// The regions fill the rectangle without overlap, and each map equals the network.
 #[track_caller]
 fn check(net: &Mlp<f64>, most: usize) -> usize {
     let regions = linear_regions(net, -1.0..2.0, -1.0..1.0);
@@ -61,7 +61,7 @@ fn regions_cover_the_plane_and_are_the_network() {
         }
         net
     };
-    // A layer of m units cuts each region before it at most into 1 + m + m (m − 1) / 2.
+    // A layer of m units cuts each earlier region into at most 1 + m + m (m − 1) / 2.
     assert!(check(&net(&[2, 8, 3], Activation::Relu, false), 37) > 10);
     assert!(check(&net(&[2, 8, 8, 3], Activation::Relu, false), 37 * 37) > 37, "depth makes more");
     check(&net(&[2, 8, 8, 8, 1], Activation::Relu, true), 37 * 37 * 37);
@@ -85,7 +85,7 @@ fn regions_of_a_class_can_be_apart_and_not_convex() {
         assert_eq!(found, expected);
     }
     check(net([1.0, 1.0, 0.0, 0.0]), vec![(0, 8.0, true), (1, 4.0, true), (1, 4.0, true)]);
-    // |x| + |y| > 1: a square, and what is around it; |x| − |y| > 1: two triangles, apart, and a waist.
+    // |x| + |y| > 1: a square, and the area around it; |x| − |y| > 1: two separate triangles, and a waist.
     check(net([1.0; 4]), vec![(0, 2.0, true), (1, 14.0, false)]);
     check(net([1.0, 1.0, -1.0, -1.0]), vec![(0, 14.0, false), (1, 1.0, true), (1, 1.0, true)]);
 }

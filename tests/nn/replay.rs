@@ -1,5 +1,5 @@
-//! The trainings of scikit-learn and PyTorch, step by step from the same weights on the same batches;
-//! `oracle/make_replay.py` says how they were made.
+//! Reproduces training runs of scikit-learn and PyTorch, step by step from the same weights on the same batches;
+//! `oracle/make_replay.py` made the values.
 
 use nn::loss::{bce_with_logits, mse, softmax_cross_entropy};
 use nn::{
@@ -70,9 +70,9 @@ fn step(case: &Case, k: i32, n: usize, net: &mut Mlp<f64>, grads: &dyn ParamGrad
         "adamw" => Adam::adamw(case.lr, case.l2).step(net, grads, state),
         "momentum" => Momentum::new(case.lr, 0.9).with().l2(case.l2).step(net, grads, state),
         "sklearn_adam" => {
-            // It adds ε to √MS, we to the root of what is corrected for bias, M̂S = MS / (1 − β₂ᵏ).
+            // It adds ε to √MS; ours adds it to the root of the bias-corrected M̂S = MS / (1 − β₂ᵏ).
             let eps_outside = adam.eps_outside / (1.0 - adam.beta2.powi(k)).sqrt();
-            // Its penalty α ‖W‖² / 2n of a batch leaves the biases out.
+            // Its penalty α ‖W‖² / 2n of a batch does not include the biases.
             let biases = Group { decay_factor: 0.0, ..Group::default() };
             Adam { eps_outside, ..adam }.with().l2(case.l2 / n as f64).group("*bias", biases).step(net, grads, state);
         }
@@ -80,7 +80,7 @@ fn step(case: &Case, k: i32, n: usize, net: &mut Mlp<f64>, grads: &dyn ParamGrad
     }
 }
 
-/// The largest distance of a weight after all steps from where the other program has it.
+/// The largest distance of a weight from the other program's after all steps.
 fn distance(file: &File, case: &Case) -> f64 {
     let (x, targets) = (rows(&file.x).transpose(), rows(&file.targets).transpose());
     let mut net = net(&case.start, case.activation);

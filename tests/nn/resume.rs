@@ -1,4 +1,4 @@
-//! Checkpoints: runs that are killed, interrupted, stopped and resumed end with the bits of one that was not.
+//! Checkpoints: runs that are killed, interrupted, stopped and resumed end with the bits of an uninterrupted run.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,12 @@ use std::{env, fs, thread};
 use nn::data::Dataset;
 use nn::loss::{CrossEntropy, Loss};
 use nn::parallel::Parallel;
-use nn::schedule::{Cosine, MultiStep, Plateau};
+use nn::schedule::{Cosine, Goal, MultiStep, Plateau};
 use nn::train::{End, History, TrainError, Trainer, accuracy};
-use nn::{Activation, Adam, BatchNorm, Dropout, Init, Linear, Matrix, Module, Optimizer, RmsProp, Sequential, persist};
+use nn::{
+    Activation, Adam, BatchNorm, Dropout, Init, Linear, Lion, Matrix, Module, Optimizer, RAdam, RmsProp, Rprop,
+    Sequential, persist,
+};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -26,7 +29,7 @@ fn data() -> Data {
     Dataset::new(x, t)
 }
 
-/// Everything that has a state: random numbers, running averages.
+/// Layers with state: random numbers, running averages.
 fn net() -> Net {
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     Sequential::new()
@@ -37,7 +40,7 @@ fn net() -> Net {
         .then(Linear::new(16, 2, Init::Xavier, rng))
 }
 
-/// And here: moments, a plateau, an average of weights, the best weights, part of the data held out, shards.
+/// And a trainer with state: moments, a plateau, an average of weights, the best weights, held-out data, shards.
 fn trainer<'a>() -> Trainer<'a, f32, Net, (Matrix<f32>, Vec<usize>)> {
     with(Adam::new(0.02))
 }
@@ -56,7 +59,7 @@ fn with<'a>(optimizer: impl Optimizer<f32> + Send + 'a) -> Trainer<'a, f32, Net,
         .quiet()
 }
 
-/// The bits of a run: weights, running averages, and what was measured.
+/// The bits of a run: weights, running averages, and measurements.
 fn bits(net: &Net, history: &History) -> Vec<String> {
     let params = net.named_params().into_iter();
     let weights = params.map(|(name, param)| format!("{name} {:?}", param.value().map(f32::to_bits).as_slice()));
@@ -76,7 +79,7 @@ fn own_folder(name: &str) -> PathBuf {
 
 const CHILD: &str = "NN_RESUME_CHILD";
 
-/// Not a test but what the tests start as a process: a run in a folder, slow enough to be hit, which writes its bits.
+/// Not a test, but the process that the tests start: a run in a folder, slow enough to be killed, which writes its bits.
 #[test]
 fn child_process() {
     let Ok(folder) = env::var(CHILD) else { return };
@@ -103,7 +106,7 @@ fn start(folder: &Path) -> Child {
     child.env(CHILD, folder).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// The same command, whatever signals this process was told to ignore.
+/// The same command, whatever signals this process ignores.
 fn that_ignores_no_signal(command: &Command) -> Command {
     let mut env = Command::new("env");
     env.arg("--default-signal=HUP,TERM").arg(command.get_program()).args(command.get_args());
@@ -140,7 +143,7 @@ fn killed_at_any_moment() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// How a training ended that got this signal after its first checkpoint.
+/// How a training run ended that got this signal after its first checkpoint.
 #[cfg(unix)]
 fn signalled(signal: &str, mut child: Child, folder: &Path) -> String {
     while !folder.join("run").exists() {
@@ -154,11 +157,11 @@ fn signalled(signal: &str, mut child: Child, folder: &Path) -> String {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
+fn ctrl_c_stops_after_the_step_and_says_how_to_resume() {
     let folder = own_folder("interrupted");
     let end = signalled("INT", start(&folder), &folder);
     assert!(end.starts_with("interrupted after step "), "{end}");
-    assert!(end.ends_with("run: start the same training with `resume` to go on"), "{end}");
+    assert!(end.ends_with("run: start the same training with `resume` to continue"), "{end}");
 
     let mut net = net();
     let trained = trainer().checkpoint(folder.join("run")).resume().fit(&mut net, &data()).unwrap();
@@ -167,7 +170,7 @@ fn ctrl_c_stops_after_the_step_and_says_how_to_go_on() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Under `nohup` a hang-up is ignored, and stays so.
+/// Under `nohup` a hang-up is ignored, and stays ignored.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_was_ignored_stays_ignored() {
@@ -192,7 +195,7 @@ fn stopped_after_any_step() {
         };
         let stopped = trainer().checkpoint(&path).on_step(stop).fit(&mut net(), &data()).unwrap();
         assert_eq!((stopped.end, stopped.step), (End::Callback, step));
-        // As often as one likes, also when it is done.
+        // As often as one likes, also after it has finished.
         for _ in 0..2 {
             let mut net = net();
             let trained = trainer().checkpoint(&path).resume().fit(&mut net, &data()).unwrap();
@@ -203,7 +206,7 @@ fn stopped_after_any_step() {
 }
 
 #[test]
-fn more_epochs_go_on() {
+fn more_epochs_continue_a_run() {
     let (folder, mut net) = (own_folder("more"), net());
     let path = folder.join("run");
     trainer().epochs(15).checkpoint(&path).fit(&mut net, &data()).unwrap();
@@ -215,7 +218,7 @@ fn more_epochs_go_on() {
     fs::remove_dir_all(folder).unwrap();
 }
 
-/// Wherever the milestones are that differ.
+/// Wherever the milestones differ.
 #[test]
 fn another_schedule_is_refused() {
     let folder = own_folder("schedules");
@@ -252,6 +255,9 @@ fn another_run_is_refused() {
     check("noise: was 0.1, is 0.2;", trainer().note("noise", 0.2), net(), data());
     check("noise: was 0.1, is nothing;", trainer(), net(), data());
     check("optimizer: was adam #", with(Adam { beta1: 0.8, ..Adam::new(0.02) }).note("noise", 0.1), net(), data());
+    // A setting that has no effect on the first steps in single precision.
+    let eps = Adam { eps_outside: 2e-8, ..Adam::new(0.02) };
+    check("settings of the optimizer: was beta1 0.9", with(eps).note("noise", 0.1), net(), data());
     check("is rmsprop #", with(RmsProp::torch(0.02)).note("noise", 0.1), net(), data());
     check("optimizer: was adam #", with(Adam::new(0.02).with().clip_value(5.0)).note("noise", 0.1), net(), data());
     check("learning rates: was Plateau", same().schedule(Cosine { lr: 0.02, min: 0.0, steps: 100 }), net(), data());
@@ -274,5 +280,66 @@ fn another_run_is_refused() {
     assert!(matches!(error, TrainError::Load(_)) && error.to_string().contains("run"), "{error}");
     let error = same().checkpoint(folder.join("no/such/run")).fit(&mut net(), &data()).unwrap_err();
     assert!(matches!(error, TrainError::Save(_)), "{error}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// So is a setting that a few steps do not show, whatever the optimizer.
+#[test]
+fn settings_that_matter_late_are_part_of_the_run() {
+    fn refused(was: impl Optimizer<f32> + Send, is: impl Optimizer<f32> + Send, word: &str) {
+        let folder = own_folder("late");
+        let path = folder.join("run");
+        with(was).epochs(1).checkpoint(&path).fit(&mut net(), &data()).unwrap();
+        let error = with(is).epochs(2).checkpoint(&path).resume().fit(&mut net(), &data()).unwrap_err().to_string();
+        assert!(error.contains("settings of the optimizer: was ") && error.contains(word), "{error}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+    refused(RAdam::new(0.02), RAdam { beta2: 0.99, ..RAdam::new(0.02) }, "beta2 0.99,");
+    refused(Rprop::new(0.02), Rprop { max_step: 7.0, ..Rprop::new(0.02) }, "max_step 7.0");
+    refused(Lion::new(0.02), Box::new(Lion { beta2: 0.98, ..Lion::new(0.02) }), "beta2 0.98");
+}
+
+/// A callback that stops in the epoch of early stopping does not hide that the run is at its end.
+#[test]
+fn early_stopping_stays_the_end() {
+    let folder = own_folder("ends");
+    let path = folder.join("run");
+    let run = |last: usize| {
+        let stop = move |at: &nn::train::Progress<'_>, _: &Net| match at.epoch == last {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let trainer = trainer().metric("same", |_, _| 1.0).monitor("validation_same", Goal::Max).early_stopping(2);
+        trainer.checkpoint(&path).resume().on_epoch_end(stop).fit(&mut net(), &data()).unwrap()
+    };
+    let ends = [2, 3, 9].map(run).map(|trained| (trained.end, trained.epoch));
+    assert_eq!(ends, [(End::Callback, 2), (End::EarlyStopping, 3), (End::EarlyStopping, 3)]);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A file that was made elsewhere is gone on with, and the run says so; one of before, when files said nothing of it, is silent.
+#[test]
+fn a_run_that_was_begun_elsewhere() {
+    let folder = own_folder("elsewhere");
+    let path = folder.join("run.json");
+    let go_on = |was: Option<serde_json::Value>| {
+        trainer().epochs(1).checkpoint(&path).fit(&mut net(), &data()).unwrap();
+        let mut file: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let fields = file["model"].as_object_mut().unwrap();
+        assert!(fields["made"].as_str().unwrap().contains("bits"), "{}", fields["made"]);
+        match was {
+            Some(was) => drop(fields.insert("made".to_owned(), was)),
+            None => drop(fields.remove("made")),
+        }
+        file.as_object_mut().unwrap().remove("checksum");
+        fs::write(&path, file.to_string()).unwrap();
+        let trained = trainer().epochs(2).checkpoint(&path).resume().fit(&mut net(), &data()).unwrap();
+        assert_eq!(trained.epoch, 2);
+        trained.warnings
+    };
+    let warnings = go_on(Some("tape-nn 0.0.1, tea on leaves, vectors of 7 bits".into()));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("vectors of 7 bits, and this is tape-nn"), "{warnings:?}");
+    assert_eq!(go_on(None), [""; 0]);
     fs::remove_dir_all(folder).unwrap();
 }

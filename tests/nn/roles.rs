@@ -67,7 +67,7 @@ fn a_file_keeps_the_role() {
     assert!(error.to_string().contains("a 2 × 2 matrix cannot have 3 entries"));
 }
 
-/// A batch in shards gives the gradient of the whole, and one move of the running mean.
+/// A batch in shards gives the gradient of the whole, and one update of the running mean.
 #[test]
 fn sums_over_shards() {
     let model = Shifted::new();

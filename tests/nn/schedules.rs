@@ -1,13 +1,13 @@
-//! Schedules against PyTorch's, and what they say of themselves.
+//! Schedules compared with PyTorch's, and their settings.
 
 use nn::schedule::{
-    Cosine, CosineRestarts, Exponential, Goal, InverseSqrt, InverseTime, Linear, LrCurve, LrFinder, LrPoint, MultiStep,
-    OneCycle, Plateau, Polynomial, Schedule, StepDecay, Threshold, Triangular,
+    Cosine, CosineRestarts, Exponential, Goal, InverseSqrt, InverseTime, LinearRamp, LrCurve, LrFinder, LrPoint,
+    MultiStep, OneCycle, Plateau, Polynomial, Schedule, StepDecay, Threshold, Triangular,
 };
 use nn::{Matrix, Optimizer, Param, Sgd, Tape};
 use serde_json::Value;
 
-/// The schedule of the file's name and options.
+/// The schedule with the name and options in the file.
 fn schedule(name: &str, lr: f64, options: &Value) -> Box<dyn Schedule> {
     let float = |name: &str| options[name].as_f64().unwrap();
     let whole = |name: &str| options[name].as_u64().unwrap();
@@ -21,7 +21,7 @@ fn schedule(name: &str, lr: f64, options: &Value) -> Box<dyn Schedule> {
         "polynomial" => Box::new(Polynomial { lr, end: 0.0, steps: whole("total_iters"), power: float("power") }),
         "linear" => {
             let [from, to] = ["start_factor", "end_factor"].map(|factor| lr * float(factor));
-            Box::new(Linear { from, to, steps: whole("total_iters") })
+            Box::new(LinearRamp { from, to, steps: whole("total_iters") })
         }
         "cosine" => Box::new(Cosine { lr, min: float("eta_min"), steps: whole("T_max") }),
         "cosine_restarts" => {
@@ -79,19 +79,19 @@ fn as_in_pytorch() {
 fn after_the_last_step_they_stay() {
     let far = u64::MAX;
     assert_eq!(Cosine { lr: 1.0, min: 0.25, steps: 10 }.lr(far), 0.25);
-    assert_eq!(Linear { from: 1.0, to: 0.25, steps: 10 }.lr(far), 0.25);
+    assert_eq!(LinearRamp { from: 1.0, to: 0.25, steps: 10 }.lr(far), 0.25);
     assert_eq!(Polynomial { lr: 1.0, end: 0.25, steps: 10, power: 3.0 }.lr(far), 0.25);
     assert_eq!(OneCycle { final_div: 10.0, ..OneCycle::new(250.0, 10) }.lr(far), 1.0);
 }
 
-/// Lengths of 0 are as good as 1: no panic, no NaN.
+/// A length of 0 counts as 1: no panic, no NaN.
 #[test]
 fn degenerate_lengths() {
     let all: Vec<Box<dyn Schedule>> = vec![
         Box::new(StepDecay { lr: 1.0, every: 0, factor: 0.5 }),
         Box::new(MultiStep { lr: 1.0, milestones: vec![], factor: 0.5 }),
         Box::new(Polynomial { lr: 1.0, end: 0.0, steps: 0, power: 2.0 }),
-        Box::new(Linear { from: 0.0, to: 1.0, steps: 0 }),
+        Box::new(LinearRamp { from: 0.0, to: 1.0, steps: 0 }),
         Box::new(Cosine { lr: 1.0, min: 0.0, steps: 0 }),
         Box::new(CosineRestarts { lr: 1.0, min: 0.0, period: 0, growth: 0 }),
         Box::new(CosineRestarts { lr: 1.0, min: 0.0, period: 1, growth: u64::MAX }),
@@ -135,7 +135,7 @@ fn decreasing_but_not_too_fast() {
     assert!(far.1 - near.1 < 0.001 && far.1 < 0.1 * 0.1 * (100.0 + 1.0));
 }
 
-/// A plateau that is written down and read again at any moment goes on the same.
+/// A plateau that is serialised and read again at any time continues unchanged.
 #[test]
 fn a_plateau_resumes() {
     let metric = |k: u64| 1.0 + 1.0 / (1 + k / 7) as f64 + [f64::NAN, 0.0][usize::from(!k.is_multiple_of(5))];
@@ -150,7 +150,8 @@ fn a_plateau_resumes() {
         let mut again: Plateau = serde_json::from_str(&serde_json::to_string(&plateau).unwrap()).unwrap();
         assert_eq!((run(&mut again, stop..60), again), (expected, whole));
     }
-    let composed = Linear { from: 0.0, to: 1.0, steps: 5 }.then(5, Cosine { lr: 1.0, min: 0.0, steps: 9 }).times(0.5);
+    let composed =
+        LinearRamp { from: 0.0, to: 1.0, steps: 5 }.then(5, Cosine { lr: 1.0, min: 0.0, steps: 9 }).times(0.5);
     let text = serde_json::to_string(&composed).unwrap();
     assert_eq!(composed, serde_json::from_str(&text).unwrap());
 }
@@ -178,7 +179,7 @@ fn a_plateau_does_not_depend_on_the_sign_of_its_metric() {
     }
 }
 
-/// ½ c w² by gradient descent: w ← (1 − α c) w falls for α < 2 / c, at once at α = 1 / c, and explodes beyond.
+/// ½ c w² by gradient descent: w ← (1 − α c) w decreases for α < 2 / c, reaches 0 at once at α = 1 / c, and explodes beyond.
 #[test]
 fn the_finder_stops_where_descent_explodes() {
     for c in [1e-2, 1.0, 1e4] {

@@ -1,7 +1,7 @@
-//! A setting that is out of its range is refused where it is set or first used, with its name and its value.
+//! A setting that is out of its range is refused where it is set or first used; the message has its name and value.
 
 use nn::data::Dataset;
-use nn::loss::Loss;
+use nn::loss::{BinaryCrossEntropy, CrossEntropy, Loss};
 use nn::parallel::Parallel;
 use nn::schedule::{
     Cosine, CosineRestarts, Exponential, Goal, InverseSqrt, InverseTime, MultiStep, OneCycle, Plateau, Polynomial,
@@ -9,8 +9,9 @@ use nn::schedule::{
 };
 use nn::train::{End, TrainError, Trainer};
 use nn::{
-    Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LineSearch, Linear, Lion, Matrix, Momentum, NAdam, Optimizer, Param,
-    RAdam, Reduction, RmsProp, Rprop, Sgd, Tape, With, schedule,
+    Activation, Adadelta, Adagrad, Adam, Adamax, BatchNorm, Group, Layer, LayerNorm, Lbfgs, LineSearch, Linear, Lion,
+    Matrix, MinimizeModel, Momentum, NAdam, Optimizer, Param, RAdam, Reduction, RmsNorm, RmsProp, Rprop, Sgd, Tape,
+    With, schedule,
 };
 
 use crate::wrong_input::panics;
@@ -25,7 +26,7 @@ fn net() -> Linear<f64> {
     Linear { weight: Param::new(Matrix::full(1, 1, 0.5)), bias: None }
 }
 
-/// By `init` as a panic, by a trainer as an error, before anything has moved.
+/// By a panic of `init`, and by an error of a trainer, before anything has changed.
 #[track_caller]
 fn check(optimizer: impl Optimizer<f64> + Send + 'static, setting: &str, value: &str) {
     let words = [setting, value, "should be"];
@@ -53,7 +54,7 @@ fn optimizers() {
         check(RAdam { eps: bad, ..RAdam::new(0.1) }, "radam: eps", text);
         check(RmsProp { initial_scale: bad, ..RmsProp::torch(0.1) }, "initial_scale", text);
         check(Rprop { min_step: bad, ..Rprop::new(0.1) }, "min_step", text);
-        // As rules from a file may be.
+        // Rules from a file may be out of their ranges.
         let sgd = || Sgd { lr: 0.1 }.with();
         let with = |set: fn(&mut With<Sgd>, f64)| {
             let mut rules = sgd();
@@ -93,7 +94,7 @@ fn optimizers() {
     check(Rprop { eta_minus: 1.5, ..Rprop::new(0.1) }, "eta_minus", "1.5");
     check(Rprop { eta_plus: 0.5, ..Rprop::new(0.1) }, "eta_plus", "0.5");
     let minimize = |lbfgs: Lbfgs| {
-        lbfgs.minimize(&mut Param::new(Matrix::full(1, 1, 1.0)), |w: &Param<f64>| {
+        lbfgs.minimize_model(&mut Param::new(Matrix::full(1, 1, 1.0)), |w: &Param<f64>| {
             let tape = Tape::new();
             let loss = tape.param(w).square();
             (loss.item(), loss.backward())
@@ -104,6 +105,9 @@ fn optimizers() {
     });
     let line_search = LineSearch { curvature: 1.5, ..LineSearch::default() };
     panics(&["line_search: curvature: 1.5"], || minimize(Lbfgs { line_search, ..Lbfgs::default() }));
+    panics(&["lbfgs: memory: 0"], || minimize(Lbfgs { memory: 0, ..Lbfgs::default() }));
+    let line_search = LineSearch { max_trials: 0, ..LineSearch::default() };
+    panics(&["line_search: max_trials: 0"], || minimize(Lbfgs { line_search, ..Lbfgs::default() }));
 }
 
 fn trainer<'a>() -> Trainer<'a, f64, Linear<f64>, Batch> {
@@ -120,7 +124,7 @@ fn schedules() {
     refused(Cosine { lr: 0.1, min: -0.5, steps: 3 }, "Cosine: min", "-0.5");
     refused(Cosine { lr: f64::NAN, min: 0.0, steps: 3 }.warmup(3), "Cosine: lr", "NaN");
     refused(0.1.then(3, Exponential { lr: 0.1, factor: -2.0 }), "Exponential: factor", "-2");
-    refused(0.1.times(schedule::Linear { from: 1.0, to: -1.0, steps: 3 }), "Linear: to", "-1");
+    refused(0.1.times(schedule::LinearRamp { from: 1.0, to: -1.0, steps: 3 }), "LinearRamp: to", "-1");
     refused(StepDecay { lr: 0.1, every: 0, factor: 0.5 }, "StepDecay: every", "0");
     refused(MultiStep { lr: -0.1, milestones: vec![1], factor: 0.5 }, "MultiStep: lr", "-0.1");
     refused(Polynomial { lr: 0.1, end: -1.0, steps: 3, power: 1.0 }, "Polynomial: end", "-1");
@@ -136,8 +140,89 @@ fn schedules() {
     plateau(Plateau { threshold: Threshold::Absolute(-1.0), ..Plateau::new(0.1) });
 }
 
+/// At once by a trainer, at first use elsewhere.
+#[test]
+fn losses() {
+    #[track_caller]
+    fn refused(loss: Loss, setting: &str, value: f64) {
+        let words = [setting, &format!("{value} should be")];
+        assert!(loss.check().is_err_and(|problem| words.iter().all(|word| problem.contains(word))), "{loss:?}");
+        panics(&words, || Trainer::<f64, Linear<f64>, Batch>::with_loss(loss.clone(), Sgd { lr: 0.1 }));
+        let tape = Tape::<f64>::new();
+        let x = tape.variable(Matrix::full(2, 1, 0.5));
+        panics(&words, || loss.of(x, x, Reduction::Mean));
+    }
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        refused(Loss::Huber { delta: bad }, "huber: delta", bad);
+        refused(Loss::SmoothL1 { beta: bad }, "smooth_l1: beta", bad);
+        refused(Loss::MultiMargin { margin: bad }, "multi_margin: margin", bad);
+        let binary = BinaryCrossEntropy { pos_weight: Some(vec![1.0, bad]), ..Default::default() };
+        refused(binary.into(), "bce_with_logits: pos_weight", bad);
+    }
+    // In single precision they are 0 and ∞.
+    let tape = Tape::<f32>::new();
+    let x = tape.variable(Matrix::full(2, 1, 0.5f32));
+    for (tiny, text) in [(1e-60, "0 should be"), (1e60, "inf should be")] {
+        panics(&["huber: delta", text], || Loss::Huber { delta: tiny }.of(x, x, Reduction::Sum));
+        panics(&["smooth_l1: beta", text], || Loss::SmoothL1 { beta: tiny }.of(x, x, Reduction::Sum));
+        panics(&["multi_margin: margin", text], || Loss::MultiMargin { margin: tiny }.of(x, x, Reduction::Sum));
+    }
+    for bad in [-0.1, 1.5, f64::NAN] {
+        let (binary, entropy) = (BinaryCrossEntropy::default(), CrossEntropy::default());
+        refused(BinaryCrossEntropy { label_smoothing: bad, ..binary }.into(), "bce_with_logits: label_smoothing", bad);
+        refused(CrossEntropy { label_smoothing: bad, ..entropy }.into(), "entropy: label_smoothing", bad);
+    }
+    for bad in [-0.1, f64::NAN, f64::INFINITY] {
+        let entropy = CrossEntropy { class_weights: Some(vec![bad, 1.0]), ..CrossEntropy::default() };
+        refused(entropy.into(), "softmax_cross_entropy: class_weights", bad);
+    }
+}
+
+/// At first use, in training and in evaluation, and when they are read from a file.
+#[test]
+fn layers() {
+    #[track_caller]
+    fn refused(layer: impl Layer<f64>, words: &[&str]) {
+        let tapes = [Tape::training(0), Tape::new()];
+        for tape in &tapes {
+            panics(words, || layer.forward(tape.constant(Matrix::full(1, 2, 0.5))));
+        }
+    }
+    for (bad, text) in [(-1e-5, "-0.00001"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        refused(BatchNorm { eps: bad, ..BatchNorm::new(1) }, &["BatchNorm: eps", text]);
+        refused(LayerNorm { eps: bad, ..LayerNorm::new(1) }, &["LayerNorm: eps", text]);
+        refused(RmsNorm { eps: bad, ..RmsNorm::new(1) }, &["RmsNorm: eps", text]);
+    }
+    for (bad, text) in [(-0.1, "-0.1"), (1.5, "1.5"), (f64::NAN, "NaN")] {
+        refused(BatchNorm { momentum: bad, ..BatchNorm::new(1) }, &["BatchNorm: momentum", text]);
+    }
+    for bad in [f64::NAN, f64::INFINITY] {
+        refused(Activation::LeakyRelu(bad), &["leaky_relu", "should be finite"]);
+        refused(Activation::Elu(bad), &["elu", "should be finite"]);
+        refused(Activation::Celu(bad), &["celu", "should be positive"]);
+    }
+    refused(Activation::Celu(0.0), &["celu: 0 should be positive"]);
+    assert!("celu(0)".parse::<Activation>().unwrap_err().contains("celu: 0 should be positive"));
+    let file = |setting: &str, x: f64| {
+        let mut norm = serde_json::to_value(BatchNorm::<f64>::new(1)).unwrap();
+        norm[setting] = x.into();
+        serde_json::from_value::<BatchNorm<f64>>(norm)
+    };
+    assert!(file("eps", 1e-3).is_ok() && file("momentum", 1.0).is_ok());
+    for (setting, x) in [("eps", -1e-3), ("momentum", 2.0), ("momentum", -0.5)] {
+        assert!(file(setting, x).unwrap_err().to_string().contains(&format!("{x} should be")), "{setting} {x}");
+    }
+}
+
 #[test]
 fn trainers() {
+    let noted = |name: &str| trainer().note("noise", 1).note(name, 2);
+    panics(&["note: `seed`"], || noted("seed"));
+    panics(&["note: `loss`"], || noted("loss"));
+    panics(&["note: `augmentations`"], || noted("augmentations"));
+    panics(&["note: `frozen until epoch`"], || noted("frozen until epoch"));
+    panics(&["note: `settings of the optimizer`"], || noted("settings of the optimizer"));
+    panics(&["note: `noise` is noted already"], || noted("noise"));
     panics(&["batch", "at least one"], || trainer().batch(0));
     panics(&["micro_batch", "at least one"], || trainer().micro_batch(0));
     panics(&["threads", "0"], || trainer().threads(0));
@@ -145,7 +230,7 @@ fn trainers() {
     panics(&["hold_out", "1"], || trainer().hold_out(1.0));
     panics(&["early_stopping", "0"], || trainer().early_stopping(0));
     panics(&["shard: Some(0)"], || trainer().parallel(Parallel { reduction: Reduction::Mean, shard: Some(0) }));
-    // Curves of one name.
+    // Curves with the same name.
     let data = data();
     panics(&["metric", "`loss`"], || trainer().metric("loss", |_, _| 0.0));
     panics(&["metric", "`f1`"], || trainer().metric("f1", |_, _| 0.0).metric("f1", |_, _| 1.0));
@@ -155,14 +240,14 @@ fn trainers() {
     panics(&["watch", "`learning_rate`"], || trainer().metric("rate", |_, _| 0.0).watch("learning", &data));
 }
 
-/// What can be seen before the first step is said then.
+/// Everything that can be detected before the first step is reported then.
 #[test]
 fn before_the_first_step() {
     let (all, empty) = (data(), Dataset::new(Matrix::zeros(1, 0), Matrix::zeros(1, 0)));
-    panics(&["monitor", "`validation_acuracy`", "learning_rate, loss, validation_loss, validation_f1"], || {
-        let trainer = trainer().hold_out(0.5).metric("f1", |_, _| 0.0);
-        trainer.monitor("validation_acuracy", Goal::Max).fit(&mut net(), &all)
-    });
+    let wrong = trainer().hold_out(0.5).metric("f1", |_, _| 0.0).monitor("validation_acuracy", Goal::Max);
+    let said = { wrong }.fit(&mut net(), &all).unwrap_err().to_string();
+    let there_are = "there are `step`, `learning_rate`, `loss`, `validation_loss`, `validation_f1`";
+    assert_eq!(said, format!("monitor: there is no curve `validation_acuracy`: {there_are}"));
     panics(&["`validation`", "no samples"], || trainer().validate(&empty).fit(&mut net(), &all));
     let warnings = |trainer: Trainer<'_, f64, Linear<f64>, Batch>| {
         trainer.epochs(1).fit(&mut net(), &all).map(|mut trained| trained.warnings.drain(..).collect::<String>())
@@ -190,7 +275,7 @@ fn data_with_nan_are_named_by_row_and_column() {
     assert!(text(trainer(), &inputs).starts_with("the training set has NaN in row 0 (`width`), column 3 of x:"));
     assert!(text(trainer(), &targets).starts_with("the training set has NaN in row 0, column 5 of t:"));
     assert!(text(trainer().watch("test", &targets), &good).starts_with("the test set has NaN in row 0, column 5"));
-    // Infinite entries, which not every loss minds, are named where it does, in the place of advice about rates.
+    // Infinite entries, which are harmless for some losses, are named if the loss is not finite, instead of advice about learning rates.
     inputs.x.as_mut_slice()[3] = f64::INFINITY;
     let error = trainer().fit(&mut net(), &inputs).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
@@ -201,7 +286,7 @@ fn data_with_nan_are_named_by_row_and_column() {
     );
 }
 
-/// Scores that are no numbers are warned about at once, and no epoch with one is the best.
+/// Scores that are NaN cause an immediate warning, and no epoch with one is the best.
 #[test]
 fn a_score_of_nan_is_no_better_than_any() {
     let all = data();

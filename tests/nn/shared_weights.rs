@@ -1,4 +1,4 @@
-//! One parameter, several uses: embeddings that read and write, autoencoders that fold and unfold.
+//! One parameter with several uses: embeddings as inputs and outputs, tied autoencoders.
 
 use autograd::check::Check;
 use nn::{
@@ -37,7 +37,7 @@ fn padding_is_zero_and_not_trained() {
     assert_eq!(serde_json::from_str::<Embedding<f64>>(&text).unwrap(), words);
 }
 
-/// Eᵀ tanh(E[:, k]): by an embedding, and as a function of E alone, which is checked.
+/// Eᵀ tanh(E[:, k]): by an embedding, and as a checked function of E.
 #[test]
 fn reading_and_writing_add_their_gradients() {
     const INDICES: [usize; 3] = [3, 0, 3];
@@ -77,7 +77,7 @@ fn by_hand() {
     assert_eq!(found, [108.0 + 126.0, 54.0, 18.0]);
 }
 
-/// Two layers as a function of all their parameters, which is checked.
+/// Two layers as a checked function of all their parameters.
 #[test]
 fn the_gradient_of_a_weight_is_that_of_both_uses() {
     fn function<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
@@ -117,7 +117,7 @@ fn the_gradient_of_a_weight_is_that_of_both_uses() {
     }
 }
 
-/// With one layer the least error is what the principal components leave: the smallest eigenvalues of the covariance
+/// With one layer the smallest error is that of the principal components: the sum of the smallest eigenvalues of the covariance
 /// (Baldi & Hornik 1989).
 #[test]
 fn a_linear_autoencoder_finds_the_principal_components() {

@@ -1,4 +1,4 @@
-//! The trainer: against a bare loop, on data of any kind, and what it does when something goes wrong.
+//! The trainer: compared with a plain loop, on data of any kind, and in case of errors.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use nn::{
 
 use crate::{folder, rng};
 
-/// Points in the plane, of which the class says whether the signs of their coordinates agree.
+/// Points in the plane, whose class says whether the signs of their coordinates agree.
 fn signs(samples: usize) -> Dataset<f64> {
     let x = Matrix::from_fn(2, samples, |i, n| ((n * (7 + 4 * i)) % 20) as f64 / 10.0 - 0.95);
     let t = (0..samples).map(|n| usize::from(x[(0, n)] * x[(1, n)] > 0.0)).collect();
@@ -126,7 +126,7 @@ fn zero() -> Param<f64> {
     Param::new(Matrix::zeros(1, 1))
 }
 
-/// w ← w − α (w − t): with α = 1, each step goes to the mean of its targets.
+/// w ← w − α (w − t): with α = 1, each step moves to the mean of its targets.
 fn follow<'a>(targets: &[f64]) -> (Numbers, Trainer<'a, f64, Param<f64>, Pairs>) {
     let n = targets.len();
     let trainer = Trainer::new(
@@ -138,7 +138,7 @@ fn follow<'a>(targets: &[f64]) -> (Numbers, Trainer<'a, f64, Param<f64>, Pairs>)
 
 #[test]
 fn early_stopping_restores_the_best() {
-    // The schedule leads w from 0 by (10 − w) α; validation is best near 6.
+    // The schedule moves w from 0 by (10 − w) α; validation is best near 6.
     let (data, trainer) = follow(&[10.0]);
     let (validation, _) = follow(&[6.0]);
     let mut w = zero();
@@ -170,7 +170,7 @@ fn the_curve_that_steers_can_be_another() {
 
 #[test]
 fn the_validation_error_drives_the_learning_rate() {
-    // w = 2, 3.6, …: validation is best at once, then worse and worse.
+    // w = 2, 3.6, …: validation is best at the start, then gets worse.
     let (data, trainer) = follow(&[10.0]);
     let (validation, _) = follow(&[2.0]);
     let plateau = Plateau { patience: 1, factor: 0.5, ..Plateau::new(0.2) };
@@ -228,13 +228,13 @@ fn divergence_is_an_error_that_names_the_place() {
         assert!(text.contains(part), "{text}");
     }
 
-    // A learning rate that lets the weights grow until they overflow.
+    // A learning rate with which the weights grow until they overflow.
     let (data, trainer) = follow(&[1.0, 3.0]);
     let mut w = zero();
     let error = trainer.schedule(1e200).fit(&mut w, &data).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { step: 2, .. }), "{error}");
 
-    // The step that makes them so is found too, where the loss does not show it.
+    // The step that makes weights infinite is found even if the loss does not show it.
     let (data, trainer) = follow(&[1.0]);
     let error = trainer.epochs(1).schedule(f64::NAN).fit(&mut zero(), &data).unwrap_err();
     assert!(matches!(error, TrainError::Diverged { step: 1, .. }), "{error}");
@@ -254,7 +254,7 @@ fn weights_that_stay_alike_are_warned_about() {
     assert!(warning.contains("`layers.0.weight`, `layers.1.weight` have the same weights"), "{warning}");
     assert!(warning.contains("start from random weights"), "{warning}");
     assert!(alike(&mut with(0.1), 1).contains("`layers.0.weight`"));
-    // A last layer that starts at 0 is no harm.
+    // A last layer that starts at 0 does no harm.
     let mut head = net();
     head.layers[1].weight.value_mut().as_mut_slice().fill(0.0);
     assert_eq!(alike(&mut head, 1), "");

@@ -12,7 +12,7 @@ use tape_tests::{panic_of, says};
 
 use crate::folder;
 
-/// `f` panics with a message that has all these words, and points at its own place.
+/// `f` panics with a message that contains all these words, and points at the file of the caller.
 #[track_caller]
 pub fn panics<R>(words: &[&str], f: impl FnOnce() -> R) {
     let found = panic_of(f);
@@ -42,6 +42,23 @@ fn shapes_that_do_not_fit() {
     panics(&["bce_with_logits", "2 × 3", "4 × 5"], || loss::bce_with_logits(a, b, Reduction::Mean));
     panics(&["softmax_cross_entropy", "2 × 3", "4 × 5"], || loss::softmax_cross_entropy(a, b, Reduction::Mean));
     panics(&["backward", "2 × 3", "sum it"], || a.backward());
+}
+
+/// Samples as rows: every layer that knows its features says that the transpose would fit, and none says so where it would not.
+#[test]
+fn samples_as_rows() {
+    let (dense, norm, net, slopes) = (linear(3, 2), LayerNorm::new(3), mlp(&[3, 4, 1]), PRelu::new(3));
+    let layers: [(&str, &dyn Layer<f64>); 4] =
+        [("Linear", &dense), ("LayerNorm", &norm), ("Linear", &net), ("PRelu", &slopes)];
+    for (name, layer) in layers {
+        let tape = Tape::new();
+        let (turned, other) = (zeros(&tape, 10, 3), zeros(&tape, 10, 4));
+        let hint = "columns are samples: transpose it";
+        let message = panic_of(|| assert!(layer.forward(turned).rows() > 0)).message;
+        says(message, &[name, "3 features expected", "10 × 3", hint]);
+        let message = panic_of(|| assert!(layer.forward(other).rows() > 0)).message;
+        assert!(message.contains("3 features expected") && !message.contains("transpose"), "{message}");
+    }
 }
 
 #[test]
@@ -77,7 +94,7 @@ fn features_that_do_not_fit() {
 }
 
 #[test]
-fn layers_say_who_they_are() {
+fn messages_name_the_layer() {
     let alone: [(&str, AnyLayer<f64>); 5] = [
         ("LayerNorm", LayerNorm::new(3).into()),
         ("BatchNorm", BatchNorm::new(3).into()),
@@ -85,7 +102,7 @@ fn layers_say_who_they_are() {
         ("PRelu", PRelu::new(3).into()),
         ("Linear", linear(3, 3).into()),
     ];
-    // Each in every composite, and these after another layer.
+    // Each in every container, and these after another layer.
     let composites = alone.map(|(name, layer)| {
         let inner = || Sequential::new().then(layer.clone());
         let composites: [AnyLayer<f64>; 5] = [
@@ -110,7 +127,7 @@ fn layers_say_who_they_are() {
 }
 
 #[test]
-fn symmetries_that_are_none() {
+fn invalid_symmetries_are_refused() {
     let mut net = mlp(&[3, 4, 2]);
     panics(&["permute_hidden", "no hidden layer 1 among 1"], || net.permute_hidden(1, &[0, 1]));
     panics(&["permute_hidden", "[0, 1, 1, 2]", "4 units"], || net.permute_hidden(0, &[0, 1, 1, 2]));

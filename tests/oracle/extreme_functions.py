@@ -50,6 +50,33 @@ def elu(x, a, b=1):
     return x if x > 0 else a * expm1(x / b)
 
 
+def erfinv(x):
+    if abs(x) >= 1:
+        raise ValueError
+    y = mpmath.erfinv(x) if abs(x) > mpf(10) ** -50 else x * sqrt(pi) / 2
+    slope = sqrt(pi) / 2 * exp(y * y)
+    return [y, slope, 2 * y * slope**2]
+
+
+def gamma_family(n):
+    """ln |gamma| for n = -1, its derivatives psi, psi', ... from there on."""
+    def f(x):
+        if x <= 0 and mpmath.isint(x):
+            raise ValueError
+        return [mpmath.psi(k, x).real if k >= 0 else mpmath.loggamma(x).real for k in range(n, n + 3)]
+    return f
+
+
+def sinc(n):
+    """The nth derivative of sin(pi x) / (pi x) and the next two: the series about 0, which converges everywhere."""
+    @mpmath.workdps(150)
+    def f(x):
+        terms = 40 + int(abs(10 * x))
+        of = lambda n: pi**n * mpmath.fsum((-1) ** k * (pi * x) ** (2 * k - n) / (mpmath.factorial(2 * k - n) * (2 * k + 1)) for k in range((n + 1) // 2, terms))
+        return [mpf(0) if k == 0 and x and x == mpmath.floor(x) else of(k) for k in range(n, n + 3)]
+    return f
+
+
 FUNCTIONS = {
     "Square": lambda x: x * x, "OneMinusSquare": lambda x: 1 - x * x, "Recip": lambda x: 1 / x,
     "Under(-2.5)": lambda x: mpf(-2.5) / x, "Under(3.0)": lambda x: 3 / x, "Sqrt": sqrt, "Root": sqrt,
@@ -71,12 +98,25 @@ FUNCTIONS = {
     "HardSigmoid": lambda x: clip(x / 6 + mpf(1) / 2), "HardSwish": lambda x: x * clip(x / 6 + mpf(1) / 2),
     "Tanhshrink": lambda x: x - tanh(x), "Erf": erf, "Erfc": erfc,
 }
+# Functions with exact derivatives.
+FAMILIES = {
+    "ErfInv": erfinv, "LnGamma": gamma_family(-1), "Digamma": gamma_family(0), "Polygamma(1)": gamma_family(1), "Polygamma(2)": gamma_family(2),
+    "Sinc": sinc(0), "SincDerivative(1)": sinc(1), "SincDerivative(2)": sinc(2),
+}
 KINKS = {"Abs": [0], "Sign": [0], "Step": [0], "AtLeast(0.5)": [0.5], "AtMost(0.5)": [0.5], "Relu": [0], "LeakyRelu(0.01)": [0], "LeakyRelu(0.0)": [0],
          "Elu(1.0)": [0], "Elu(0.7)": [0], "Selu": [0], "Celu(1.0)": [0], "Celu(0.7)": [0], "Softsign": [0], "HardTanh": [-1, 1], "HardSigmoid": [-3, 3],
          "HardSwish": [-3, 3], "Asin": [1, -1], "Acos": [1, -1], "Acosh": [1], "Atanh": [1, -1], "Cbrt": [0]}
 # Without a limit, or only one from a side.
-PERIODIC = ("Sin", "Cos", "Tan")
+PERIODIC = ("Sin", "Cos", "Tan", "Sinc", "SincDerivative(1)", "SincDerivative(2)")
 SIZES = [2.0**k for k in (-1060, -600, -300, -140, -60, -27, -10)] + [0.25, 0.5, 1.0, 3.0, 5.5, 20.0, 45.0, 90.0] + [2.0**k for k in (10, 40, 100, 126, 300, 600, 1020)]
+GAMMA = [1e-5, 0.1, 0.4, 0.75, 0.999, 1.001, 1.25, 1.46, 1.4616, 1.465, 1.5, 1.75, 1.999, 2.0, 2.001, 2.4, 2.6, 4.5, 7.3, 9.9, 10.0, 10.1, 11.5, 12.9, 33.3, 1e3, 1e5]
+GAMMA += [-1e-5, -0.3, -0.501, -0.999, -1.3, -1.75, -2.4, -2.6, -3.5, -7.25, -9.8, -10.3, -14.6, -100.3, -1000.7]
+# More points of functions whose formulas change there, or that have zeros near.
+MORE = {
+    **dict.fromkeys(["LnGamma", "Digamma", "Polygamma(1)", "Polygamma(2)"], GAMMA),
+    "ErfInv": [s * x for x in [1e-3, 0.1, 0.3, 0.499, 0.501, 0.7, 0.84, 0.9, 0.99, 0.998, 0.9987, 1 - 1e-5, 1 - 2.0**-20, 1 - 2.0**-24, 1 - 2.0**-40, 1 - 2.0**-53] for s in (1, -1)],
+    **dict.fromkeys(["Sinc", "SincDerivative(1)", "SincDerivative(2)"], [0.01, 0.1, 0.3, 0.31, 0.32, 0.6, 0.64, 0.7, 0.9, 0.95, 0.96, 1.3, 1.5, -1.7, 2.0, -2.75, 10.1, 33.3, 99.0]),
+}
 POINTS = [0.0] + [s * x for x in SIZES for s in (1, -1)] + [inf, -inf]
 
 
@@ -98,12 +138,13 @@ def derivatives(name, f, x):
 
 
 def rows(name, f):
-    for x in POINTS:
+    for x in POINTS + MORE.get(name, []):
         at = mpf(x) if abs(x) != inf else (HUGE if x > 0 else -HUGE)
         if any(x == k for k in KINKS.get(name, ())) or name in PERIODIC and abs(x) > 100:
             continue
         try:
-            found = derivatives(name, f, at)
+            with mpmath.workdps(60 if name in FAMILIES else mp.dps):
+                found = f(at) if name in FAMILIES else derivatives(name, f, at)
         except (ZeroDivisionError, ValueError):
             continue
         if any(isinstance(v, mpc) for v in found) or any(v != v for v in found):
@@ -111,4 +152,5 @@ def rows(name, f):
         yield [x if abs(x) != inf else str(x)] + [number(v, abs(x) == inf) for v in found]
 
 
-json.dump({name: list(rows(name, f)) for name, f in FUNCTIONS.items()}, sys.stdout, separators=(",", ":"))
+FUNCTIONS |= FAMILIES
+json.dump({name: list(rows(name, FUNCTIONS[name])) for name in sys.argv[1:] or FUNCTIONS}, sys.stdout, separators=(",", ":"))

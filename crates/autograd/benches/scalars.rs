@@ -1,10 +1,10 @@
-//! Programs in single numbers: what a gradient costs, in nanoseconds per active operation.
+//! Scalar programs: the cost of a gradient, in nanoseconds per active operation.
 //!
 //!     cargo bench -p tape-autograd --bench scalars -- [rosenbrock|gmm10|gmm32|lstm2|lstm4]… [--min-seconds 2]
 //!
-//! The peers run in turns in one process: plain numbers (the value alone), the scalar tape and the matrix tape (recording
-//! and gradient), and a recorded program (run and gradient, recorded before). Medians; on a busy machine trust the ratios to
-//! the scalar tape. `peers/README.md` says what is an active operation, and compares with others.
+//! The peers run in turns in one process: plain numbers (only the value), the scalar tape and the matrix tape (recording
+//! and gradient), and a recorded program (run and gradient; it was recorded before). The results are medians. On a busy machine
+//! trust only the ratios to the scalar tape. `peers/README.md` defines an active operation and compares with other libraries.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ mod lstm;
 #[path = "../../../tests/adbench/rosenbrock.rs"]
 mod rosenbrock;
 
-/// A program in single numbers.
+/// A scalar program.
 trait Case {
     fn params(&self) -> &[f64];
     fn value<N: Number>(&self, x: &[N]) -> N;
@@ -76,10 +76,10 @@ fn program(case: &impl Case) -> impl FnMut() -> Vec<f64> {
     }
 }
 
-/// Its name, and what gives a gradient, or a value alone.
+/// Its name, and a function that computes a gradient, or only a value.
 type Peer<'a> = (&'static str, Box<dyn FnMut() -> Vec<f64> + 'a>);
 
-/// Runs the peers in turns and prints a row: nanoseconds per operation, and how many times those of the scalar tape.
+/// Runs the peers in turns and prints a row: nanoseconds per operation, and the ratio to the scalar tape.
 fn measure(name: &str, case: &impl Case, operations: f64, matrices: bool, least: Duration) {
     let plain = || vec![case.value(std::hint::black_box(case.params()))];
     let mut peers: Vec<Peer> =
@@ -129,7 +129,7 @@ fn main() {
         measure("gmm10", &gmm(include_str!("../../../tests/adbench/gmm_d10_K25.txt")), 3_381_407.0, true, least);
     }
     if chosen("gmm32") {
-        // 1 × 1 matrices would take some ten gigabytes.
+        // 1 × 1 matrices would take some ten gigabytes here.
         measure("gmm32", &gmm(include_str!("../../../tests/adbench/gmm_d32_K50.txt")), 56_309_307.0, false, least);
     }
     if chosen("lstm2") {

@@ -1,8 +1,8 @@
-//! Derivatives of plain closures: of one matrix here, of several in [`several`].
+//! Derivatives of closures: of one matrix here, of several in [`several`].
 
 use crate::{Matrix, Real, Var};
 
-/// The gradient of `f` at `x`, of the shape of `x`.
+/// The gradient of `f` at `x`, in the shape of `x`.
 ///
 /// # Panics
 /// If `f` does not return a 1 × 1 variable that depends on its argument.
@@ -21,15 +21,15 @@ pub fn gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &M
 /// `f(x)` and its gradient there.
 ///
 /// # Panics
-/// As [`gradient`] does.
+/// Under the same conditions as [`gradient`].
 #[track_caller]
 pub fn value_and_gradient<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Matrix<T>) -> (T, Matrix<T>) {
     let (value, mut gradient) = several::value_and_gradient(|x| f(x[0]), &[x]);
     (value, gradient.remove(0))
 }
 
-/// The Jacobian of `f` at `x`: entry (i, j) is the derivative of the i-th entry of f(x) with respect to the j-th
-/// of x, both counted column by column. In as many sweeps as the shorter side has entries, reverse or forward.
+/// The Jacobian of `f` at `x`. Entry (i, j) is the derivative of the i-th entry of f(x) with respect to the j-th entry
+/// of x, both counted column by column. It takes one sweep for each entry of the smaller of x and f(x), in forward or reverse mode.
 ///
 /// ```
 /// use autograd::{Matrix, jacobian};
@@ -58,11 +58,11 @@ pub fn hessian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Ma
     several::hessian(|x| f(x[0]), &[x])
 }
 
-/// H v, the Hessian of `f` at `x` times a direction, without the Hessian: the gradient of ⟨∇f, v⟩, reverse over forward, for a few
-/// times the cost of a gradient (Pearlmutter, *Neural Computation* 6, 1994).
+/// H v, the Hessian of `f` at `x` times a direction. It does not compute the Hessian but the gradient of ⟨∇f, v⟩, reverse over forward,
+/// at a few times the cost of a gradient (Pearlmutter, *Neural Computation* 6, 1994).
 ///
 /// # Panics
-/// If `f` does not return a 1 × 1 variable, or `v` is not of the shape of `x`.
+/// If `f` does not return a 1 × 1 variable, or the shapes of `v` and `x` differ.
 ///
 /// ```
 /// use autograd::{Matrix, hvp};
@@ -123,7 +123,7 @@ pub mod several {
     /// The value of `f` and its gradient with respect to each matrix.
     ///
     /// # Panics
-    /// As [`gradient`] does.
+    /// Under the same conditions as [`gradient`].
     #[track_caller]
     pub fn value_and_gradient<T: Real>(
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
@@ -132,7 +132,7 @@ pub mod several {
         differentiate("value_and_gradient", f, xs)
     }
 
-    /// The value of `f` and its gradients, for a function of this name.
+    /// The value of `f` and its gradients, for the public function with this name.
     #[track_caller]
     pub(super) fn differentiate<T: Real>(
         name: &str,
@@ -146,7 +146,7 @@ pub mod several {
         (y.item(), gradients(y, &xs))
     }
 
-    /// What `f` returned, which must be a single number.
+    /// The result of `f`, which must be 1 × 1.
     #[track_caller]
     fn number<'t, T: Real>(name: &str, y: Var<'t, T>) -> Var<'t, T> {
         let (m, n) = y.shape();
@@ -154,10 +154,10 @@ pub mod several {
         y
     }
 
-    /// f(x), and for each matrix the gradient of Σ w ⊙ f(x): a vector-Jacobian product.
+    /// f(x), and the gradient of Σ w ⊙ f(x) with respect to each matrix: a vector-Jacobian product.
     ///
     /// # Panics
-    /// If `w` is not of the shape of f(x).
+    /// If the shapes of `w` and f(x) differ.
     #[track_caller]
     pub fn vjp<T: Real>(
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
@@ -177,7 +177,7 @@ pub mod several {
     /// f(x), and its derivative when each matrix moves along its direction: a Jacobian-vector product.
     ///
     /// # Panics
-    /// If the directions are not as many as the matrices, or not of their shapes.
+    /// If the numbers of directions and matrices differ, or their shapes do.
     #[track_caller]
     pub fn jvp<T: Real>(
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
@@ -190,7 +190,7 @@ pub mod several {
         (y.value(), tape.tangents(&moves("jvp", &xs, vs)).of(y))
     }
 
-    /// The Jacobian of `f` with respect to each matrix, as [`jacobian`](crate::jacobian) counts its entries.
+    /// The Jacobian of `f` with respect to each matrix. Entries are counted as by [`jacobian`](crate::jacobian).
     #[track_caller]
     pub fn jacobian<T: Real>(
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
@@ -201,7 +201,7 @@ pub mod several {
         jacobians(f(&xs), &xs)
     }
 
-    /// The matrix of second derivatives of `f` with respect to all entries, those of the first matrix first.
+    /// The matrix of second derivatives of `f` with respect to all entries, in the order of the matrices.
     ///
     /// # Panics
     /// If `f` does not return a 1 × 1 variable.
@@ -218,7 +218,7 @@ pub mod several {
     /// H v for each matrix, where v has a direction for each: reverse over forward.
     ///
     /// # Panics
-    /// If `f` does not return a 1 × 1 variable, or the directions are not as many as the matrices or not of their shapes.
+    /// If `f` does not return a 1 × 1 variable, or the numbers or shapes of directions and matrices differ.
     #[track_caller]
     pub fn hvp<T: Real>(
         f: impl for<'t> FnOnce(&[Var<'t, T>]) -> Var<'t, T>,
@@ -261,7 +261,7 @@ pub mod several {
         xs.iter().map(|&x| grads.get(x).map_or_else(|| zeros(x), MatrixRef::to_owned)).collect()
     }
 
-    /// The Jacobians of a variable, by forward mode where it has more entries than the others together.
+    /// The Jacobians of a variable, by forward mode if it has more entries than the inputs together.
     #[compiled_once]
     #[track_caller]
     fn jacobians<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Matrix<T>> {

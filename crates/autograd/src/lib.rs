@@ -9,9 +9,9 @@
 //! y += w x   ⇒   δx += w δy,   ∇w += δy x
 //! ```
 //!
-//! It holds unchanged where a value skips ahead and where a weight is used twice, so a [`Tape`] needs nothing
-//! else: a node is a sum of terms, each an [`Op`] of earlier nodes; the rule of an op says which op of δy goes to
-//! which operand; and the sweep adds. A rule is data, so the same table runs over buffers
+//! The rule also holds where a value skips ahead and where a weight is used twice, so a [`Tape`] needs nothing
+//! else. A node is a sum of terms, each an [`Op`] of earlier nodes. The rule of an op says which op of δy goes to
+//! which operand, and the sweep adds. A rule is data, so the same table runs over buffers
 //! ([`backward`](Var::backward)) and records itself again ([`grad`]), which gives derivatives of any order.
 //!
 //! ```
@@ -37,19 +37,19 @@
 //!
 //! # Conventions
 //!
-//! - Columns are samples: X is features × batch, a layer is W X + b. Matrices lie column by column, without gaps.
-//! - `f32` or `f64`; a scalar is 1 × 1.
-//! - Binary operators accept equal shapes, or an operand that is 1 × 1, m × 1 or 1 × n. Nothing else repeats.
+//! - Columns are samples: X is features × batch, a layer is W X + b. Matrices are stored column by column, without gaps.
+//! - Numbers are `f32` or `f64`; a scalar is 1 × 1.
+//! - Binary operators accept equal shapes, or an operand that is 1 × 1, m × 1 or 1 × n. No other shape is repeated.
 //! - Shape mistakes panic at the caller's line with the op and all shapes.
-//! - At a kink: relu'(0) = 0, |·|'(0) = 0, a tie of a maximum sends all to the first.
+//! - At a kink: relu'(0) = 0, |·|'(0) = 0; if several entries are the maximum, the first one gets the whole derivative.
 //!
-//! # Reading on
+//! # Further reading
 //!
-//! [The book](mod@book) goes from here through recording, differentiating, checking and extending to performance.
-//! Of the code, `rule` holds every op and its rule, `tape` records, `sweep` applies the rules; the table of elementwise functions is
-//! in the crate `tape-kernel`; [`check`](mod@check) compares the result with finite differences.
+//! [The book](mod@book) covers recording, differentiating, checking, extending and performance.
+//! In the code, `rule` holds every op and its rule, `tape` records, and `sweep` applies the rules. The table of elementwise functions is
+//! in the crate `tape-kernel`. [`check`](mod@check) compares the result with finite differences.
 
-// `compiled_once` names this crate.
+// `compiled_once` refers to this crate by this name.
 extern crate self as autograd;
 
 pub mod book;
@@ -57,6 +57,7 @@ pub mod check;
 mod extend;
 mod functional;
 mod inspect;
+mod minimize;
 mod ops;
 mod replay;
 mod rule;
@@ -66,25 +67,26 @@ mod sweep;
 mod tape;
 
 pub use check::check;
-pub use extend::{CustomOp, Formula, LinalgError, checkpoint, map};
+pub use extend::{CustomOp, Formula, LinalgError, LinearAlgebra, checkpoint, map};
 pub use functional::{gradient, hessian, hvp, jacobian, laplacian, several, value_and_gradient};
-pub use inspect::{Anomaly, Cut, NoGradient, Picture, Range, explain_no_gradient};
+pub use inspect::{Anomaly, Cut, NoGradient, PassStep, Picture, Steps, ValueRange, explain_no_gradient};
 pub use kernel::pool::free_buffers;
-pub use kernel::simd::vectorised;
+pub use kernel::simd::{vector_bits, vectorised};
 pub use kernel::{
-    Arithmetic, Axis, AxisFunction, Binary, Dual, Float, Matrix, MatrixRef, Number, Order, Real, Unary, compiled_once,
-    entries,
+    Arithmetic, Axis, AxisFunction, Binary, Dual, Float, LeftOf, Matrix, MatrixRef, Number, Order, Real, Unary,
+    compiled_once, entries,
 };
 pub use linalg::{Trans, Triangle};
+pub use minimize::{Lbfgs, LineSearch, Minimum, Objective, Stop, minimize, minimize_within};
 pub use ops::{hstack, matrix, vstack};
-pub use replay::{Compiled, Program, Stale};
+pub use replay::{Compiled, NotSingle, Program, ProgramKind, Stale};
 pub use rule::op::{Index, Op};
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
 pub use tape::{Leaf, Means, Param, Role, Tape, Var, affine};
 
-/// Lets errors read in `{:?}` as in `{}`: `fn main() -> Result<(), E>` and `unwrap` print the former, and what to do is said in the
-/// latter.
+/// Makes `{:?}` of an error print the same text as `{}`. `fn main() -> Result<(), E>` and `unwrap` print the former, and the advice
+/// is in the latter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {
@@ -97,6 +99,6 @@ macro_rules! debug_as_display {
     )+};
 }
 
-/// What the attribute `compiled_once` dispatches by.
+/// The traits that the attribute `compiled_once` dispatches on.
 #[doc(hidden)]
 pub use kernel::dispatch;

@@ -1,8 +1,8 @@
-//! The attribute `#[compiled_once]`: a function that is generic in a number is compiled in the crate that defines it, once for
-//! `f32` and once for `f64`, and every other crate calls these.
+//! The attribute `#[compiled_once]`. It compiles a function that is generic in a number type in the crate that defines it, once
+//! for `f32` and once for `f64`. Every other crate calls these two functions.
 //!
 //! Rust compiles a generic function in each crate that calls it, so every program, test and example would compile the whole
-//! engine anew. The attribute keeps the generic signature and turns the function into a call of one of two functions that are
+//! engine again. The attribute keeps the generic signature and turns the function into a call of one of two functions that are
 //! not generic:
 //!
 //! ```text
@@ -17,8 +17,8 @@
 //!                                                  }
 //! ```
 //!
-//! `T::dispatch` is a method of the sealed trait of numbers. What the body needs of a number beyond that trait stands as a
-//! further bound, which callers do not see.
+//! `T::dispatch` is a method of the sealed trait of numbers. If the body needs further bounds, write them after that trait; callers
+//! do not see them.
 
 mod lifetimes;
 
@@ -35,10 +35,10 @@ use lifetimes::Lifetimes;
 /// Compiles a function, or every method of an `impl` block, once for `f32` and once for `f64`.
 ///
 /// The function, or the block, has one type parameter, which is bounded by `Real` or `Float`. In a block, methods with
-/// parameters of their own and methods marked `#[inline]` stay generic.
+/// their own type parameters and methods marked `#[inline]` stay generic.
 ///
 /// # Errors
-/// A function with other type parameters, with `impl Trait` among its arguments, or without such a bound does not compile.
+/// A function with other type parameters, with `impl Trait` arguments, or without such a bound does not compile.
 #[proc_macro_attribute]
 pub fn compiled_once(_: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let item = syn::parse_macro_input!(item as Item);
@@ -52,8 +52,8 @@ pub fn compiled_once(_: proc_macro::TokenStream, item: proc_macro::TokenStream) 
     quote!(#generic #expanded).into()
 }
 
-/// Whether the item can stay as it is written where a crate is built for its own unit tests, so that they compile no more than they
-/// call. It cannot if its body needs more of a number than its callers have.
+/// Whether the item can stay as written when a crate is built for its unit tests, so that they compile only what they call.
+/// It cannot if its body needs more bounds than its callers have.
 fn generic_in_unit_tests(item: &Item) -> bool {
     let (Item::Fn(ItemFn { sig: Signature { generics, .. }, .. }) | Item::Impl(ItemImpl { generics, .. })) = item
     else {
@@ -100,7 +100,7 @@ fn of_block(mut block: ItemImpl) -> Result<TokenStream> {
     Ok(block.into_token_stream())
 }
 
-/// Inside of the method a trait of its own has the body, so that `self` and `Self` mean there what they mean outside.
+/// Inside the method, a helper trait holds the body, so that `self` and `Self` keep their meaning.
 fn of_method(number: &Number, generics: &Generics, this: &Type, method: &mut ImplItemFn) {
     let ImplItemFn { attrs, sig, block, .. } = method.clone();
     let track_caller: Vec<_> = attrs.into_iter().filter(is_track_caller).collect();
@@ -123,7 +123,7 @@ fn of_method(number: &Number, generics: &Generics, this: &Type, method: &mut Imp
     });
 }
 
-/// The parameter that is a number, and the trait that dispatches on it.
+/// The type parameter that is a number, and the trait that dispatches on it.
 struct Number {
     ident: Ident,
     bound: Ident,
@@ -146,7 +146,7 @@ impl Number {
         }
     }
 
-    /// What a caller sees: the bound that dispatches, alone.
+    /// The bounds that a caller sees: only the one that dispatches.
     fn simplify(&self, generics: &mut Generics) {
         for parameter in generics.type_params_mut() {
             let is_number = |b: &TypeParamBound| match b {
@@ -157,7 +157,7 @@ impl Number {
         }
     }
 
-    /// The same tokens, with a number of this type.
+    /// The same tokens, with this number type.
     fn replaced(&self, tokens: &impl ToTokens, concrete: &str) -> TokenStream {
         let replace = |tree| match tree {
             TokenTree::Ident(ident) if ident == self.ident => TokenTree::Ident(Ident::new(concrete, ident.span())),
@@ -169,7 +169,7 @@ impl Number {
         tokens.to_token_stream().into_iter().map(replace).collect()
     }
 
-    /// The two functions that are not generic, and the call of the one for the number.
+    /// The two functions that are not generic, and the call of one of them.
     fn once(
         &self,
         outer: &Generics,
@@ -232,7 +232,7 @@ fn receiver_type(receiver: &Receiver, this: &Type) -> Type {
     }
 }
 
-/// Puts the type of the block in the place of `Self`.
+/// Replaces `Self` by the type of the block.
 struct SelfType<'a>(Option<&'a Type>);
 
 impl VisitMut for SelfType<'_> {
@@ -244,7 +244,7 @@ impl VisitMut for SelfType<'_> {
     }
 }
 
-/// The names of arguments; those that are patterns get a number.
+/// The names of the arguments. An argument that is a pattern gets a numbered name.
 fn name_arguments(sig: &mut Signature) {
     for (k, argument) in sig.inputs.iter_mut().enumerate() {
         match argument {
@@ -271,7 +271,7 @@ fn argument_names(sig: &Signature) -> Vec<TokenStream> {
     sig.inputs.iter().map(name).collect()
 }
 
-/// The crate that has the traits of numbers: to the crates below it, `autograd` goes by another name.
+/// The crate that has the number traits: the crates below `autograd` use another name for it.
 fn home() -> TokenStream {
     match std::env::var("CARGO_PKG_NAME").as_deref() {
         Ok("tape-kernel" | "tape-linalg") => quote!(::kernel),

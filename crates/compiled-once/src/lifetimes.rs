@@ -1,4 +1,4 @@
-//! The lifetimes of a signature: those that are elided get names, and what a reference implies of them is written down.
+//! The lifetimes of a signature: elided ones get names, and the bounds that references imply are written out.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -9,7 +9,7 @@ use syn::{GenericParam, Generics, ItemImpl, Lifetime, LifetimeParam, Type, TypeR
 /// The lifetimes of a signature, with the bounds between them.
 pub struct Lifetimes {
     all: Vec<Lifetime>,
-    /// (longer, shorter): what a reference `&'shorter X<'longer>` implies.
+    /// (longer, shorter): the bounds that a reference `&'shorter X<'longer>` implies.
     bounds: Vec<(Lifetime, Lifetime)>,
     receiver: Option<Lifetime>,
     of_inputs: Vec<Lifetime>,
@@ -53,7 +53,7 @@ impl Lifetimes {
         self.of_inputs.extend(found.all.into_iter().filter(|l| l.ident != "static"));
     }
 
-    /// Puts in the lifetime that an elided one of the result stands for.
+    /// Inserts the lifetime that an elided one of the result stands for.
     pub fn name_output(&mut self, ty: &mut Type) {
         let stands_for = self.receiver.clone().or_else(|| self.of_inputs.first().cloned());
         Elided(&mut || stands_for.clone().unwrap_or_else(|| lifetime("static"))).visit_type_mut(ty);
@@ -81,7 +81,7 @@ impl Lifetimes {
     }
 }
 
-/// Names the elided lifetimes of the type and the trait of a block, so that its methods mean the same by `Self`.
+/// Names the elided lifetimes of the type and the trait of a block, so that `Self` keeps its meaning in its methods.
 pub fn name_elided(block: &mut ItemImpl) {
     let mut names = Vec::new();
     let mut name = || {
@@ -102,7 +102,7 @@ fn lifetime(name: &str) -> Lifetime {
     Lifetime { apostrophe: ident.span(), ident }
 }
 
-/// Puts a name in the place of each elided lifetime. Those in the signature of a closure are its own.
+/// Replaces each elided lifetime by a name. Those in the signature of a closure belong to the closure.
 struct Elided<'a>(&'a mut dyn FnMut() -> Lifetime);
 
 impl VisitMut for Elided<'_> {
@@ -124,7 +124,7 @@ impl VisitMut for Elided<'_> {
     fn visit_type_bare_fn_mut(&mut self, _: &mut syn::TypeBareFn) {}
 }
 
-/// The lifetimes of a type, and what its references imply.
+/// The lifetimes of a type, and the bounds that its references imply.
 #[derive(Default)]
 struct Found {
     all: Vec<Lifetime>,
@@ -147,7 +147,7 @@ impl<'ast> Visit<'ast> for Found {
         self.all.push(lifetime.clone());
     }
 
-    /// A reference to a closure implies that what is named in its signature lives as long.
+    /// A reference to a closure implies that the types in its signature live as long.
     fn visit_parenthesized_generic_arguments(&mut self, signature: &'ast syn::ParenthesizedGenericArguments) {
         let mut within = Found::default();
         visit::visit_parenthesized_generic_arguments(&mut within, signature);

@@ -1,6 +1,6 @@
 //! Blocks, repeats and sums into a buffer.
 
-use crate::columns::{Kept, LONG};
+use crate::columns::{CompensatedSum, LONG};
 use crate::pool::Pooled;
 use crate::simd::{Accum, Out, fill, put, vectorised};
 use crate::threads::in_parts;
@@ -13,7 +13,7 @@ pub fn copy<T: Float>(x: &[T], accum: Accum, y: &mut [T]) {
     fill(y, accum, move |k| x[k]);
 }
 
-/// y += the block of x from row i and column j on.
+/// y += the block of x that begins at row i and column j.
 #[compiled_once]
 pub fn slice<T: Float>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     if y.rows == x.rows() {
@@ -25,7 +25,7 @@ pub fn slice<T: Float>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y:
     }
 }
 
-/// The block of y from row i and column j on += x.
+/// The block of y that begins at row i and column j += x.
 #[compiled_once]
 pub fn pad<T: Float>(i: usize, j: usize, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     let (m, n) = x.shape();
@@ -103,7 +103,7 @@ pub fn add<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     }
 }
 
-/// y += x / c, summed or repeated to the shape of y: what is smaller is divided.
+/// y += x / c, summed or repeated to the shape of y. The smaller of the two is divided.
 #[compiled_once]
 pub fn divide<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     let (shape, one) = ((y.rows, y.cols), T::from_f64(1.0));
@@ -125,7 +125,7 @@ pub fn divide<T: Float>(c: T, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) 
     y.data.iter_mut().zip(&*few).for_each(|(y, &sum)| put(y, accum, sum / c));
 }
 
-/// Repeats the first `len` entries of y up to its end. What is copied at once doubles as long as it is small.
+/// Repeats the first `len` entries of y to its end. The copied length doubles while it is small.
 fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
     const LARGE: usize = 1 << 11;
     let mut done = len;
@@ -137,7 +137,7 @@ fn copy_on<T: Float>(y: &mut [T], mut len: usize) {
     }
 }
 
-/// y += c Σⱼ f(x[:, j]), 32 rows at a time: their sums stay in registers.
+/// y += c Σⱼ f(x[:, j]), 32 rows at a time so that their sums stay in registers.
 pub(crate) fn sum_columns<T: Float>(c: T, f: impl Fn(T) -> T + Copy, x: &[T], y: &mut [T]) {
     const ROWS: usize = 32;
     let m = y.len();
@@ -160,12 +160,12 @@ pub(crate) fn sum_columns<T: Float>(c: T, f: impl Fn(T) -> T + Copy, x: &[T], y:
     );
 }
 
-/// The same of R rows, which x starts with, of columns of m entries. Many columns are summed a few at a time.
+/// The same for R rows at the start of x, in columns of m entries. Many columns are summed a few at a time.
 #[inline(always)]
 fn sum_rows<T: Float, const R: usize>(c: T, f: impl Fn(T) -> T, x: &[T], m: usize, y: &mut [T; R]) {
     let columns = x.len().div_ceil(m);
     let few = if columns <= LONG { columns } else { 64 };
-    let (mut total, mut k) = ([Kept::default(); R], 0);
+    let (mut total, mut k) = ([CompensatedSum::default(); R], 0);
     while k < columns {
         let end = columns.min(k + few);
         let mut sums = [T::default(); R];
@@ -185,18 +185,18 @@ fn sum_rows<T: Float, const R: usize>(c: T, f: impl Fn(T) -> T, x: &[T], m: usiz
     }
 }
 
-/// How many numbers are summed one after the other in each lane, before the sums are added pairwise.
+/// The number of terms that each lane sums in order, before the sums are added pairwise.
 const LEAF: usize = 1024;
 const LANES: usize = 16;
 
-/// Through how many roundings a number goes in a sum of `len`, at most: those of its lane, of the lanes and the rest,
-/// and of the pairs above.
+/// The largest number of roundings of one term in a sum of `len` terms: those of its lane, of the lanes and the rest,
+/// and of the pairwise additions.
 pub fn roundings(len: usize) -> usize {
     let leaf = len.min(LEAF).div_ceil(LANES) + 2 * LANES;
     leaf.min(len) + (len / LEAF + 1).ilog2() as usize + 1
 }
 
-/// Σ x in 16 lanes, added pairwise: the order depends on the length alone.
+/// Σ x in 16 lanes that are added pairwise. The order depends only on the length.
 fn sum<T: Float>(x: &[T]) -> T {
     vectorised(
         #[inline(always)]

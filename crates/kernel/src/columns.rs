@@ -1,24 +1,24 @@
-//! Sums and maxima of columns, in vector code.
+//! Sums and maxima of columns, vectorized.
 
 use crate::Float;
 use crate::simd::vectorised;
 
-/// A column of matrices of one shape.
+/// A column of several matrices of the same shape.
 #[derive(Clone, Copy)]
 pub struct Column {
-    /// Its number.
+    /// Its index.
     pub index: usize,
-    /// How many entries it has.
+    /// Its number of entries.
     pub len: usize,
 }
 
-/// Calls `f` with every column of matrices of this shape, in vector code.
+/// Calls `f` with every column of matrices of this shape, in vectorized code.
 #[inline(always)]
 pub fn each_column((m, n): (usize, usize), mut f: impl FnMut(Column)) {
     vectorised(
         #[inline(always)]
         || {
-            // A plain loop: the adapters of iterators are not always compiled into the vector code around them.
+            // A plain loop: the adapters of iterators are not always compiled as part of the vectorized code around them.
             for index in 0..n {
                 f(Column { index, len: m });
             }
@@ -26,25 +26,25 @@ pub fn each_column((m, n): (usize, usize), mut f: impl FnMut(Column)) {
     )
 }
 
-/// The number of sums or maxima that are taken side by side, so that no addition waits for the one before.
+/// The number of accumulators that run side by side, so that no addition waits for the one before.
 const LANES: usize = 16;
-/// The same where there are few entries.
+/// The number of accumulators for short columns.
 const FEW: usize = 4;
 
 impl Column {
-    /// Its entries in x.
+    /// The column of x.
     #[inline(always)]
     pub fn of<T>(self, x: &[T]) -> &[T] {
         &x[self.index * self.len..][..self.len]
     }
 
-    /// The same, to write to.
+    /// The column of x, to write.
     #[inline(always)]
     pub fn of_mut<T>(self, x: &mut [T]) -> &mut [T] {
         &mut x[self.index * self.len..][..self.len]
     }
 
-    /// Calls `f` with the place of every entry in its column.
+    /// Calls `f` with the index of every entry.
     #[inline(always)]
     pub fn for_each(self, mut f: impl FnMut(usize)) {
         for i in 0..self.len {
@@ -53,7 +53,7 @@ impl Column {
     }
 }
 
-/// Joins `f` of all entries of some columns, in lanes that are joined at the end; `f` gets their number too.
+/// Reduces `f` over all entries of some columns, in lanes that are combined at the end. `f` also gets the index of the entry.
 #[inline(always)]
 fn fold<T: Float, A: Copy, const N: usize>(
     x: [&[T]; N],
@@ -76,7 +76,7 @@ fn fold<T: Float, A: Copy, const N: usize>(
     one[0]
 }
 
-/// Joins entries to L lanes, as long as there are L of them from the k-th on; returns where it ends.
+/// Adds entries to L lanes while there are L of them from the k-th on; returns the index after the last.
 #[inline(always)]
 fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
     lanes: &mut [A; L],
@@ -86,7 +86,7 @@ fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
     join: &impl Fn(A, A) -> A,
 ) -> usize {
     while k + L <= x[0].len() {
-        // Plain loops, for closures are not always compiled into the vector code around them.
+        // Plain loops, because closures are not always compiled as part of the vectorized code around them.
         let mut chunks = [[T::default(); L]; N];
         for (chunk, x) in chunks.iter_mut().zip(x) {
             chunk.copy_from_slice(&x[k..k + L]);
@@ -103,17 +103,17 @@ fn join_to<T: Float, A: Copy, const N: usize, const L: usize>(
     k
 }
 
-/// Longer sums are made of sums of this many, whose roundings are kept.
+/// Longer sums are compensated sums of parts of this length.
 pub const LONG: usize = 1024;
 
-/// A sum with what its roundings lost (Knuth, *The Art of Computer Programming* 2, 1997, 4.2.2, theorem B).
+/// A sum and its rounding error (Knuth, *The Art of Computer Programming* 2, 1997, 4.2.2, theorem B).
 #[derive(Clone, Copy, Default)]
-pub struct Kept<T> {
+pub struct CompensatedSum<T> {
     sum: T,
     lost: T,
 }
 
-impl<T: Float> Kept<T> {
+impl<T: Float> CompensatedSum<T> {
     /// Adds a number.
     #[inline(always)]
     pub fn add(&mut self, x: T) {
@@ -123,7 +123,7 @@ impl<T: Float> Kept<T> {
         self.sum = sum;
     }
 
-    /// The sum. Where it is infinite, what was lost is no number.
+    /// The sum. If it is infinite, the rounding error is NaN and is left out.
     #[inline(always)]
     pub fn value(self) -> T {
         if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
@@ -137,7 +137,7 @@ pub fn sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T
     if len <= LONG {
         return short_sum(x, f);
     }
-    let (mut total, mut k) = (Kept::default(), 0);
+    let (mut total, mut k) = (CompensatedSum::default(), 0);
     while k < len {
         let end = len.min(k + LONG);
         let mut part = x;
@@ -162,7 +162,7 @@ fn short_sum<T: Float, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) ->
     )
 }
 
-/// The largest entry of a column; −∞ if it is empty. What is not a number is passed over.
+/// The largest entry of a column; −∞ if it is empty. NaN is ignored.
 #[inline(always)]
 pub fn max<T: Float>(x: &[T]) -> T {
     fold(
@@ -175,7 +175,7 @@ pub fn max<T: Float>(x: &[T]) -> T {
     )
 }
 
-/// Where the first largest entry of a column is, or the first that is not a number; `None` if the column is empty.
+/// The index of the first largest entry of a column, or of the first NaN; `None` if the column is empty.
 #[inline(always)]
 pub fn first_max<T: Float>(x: &[T]) -> Option<usize> {
     #[inline(always)]
@@ -206,17 +206,17 @@ pub fn first_max<T: Float>(x: &[T]) -> Option<usize> {
 #[inline(always)]
 pub fn log_sum_exp<T: Float>(x: &[T]) -> T {
     let max = max(x);
-    // Nothing but −∞, or a +∞: the differences would be NaN.
+    // All entries are −∞, or one is +∞: the differences would be NaN.
     if max.to_f64().is_infinite() {
         return max + sum([x], |[x]| if x.to_f64().is_nan() { x } else { T::default() });
     }
-    max + log_total(x, max, T::default())
+    max + Float::ln(total(x, max, T::default()))
 }
 
-/// ln Σ e^(x − max) of a column, where the largest entry is `at` above itself.
+/// Σ e^(x − max) of a column, where `at` is the value of x − max for the largest entry.
 #[inline(always)]
-fn log_total<T: Float>(x: &[T], max: T, at: T) -> T {
-    let (mut total, mut block) = (Kept::default(), [T::default(); 64]);
+pub fn total<T: Float>(x: &[T], max: T, at: T) -> T {
+    let (mut total, mut block) = (CompensatedSum::default(), [T::default(); 64]);
     for x in x.chunks(LONG) {
         let mut part = T::default();
         for x in x.chunks(block.len()) {
@@ -229,7 +229,7 @@ fn log_total<T: Float>(x: &[T], max: T, at: T) -> T {
         }
         total.add(part);
     }
-    Float::ln(total.value())
+    total.value()
 }
 
 /// x times its weight, and 0 if the weight is 0, even if x is infinite or NaN.
@@ -238,14 +238,14 @@ pub fn times<T: Float>(x: T, weight: T) -> T {
     if weight == T::default() { weight } else { x * weight }
 }
 
-/// x − max, and `at` where x is the largest entry.
+/// x − max, or `at` if x equals max.
 #[inline(always)]
 pub fn above<T: Float>(x: T, max: T, at: T) -> T {
     if x == max { at } else { x - max }
 }
 
-/// How far the largest entry of a column is above itself: 0. It is NaN where softmax has no limit: if the entry is infinite
-/// and not the only one, or if all are −∞.
+/// The value of x − max for the largest entry of a column: 0. It is NaN if softmax has no limit, that is if the largest entry is infinite
+/// and not the only one, or if all entries are −∞.
 #[inline(always)]
 pub fn at_max<T: Float>(x: &[T], max: T) -> T {
     let (zero, one) = (T::default(), T::from_f64(1.0));
@@ -265,12 +265,12 @@ pub struct LogSoftmax<T> {
 }
 
 impl<T: Float> LogSoftmax<T> {
-    /// Of a column.
+    /// Of one column.
     #[inline(always)]
     pub fn of(x: &[T]) -> Self {
         let max = max(x);
         let at = at_max(x, max);
-        LogSoftmax { max, at, ln: log_total(x, max, at) }
+        LogSoftmax { max, at, ln: Float::ln(total(x, max, at)) }
     }
 
     /// x − ln Σ eˣ of an entry.

@@ -5,7 +5,7 @@ use crate::simd::{Accum, put, vectorised};
 use crate::{Float, MatrixRef, compiled_once};
 
 /// yⱼ += Σᵢ tᵢ (ln Σ eˣ − xᵢ), where ln Σ eˣ = x − ln p at the largest p, which is never small.
-/// An entry with t = 0 counts nothing even where x = −∞.
+/// An entry with t = 0 adds nothing, even if x = −∞.
 #[compiled_once]
 pub fn value<T: Float>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     const BLOCK: usize = 16;
@@ -27,8 +27,8 @@ pub fn value<T: Float>(x: MatrixRef<'_, T>, t: MatrixRef<'_, T>, p: MatrixRef<'_
                 for (k, y) in y.iter_mut().enumerate() {
                     let g = column(k);
                     let (x, t) = (g.of(x), g.of(t));
-                    // The largest logit is subtracted first: what is left is as exact as the difference of logits, even
-                    // if they are large.
+                    // The largest logit is subtracted first, so the result is as exact as a difference of logits, even for large
+                    // logits.
                     let at = at_max(x, largest[k]);
                     let term = |[x, t]: [T; 2]| if t == zero { zero } else { -t * (above(x, largest[k], at) + ln[k]) };
                     put(y, accum, sum([x, t], term));
@@ -48,7 +48,7 @@ pub fn pull<T: Float>([t, p, dy]: [MatrixRef<'_, T>; 3], accum: Accum, dx: &mut 
         |g| {
             let (t, p, dy, dx) = (g.of(t), g.of(p), dy[g.index], g.of_mut(dx));
             let total: T = sum([t], |[t]| t);
-            // A sample without targets or with the weight 0 does not count, even if it is NaN.
+            // A sample without targets or with weight 0 adds nothing, even if it is NaN.
             match (dy == zero, total == zero) {
                 (true, _) => g.for_each(|i| put(&mut dx[i], accum, zero)),
                 (_, true) => g.for_each(|i| put(&mut dx[i], accum, -t[i] * dy)),

@@ -1,15 +1,15 @@
-//! What `tape-autograd` computes with: matrices, the table of elementwise functions, and loops over matrices in vector code.
-//! It knows no tape. Programs use it through `autograd`, which re-exports what they need.
+//! The base of `tape-autograd`: matrices, the table of elementwise functions, and vectorized loops over matrices.
+//! It knows nothing of tapes. Programs use it through `autograd`, which re-exports what they need.
 //!
 //! From the bottom up:
 //!
-//! - [`matrix`]: the matrix, and how its entries are written to files;
-//! - [`float`]: `f32` and `f64`, and exp, ln, tanh, … as formulas that become vector code;
-//! - [`simd`], [`threads`], [`pool`]: loops in vector code, loops on several threads, buffers that are used again;
+//! - [`float`]: `f32` and `f64`, and exp, ln, tanh, … as formulas that vectorize;
+//! - [`matrix`]: the matrix, its arithmetic, and its format in files;
+//! - [`simd`], [`threads`], [`pool`]: vectorized loops, loops on several threads, buffers that are reused;
 //! - [`blocks`], [`columns`], [`along`], [`transpose`]: sums and repeats, maxima and softmax, along rows or columns;
-//! - [`table`]: every elementwise function in one line, and what follows from a line.
+//! - [`table`]: every elementwise function in one line, and the code that is generated from it.
 
-// `compiled_once` names this crate.
+// `compiled_once` refers to this crate by this name.
 extern crate self as kernel;
 
 pub mod along;
@@ -30,9 +30,9 @@ pub use compiled_once::compiled_once;
 pub use float::Float;
 pub use matrix::{Matrix, MatrixRef, entries};
 pub use split_mix::split_mix;
-pub use table::{Arithmetic, Binary, Dual, Number, Real, Unary};
+pub use table::{Arithmetic, Binary, Dual, LeftOf, Number, Real, Unary};
 
-/// What the attribute `compiled_once` dispatches by.
+/// The traits that the attribute `compiled_once` dispatches on.
 pub mod dispatch {
     pub use crate::float::CompiledOnce as Float;
     pub use crate::table::CompiledOnce as Real;

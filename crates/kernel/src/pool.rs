@@ -1,4 +1,4 @@
-//! Buffers that outlive what used them, so that a step allocates nothing; within bounds, and until they are asked back.
+//! Buffers that are reused, so that a step allocates nothing. The pool is bounded and can be freed.
 
 use std::cell::{Cell, RefCell};
 use std::mem::take;
@@ -9,26 +9,26 @@ use std::thread::LocalKey;
 
 use crate::Float;
 
-/// How many buffers of a kind a thread keeps. What is beyond is there for all threads: one may take a buffer, and
-/// another drop it.
+/// The number of free buffers of a kind that a thread keeps. Further ones are shared by all threads, because one thread may take
+/// a buffer and another one drop it.
 const OWN: usize = 4;
 
-/// How many bytes free buffers take together at most, of all kinds and threads. What would be beyond goes back to the
+/// The largest total size of free buffers in bytes, over all kinds and threads. Any excess is returned to the
 /// system at once.
 pub const KEPT: usize = 512 << 20;
 
-/// Smaller buffers do not count: there are few, and counting is shared by all threads.
+/// Smaller buffers are not counted: there are few, and the counter is shared by all threads.
 const SMALL: usize = 64 << 10;
 
-/// The bytes of the free buffers that count.
+/// The total size of the counted free buffers.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 
-/// What gives back the free buffers of each kind that was used.
+/// The functions that free the buffers of each kind that was used.
 static KINDS: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 
-/// How much memory a buffer holds.
+/// The memory of a buffer.
 pub trait Memory {
-    /// Its bytes on the heap, but for small change.
+    /// Its bytes on the heap, up to small parts.
     fn bytes(&self) -> usize;
 }
 
@@ -38,41 +38,44 @@ impl<T> Memory for Vec<T> {
     }
 }
 
-/// Gives back to the system the buffers that wait to be used again: those that are there for all threads, and those of this thread.
-/// What other threads keep for themselves, a few buffers of each kind, goes when they end.
+/// Returns the free buffers to the system: the shared ones and those of this thread. Other threads keep a few buffers of each kind,
+/// which are freed when those threads end.
 ///
-/// Tapes, gradients and sweeps take their buffers from there, so the next step allocates anew. Free buffers of
+/// Tapes, gradients and sweeps take their buffers from the pool, so the next step allocates again. Free buffers of
 /// 64 KiB and more never take more than [`KEPT`] bytes together.
 pub fn free_buffers() {
     let kinds = KINDS.lock().map(|kinds| kinds.clone()).unwrap_or_default();
     kinds.iter().for_each(|free| free());
 }
 
-/// A kind of buffer that is lent and comes back. The macro [`lent`](crate::lent) implements it.
+/// A kind of buffer that is lent and returned. The macro [`lent`](crate::lent) implements it.
 pub trait Lent: Memory + Default + Send + 'static {
-    /// Where free buffers of this kind lie.
+    /// The free buffers of this kind.
     fn shelves() -> Shelves<Self>;
+
+    /// Puts a buffer back that a thread borrowed, and leaves an empty one: [`put_back`], compiled where the kind is declared.
+    fn give_back(&mut self, thread: u32);
 }
 
-/// The free buffers of a kind: those of this thread, and those that are there for all.
+/// The free buffers of a kind: those of this thread, and the shared ones.
 pub struct Shelves<B: Memory + 'static> {
     /// Those of this thread.
     pub own: &'static LocalKey<RefCell<Shelf<B>>>,
-    /// Those for all threads.
+    /// Those of all threads.
     pub shared: &'static Mutex<Shelf<B>>,
 }
 
-/// Buffers, each with the number of the thread that used it last and has it in its cache.
+/// Buffers, each with the number of the thread that used it last and whose cache may hold it.
 pub struct Shelf<B: Memory>(Vec<(u32, B)>);
 
 impl<B: Memory> Shelf<B> {
-    /// Nothing yet.
+    /// An empty list.
     pub const fn new() -> Self {
         Shelf(Vec::new())
     }
 
     fn clear(&mut self) {
-        // Dropped when it no longer counts.
+        // Dropped after it is no longer counted.
         let buffers = take(&mut self.0);
         FREE.fetch_sub(buffers.iter().map(|(_, buffer)| counted(buffer)).sum(), Ordering::Relaxed);
     }
@@ -95,7 +98,7 @@ fn counted<B: Memory>(buffer: &B) -> usize {
     if bytes < SMALL { 0 } else { bytes }
 }
 
-/// Lets buffers of a type that is generic in the number be lent: `lent!(Records<Real>)`.
+/// Implements lending for a buffer type that is generic in the number: `lent!(Records<Real>)`.
 #[macro_export]
 macro_rules! lent {
     ($Buffer:ident<$Number:ident>) => {
@@ -114,6 +117,20 @@ macro_rules! lent {
                 }
                 <T as $crate::$Number>::dispatch(Free, ())
             }
+            fn give_back(&mut self, thread: u32) {
+                struct Back<'a>(std::marker::PhantomData<&'a ()>);
+                impl<'a> $crate::dispatch::$Number for Back<'a> {
+                    type Args<T: $crate::$Number> = (&'a mut $Buffer<T>, u32);
+                    type Out<T: $crate::$Number> = ();
+                    fn f32((buffer, thread): Self::Args<f32>) {
+                        $crate::pool::put_back(buffer, thread);
+                    }
+                    fn f64((buffer, thread): Self::Args<f64>) {
+                        $crate::pool::put_back(buffer, thread);
+                    }
+                }
+                <T as $crate::$Number>::dispatch(Back(std::marker::PhantomData), (self, thread))
+            }
         }
     };
     (@of $Buffer:ty) => {{
@@ -127,9 +144,9 @@ macro_rules! lent {
 }
 lent!(Vec<Float>);
 
-/// A buffer that goes back to its shelf when it is dropped.
+/// A buffer that returns to the pool when it is dropped.
 ///
-/// This type has the `Drop`, and no lifetime: a tape may therefore be borrowed for as long as what
+/// This type implements `Drop` and has no lifetime. A tape can therefore be borrowed for as long as the data that
 /// it borrows, and the compiler still lets it end with its scope.
 pub struct Pooled<B: Lent> {
     buffer: B,
@@ -137,11 +154,11 @@ pub struct Pooled<B: Lent> {
 }
 
 impl<B: Lent> Pooled<B> {
-    /// A free buffer, as it was left, or a new one.
+    /// A free buffer with its old contents, or a new one.
     pub fn take() -> Self {
         let (thread, Shelves { own, shared }) = (this_thread(), B::shelves());
         let own = own.try_with(|own| own.borrow_mut().0.pop()).unwrap_or_default();
-        // Of all threads' preferably one that this one used before.
+        // Of the shared ones, one that this thread used before is preferred.
         let found = own.or_else(|| {
             let shelf = &mut shared.lock().ok()?.0;
             match shelf.iter().rposition(|(last, _)| *last == thread) {
@@ -165,25 +182,7 @@ impl<B: Lent> Pooled<B> {
 
 impl<B: Lent> Drop for Pooled<B> {
     fn drop(&mut self) {
-        let Shelves { own, shared } = B::shelves();
-        let buffer = take(&mut self.buffer);
-        let bytes = counted(&buffer);
-        if bytes > 0 && FREE.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT {
-            FREE.fetch_sub(bytes, Ordering::Relaxed);
-            return;
-        }
-        let mut buffer = Some((self.thread, buffer));
-        if this_thread() == self.thread {
-            let _ = own.try_with(|own| {
-                let own = &mut own.borrow_mut().0;
-                if own.len() < OWN {
-                    own.extend(buffer.take());
-                }
-            });
-        }
-        if let (Some(buffer), Ok(mut shelf)) = (buffer, shared.lock()) {
-            shelf.0.push(buffer);
-        }
+        self.buffer.give_back(self.thread);
     }
 }
 
@@ -200,7 +199,30 @@ impl<B: Lent> DerefMut for Pooled<B> {
     }
 }
 
-/// Notes how buffers of a kind are given back, when the first is made.
+/// Puts a buffer on its shelf, or gives it back to the system where free buffers take [`KEPT`] bytes already.
+pub fn put_back<B: Lent>(buffer: &mut B, thread: u32) {
+    let Shelves { own, shared } = B::shelves();
+    let buffer = take(buffer);
+    let bytes = counted(&buffer);
+    if bytes > 0 && FREE.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT {
+        FREE.fetch_sub(bytes, Ordering::Relaxed);
+        return;
+    }
+    let mut buffer = Some((thread, buffer));
+    if this_thread() == thread {
+        let _ = own.try_with(|own| {
+            let own = &mut own.borrow_mut().0;
+            if own.len() < OWN {
+                own.extend(buffer.take());
+            }
+        });
+    }
+    if let (Some(buffer), Ok(mut shelf)) = (buffer, shared.lock()) {
+        shelf.0.push(buffer);
+    }
+}
+
+/// Registers how buffers of a kind are freed, when the first one is made.
 fn note_kind(free: fn()) {
     if let Ok(mut kinds) = KINDS.lock()
         && !kinds.iter().any(|&known| std::ptr::fn_addr_eq(known, free))
@@ -209,7 +231,7 @@ fn note_kind(free: fn()) {
     }
 }
 
-/// Gives back the free buffers of a kind.
+/// Frees the buffers of a kind.
 fn free<B: Lent>() {
     let Shelves { own, shared } = B::shelves();
     let _ = own.try_with(|own| own.borrow_mut().clear());
@@ -218,7 +240,7 @@ fn free<B: Lent>() {
     }
 }
 
-/// The number of this thread, from 1 on; 0 where the thread ends.
+/// The number of this thread, from 1 on; 0 while the thread ends.
 fn this_thread() -> u32 {
     static LAST: AtomicU32 = AtomicU32::new(0);
     thread_local!(static NUMBER: Cell<u32> = const { Cell::new(0) });
@@ -231,7 +253,7 @@ fn this_thread() -> u32 {
     NUMBER.try_with(number).unwrap_or_default()
 }
 
-/// Makes a buffer at least `len` numbers long; it grows by half at a time.
+/// Makes a buffer at least `len` numbers long. It grows by half at a time.
 pub fn widen<T: Float>(values: &mut Vec<T>, len: usize) {
     if values.len() < len {
         let room = len.max(values.len() + values.len() / 2);
@@ -240,7 +262,7 @@ pub fn widen<T: Float>(values: &mut Vec<T>, len: usize) {
     }
 }
 
-/// `len` places of a buffer, from the start of a cache line on: a vector that lies across two lines is read twice.
+/// `len` entries of a buffer, aligned to a cache line: a vector that crosses two lines is read twice.
 pub fn aligned<T: Float>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
     const LINE: usize = 64;
     widen(buffer, len + LINE / size_of::<T>());

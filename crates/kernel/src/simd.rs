@@ -1,10 +1,10 @@
-//! Loops in vector code.
+//! Vectorized loops.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Float;
 
-/// Whether a result replaces what its place holds or is added to it.
+/// Whether a result overwrites its destination or is added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accum {
     /// y = …
@@ -13,11 +13,11 @@ pub enum Accum {
     Add,
 }
 
-/// Where a term is written: a `rows × cols` part of a buffer.
+/// The destination of a term: a `rows × cols` part of a buffer.
 pub struct Out<'a, T> {
-    /// How many rows.
+    /// The number of rows.
     pub rows: usize,
-    /// How many columns.
+    /// The number of columns.
     pub cols: usize,
     /// The entries, column by column.
     pub data: &'a mut [T],
@@ -29,10 +29,10 @@ pub fn put<T: Float>(y: &mut T, accum: Accum, value: T) {
     *y = if accum == Accum::Add { *y + value } else { value };
 }
 
-/// A closure that is compiled for the widest vectors the processor has.
+/// Compiles a closure for the widest vectors of the processor and calls it.
 ///
-/// Both halves matter: without the attribute here the closure is called through a shim outside the
-/// vector code, and without the caller's `#[inline(always)]` on the closure its body may stay there.
+/// Both attributes matter. Without the one here the closure is called through a shim outside the vectorized code.
+/// Without the caller's `#[inline(always)]` on the closure its body may stay outside, too.
 /// Either costs a factor of 20 to 50 on a loop of exponentials.
 ///
 /// ```
@@ -54,7 +54,20 @@ pub fn vectorised<R>(f: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Call(f))
 }
 
-/// A formula of single numbers, compiled as [`vectorised`] does it if it is made of fused products.
+/// How many bits the vectors of this processor have, for which loops are compiled: 64 where it has none.
+pub fn vector_bits() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            8 * size_of::<S::f64s>()
+        }
+    }
+    Arch::new().dispatch(Width)
+}
+
+/// A scalar formula, compiled as by [`vectorised`] if it contains fused multiply-adds.
 #[inline(always)]
 pub fn single<R>(fused: bool, mut f: impl FnMut() -> R) -> R {
     if fused { vectorised(f) } else { f() }
@@ -69,7 +82,7 @@ pub fn fill<T: Float>(out: &mut [T], accum: Accum, f: impl Fn(usize) -> T + Copy
             // Local copies: otherwise the compiler must assume that every store may change what `f` reads.
             let (out, f) = (&mut *out, f);
             match accum {
-                // Plain loops: a `for_each` is not always compiled into the vector code around it.
+                // Plain loops: a `for_each` is not always compiled as part of the vectorized code around it.
                 Accum::Replace => {
                     for (i, y) in out.iter_mut().enumerate() {
                         *y = f(i);

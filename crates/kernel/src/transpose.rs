@@ -6,22 +6,22 @@ use crate::simd::{Accum, put, vectorised};
 use crate::threads::join;
 use crate::{Float, MatrixRef, compiled_once};
 
-/// Rows and columns of a square.
+/// The side of a square.
 pub const SIDE: usize = 16;
 
-/// A matrix of at least this many entries is divided among threads.
+/// A matrix of at least this many entries is split over threads.
 const PARTS: usize = 1 << 18;
 
 /// y = xᵀ or y += xᵀ.
 #[compiled_once]
 pub fn transpose<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     let (m, n) = x.shape();
-    // Four parts at most of the rows of x, which are columns of y.
+    // At most four parts of the rows of x, which are columns of y.
     let alone = m * n < PARTS || rayon_core::current_num_threads() == 1;
     parts(x, 0..m, if alone { m } else { m.div_ceil(4).next_multiple_of(SIDE) }, accum, y);
 }
 
-/// Some rows of x as columns of y, at most `rows` at a time.
+/// Writes some rows of x as columns of y, at most `rows` at a time.
 fn parts<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: Accum, y: &mut [T]) {
     if range.len() <= rows {
         return vectorised(
@@ -34,7 +34,7 @@ fn parts<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum:
     join(|| parts(x, range.start..middle, rows, accum, a), || parts(x, middle..range.end, rows, accum, b));
 }
 
-/// Some rows of x as columns of y.
+/// Writes some rows of x as columns of y.
 #[inline(always)]
 fn columns<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T]) {
     let (m, n) = x.shape();
@@ -55,7 +55,7 @@ fn columns<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: 
     }
 }
 
-/// The square of N rows of x from i on, given by its N columns, transposed: the columns of y begin `apart` entries apart.
+/// Transposes the square of rows i to i + N of x, given by its N columns. The columns of y begin `apart` entries apart.
 #[inline(always)]
 pub fn turn<T: Float, const N: usize>(x: [&[T]; N], i: usize, accum: Accum, y: &mut [T], apart: usize) {
     let mut square = [[T::default(); N]; N];

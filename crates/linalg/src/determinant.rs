@@ -2,13 +2,18 @@
 //! columns, after which a matrix of rank r has n − r zeros at the end of its diagonal.
 
 use faer::Mat;
+use faer::linalg::solvers::DenseSolveCore;
 use kernel::{Float, Matrix, MatrixRef, compiled_once};
 
-use crate::scaled::{Product, Scaled};
+use crate::scaled::{Product, Scaled, times_power};
+use crate::systems::{Eliminated, LARGE, exchanges, rounding};
 
 /// det A.
 #[compiled_once]
 pub fn determinant<T: Float>(a: MatrixRef<'_, T>) -> T {
+    if let Some(found) = regular(a, 1.0) {
+        return T::from_f64(found.product().over_power(-found.scaled.of_determinant()));
+    }
     let found = Elimination::new(a);
     let product = found.diagonal().fold(found.sign(), Product::times);
     T::from_f64(product.over_power(-found.scaled.of_determinant()))
@@ -20,6 +25,10 @@ pub fn determinant<T: Float>(a: MatrixRef<'_, T>) -> T {
 /// U⁻ᵀ take them to A (Stewart, Linear Algebra and its Applications 283, 1998, p. 151).
 #[compiled_once]
 pub fn cofactors<T: Float>(a: MatrixRef<'_, T>) -> Matrix<T> {
+    if let Some(found) = regular(a, 1.0) {
+        let Product { x, k } = found.product();
+        return unscaled(&(found.lu.inverse() * faer::Scale(x)), &found.scaled, k);
+    }
     let found = Elimination::new(a);
     let n = a.rows();
     let mut others = vec![found.sign(); n];
@@ -36,6 +45,16 @@ pub fn cofactors<T: Float>(a: MatrixRef<'_, T>) -> Matrix<T> {
 /// With E' = L⁻¹ E U⁻¹ and pᵢⱼ = Πₖ dₖ over all k but i and j, that of det D is Σᵢ pᵢⱼ E'ᵢᵢ at (j, j), and −pᵢⱼ E'ⱼᵢ at (i, j).
 #[compiled_once]
 pub fn cofactors_push<T: Float>(a: MatrixRef<'_, T>, e: MatrixRef<'_, T>) -> Matrix<T> {
+    // The difference below cancels as many digits as A⁻¹ has lost.
+    const MARGIN: f64 = 1e6;
+    if let Some(found) = regular(a, MARGIN) {
+        // det A (tr P · 1 − P) A⁻¹ of P = A⁻¹ E.
+        let (Product { x, k }, inverse) = (found.product(), found.lu.inverse());
+        let mut p = &inverse * as_scaled(e, &found.scaled);
+        let trace: f64 = (0..a.rows()).map(|i| p[(i, i)]).sum();
+        p = Mat::from_fn(a.rows(), a.rows(), |i, j| x * (if i == j { trace } else { 0.0 } - p[(i, j)]));
+        return unscaled(&(p * inverse), &found.scaled, k);
+    }
     let found = Elimination::new(a);
     let n = a.rows();
     // Products before the first of two places, between them, after the second.
@@ -71,83 +90,177 @@ fn largest(products: &[Product]) -> i32 {
     products.iter().filter(|p| p.x != 0.0).map(|p| p.k).max().unwrap_or(0)
 }
 
+/// det S and S⁻¹ of a large matrix that is far from singular, which take a fraction of the time of an [`Elimination`]. The matrix may be
+/// `margin` times as near to a singular one as rounding allows at most.
+fn regular<T: Float>(a: MatrixRef<'_, T>, margin: f64) -> Option<Eliminated> {
+    let found = (a.rows() >= LARGE).then(|| Eliminated::new(a))?;
+    found.beyond_doubt(margin * rounding::<T>(a.rows())).then_some(found)
+}
+
+/// The gradient in A of one in S, whose transpose is given without 2^k.
+fn unscaled<T: Float>(transposed: &Mat<f64>, scaled: &Scaled, k: i32) -> Matrix<T> {
+    let power = k + scaled.of_determinant();
+    let entry = |i: usize, j: usize| times_power(transposed[(j, i)], power - scaled.rows[i] - scaled.cols[j]);
+    Matrix::from_fn(transposed.ncols(), transposed.nrows(), |i, j| T::from_f64(entry(i, j)))
+}
+
+/// E scaled as S.
+fn as_scaled<T: Float>(e: MatrixRef<'_, T>, scaled: &Scaled) -> Mat<f64> {
+    Mat::from_fn(e.rows(), e.cols(), |i, j| times_power(e[(i, j)].to_f64(), -scaled.rows[i] - scaled.cols[j]))
+}
+
 /// S with its rows and columns in another order = L D U, where L and U have ones on their diagonals, and the pivots D descend
 /// about.
 struct Elimination {
     scaled: Scaled,
-    /// L below the diagonal, D on it, U above.
-    factors: Mat<f64>,
+    l: Mat<f64>,
+    d: Vec<f64>,
+    u: Mat<f64>,
     rows: Vec<usize>,
     cols: Vec<usize>,
-    negative: bool,
 }
 
 impl Elimination {
     fn new<T: Float>(a: MatrixRef<'_, T>) -> Self {
         let (n, scaled) = (a.rows(), Scaled::new(a));
-        let mut f = scaled.s.clone();
-        let (mut rows, mut cols, mut negative) = ((0..n).collect::<Vec<_>>(), (0..n).collect::<Vec<_>>(), false);
-        for k in 0..n {
-            let (mut p, mut q) = (k, k);
-            for j in k..n {
-                for i in k..n {
-                    if f[(i, j)].abs() > f[(p, q)].abs() {
-                        (p, q) = (i, j);
-                    }
-                }
-            }
-            if f[(p, q)] == 0.0 {
-                break;
-            }
-            negative ^= (p != k) ^ (q != k);
-            rows.swap(k, p);
-            cols.swap(k, q);
-            (0..n).for_each(|j| (f[(k, j)], f[(p, j)]) = (f[(p, j)], f[(k, j)]));
-            (0..n).for_each(|i| (f[(i, k)], f[(i, q)]) = (f[(i, q)], f[(i, k)]));
-            let pivot = f[(k, k)];
-            (k + 1..n).for_each(|i| f[(i, k)] /= pivot);
-            for j in k + 1..n {
-                let u = f[(k, j)];
-                (k + 1..n).for_each(|i| f[(i, j)] -= f[(i, k)] * u);
-                f[(k, j)] = u / pivot;
-            }
-        }
-        Elimination { scaled, factors: f, rows, cols, negative }
+        let found = scaled.s.full_piv_lu();
+        let d: Vec<f64> = (0..n).map(|k| found.U()[(k, k)]).collect();
+        let u = Mat::from_fn(n, n, |i, j| match () {
+            _ if i == j => 1.0,
+            _ if i > j || d[i] == 0.0 => 0.0,
+            _ => found.U()[(i, j)] / d[i],
+        });
+        let order = |permutation: faer::perm::PermRef<'_, usize>| permutation.arrays().0.to_vec();
+        Elimination { l: found.L().to_owned(), d, u, rows: order(found.P()), cols: order(found.Q()), scaled }
     }
 
     fn diagonal(&self) -> impl Iterator<Item = Product> {
-        (0..self.rows.len()).map(|k| Product::new(self.factors[(k, k)]))
+        self.d.iter().map(|d| Product::new(*d))
     }
 
     fn sign(&self) -> Product {
-        if self.negative { Product::new(-1.0) } else { Product::ONE }
+        let even = (exchanges(&self.rows) + exchanges(&self.cols)).is_multiple_of(2);
+        Product::new(if even { 1.0 } else { -1.0 })
     }
 
     /// L⁻¹ E U⁻¹, of E scaled as S and in the order of the factors.
     fn inward<T: Float>(&self, e: MatrixRef<'_, T>) -> Mat<f64> {
-        let Elimination { scaled, factors, rows, cols, .. } = self;
-        let mut x = Mat::from_fn(rows.len(), rows.len(), |i, j| {
-            let (i, j) = (rows[i], cols[j]);
-            crate::scaled::times_power(e[(i, j)].to_f64(), -scaled.rows[i] - scaled.cols[j])
-        });
-        factors.solve_unit_lower_triangular_in_place(x.as_mut());
-        factors.transpose().solve_unit_lower_triangular_in_place(x.transpose_mut());
+        let Elimination { scaled, rows, cols, .. } = self;
+        let e = as_scaled(e, scaled);
+        let mut x = Mat::from_fn(rows.len(), rows.len(), |i, j| e[(rows[i], cols[j])]);
+        self.l.solve_unit_lower_triangular_in_place(x.as_mut());
+        self.u.transpose().solve_unit_lower_triangular_in_place(x.transpose_mut());
         x
     }
 
     /// The gradient in A of one in D, which is given without 2^unit: the transpose of [`inward`](Self::inward).
     fn outward<T: Float>(&self, mut x: Mat<f64>, unit: i32) -> Matrix<T> {
-        let Elimination { scaled, factors, rows, cols, .. } = self;
-        factors.transpose().solve_unit_upper_triangular_in_place(x.as_mut());
-        factors.solve_unit_upper_triangular_in_place(x.transpose_mut());
-        let mut y = Matrix::zeros(rows.len(), rows.len());
-        let whole = unit + scaled.of_determinant();
-        for (i, &p) in rows.iter().enumerate() {
-            for (j, &q) in cols.iter().enumerate() {
-                let scale = whole - scaled.rows[p] - scaled.cols[q];
-                y[(p, q)] = T::from_f64(crate::scaled::times_power(x[(i, j)], scale));
+        let Elimination { scaled, rows, cols, .. } = self;
+        self.l.transpose().solve_unit_upper_triangular_in_place(x.as_mut());
+        self.u.solve_unit_upper_triangular_in_place(x.transpose_mut());
+        let mut y = Mat::zeros(rows.len(), rows.len());
+        for (j, &q) in cols.iter().enumerate() {
+            for (i, &p) in rows.iter().enumerate() {
+                y[(q, p)] = x[(i, j)];
             }
         }
-        y
+        unscaled(&y, scaled, unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::systems::{inverse_regular, log_abs_determinant_regular, solve_regular};
+
+    /// Numbers in (−1, 1) without a pattern.
+    fn numbers(rows: usize, cols: usize, seed: u64) -> Matrix<f64> {
+        let mut state = seed;
+        Matrix::from_fn(rows, cols, |_, _| kernel::split_mix(&mut state) as f64 / 2f64.powi(63) - 1.0)
+    }
+
+    /// A matrix whose last row is the sum of two others but for `apart`.
+    fn dependent(n: usize, apart: f64, seed: u64) -> Matrix<f64> {
+        let (mut a, noise) = (numbers(n, n, seed), numbers(1, n, seed + 1));
+        for j in 0..n {
+            a[(n - 1, j)] = a[(0, j)] + a[(1, j)] + apart * noise[(0, j)];
+        }
+        a
+    }
+
+    /// The rows and columns times powers of 2.
+    fn badly_scaled(a: &Matrix<f64>, seed: u64) -> Matrix<f64> {
+        let powers = numbers(a.rows(), 2, seed).map(|x| 2f64.powi((100.0 * x) as i32));
+        Matrix::from_fn(a.rows(), a.cols(), |i, j| a[(i, j)] * powers[(i, 0)] * powers[(j, 1)])
+    }
+
+    /// Where an estimate spares the inverse and exchanges of columns, the verdict is the same as with them, and so are the numbers but for
+    /// rounding times the condition.
+    fn same_with_and_without_an_estimate(a: &Matrix<f64>, is_singular: bool, what: &str) {
+        let (n, rounding) = (a.rows(), rounding::<f64>(a.rows()));
+        let found = Eliminated::new(a.view());
+        let careful = found.lost(rounding, Some(&found.lu.inverse()));
+        let b = numbers(n, 2, 7);
+        let (x, inverse) = (solve_regular(a.view(), b.view()), inverse_regular(a.view()));
+        let verdicts = [
+            careful.is_some(),
+            found.lost(rounding, None).is_some(),
+            x.is_err(),
+            inverse.is_err(),
+            log_abs_determinant_regular(a.view()).is_err(),
+        ];
+        assert_eq!(verdicts, [is_singular; 5], "{what}");
+        let (Ok(x), Ok(inverse)) = (x, inverse) else {
+            return assert!(regular(a.view(), 1.0).is_none(), "{what}");
+        };
+        let allowed = n as f64 * f64::EPSILON * Eliminated::new(a.view()).condition();
+        for (i, j) in (0..n).flat_map(|i| [(i, 0), (i, 1)]) {
+            let terms = || (0..n).map(|k| inverse[(i, k)] * b[(k, j)]);
+            let size: f64 = terms().map(f64::abs).sum();
+            assert!((x[(i, j)] - terms().sum::<f64>()).abs() <= allowed * size, "{what}: solution, ({i}, {j})");
+        }
+        let elimination = Elimination::new(a.view());
+        let (quick, slow) = (found.product(), elimination.diagonal().fold(elimination.sign(), Product::times));
+        assert_eq!(quick.x > 0.0, slow.x > 0.0, "{what}: sign");
+        assert!((quick.ln_abs() - slow.ln_abs()).abs() <= allowed, "{what}: {} and {}", quick.ln_abs(), slow.ln_abs());
+    }
+
+    #[test]
+    fn large_matrices() {
+        let mut quick = 0;
+        for (n, seed) in [48, 49, 64, 90].into_iter().flat_map(|n| (0..6).map(move |seed| (n, 100 * seed))) {
+            let whole = dependent(n, 0.0, seed).map(|x| (x * 1e3).round());
+            let exact =
+                Matrix::from_fn(
+                    n,
+                    n,
+                    |i, j| {
+                        if i + 1 < n { whole[(i, j)] } else { whole[(0, j)] - 2.0 * whole[(1, j)] }
+                    },
+                );
+            let cases = [
+                (numbers(n, n, seed), false, "well conditioned"),
+                (dependent(n, 1e-4, seed), false, "nearly singular, 1e-4"),
+                (dependent(n, 1e-8, seed), false, "nearly singular, 1e-8"),
+                (dependent(n, 1e-16, seed), true, "singular but for rounding"),
+                (exact, true, "singular"),
+                (Matrix::zeros(n, n), true, "zero"),
+            ];
+            // A Cᵀ = det A of the cofactors C.
+            let (a, c) = (&cases[0].0, cofactors(cases[0].0.view()));
+            let entry = |i: usize, k: usize| (0..n).map(|j| a[(i, j)] * c[(k, j)]).sum::<f64>();
+            let det = determinant(a.view());
+            assert!(
+                (entry(0, 0) - det).abs() <= 1e-8 * det.abs() && entry(0, 1).abs() <= 1e-8 * det.abs(),
+                "{n}, {seed}"
+            );
+            for (a, is_singular, what) in cases {
+                quick += usize::from(regular(a.view(), 1.0).is_some());
+                same_with_and_without_an_estimate(&a, is_singular, &format!("{what}, {n} rows, seed {seed}"));
+                let a = badly_scaled(&a, seed + 2);
+                same_with_and_without_an_estimate(&a, is_singular, &format!("{what}, badly scaled, {n}, seed {seed}"));
+            }
+        }
+        assert!(quick >= 24, "the estimate spared only {quick}");
     }
 }

@@ -1,16 +1,24 @@
-//! Products and decompositions of matrices, for `tape-autograd`: all that it takes from faer, behind functions that are compiled
-//! here once, for `f32` and for `f64`. Decompositions are made in double precision, whatever the matrix holds.
+//! Matrix products and decompositions for `tape-autograd`: everything that it takes from faer, behind functions that are compiled
+//! here once, for `f32` and for `f64`. Decompositions are computed in double precision for both.
 
 mod decompositions;
 mod determinant;
 mod product;
 mod scaled;
+mod systems;
+mod tall;
 
-pub use decompositions::{
-    Lost, cholesky, inverse, log_abs_determinant, qr, singular, solve, solve_triangular, symmetric_eigen,
-};
+use faer::{Mat, MatRef};
+use kernel::{Float, Matrix, MatrixRef};
+
+pub use decompositions::{cholesky, qr, svd, symmetric_eigen};
 pub use determinant::{cofactors, cofactors_push, determinant};
 pub use product::product;
+pub use systems::{
+    Lost, inverse, inverse_regular, log_abs_determinant, log_abs_determinant_regular, singular, solve, solve_regular,
+    solve_triangular,
+};
+pub use tall::{least_squares, rank};
 
 /// Whether a factor of a product is transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +35,25 @@ impl Trans {
         if self == Trans::No { Trans::Yes } else { Trans::No }
     }
 
-    /// The shape of a factor as the product sees it.
+    /// The shape of a factor in the product.
     pub fn shape(self, (m, n): (usize, usize)) -> (usize, usize) {
         if self == Trans::No { (m, n) } else { (n, m) }
     }
 }
 
-/// Which triangle of a matrix is read.
+/// The triangle of a matrix that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Triangle {
-    /// The diagonal and what is below it.
+    /// The diagonal and the entries below it.
     Lower,
-    /// The diagonal and what is above it.
+    /// The diagonal and the entries above it.
     Upper,
+}
+
+fn wide<T: Float>(x: MatrixRef<'_, T>) -> Mat<f64> {
+    Mat::from_fn(x.rows(), x.cols(), |i, j| x[(i, j)].to_f64())
+}
+
+fn narrow<T: Float>(x: MatRef<'_, f64>) -> Matrix<T> {
+    Matrix::from_fn(x.nrows(), x.ncols(), |i, j| T::from_f64(x[(i, j)]))
 }

@@ -3,10 +3,10 @@
 use faer::Mat;
 use kernel::{Float, MatrixRef};
 
-/// A = diag(2^r) S diag(2^c), where the largest entry of each row and column of S that is not zero is about 1.
+/// A = diag(2^r) S diag(2^c), where the largest entry of each nonzero row and column of S is about 1.
 ///
-/// r and c are the means of exponents of the entries, and then the largest exponents of what that leaves. A small entry beside large
-/// ones stays small. If A has no zeros, S is the same whatever powers of two its rows and columns are multiplied by.
+/// r and c are the means of the exponents of the entries, corrected by the largest exponents that remain. A small entry beside large
+/// ones stays small. If A has no zeros, S does not change when rows and columns of A are multiplied by powers of two.
 pub struct Scaled {
     pub s: Mat<f64>,
     pub rows: Vec<i32>,
@@ -16,15 +16,15 @@ pub struct Scaled {
 impl Scaled {
     pub fn new<T: Float>(a: MatrixRef<'_, T>) -> Scaled {
         let (m, n) = a.shape();
-        let place = |i: usize, j: usize| Some(a[(i, j)].to_f64()).filter(|x| *x != 0.0).map(exponent);
-        let (mut rows, mut cols) = means(m, n, place);
+        let place = |x: &T| if x.to_f64() == 0.0 { NONE } else { exponent(x.to_f64()) };
+        let places = Places { rows: m, of_entries: a.as_slice().iter().map(place).collect() };
+        let (mut rows, mut cols) = places.means(n);
         for _ in 0..2 {
-            for (i, r) in rows.iter_mut().enumerate() {
-                *r += (0..n).filter_map(|j| Some(place(i, j)? - *r - cols[j])).max().unwrap_or(0);
-            }
-            for (j, c) in cols.iter_mut().enumerate() {
-                *c += (0..m).filter_map(|i| Some(place(i, j)? - rows[i] - *c)).max().unwrap_or(0);
-            }
+            let (mut of_rows, mut of_cols) = (vec![NONE; m], vec![NONE; n]);
+            places.each(|i, j, place| of_rows[i] = of_rows[i].max(place - rows[i] - cols[j]));
+            rows.iter_mut().zip(of_rows).filter(|of| of.1 != NONE).for_each(|(row, more)| *row += more);
+            places.each(|i, j, place| of_cols[j] = of_cols[j].max(place - rows[i] - cols[j]));
+            cols.iter_mut().zip(of_cols).filter(|of| of.1 != NONE).for_each(|(col, more)| *col += more);
         }
         let s = Mat::from_fn(m, n, |i, j| times_power(a[(i, j)].to_f64(), -rows[i] - cols[j]));
         Scaled { s, rows, cols }
@@ -36,27 +36,52 @@ impl Scaled {
     }
 }
 
-/// Exponents of rows and columns, of which the sums are near the exponents of the entries: the means of what is left, in turns
-/// (Curtis, Reid, *J. Inst. Math. Appl.* 10, 1972, in which these turns minimise the sum of squares).
-fn means(m: usize, n: usize, place: impl Fn(usize, usize) -> Option<i32>) -> (Vec<i32>, Vec<i32>) {
-    const TURNS: usize = 10;
-    let mean = |left: &mut dyn Iterator<Item = f64>| {
-        let (sum, count) = left.fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
-        if count == 0.0 { 0.0 } else { sum / count }
-    };
-    let (mut rows, mut cols) = (vec![0.0; m], vec![0.0; n]);
-    for _ in 0..TURNS {
-        for (i, r) in rows.iter_mut().enumerate() {
-            *r = mean(&mut (0..n).filter_map(|j| Some(f64::from(place(i, j)?) - cols[j])));
-        }
-        for (j, c) in cols.iter_mut().enumerate() {
-            *c = mean(&mut (0..m).filter_map(|i| Some(f64::from(place(i, j)?) - rows[i])));
+/// The exponent of a zero.
+const NONE: i32 = i32::MIN;
+
+/// The exponents of the entries of a matrix.
+struct Places {
+    rows: usize,
+    of_entries: Vec<i32>,
+}
+
+impl Places {
+    /// What is done for each entry that is not zero.
+    fn each(&self, mut f: impl FnMut(usize, usize, i32)) {
+        for (j, column) in self.of_entries.chunks_exact(self.rows.max(1)).enumerate() {
+            column.iter().enumerate().filter(|of| *of.1 != NONE).for_each(|(i, place)| f(i, j, *place));
         }
     }
-    // Only the sums count: with the first column at 0, powers of two in A change whole numbers here.
-    let first = cols.first().copied().unwrap_or(0.0);
-    let rounded = |x: Vec<f64>, shift: f64| x.into_iter().map(|x| (x + shift).round() as i32).collect();
-    (rounded(rows, first), rounded(cols, -first))
+
+    /// Exponents of rows and columns whose sums are near the exponents of the entries. They are the means of the remainders, in turns
+    /// (Curtis, Reid, *J. Inst. Math. Appl.* 10, 1972; these turns minimise the sum of squares). Without zeros the first
+    /// turn is the last that changes them.
+    fn means(&self, n: usize) -> (Vec<i32>, Vec<i32>) {
+        const TURNS: usize = 10;
+        let (mut rows, mut cols) = (vec![0.0; self.rows], vec![0.0; n]);
+        let mean = |sums: Vec<(f64, f64)>, x: &mut [f64]| {
+            let mut change = 0.0;
+            for (x, (sum, count)) in x.iter_mut().zip(sums).filter(|of| of.1.1 > 0.0) {
+                change = f64::max(change, (sum / count - *x).abs());
+                *x = sum / count;
+            }
+            change
+        };
+        for _ in 0..TURNS {
+            let mut sums = vec![(0.0, 0.0); self.rows];
+            self.each(|i, j, place| sums[i] = (sums[i].0 + f64::from(place) - cols[j], sums[i].1 + 1.0));
+            mean(sums, &mut rows);
+            let mut sums = vec![(0.0, 0.0); n];
+            self.each(|i, j, place| sums[j] = (sums[j].0 + f64::from(place) - rows[i], sums[j].1 + 1.0));
+            if mean(sums, &mut cols) < 1e-9 {
+                break;
+            }
+        }
+        // Only the sums matter. With the first column at 0, powers of two in A change the exponents by integers.
+        let first = cols.first().copied().unwrap_or(0.0);
+        let rounded = |x: Vec<f64>, shift: f64| x.into_iter().map(|x| (x + shift).round() as i32).collect();
+        (rounded(rows, first), rounded(cols, -first))
+    }
 }
 
 /// ⌊log₂ |x|⌋ of a number that is not zero.
@@ -70,10 +95,11 @@ pub fn exponent(x: f64) -> i32 {
 /// 2^k x.
 pub fn times_power(x: f64, k: i32) -> f64 {
     const STEP: i32 = 1000;
+    let power = |k: i32| f64::from_bits(((k + 1023) as u64) << 52);
     match k {
-        _ if k > STEP => times_power(x * 2f64.powi(STEP), k - STEP),
-        _ if k < -STEP => times_power(x * 2f64.powi(-STEP), k + STEP),
-        _ => x * 2f64.powi(k),
+        _ if k > STEP => times_power(x * power(STEP), k - STEP),
+        _ if k < -STEP => times_power(x * power(-STEP), k + STEP),
+        _ => x * power(k),
     }
 }
 
@@ -97,7 +123,7 @@ impl Product {
         Product { x: both.x, k: both.k + self.k + other.k }
     }
 
-    /// 2^−k of it, as a number.
+    /// Its product with 2^−k, as a number.
     pub fn over_power(self, k: i32) -> f64 {
         if self.x == 0.0 { 0.0 } else { times_power(self.x, self.k - k) }
     }

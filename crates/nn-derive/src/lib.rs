@@ -11,21 +11,21 @@ use syn::{
     parse_quote,
 };
 
-/// Implements [`nn::Module`](https://docs.rs/tape-nn/latest/nn/trait.Module.html) for a struct or an enum: its
+/// Implements [`nn::Module`](https://docs.rs/tape-nn/latest/nn/module/trait.Module.html) for a struct or an enum: its
 /// parameters are those of its fields, in the order of their declaration.
 ///
-/// A field adds its name to the path of its parameters, or its number if it has none. In an enum the fields of the
-/// current variant count, and the variant adds nothing. So `layers.0.weight` is the `weight` of the first element of
+/// A field adds its name to the path of its parameters, or its index if it has no name. In an enum the fields of the
+/// current variant are used, and the variant adds nothing. So `layers.0.weight` is the `weight` of the first element of
 /// the field `layers`. The documentation of the trait has an example that runs.
 ///
-/// Every field must be a module, so that no layer is forgotten in training. One that holds no parameters, such as a size
-/// or a probability, is marked `#[module(skip)]`. `#[module(matrix)]` and `#[module(transposed)]` mark its path with
-/// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/enum.Axes.html), for programs that know vectors beside matrices; `weight`,
-/// `bias`, `norm_scale`, `norm_shift`, `embedding` and `slope` say what a parameter is for, by
-/// [`nn::Kind`](https://docs.rs/tape-nn/latest/nn/enum.Kind.html). A field may have one of each: `#[module(matrix, weight)]`.
+/// Every field must be a module, so that no layer is forgotten in training. Mark a field without parameters, such as a size
+/// or a probability, `#[module(skip)]`. `#[module(matrix)]` and `#[module(transposed)]` mark its path with
+/// [`nn::Axes`](https://docs.rs/tape-nn/latest/nn/module/enum.Axes.html), for programs that distinguish vectors from matrices.
+/// `weight`, `bias`, `norm_scale`, `norm_shift`, `embedding` and `slope` set the
+/// [`nn::ParamKind`](https://docs.rs/tape-nn/latest/nn/module/enum.ParamKind.html) of a parameter. A field may have one of each: `#[module(matrix, weight)]`.
 ///
-/// Generic parameters and their bounds are kept. The implementation is generic in the scalar of the parameters too:
-/// the type is a `Module<S>` for every scalar `S` for which all its fields are.
+/// Generic parameters and their bounds are kept. The implementation is also generic in the number type of the parameters:
+/// the type is a `Module<S>` for every `S` for which all its fields are.
 ///
 /// ```text
 /// #[derive(Module)]                  impl<T, S: Real> Module<S> for Mlp<T>
@@ -37,15 +37,15 @@ use syn::{
 /// ```
 ///
 /// # Errors
-/// A union, an attribute of another word, or one that is not on a field does not compile. A field that
-/// is not a module does not compile where the type is used as one.
+/// A union, an attribute with an unknown word, or an attribute that is not on a field does not compile. If a field is not a
+/// module, the type does not compile where it is used as one.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// A struct is a `match` with one pattern, an enum one with a pattern for every variant.
+/// A struct becomes a `match` with one pattern, an enum a `match` with a pattern for every variant.
 fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let patterns: Vec<(TokenStream, &Fields)> = match &input.data {
         Data::Struct(data) => vec![(quote!(Self), &data.fields)],
@@ -104,20 +104,20 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
 struct Module<'f> {
     member: Member,
     ty: &'f Type,
-    /// The marks of its path: methods of `nn::Path` with the enums and variants that they take.
+    /// The marks of its path: methods of `nn::Path`, with their enums and variants.
     marks: Vec<(Ident, Ident, Ident)>,
 }
 
-/// The words of a field, but for `skip`: the method of `nn::Path` that marks it, the enum, and the variant.
+/// The words of a field except `skip`: the method of `nn::Path` that marks it, the enum, and the variant.
 const MARKS: [(&str, &str, &str, &str); 8] = [
     ("matrix", "with_axes", "Axes", "Matrix"),
     ("transposed", "with_axes", "Axes", "Transposed"),
-    ("weight", "with_kind", "Kind", "Weight"),
-    ("bias", "with_kind", "Kind", "Bias"),
-    ("norm_scale", "with_kind", "Kind", "NormScale"),
-    ("norm_shift", "with_kind", "Kind", "NormShift"),
-    ("embedding", "with_kind", "Kind", "Embedding"),
-    ("slope", "with_kind", "Kind", "Slope"),
+    ("weight", "with_kind", "ParamKind", "Weight"),
+    ("bias", "with_kind", "ParamKind", "Bias"),
+    ("norm_scale", "with_kind", "ParamKind", "NormScale"),
+    ("norm_shift", "with_kind", "ParamKind", "NormShift"),
+    ("embedding", "with_kind", "ParamKind", "Embedding"),
+    ("slope", "with_kind", "ParamKind", "Slope"),
 ];
 
 fn modules(fields: &Fields) -> Result<Vec<Module<'_>>> {
@@ -138,7 +138,7 @@ fn marks(words: &[Ident]) -> Result<Vec<(Ident, Ident, Ident)>> {
         let Some((_, method, of, variant)) = MARKS.iter().find(|mark| word == mark.0) else {
             let others = MARKS.map(|mark| format!("`{}`", mark.0)).join(", ");
             let message = match word == "skip" {
-                true => "`skip` leaves the field out: nothing else can be said of it".to_owned(),
+                true => "`skip` leaves the field out, so it allows no other word".to_owned(),
                 false => format!("unknown attribute `{word}`, expected `skip`, or of {others}"),
             };
             return Err(Error::new(word.span(), message));
@@ -179,14 +179,14 @@ fn arm(pattern: &TokenStream, modules: &[Module<'_>], by: TokenStream, method: T
     }
 }
 
-/// Two fields of one type need one bound.
+/// Two fields of the same type need only one bound.
 fn distinct(mut types: Vec<&Type>) -> Vec<&Type> {
     let mut seen = std::collections::HashSet::new();
     types.retain(|ty| seen.insert(ty.to_token_stream().to_string()));
     types
 }
 
-/// Whether a type is built from the one of this name. It needs no bound, and with one it would be its own condition.
+/// Whether a type is built from the type with this name. It needs no bound, which would be its own condition.
 /// (After a `::` the name is that of another type.)
 fn mentions(ty: TokenStream, name: &Ident) -> bool {
     let mut in_path = false;
@@ -200,7 +200,7 @@ fn mentions(ty: TokenStream, name: &Ident) -> bool {
     })
 }
 
-/// The words of the `#[module(word, …)]`, if there is one.
+/// The words of `#[module(word, …)]`, if the field has one.
 fn words(attributes: &[Attribute]) -> Result<Vec<Ident>> {
     let mut own = attributes.iter().filter(|attribute| attribute.path().is_ident("module"));
     let words = own.next().map(|attribute| attribute.parse_args_with(Punctuated::<Ident, Token![,]>::parse_terminated));
@@ -326,7 +326,7 @@ mod tests {
             parse_quote!(
                 struct Net(#[module(skip, matrix)] usize);
             ),
-            "`skip` leaves the field out: nothing else can be said of it",
+            "`skip` leaves the field out, so it allows no other word",
         );
         check_error(
             parse_quote!(

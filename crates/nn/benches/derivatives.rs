@@ -1,8 +1,8 @@
-//! What derivatives cost, as ratios of medians measured in turns in one process:
+//! The cost of derivatives, as ratios of medians measured in turns in one process:
 //!
-//! - a gradient against its objective recorded and read, and against the same objective in loops over `f64`;
-//! - H v, the Hessian times a direction, against a gradient;
-//! - a network's outputs for one sample against the same by hand.
+//! - a gradient relative to its objective recorded and read, and to the same objective in loops over `f64`;
+//! - H v, the Hessian times a direction, relative to a gradient;
+//! - a network's outputs for one sample relative to handwritten code.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench derivatives -- [--seconds S] [--json]
@@ -87,7 +87,7 @@ fn loss<'t>(w: &[Var<'t, f32>], x: &Matrix<f32>, t: &[usize]) -> Var<'t, f32> {
     softmax_cross_entropy(affine(&[(last[0], h)], Some(last[1])), t, Reduction::Mean)
 }
 
-/// The outputs for one sample, on the tape and by hand.
+/// The outputs for one sample, on the tape and handwritten.
 fn inference(seconds: f64, net: &Mlp<f32>) {
     let x = inputs(1);
     let mut outputs = Matrix::zeros(10, 1);
@@ -121,7 +121,7 @@ fn inference(seconds: f64, net: &Mlp<f32>) {
     report("mnist: 784-256-128-10, one sample", &[("µs", 1e6 * ours), ("ours / by hand", ours / by_hand)]);
 }
 
-/// A line of what was measured of a program, whose short name comes first; in JSON if asked for.
+/// Prints the results for a program, starting with its short name; in JSON if requested.
 fn report(name: &str, measured: &[(&str, f64)]) {
     let (quote, colon, digits) = if json() { ("\"", ": ", 4) } else { ("", " ", 2) };
     let measured = measured.iter().map(|(what, x)| format!("{quote}{what}{quote}{colon}{x:.digits$}"));

@@ -1,4 +1,4 @@
-//! What single operations cost, one thread, f32: elementwise functions, reductions, products, nodes, optimizers, data.
+//! The cost of single operations on one thread, f32: elementwise functions, reductions, products, nodes, optimizers, data.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench ops -- [--seconds S]

@@ -1,13 +1,13 @@
-//! A picture of the time of a training step against width and against batch, between the two ceilings of the machine: its
-//! fastest product and a copy, the least times of the same run, one thread. It goes to `out/roofline.svg`.
+//! A plot of the time of a training step against width and against batch size, with two lower bounds from the same run: its
+//! fastest product, and a copy. It uses minimum times on one thread and writes `out/roofline.svg`.
 //!
 //! ```text
 //! cargo bench -p tape-nn --features plot --bench roofline -- [--seconds S] [--width W]
 //! ```
 //!
 //! A step of w-w-w with a batch of n takes 10 w² n multiplications and additions: 2 w² n for each of two products forward,
-//! two gradients of weights and one of a hidden layer. It moves 24 bytes for each of 2 w² weights at least: a weight and
-//! two moments of Adam, read and written. What stays in cache may move faster.
+//! two gradients of weights and one of a hidden layer. It moves at least 24 bytes for each of 2 w² weights: a weight and
+//! two moments of Adam, read and written. Data that stays in cache may move faster.
 
 mod common {
     pub mod machine;
@@ -26,7 +26,7 @@ use faer::Mat;
 use nn::Activation;
 use nn::plot::{Chart, Figure};
 
-/// Numbers in a copy, 64 MiB: more than stays in cache.
+/// The numbers in a copy: 64 MiB, more than fits in cache.
 const COPIED: usize = 1 << 24;
 
 fn main() {
@@ -74,7 +74,7 @@ fn main() {
     });
 }
 
-/// The least that one takes, in seconds: what the machine can do when it does nothing else.
+/// The minimum time of one function, in seconds: the speed of the machine without other load.
 fn least(seconds: f64, mut run: impl FnMut()) -> f64 {
     let [times] = turns(seconds, [&mut run]);
     times[0]

@@ -1,11 +1,11 @@
-//! The time of a training step against depth, width and batch, and of a chain of scalars against its length, as CSV; one
-//! thread. What grows linearly has the same last number in all its lines.
+//! The time of a training step against depth, width and batch size, and of a chain of scalars against its length, as CSV, on one
+//! thread. If the time grows linearly, the last number is the same in all lines.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench scaling -- [--seconds S] [--nodes N] [--depth D] [--width W]
 //! ```
 //!
-//! The chain goes up to N scalars (10⁷ by default; 10⁸ where the memory suffices), layers up to D, widths and batches to W.
+//! The chain goes up to N scalars (10⁷ by default; use 10⁸ if the memory suffices), layers up to D, widths and batches up to W.
 
 mod common {
     pub mod median;
@@ -53,7 +53,7 @@ fn chain(seconds: f64, most: usize) {
     let start = memory("/proc/self/status", "VmRSS:");
     let mut bytes = 0.0;
     for nodes in powers(1000, 10).take_while(|&n| n <= most) {
-        // A buffer that grows is there twice for a moment.
+        // A buffer that grows briefly exists twice.
         if 2.0 * bytes * nodes as f64 > memory("/proc/meminfo", "MemAvailable:") {
             return println!("{nodes},,,,: not enough memory");
         }
@@ -79,7 +79,7 @@ fn chain(seconds: f64, most: usize) {
     }
 }
 
-/// The number of bytes behind this name in a file of the system, 0 where there is none.
+/// The number of bytes after this name in a file of the system, or 0 if it is missing.
 fn memory(file: &str, name: &str) -> f64 {
     let text = read_to_string(file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));

@@ -1,10 +1,10 @@
-"""Measure every target of speed and print one Markdown table: what, the target, what was measured, whether it is met.
+"""Measure every speed target and print one Markdown table: the quantity, the target, the measurement, whether it is met.
 
 pip install torch numpy jax optax
 python crates/nn/benches/targets.py [--rounds R] [--min-seconds S] [--quick] [--only PART]
 
-Builds and runs the benches and their peers one after the other. A ratio is of medians over the rounds. What a missing peer
-would be needed for is not measured, and the table says why. A folder with CoDiPack may be given in CODIPACK.
+Builds and runs the benchmarks and their peers in sequence. A ratio is one of medians over the rounds. If a peer is missing, its
+targets are not measured, and the table says why. CODIPACK may name a folder with CoDiPack.
 """
 import argparse, functools, math, operator, os, pathlib, sys, time
 from typing import NamedTuple
@@ -15,13 +15,13 @@ import compare
 from compare import HEAVY, NAMES, Missing
 
 SMALL, LARGE = ["xor", "digits", "resid", "rnn"], ["mnist", "tanh", "wide"]
-SHARED = ["mnist", "tanh", "wide", "resid"]  # worth the while of a second thread
+SHARED = ["mnist", "tanh", "wide", "resid"]  # large enough for a second thread
 THREADS = {1: "1 thread", 2: "2 threads"}
 TITLES = dict(handwritten="handwritten", torch="PyTorch", jax="JAX", burn="burn", candle="candle")
 PROGRAMS = ["rosenbrock", "gmm10", "lstm2"]
 MATRICES = ["gmm10", "lstm2"]
 ALLOCATED = "bytes allocated by a step after the first two"
-NUMBERS = "single numbers, record and sweep"
+NUMBERS = "scalars, record and sweep"
 BUILD = "cold release build / faer alone"
 SKIPPED = Missing("left out")
 
@@ -30,7 +30,7 @@ class Target(NamedTuple):
     part: str  # that measures it
     what: str
     cases: list
-    bound: str  # empty where it is only shown
+    bound: str  # empty if it is only shown
 
 
 def of_steps(peer, cases, bound):
@@ -52,7 +52,7 @@ TARGETS = [
     Target("scalars", f"{NUMBERS}: xad-rs / ours", PROGRAMS, "> 1"),
     Target("scalars", f"{NUMBERS}: reverse / ours", PROGRAMS, "> 1"),
     Target("scalars", f"{NUMBERS}: ours / CoDiPack", PROGRAMS, "≤ 1.3"),
-    Target("scalars", "single numbers, replayed / CoDiPack", PROGRAMS, "< 1"),
+    Target("scalars", "scalars, replayed / CoDiPack", PROGRAMS, "< 1"),
     Target("derivatives", "gradient / objective, in matrices", MATRICES, "≤ 4"),
     Target("derivatives", "H v / gradient", [*MATRICES, "mnist"], "≤ 4"),
     Target("derivatives", "one sample through the net / handwritten", ["mnist"], "≤ 1.1"),
@@ -67,7 +67,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--min-seconds", type=float, default=1.0, help="for each program in each round")
-    p.add_argument("--quick", action="store_true", help="one short round, to see that all runs; without wide and cold builds")
+    p.add_argument("--quick", action="store_true", help="one short round, to test that everything runs; without wide and cold builds")
     p.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS) + "; may be repeated")
     a = p.parse_args()
     if a.quick:
@@ -115,7 +115,7 @@ def row(target, values):
 
 
 def misses(bound, x):
-    """The factor by which x misses a bound, None where it meets it.
+    """The factor by which x misses a bound, None if it meets it.
 
     >>> misses("≤ 1.10", 1.1), misses("< 1", 1.0), misses("> 1", 0.5), misses("= 0", 24), misses("", 3)
     (None, 1.0, 2.0, inf, None)
@@ -127,7 +127,7 @@ def misses(bound, x):
     return limit / x if relation == ">" else x / limit if limit else math.inf
 
 
-# The parts: each gives what, case and number, or why there is none.
+# The parts: each returns the quantity, the case and the number, or why there is none.
 
 
 def steps(a):
@@ -179,7 +179,7 @@ def scalars(a):
             yield f"{NUMBERS}: {crate} / ours", case, ns[case, crate] / ours
         no = None if codipack else Missing("no CoDiPack")
         yield f"{NUMBERS}: ours / CoDiPack", case, no or ours / codipack
-        yield "single numbers, replayed / CoDiPack", case, no or replayed / codipack
+        yield "scalars, replayed / CoDiPack", case, no or replayed / codipack
 
 
 def derivatives(a):

@@ -1,4 +1,4 @@
-//! What a trainer adds to a step: epochs of the bare loop and of a [`Trainer`] in turns, and the ratio of their medians;
+//! The overhead of a trainer: epochs of a plain loop and of a [`Trainer`] in turns, and the ratio of their medians;
 //! then the same for a batch in shards and in one piece.
 //!
 //! ```text

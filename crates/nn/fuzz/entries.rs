@@ -1,5 +1,5 @@
-//! What a fuzzer may feed: any bytes are an error or a value that can be used and written, and nothing may panic. The targets
-//! beside are one line for each; `tests/data/fuzz.rs` feeds the same functions with files that were changed at random.
+//! The functions that are fuzzed. Any bytes must give an error or a value that can be used and written, and nothing may panic. Each
+//! fuzz target is one line; `tests/data/fuzz.rs` calls the same functions with files that were changed at random.
 
 #[path = "sealed.rs"]
 mod sealed;
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub use sealed::sealed;
 
-/// How many bytes of memory an array may take.
+/// The largest size of an array in memory, in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// Gives a file with these bytes to `f`.
+/// Passes a file with these bytes to `f`.
 fn in_file<R>(name: &str, bytes: &[u8], f: impl FnOnce(&Path) -> R) -> R {
     let path = std::env::temp_dir().join(format!("nn-fuzz-{}-{name}", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
@@ -44,17 +44,17 @@ fn array<R: std::io::Read>(open: impl Fn() -> Result<ArrayReader<R>, ArrayError>
     assert!(some.all(|chunk| !chunk.as_slice().is_empty()));
 }
 
-/// NumPy's array.
+/// An array of NumPy.
 pub fn npy(bytes: &[u8]) {
     array(|| ArrayReader::npy(bytes, "x.npy"));
 }
 
-/// The array of MNIST, compressed or not.
+/// An array of MNIST, compressed or not.
 pub fn idx(bytes: &[u8]) {
     array(|| ArrayReader::idx(bytes, "x.idx"));
 }
 
-/// An archive of NumPy's arrays.
+/// An archive of NumPy arrays.
 pub fn npz(bytes: &[u8]) {
     in_file("x.npz", bytes, |path| {
         if let Ok(arrays) = read_npz_at_most::<f32>(path, LIMIT) {
@@ -63,7 +63,7 @@ pub fn npz(bytes: &[u8]) {
     });
 }
 
-/// A table of commas or semicolons, as numbers and through an encoder.
+/// A table with commas or semicolons, as numbers and through an encoder.
 pub fn csv(bytes: &[u8]) {
     for csv in
         [Csv::new(), Csv::new().header(Header::Yes).delimiter(b';').decimal(',').thousands('.').longest_row(1000)]
@@ -81,7 +81,7 @@ pub fn csv(bytes: &[u8]) {
     }
 }
 
-/// What may nest and branch.
+/// A value that can nest and branch.
 #[derive(Deserialize, Serialize)]
 enum Anything {
     Number(f64),
@@ -93,7 +93,7 @@ enum Anything {
 
 fn is_itself_a_file<V: DeserializeOwned + Serialize>(bytes: &[u8]) {
     let Ok(value) = from_bytes::<V>(bytes) else { return };
-    // Numbers that are not finite are no JSON; whatever is one comes back the same.
+    // JSON has no numbers that are not finite; any number in it must round-trip.
     for format in [Format::Json, Format::Binary] {
         if let Ok(written) = to_bytes(format, &value) {
             let again = from_bytes::<V>(&written).unwrap_or_else(|error| panic!("{error}"));
@@ -108,7 +108,7 @@ fn any_model(bytes: &[u8]) {
     is_itself_a_file::<Anything>(bytes);
 }
 
-/// A model: by the first byte a file, a payload with checksums, the text of a value, or tensors.
+/// A model. The first byte selects a file, a payload with checksums, the text of a value, or tensors.
 pub fn model(bytes: &[u8]) {
     let Some((&how, bytes)) = bytes.split_first() else { return };
     match how % 4 {
@@ -138,7 +138,7 @@ pub fn run(path: &Path) -> Result<Mlp<f32>, nn::train::TrainError> {
     Ok(net)
 }
 
-/// The payload of a checkpoint, from which a run goes on or does not.
+/// The payload of a checkpoint; the run resumes from it or returns an error.
 pub fn checkpoint(payload: &[u8]) {
     in_file("run.nn", &sealed(payload), |path| drop(run(path)));
 }

@@ -1,6 +1,6 @@
 //! Binary files with any payload.
 
-/// The bytes behind a header whose checksums are right.
+/// The bytes after a header with correct checksums.
 pub fn sealed(payload: &[u8]) -> Vec<u8> {
     let mut bytes = b"\x89tape-nn\x01\0\0\0".to_vec();
     bytes.extend((payload.len() as u64).to_le_bytes());

@@ -1,7 +1,7 @@
-//! Coming from PyTorch, JAX or scikit-learn: what is called what here.
+//! Coming from PyTorch, JAX or scikit-learn: the corresponding names.
 //!
-//! Three differences come first. **Columns are samples**: X is features × batch, so a layer computes W X + b. **A tape is a value**:
-//! a program makes a [`Tape`](crate::Tape) for each step and puts its inputs on it; there is no global graph, and nothing has to be
+//! There are three main differences. **Columns are samples**: X is features × batch, so a layer computes W X + b. **A tape is a value**:
+//! a program makes a [`Tape`](crate::Tape) for each step and records its inputs on it. There is no global graph, and nothing has to be
 //! zeroed. **Gradients are owned**: `loss.backward()` returns them, and an optimizer takes them together with the model.
 //!
 //! # A training loop
@@ -124,9 +124,24 @@
 //! | `var(unbiased=False)` | [`variance`](crate::Var::variance) |
 //! | `linalg.norm` | [`norm`](crate::Var::norm) |
 //! | `logsumexp` | [`log_sum_exp`](crate::Var::log_sum_exp) |
+//! | `logaddexp`, `logcumsumexp` | [`log_add_exp`](crate::Var::log_add_exp), [`log_cumsum_exp`](crate::Var::log_cumsum_exp) |
+//! | `lgamma`, `digamma`, `polygamma` | [`ln_gamma`](crate::Var::ln_gamma), [`digamma`](crate::Var::digamma), [`polygamma`](crate::Var::polygamma) |
+//! | `erfinv`, `sinc` | [`erf_inv`](crate::Var::erf_inv), [`sinc`](crate::Var::sinc) |
+//! | `special.ndtri(x)` | `(x * 2.0 - 1.0).erf_inv() * SQRT_2` |
+//! | `remainder`, `fmod`, `copysign` | [`remainder`](crate::Var::remainder), [`fmod`](crate::Var::fmod), [`copysign`](crate::Var::copysign) |
+//! | `xlogy(a, b)`, `xlog1py(a, b)` | `b.ln().weigh(a)`, `b.ln_1p().weigh(a)`: see [`weigh`](crate::Var::weigh) |
+//! | `cumsum`, `cumprod`, `cummax`, `cummin` | [`cumsum`](crate::Var::cumsum), [`cumprod`](crate::Var::cumprod), [`cummax`](crate::Var::cummax), [`cummin`](crate::Var::cummin) |
+//! | `diff`, `roll`, `flip` | [`diff`](crate::Var::diff), [`roll`](crate::Var::roll), [`flip`](crate::Var::flip) |
+//! | `sort`, `topk` | [`sort`](crate::Var::sort), [`top_k`](crate::Var::top_k): the values and where they were |
+//! | `quantile`, `np.median` | [`quantile`](crate::Var::quantile), [`median`](crate::Var::median); `kthvalue` is a row of [`sort`](crate::Var::sort) |
+//! | `cdist` | [`distances`](crate::Var::distances), [`squared_distances`](crate::Var::squared_distances), [`differences`](crate::Var::differences), between columns |
+//! | `kron`, `outer` | [`kron`](crate::Var::kron), [`outer`](crate::Var::outer) |
 //! | `where`, `masked_fill` | [`select`](crate::Var::select), [`where_entry`](crate::Var::where_entry) |
 //! | `tril`, `triu`, `diag` | [`lower`](crate::Var::lower), [`upper`](crate::Var::upper), [`diagonal`](crate::Var::diagonal), [`diag`](crate::Var::diag) |
 //! | `linalg.solve`, `inv`, `det` | [`solve`](crate::Var::solve), [`inverse`](crate::Var::inverse), [`determinant`](crate::Var::determinant) |
+//! | `linalg.svd`, `svdvals`, `lstsq`, `pinv` | [`svd`](crate::Var::svd), [`singular_values`](crate::Var::singular_values), [`least_squares`](crate::Var::least_squares), [`pinv`](crate::Var::pinv) |
+//! | `linalg.matrix_exp`, `matrix_power` | [`matrix_exp`](crate::Var::matrix_exp), [`matrix_power`](crate::Var::matrix_power) |
+//! | `linalg.norm` with `nuc` or `2`, `cond`, `matrix_rank` | [`nuclear_norm`](crate::Var::nuclear_norm), [`spectral_norm`](crate::Var::spectral_norm), [`cond`](crate::Var::cond), [`rank`](crate::Var::rank) |
 //! | `linalg.eigh`, `qr`, `cholesky` | [`symmetric_eigen`](crate::Var::symmetric_eigen), [`qr`](crate::Var::qr), [`cholesky`](crate::Var::cholesky) |
 //!
 //! # Names: networks and training
@@ -135,6 +150,10 @@
 //! |---|---|
 //! | `nn.Module` | `#[derive(Module)]`, [`Module`](crate::Module), [`Layer`](crate::Layer) |
 //! | `state_dict`, `named_parameters` | [`named_params`](crate::Module::named_params) |
+//! | `model.summary` of Keras, `torchinfo` | [`summary`](crate::Module::summary) |
+//! | `requires_grad_(False)`, `layer.trainable = False` | [`freeze`](crate::Module::freeze) |
+//! | `freeze_to`, `unfreeze` of fastai | [`freeze_until`](crate::train::Trainer::freeze_until) |
+//! | `torchvision.transforms` of a `Dataset` | [`augment`](crate::train::Trainer::augment) |
 //! | `torch.save`, `torch.load` | `nn::save`, `nn::load` |
 //! | `nn.Sequential` | [`Sequential`](crate::Sequential) |
 //! | `nn.BatchNorm1d`, `nn.LayerNorm` | [`BatchNorm`](crate::BatchNorm), [`LayerNorm`](crate::LayerNorm) |
@@ -143,7 +162,13 @@
 //! | `CrossEntropyLoss` | [`CrossEntropy`](crate::loss::CrossEntropy), [`softmax_cross_entropy`](crate::loss::softmax_cross_entropy) |
 //! | `nll_loss` | [`softmax_cross_entropy`](crate::loss::softmax_cross_entropy) of the logits |
 //! | `BCEWithLogitsLoss` | [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy), [`bce_with_logits`](crate::loss::bce_with_logits) |
+//! | `HuberLoss`, `SmoothL1Loss`, `KLDivLoss`, `PoissonNLLLoss`, … | [`Loss`](crate::loss::Loss), with a table of formulas |
+//! | `TripletMarginLoss`, `CosineEmbeddingLoss` | [`triplet_margin`](crate::loss::triplet_margin), [`cosine_embedding`](crate::loss::cosine_embedding) |
+//! | `MarginRankingLoss`, `HingeEmbeddingLoss` | [`margin_ranking`](crate::loss::margin_ranking), [`hinge_embedding`](crate::loss::hinge_embedding) |
 //! | `torch.optim`, `optax` | [`Optimizer`](crate::Optimizer) and the structs that implement it |
+//! | `torch.optim.LBFGS` | [`minimize_model`](crate::MinimizeModel::minimize_model) |
+//! | `scipy.optimize.minimize`, with `bounds` | [`minimize`](fn@crate::minimize), [`minimize_within`](crate::minimize_within) |
+//! | `param_group["lr"] = …` | [`set_lr`](crate::Hyperparameters::set_lr) |
 //! | `weight_decay` of AdamW | [`decoupled_decay`](crate::With::decoupled_decay) |
 //! | `clip_grad_norm_` | [`clip_norm`](crate::With::clip_norm) |
 //! | `lr_scheduler` | [`schedule`](crate::schedule) |
@@ -151,7 +176,13 @@
 //! | `train_test_split` | [`random_split`](crate::data::random_split), [`stratified_split`](crate::data::stratified_split) |
 //! | `KFold`, `StratifiedKFold` | [`k_fold`](crate::data::k_fold), [`stratified_k_fold`](crate::data::stratified_k_fold) |
 //! | `StandardScaler`, `MinMaxScaler`, `PCA` | [`Standardize`](crate::data::Standardize), [`MinMax`](crate::data::MinMax), [`Pca`](crate::data::Pca) |
-//! | `make_pipeline` | [`Pipeline`](crate::data::Pipeline) |
+//! | `make_pipeline`, `Pipeline` | [`Preprocessing`](crate::data::Preprocessing) of features; [`Pipeline`](crate::pipeline::Pipeline) from a table to answers |
 //! | `accuracy_score`, `confusion_matrix` | [`accuracy`](crate::metrics::accuracy), [`Confusion`](crate::metrics::Confusion) |
+//! | `cross_validate`, `GroupKFold` | [`cross_validate`](crate::pipeline::Pipeline::cross_validate), [`Folds`](crate::pipeline::Folds) |
+//! | `permutation_importance` | [`permutation_importance`](crate::pipeline::FittedPipeline::permutation_importance) |
+//! | `HalvingRandomSearchCV` | [`Halving`](crate::pipeline::Halving) |
+//! | `Ridge`, `LogisticRegression` | [`Ridge`](crate::estimator::Ridge), [`Logistic`](crate::estimator::Logistic) |
+//! | `DummyRegressor`, `DummyClassifier` | [`Mean`](crate::estimator::Mean), [`Majority`](crate::estimator::Majority) |
+//! | `class_weight`, `sample_weight` | [`ClassWeights`](crate::estimator::ClassWeights), [`Dataset::weights`](crate::data::Dataset::weights) |
 //! | `MLPClassifier`, `MLPRegressor` | [`MlpClassifier`](crate::estimator::MlpClassifier), [`MlpRegressor`](crate::estimator::MlpRegressor) |
 //! | `Trainer` of Lightning, `fit` of Keras | [`Trainer`](crate::train::Trainer) |

@@ -1,15 +1,17 @@
 //! Averages of a model's weights over the steps of training.
 
+use std::fmt;
+
 use autograd::{compiled_once, vectorised};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::layer::fraction;
 use crate::{Module, Path, Real};
 
-/// The exponential moving average of a model's parameters, w̄ ← d w̄ + (1 − d) w after every step: it follows the
-/// weights without their jitter and often predicts better (Polyak, Juditsky, 1992; Kingma, Ba, "Adam", 2015, §7.2).
+/// The exponential moving average of a model's parameters, w̄ ← d w̄ + (1 − d) w after every step. It follows the
+/// weights with less noise and often predicts better (Polyak, Juditsky, 1992; Kingma, Ba, "Adam", 2015, §7.2).
 ///
-/// Buffers and frozen parameters are copied. It is a serde value: stored with the optimizer's state it goes on where it
+/// Buffers and frozen parameters are copied. It is a serde value: stored with the optimizer's state, it continues where it
 /// stopped.
 ///
 /// ```
@@ -33,7 +35,7 @@ pub struct Ema<T> {
     decay: f64,
     start: Start,
     steps: u64,
-    /// Whether the averages are in the model, and its own weights here.
+    /// Whether the averages are in the model, and the model's weights are stored here.
     swapped: bool,
     params: Vec<Average<T>>,
 }
@@ -44,7 +46,7 @@ fn decay<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
     fraction(DECAY, f64::deserialize(d)?).map_err(de::Error::custom)
 }
 
-/// What the average is at first, where it has little to average.
+/// How the average starts, before it has enough to average.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Start {
@@ -53,7 +55,7 @@ enum Start {
     WarmUp,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 struct Average<T> {
     name: String,
@@ -61,9 +63,15 @@ struct Average<T> {
     values: Vec<T>,
 }
 
+impl<T> fmt::Debug for Average<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} numbers", self.name, self.values.len())
+    }
+}
+
 #[compiled_once]
 impl<T: Real> Ema<T> {
-    /// An average that begins at the model's weights, w̄₀ = w₀. It averages over about 1 / (1 − `decay`) steps.
+    /// An average that starts at the model's weights, w̄₀ = w₀. It averages over about 1 / (1 − `decay`) steps.
     ///
     /// # Panics
     /// Unless 0 ≤ `decay` < 1.
@@ -79,28 +87,28 @@ impl<T: Real> Ema<T> {
         Ema { decay, start: Start::Initial, steps: 0, swapped: false, params }
     }
 
-    /// Forgets the weights before the first step, as Adam's bias correction does: w̄ₖ = (1 − d) Σ dᵏ⁻ⁱ wᵢ / (1 − dᵏ).
+    /// Removes the influence of the initial weights, like Adam's bias correction: w̄ₖ = (1 − d) Σ dᵏ⁻ⁱ wᵢ / (1 − dᵏ).
     #[must_use]
     pub fn corrected(self) -> Self {
         Ema { start: Start::Corrected, ..self }
     }
 
-    /// Averages over few steps at first: the decay of step k = 1, 2, … is min(d, (1 + k) / (10 + k)), as in TensorFlow.
+    /// Averages over few steps at the start: the decay of step k = 1, 2, … is min(d, (1 + k) / (10 + k)), as in TensorFlow.
     #[must_use]
     pub fn warm_up(self) -> Self {
         Ema { start: Start::WarmUp, ..self }
     }
 
-    /// How many steps it has seen.
+    /// The number of steps it has averaged.
     #[inline]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Takes in the weights after a step.
+    /// Updates the average with the weights after a step.
     ///
     /// # Panics
-    /// If the model is another, or the averages have been [swapped](Ema::swap) into it. Nothing has changed then.
+    /// If the model is a different one, or the averages have been [swapped](Ema::swap) into it. Nothing is changed then.
     #[track_caller]
     pub fn update(&mut self, model: &dyn Module<T>) {
         self.expect_fit("update", model);
@@ -115,10 +123,10 @@ impl<T: Real> Ema<T> {
         });
     }
 
-    /// Exchanges the weights of the model and the averages: once to evaluate, once more to train on.
+    /// Exchanges the weights of the model and the averages: once before an evaluation and once after it.
     ///
     /// # Panics
-    /// If the model is another. Nothing has changed then.
+    /// If the model is a different one. Nothing is changed then.
     #[track_caller]
     pub fn swap(&mut self, model: &mut dyn Module<T>) {
         self.expect_fit("swap", model);
@@ -131,10 +139,10 @@ impl<T: Real> Ema<T> {
         });
     }
 
-    /// What `f` says of the model with the averages as its weights.
+    /// Applies `f` to the model with the averages as its weights.
     ///
     /// # Panics
-    /// If the model is another.
+    /// If the model is a different one.
     #[track_caller]
     pub fn evaluate<M: Module<T>, R>(&mut self, model: &mut M, f: impl FnOnce(&M) -> R) -> R {
         self.swap(model);
@@ -143,8 +151,8 @@ impl<T: Real> Ema<T> {
         result
     }
 
-    /// In what it is not the [corrected](Ema::corrected) average of this decay over these steps of this model, out of it: as one
-    /// from a file may be.
+    /// How it differs from the [corrected](Ema::corrected) average with this decay over this number of steps of this model, with the
+    /// model's weights in the model. Averages from a file may differ.
     #[cfg(feature = "save")]
     pub(crate) fn contradiction(&self, decay: f64, steps: u64, model: &dyn Module<T>) -> Option<String> {
         let as_made = self.decay == decay && self.start == Start::Corrected && !self.swapped;
@@ -163,7 +171,7 @@ impl<T: Real> Ema<T> {
         let d = self.decay;
         match self.start {
             Start::Initial => 1.0 - d,
-            // dᵏ of a k that no longer fits is 0.
+            // If k is too large for its type, dᵏ is 0.
             Start::Corrected => (1.0 - d) / (1.0 - d.powi(i32::try_from(k).unwrap_or(i32::MAX))),
             Start::WarmUp => 1.0 - d.min((1 + k) as f64 / (10 + k) as f64),
         }
@@ -175,7 +183,7 @@ impl<T: Real> Ema<T> {
         assert!(problem.is_none(), "Ema::{name}: the average is of another model: {}", problem.unwrap_or_default());
     }
 
-    /// In what the model is another, if it is.
+    /// How the model differs from that of the average, if it does.
     fn misfit(&self, model: &dyn Module<T>) -> Option<String> {
         let (mut averages, mut problem) = (self.params.iter(), None);
         model.params(&Path::Root, &mut |path, param| {

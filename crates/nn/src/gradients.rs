@@ -1,16 +1,20 @@
-//! The gradients that a step is made from: of one tape, or summed over several.
+//! The gradients for an optimizer step: from one tape, or summed over several.
 
 use autograd::compiled_once;
 
 use crate::{Gradients, Matrix, MatrixRef, Module, Param, Path, Real};
 
-/// Where a step finds the gradient of each parameter and the new value of each buffer.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not have the gradients of parameters",
+    note = "hand over what `loss.backward()` returned, by reference, or a `GradientSum`"
+)]
+/// Gives a step the gradient of each parameter and the new value of each buffer.
 pub trait ParamGradients<T: Real> {
-    /// The gradient of a parameter, of its shape; `None` if it was not recorded or is not trained.
+    /// The gradient of a parameter, in its shape; `None` if it was not recorded or is not trained.
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>>;
 
-    /// The gradient as a sum g + h that has not been made, such as that of two halves of a batch: who reads each entry
-    /// once adds them on the way. By default it is [`gradient`](ParamGradients::gradient) alone.
+    /// The gradient as a sum g + h that has not been computed, such as that of two halves of a batch. A caller that reads each entry
+    /// once adds them as it reads. By default it is only [`gradient`](ParamGradients::gradient).
     fn summands(&self, param: &Param<T>) -> Option<(MatrixRef<'_, T>, Option<MatrixRef<'_, T>>)> {
         Some((self.gradient(param)?, None))
     }
@@ -31,11 +35,11 @@ impl<T: Real> ParamGradients<T> for Gradients<T> {
 
 /// Σ wₖ gₖ over several tapes: gradients of micro-batches that are accumulated, or of shards that ran in parallel.
 ///
-/// A part of a batch has its share of the samples as its weight, and where the loss is a weighted mean its share of the sum
-/// of weights.
+/// The weight of a part of a batch is its share of the samples, or its share of the sum of weights if the loss is a weighted
+/// mean.
 ///
-/// Buffers take the mean of their new values with the same weights: one step moves a running average once. The sums
-/// are made in the order of the calls, so the same calls give the same bits.
+/// Buffers take the mean of their new values with the same weights, so one step updates a running average once. The sums
+/// are computed in the order of the calls, so the same calls give the same bits.
 ///
 /// ```
 /// use nn::{GradientSum, Matrix, Param, ParamGradients, Tape};
@@ -57,13 +61,13 @@ pub struct GradientSum<T> {
 
 #[compiled_once]
 impl<T: Real> GradientSum<T> {
-    /// A sum of nothing.
+    /// An empty sum.
     #[inline]
     pub fn new() -> Self {
         GradientSum { gradients: Vec::new(), updates: Vec::new() }
     }
 
-    /// Forgets all that was added.
+    /// Clears the sum.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
@@ -73,7 +77,7 @@ impl<T: Real> GradientSum<T> {
         self.add_shares(weight, weight, model, grads);
     }
 
-    /// Adds `weight` times the gradients of a model, whose new buffers have a `share` in their mean.
+    /// Adds `weight` times the gradients of a model, whose new buffers have the weight `share` in their mean.
     pub(crate) fn add_shares(&mut self, weight: f64, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
         self.add_gradients(weight, model, grads);
         self.add_buffers(share, model, grads);
@@ -91,7 +95,7 @@ impl<T: Real> GradientSum<T> {
         });
     }
 
-    /// Gives the new buffers of a model a `share` in their mean.
+    /// Adds the new buffers of a model with the weight `share` in their mean.
     pub(crate) fn add_buffers(&mut self, share: f64, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
         model.params(&Path::Root, &mut |_, param| {
             if let Some(value) = grads.updated(param) {
@@ -100,7 +104,7 @@ impl<T: Real> GradientSum<T> {
         });
     }
 
-    /// Takes the new buffers of another sum into the means.
+    /// Adds the new buffers of another sum to the means.
     pub(crate) fn merge_buffers(&mut self, other: Self) {
         for (id, value, share) in other.updates {
             self.average(id, share, value.view());
@@ -150,7 +154,7 @@ impl<T: Real> ParamGradients<T> for GradientSum<T> {
     }
 }
 
-/// `f` of the entries of g + h from a place on, block by block, so that the sum does not leave the cache; of all of g where
+/// Applies `f` to the entries of g + h from an index on, block by block, so that the sum stays in cache; to all of g if
 /// there is no h.
 pub(crate) fn each_block<T: Real>(g: &[T], h: Option<&[T]>, mut f: impl FnMut(usize, &[T])) {
     const BLOCK: usize = 2048;

@@ -1,4 +1,4 @@
-//! The lecture the library began with, item by item: the formula as printed, the code, and what shows it.
+//! The lecture on which the library is based, item by item: the formula as printed, the code, and what shows it.
 //!
 //! V. Dudar, "Deep Learning 4. Fully connected neural nets. Backpropagation. Stochastic gradient descent", Kyiv 2018.
 //!
@@ -26,7 +26,7 @@
 //! ```
 //!
 //! *Shallow and deep:* `Mlp::new(&[2, 280, 1], …)` and `Mlp::new(&[2, 32, 32, 1], …)`. *Why linear classifiers are not
-//! enough:* `cargo run --release --example spirals`.
+//! enough:* `cargo run --release --example spirals`, which also shows what a shallow network needs to be trained.
 //!
 //! # Backpropagation
 //!
@@ -44,13 +44,14 @@
 //! let w = Param::new(Matrix::from([[0.5]]));
 //! let tape = Tape::new();
 //! let (w1, x) = (tape.param(&w), tape.variable(2.0));
-//! let y = x + w1 * (w1 * x); // w serves twice, x skips ahead
+//! let y = x + w1 * (w1 * x); // w is used twice, x skips ahead
 //! let grads = y.backward();
 //! assert_eq!((grads.wrt(&w)[(0, 0)], grads.wrt(x)[(0, 0)]), (2.0 * 0.5 * 2.0, 1.0 + 0.25));
 //! ```
 //!
-//! *The nine steps for a 2-layer net*, by loops next to the tape: `cargo run --release --example backprop_by_hand`. *With skips,
-//! 100 layers train that do not without:* `cargo run --release --example deep_skips`. E(w) = Σ Eₙ is
+//! *The nine steps for a 2-layer net*, as loops beside the tape: `cargo run --release --example backprop_by_hand`. The same table of any
+//! recorded net, numbered forward and backward: [`grads.steps(&tape)`](crate::Gradients::steps). *With skips,
+//! 100 layers train that do not train without them:* `cargo run --release --example deep_skips`. E(w) = Σ Eₙ is
 //! [`Reduction::Sum`](crate::Reduction), its mean [`Reduction::Mean`](crate::Reduction).
 //!
 //! # General properties
@@ -107,8 +108,8 @@
 //!
 //! # RMSProp and Adam
 //!
-//! MSₖ₊₁ = 0.9 MSₖ + 0.1 g², wₖ₊₁ = wₖ − αₖ g / √(MSₖ₊₁ + ε) with g = ∇Êₖ(wₖ); Adam has vₖ₊₁ = 0.9 vₖ + 0.1 g in the place of g.
-//! As printed, and as libraries have them:
+//! MSₖ₊₁ = 0.9 MSₖ + 0.1 g², wₖ₊₁ = wₖ − αₖ g / √(MSₖ₊₁ + ε) with g = ∇Êₖ(wₖ). Adam replaces g by vₖ₊₁ = 0.9 vₖ + 0.1 g.
+//! As printed, and as in other libraries:
 //!
 //! ```
 //! use nn::{Adam, Matrix, Optimizer, Param, RmsProp, Tape};

@@ -1,7 +1,7 @@
 //! Neural networks on the tape of [`autograd`].
 //!
-//! A model is plain data: a struct of layers that derives [`Module`]. A loss is recorded on a [`Tape`], its gradients
-//! are owned, an [`Optimizer`] is a struct of hyperparameters with a state of its own. A step reads as it is meant:
+//! A model is plain data: a struct of layers that derives [`Module`]. A loss is recorded on a [`Tape`], and its gradients
+//! are owned. An [`Optimizer`] is a struct of hyperparameters with a separate state. A training loop looks like this:
 //!
 //! ```
 //! use nn::prelude::*;
@@ -22,8 +22,31 @@
 //! }
 //! assert!(error < 1e-2, "exclusive or is learnt");
 //! ```
+//!
+//! # Where things are
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`prelude`] | what most programs import |
+//! | [`module`] | models and layers as traits: walking, freezing and summing up parameters |
+//! | [`layer`] | layers: linear, recurrent, normalisations, dropout, skips, lists of them |
+//! | [`init`] | initial weights |
+//! | [`loss`], [`metrics`] | what is minimised, and how good predictions are |
+//! | [`optim`] | optimizers, and what holds around them: decay, clipping, groups; averages of weights |
+//! | [`schedule`] | learning rates that change |
+//! | [`data`] | tables, arrays, samples, and maps of features |
+//! | [`train`], [`parallel`] | the trainer, and a batch over cores |
+//! | [`estimator`] | classifiers and regressors with scikit-learn's interface |
+#![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
+//! | [`diagnose`](mod@diagnose), [`regions`] | what ails a network, and the linear regions of one |
+#![cfg_attr(feature = "plot", doc = "| [`plot`] | pictures |")]
+//! | [`guide`] | where lifetimes go, how to save and resume, tables, sequences |
+//! | [`lecture`], [`coming_from`] | the lecture item by item; names of PyTorch, JAX and scikit-learn beside ours |
+//!
+//! The names of the modules that a model is made of are at the root too: `nn::Linear` is [`layer::Linear`], `nn::Adam` is
+//! [`optim::Adam`]. The tape and its variables come from [`autograd`], which is a crate of its own.
 
-// The text links to what the features of the default add.
+// The documentation links to items of the default features.
 #![cfg_attr(not(all(feature = "csv", feature = "safetensors")), allow(rustdoc::broken_intra_doc_links))]
 
 extern crate self as nn;
@@ -35,16 +58,20 @@ pub mod diagnose;
 mod ema;
 pub mod estimator;
 mod gradients;
+pub mod guide;
 pub mod init;
-mod layer;
+pub mod layer;
 pub mod lecture;
 pub mod loss;
 pub mod metrics;
-mod module;
-mod optim;
+pub mod module;
+mod nearest;
+pub mod optim;
 pub mod parallel;
 #[cfg(feature = "save")]
 pub mod persist;
+#[cfg(feature = "csv")]
+pub mod pipeline;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod prelude;
@@ -54,32 +81,40 @@ mod setting;
 pub mod train;
 mod weights;
 
-// A program that depends on this crate alone finds the others here.
+// Re-exported, so that a program needs to depend only on this crate.
 pub use {autograd, rand};
 
 pub use autograd::{
-    Axis, Float, Gradients, Leaf, Matrix, MatrixRef, Param, Real, Role, Tape, Var, Wrt, affine, grad, gradient,
-    value_and_gradient,
+    Axis, Float, Gradients, Lbfgs, Leaf, LineSearch, Matrix, MatrixRef, Minimum, Param, Real, Role, Stop, Tape, Var,
+    Wrt, affine, grad, gradient, minimize, minimize_within, value_and_gradient,
 };
+
+// All other names are those of the modules, at the root for programs; the documentation has each in its module.
+#[doc(hidden)]
 pub use diagnose::{Diagnosis, diagnose, diagnose_step};
 pub use ema::Ema;
+#[doc(hidden)]
 pub use gradients::{GradientSum, ParamGradients};
+#[doc(hidden)]
 pub use init::{Fan, Init, Law};
+#[doc(hidden)]
 pub use layer::{
-    Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Mlp, MlpBuilder, Norm, NormLayer, PRelu,
-    Residual, RmsNorm, Sequential, Shortcut,
+    Activation, AnyLayer, BatchNorm, Bidirectional, DenseBlock, Dropout, Embedding, Gates, Gru, GruRule, LayerNorm,
+    Linear, Lstm, LstmRule, Mlp, MlpBuilder, Norm, NormLayer, PRelu, Recurrent, RecurrentLayer, RecurrentRule,
+    Residual, RmsNorm, Rnn, RnnRule, Sequential, Shortcut, Tied, TiedAutoencoder, torch_name,
 };
-pub use layer::{
-    Bidirectional, Embedding, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn,
-    RnnRule, Tied, TiedAutoencoder, torch_name,
-};
+#[doc(hidden)]
 pub use loss::Reduction;
-pub use module::{Axes, Kind, Layer, Module, Path};
+#[doc(hidden)]
+pub use module::{Axes, Layer, Module, ParamKind, ParamSummary, Path, Summary};
+#[doc(hidden)]
 pub use optim::{
-    Adadelta, Adagrad, Adam, Adamax, Group, Lbfgs, LbfgsReport, LineSearch, Lion, Momentum, NAdam, Optimizer, RAdam,
-    RmsProp, Rprop, Rules, Sgd, State, StateError, Step, Stop, With, gradient_norm,
+    Adadelta, Adagrad, Adam, Adamax, Group, Hyperparameters, Lion, MinimizeModel, Momentum, NAdam, Optimizer, RAdam,
+    RmsProp, Rprop, Rules, Sgd, State, StateError, Step, With, gradient_norm,
 };
+#[doc(hidden)]
 #[cfg(feature = "save")]
 pub use persist::{LoadError, SaveError, load, save};
+#[doc(hidden)]
 #[cfg(feature = "safetensors")]
 pub use persist::{load_safetensors, save_safetensors};

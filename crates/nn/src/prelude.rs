@@ -1,7 +1,7 @@
 //! What most programs need: `use nn::prelude::*`.
 //!
-//! It has the tape and its variables, the layers, losses and optimizers, data sets and training, and of the crate [`rand`] the
-//! generator that the examples use, with the traits that seed it and draw from it.
+//! It has the tape and its variables, the layers, losses and optimizers, data sets and training. From the crate [`rand`] it has the
+//! generator of the examples, with the traits that seed it and draw from it.
 //!
 //! ```
 //! use nn::prelude::*;
@@ -15,7 +15,7 @@
 //! assert_eq!(net.forward(tape.constant(Matrix::zeros(2, 5))).shape(), (1, 5));
 //! ```
 
-pub use autograd::{check, hstack, vstack};
+pub use autograd::{LinearAlgebra, check, hstack, vstack};
 pub use rand::rngs::ChaCha8Rng;
 pub use rand::{Rng, RngExt, SeedableRng};
 
@@ -26,9 +26,9 @@ pub use crate::estimator::{MlpClassifier, MlpRegressor};
 pub use crate::loss::{self, BinaryCrossEntropy, CrossEntropy, Loss, Reduction};
 pub use crate::train::{Trainer, accuracy, predict};
 pub use crate::{
-    Activation, Adam, Axis, BatchNorm, Dropout, Embedding, Gradients, Gru, Init, Layer, LayerNorm, Lbfgs, Linear, Lstm,
-    Matrix, Mlp, Module, Momentum, Optimizer, Param, Real, Residual, RmsProp, Rnn, Sequential, Sgd, Tape, Var, affine,
-    grad, gradient, value_and_gradient,
+    Activation, Adam, Axis, BatchNorm, Dropout, Embedding, Gradients, Gru, Hyperparameters, Init, Layer, LayerNorm,
+    Lbfgs, Linear, Lstm, Matrix, MinimizeModel, Mlp, Module, Momentum, Optimizer, Param, Real, Residual, RmsProp, Rnn,
+    Sequential, Sgd, Tape, Var, affine, grad, gradient, minimize, minimize_within, value_and_gradient,
 };
 #[cfg(feature = "save")]
 pub use crate::{load, save};

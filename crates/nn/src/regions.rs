@@ -1,15 +1,15 @@
-//! The linear regions of a ReLU network in the plane, and the regions of its classes: exact, as polygons.
+//! The linear regions of a ReLU network in the plane, and the regions of its classes, as exact polygons.
 //!
 //! A ReLU network is piecewise linear. Within a region every hidden unit is either active or not, and the network is one
-//! affine map; each unit of the next layer cuts the region along a line. One hidden layer of M units makes at most
-//! 1 + M + M (M − 1) / 2 regions of the plane, as many as M lines in general position (Montúfar, Pascanu, Cho, Bengio, "On
+//! affine map. Each unit of the next layer cuts the region along a line. One hidden layer of M units makes at most
+//! 1 + M + M (M − 1) / 2 regions of the plane, like M lines in general position (Montúfar, Pascanu, Cho, Bengio, "On
 //! the number of linear regions of deep neural networks", 2014).
 //!
 //! ```
 //! use nn::regions::linear_regions;
 //! use nn::{Activation, Linear, Matrix, Mlp, Param};
 //! let layer = |w: Matrix<f64>, b| Linear { weight: Param::new(w), bias: Some(Param::new(b)) };
-//! // y = relu(x₁) + relu(x₂) + relu(x₁ + x₂ − 1): three lines make a triangle and six regions around it.
+//! // y = relu(x₁) + relu(x₂) + relu(x₁ + x₂ − 1): three lines give a triangle and six regions around it.
 //! let hidden = layer(Matrix::from([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), Matrix::column(&[0.0, 0.0, -1.0]));
 //! let output = layer(Matrix::row(&[1.0, 1.0, 1.0]), Matrix::zeros(1, 1));
 //! let regions = linear_regions(&Mlp::from_layers(vec![hidden, output], Activation::Relu), -2.0..2.0, -2.0..2.0);
@@ -27,32 +27,32 @@ use crate::{Activation, Linear, Matrix, Mlp, Real};
 /// A point of the plane.
 pub type Point = (f64, f64);
 
-/// Where a network is one affine map: a convex polygon.
+/// A region where a network is one affine map: a convex polygon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Region {
     /// Its corners, counterclockwise.
     pub corners: Vec<Point>,
-    /// Which hidden units are active, layer by layer.
+    /// The active hidden units, layer by layer.
     pub active: Vec<bool>,
     /// A and b of y = A x + b: for each output the slopes along both axes, and the offset.
     pub map: Vec<[f64; 3]>,
 }
 
-/// A connected part of the plane that a network gives to one class.
+/// A connected part of the plane in which a network predicts the same class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassRegion {
     /// The class.
     pub class: usize,
-    /// The convex polygons it is made of, one in each linear region it reaches into.
+    /// Its convex polygons, one in each linear region that it intersects.
     pub pieces: Vec<Vec<Point>>,
 }
 
-/// The regions of a rectangle in which a network with two inputs is linear.
+/// The linear regions of a network with two inputs in a rectangle.
 ///
-/// Regions are told apart by which units are active. Parts of less than 10⁻¹² of the rectangle are left out.
+/// Regions differ in which units are active. Parts smaller than 10⁻¹² of the rectangle are left out.
 ///
 /// # Panics
-/// If the network has no two inputs, its hidden layers are not relu or identity, or have norms.
+/// If the network does not have two inputs, or if its hidden layers are not relu or identity, or have norms.
 #[compiled_once]
 #[track_caller]
 pub fn linear_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Vec<Region> {
@@ -92,13 +92,13 @@ pub fn linear_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Ve
     regions
 }
 
-/// The connected regions of a rectangle that a network gives to one class each: the one of the largest output; of a
-/// single output, class 1 where it is positive.
+/// The connected regions of a rectangle in which a network predicts the same class: that of the largest output, or for a
+/// single output class 1 if it is positive.
 ///
-/// They need be neither convex nor few: a class can have several, apart from each other.
+/// They need not be convex, and a class can have several.
 ///
 /// # Panics
-/// As [`linear_regions`] does.
+/// Under the same conditions as [`linear_regions`].
 #[compiled_once]
 #[track_caller]
 pub fn class_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Vec<ClassRegion> {
@@ -107,7 +107,7 @@ pub fn class_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Vec
     let mut found: Vec<ClassRegion> = Vec::new();
     for region in linear_regions(net, x, y) {
         for (class, piece) in region.classes().into_iter().filter(|(_, piece)| area(piece) > smallest) {
-            // It joins all it touches.
+            // It joins all regions that it touches.
             let touches = |other: &ClassRegion| {
                 other.class == class && other.pieces.iter().any(|other| share_an_edge(other, &piece, 1e-9 * size))
             };
@@ -134,7 +134,7 @@ impl Region {
         (sum.0 / n, sum.1 / n)
     }
 
-    /// The outputs that its affine map gives at a point.
+    /// The outputs of its affine map at a point.
     pub fn at(&self, x: f64, y: f64) -> Vec<f64> {
         self.map.iter().map(|[a, b, c]| a * x + b * y + c).collect()
     }
@@ -152,7 +152,7 @@ impl Region {
         (0..self.map.len()).map(part).collect()
     }
 
-    /// Leaves of the pre-activations in `map` those of the active units; with a skip, the inputs of the layer follow them.
+    /// Keeps the active units of the pre-activations in `map`; with a skip, the inputs of the layer follow them.
     fn settle(&mut self, first: usize, skip: bool) {
         let units = self.active.len() - first;
         let inputs = self.map.split_off(units);
@@ -178,7 +178,7 @@ impl ClassRegion {
     }
 }
 
-/// W z + b as a map of the plane, where z is that of the region; behind it z itself, if a skip needs it.
+/// W z + b as a map of the plane, where z is that of the region; with a skip, z itself follows.
 fn affine<T: Real>(w: &Matrix<T>, b: Option<&Matrix<T>>, region: &Region, skip: bool) -> Vec<[f64; 3]> {
     let unit = |i: usize| {
         let mut sum = [0.0, 0.0, b.map_or(0.0, |b| b[(i, 0)].to_f64())];

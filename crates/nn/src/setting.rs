@@ -1,6 +1,10 @@
-//! The ranges of settings: one message for all, with the setting, its value, and what it should be.
+//! The ranges of settings, and one message for all: the setting, its value, and the allowed range.
 
-/// Which numbers a setting may be.
+use std::fmt::Display;
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+/// The allowed range of a setting.
 #[derive(Clone, Copy)]
 pub(crate) struct Range {
     holds: fn(f64) -> bool,
@@ -16,23 +20,47 @@ pub(crate) const SHARE: Range = Range { holds: |x| (0.0..=1.0).contains(&x), exp
 pub(crate) const DECAY: Range = Range { holds: |x| (0.0..1.0).contains(&x), expected: "at least 0 and below 1" };
 pub(crate) const AT_LEAST_1: Range = Range { holds: |x| x >= 1.0 && x.is_finite(), expected: "at least 1 and finite" };
 
-pub(crate) const NUMBER: Range = Range { holds: |x| !x.is_nan(), expected: "a number" };
+pub(crate) const FINITE: Range = Range { holds: f64::is_finite, expected: "finite" };
 
 impl Range {
-    /// The number, or the message that it is out of the range.
+    /// The number, or the message that it is out of its range.
     pub fn check(self, what: &str, x: f64) -> Result<f64, String> {
-        if (self.holds)(x) { Ok(x) } else { Err(format!("{what}: {x} should be {}", self.expected)) }
+        if (self.holds)(x) { Ok(x) } else { Err(self.problem(what, x)) }
+    }
+
+    fn problem(self, what: impl Display, x: f64) -> String {
+        format!("{what}: {x} should be {}", self.expected)
     }
 
     /// # Panics
     /// With that message.
     #[track_caller]
     pub fn expect(self, what: &str, x: f64) -> f64 {
-        self.check(what, x).unwrap_or_else(|problem| panic!("{problem}"))
+        // Not `unwrap_or_else`: a panic in a closure would point here, not at the caller.
+        match self.check(what, x) {
+            Ok(x) => x,
+            Err(problem) => panic!("{problem}"),
+        }
     }
 }
 
-/// Whether each field of a struct of settings is in its range.
+/// A number from a file.
+pub(crate) fn read<'de, D: Deserializer<'de>>(range: Range, d: D) -> Result<f64, D::Error> {
+    read_one(range, f64::deserialize(d)?)
+}
+
+fn read_one<E: Error>(range: Range, x: f64) -> Result<f64, E> {
+    range.check("it", x).map_err(|problem| E::custom(problem.trim_start_matches("it: ")))
+}
+
+/// Numbers from a file.
+pub(crate) fn read_all<'de, D: Deserializer<'de>>(range: Range, d: D) -> Result<Option<Vec<f64>>, D::Error> {
+    let numbers = Option::<Vec<f64>>::deserialize(d)?;
+    numbers.map(|numbers| numbers.into_iter().map(|x| read_one(range, x)).collect()).transpose()
+}
+
+/// Checks that each field of a struct of settings is in its range.
 pub(crate) fn all(of: &str, fields: &[(&str, f64, Range)]) -> Result<(), String> {
-    fields.iter().try_for_each(|&(field, x, range)| range.check(&format!("{of}: {field}"), x).map(drop))
+    let wrong = fields.iter().find(|(_, x, range)| !(range.holds)(*x));
+    wrong.map_or(Ok(()), |&(field, x, range)| Err(range.problem(format_args!("{of}: {field}"), x)))
 }

@@ -2,21 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Module, Param, Path, Real};
+use crate::{Module, Param, ParamKind, Path, Real};
 
-/// The parameters of a model by name, with their roles: a model of these alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "T: Real")]
-pub(crate) struct Weights<T>(pub Vec<(String, Param<T>)>);
+/// The parameters of a model by name, with their roles and kinds: a model that consists only of these. From a file they have the kinds that
+/// their names tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent, bound = "T: Real")]
+pub(crate) struct Weights<T>(pub Vec<(String, Param<T>)>, #[serde(skip)] Vec<ParamKind>);
 
 impl<T: Real> Weights<T> {
     pub fn of(model: &dyn Module<T>) -> Self {
-        let mut all = Vec::new();
-        model.params(&Path::Root, &mut |path, param| all.push((path.to_string(), param.clone())));
-        Weights(all)
+        Self::of_each(model, |param| Some(param.clone()))
     }
 
-    /// Takes the values of a model of the same structure.
+    /// What `f` makes of each parameter, if anything, in its place.
+    pub fn of_each(model: &dyn Module<T>, f: impl Fn(&Param<T>) -> Option<Param<T>>) -> Self {
+        let (mut all, mut kinds) = (Vec::new(), Vec::new());
+        model.params(&Path::Root, &mut |path, param| {
+            if let Some(param) = f(param) {
+                all.push((path.to_string(), param));
+                kinds.push(path.kind());
+            }
+        });
+        Weights(all, kinds)
+    }
+
+    /// Copies the values from a model of the same structure.
     pub fn take(&mut self, model: &dyn Module<T>) {
         let mut kept = self.0.iter_mut();
         model.params(&Path::Root, &mut |_, param| {
@@ -25,7 +36,7 @@ impl<T: Real> Weights<T> {
         });
     }
 
-    /// Gives the values to a model of the same structure.
+    /// Copies the values to a model of the same structure.
     pub fn give(&self, model: &mut dyn Module<T>) {
         let mut kept = self.0.iter();
         model.params_mut(&Path::Root, &mut |_, param| {
@@ -34,13 +45,13 @@ impl<T: Real> Weights<T> {
         });
     }
 
-    /// In what a model differs from the one these are of, if it does.
+    /// How a model differs from the one to which these belong, if it does: in names and shapes, and `in_roles` if that is asked for.
     #[cfg(feature = "save")]
-    pub fn misfit(&self, model: &dyn Module<T>) -> Option<String> {
+    pub fn misfit(&self, model: &dyn Module<T>, in_roles: bool) -> Option<String> {
         let say = |entry: Option<&(String, Param<T>)>| {
             entry.map_or("nothing".to_owned(), |(name, param)| {
-                let ((rows, cols), role) = (param.value().shape(), format!("{:?}", param.role()).to_lowercase());
-                format!("`{name}`, {rows} × {cols}, {role}")
+                let ((rows, cols), role) = (param.value().shape(), format!(", {:?}", param.role()).to_lowercase());
+                format!("`{name}`, {rows} × {cols}{}", if in_roles { &role } else { "" })
             })
         };
         let (was, is) = (&self.0, &Weights::of(model).0);
@@ -52,10 +63,23 @@ impl<T: Real> Weights<T> {
 
 impl<T: Real> Module<T> for Weights<T> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
-        self.0.iter().for_each(|(name, param)| f(&path.field(name), param));
+        let Weights(all, kinds) = self;
+        let mut kinds = kinds.iter();
+        all.iter().for_each(|(name, param)| with_path(path, name, kinds.next(), |path| f(path, param)));
     }
     fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
-        self.0.iter_mut().for_each(|(name, param)| f(&path.field(name), param));
+        let Weights(all, kinds) = self;
+        let mut kinds = kinds.iter();
+        all.iter_mut().for_each(|(name, param)| with_path(path, name, kinds.next(), |path| f(path, param)));
+    }
+}
+
+/// Calls `f` with the path of a parameter of this name and kind.
+fn with_path(path: &Path<'_>, name: &str, kind: Option<&ParamKind>, f: impl FnOnce(&Path<'_>)) {
+    let path = path.field(name);
+    match kind {
+        Some(&kind) => f(&path.with_kind(kind)),
+        None => f(&path),
     }
 }
 

@@ -37,7 +37,7 @@ mod k64 {
     functions!(exp ln tanh sigmoid exp_m1 ln_1p softplus);
 }
 
-/// `ys` = f(`xs`) in vector code.
+/// `ys` = f(`xs`) in vectorized code.
 macro_rules! bulk {
     ($f:path, $xs:expr) => {{
         let xs = $xs;
@@ -110,7 +110,7 @@ fn double_precision() {
     each!(run, k64, exact);
 }
 
-/// What ulp counts do not show: the sign of zero, and the answers at the ends.
+/// What ulp counts do not show: the sign of zero, and the results at the ends of the range.
 #[test]
 fn special_values() {
     macro_rules! check {
@@ -182,7 +182,7 @@ fn double_double_is_accurate() {
     }
 }
 
-/// Where a function starts to overflow, vanish or saturate, where its argument reduction switches, and the ends.
+/// The points where a function starts to overflow, vanish or saturate, where its argument reduction switches, and the ends.
 fn edges() -> Vec<f64> {
     let positive = [
         0.0,
@@ -234,7 +234,7 @@ fn edges() -> Vec<f64> {
     positive.into_iter().chain(switches).flat_map(|x| [x, -x]).collect()
 }
 
-/// x and the 40 numbers at each side of it.
+/// x and the 40 numbers on each side of it.
 fn around_f32(x: f32) -> impl Iterator<Item = f32> {
     (0..=80).map(move |i| f32::from_bits(x.to_bits().wrapping_add(i).wrapping_sub(40)))
 }

@@ -1,4 +1,4 @@
-//! What the tape computes with: formulas, sums and maxima of columns, transposes.
+//! The kernels: formulas, sums and maxima of columns, transposes.
 
 mod erf;
 mod functions;

@@ -1,4 +1,4 @@
-//! Recomputed derivatives are the stored ones.
+//! Recomputed derivatives equal the stored ones.
 
 use autograd::{CustomOp, Matrix, MatrixRef, Tape, Var, affine, check, checkpoint, grad, jvp, vjp};
 
@@ -58,7 +58,7 @@ fn constants_take_no_gradient() {
     assert!(!checkpoint(|v| v[0].sin(), &[c]).needs_gradient());
 }
 
-/// a b³, whose rule takes the derivative of that.
+/// a b³, whose rule takes the derivative of b³.
 struct TimesCube;
 
 impl CustomOp<f64> for TimesCube {
@@ -74,7 +74,7 @@ impl CustomOp<f64> for TimesCube {
     }
 }
 
-/// b³, the derivative of a b³ with respect to a, whose rule differentiates twice.
+/// b³ as the derivative of a b³ with respect to a, whose rule differentiates twice.
 struct Slope;
 
 impl CustomOp<f64> for Slope {
@@ -149,7 +149,7 @@ fn a_closure_may_differentiate() {
                 let [stored, computed] = ys.map(|y| jvp(y, &[(x, tape.constant(dx.clone()))]).value());
                 close(&computed, &stored);
             }
-            // What a closure reads as plain numbers is read again in a checkpoint, but not in a program without one.
+            // A checkpoint reads again the plain numbers that its closure reads; a program without one does not.
             if !matches!(name, "backward" | "tangents") {
                 let [stored, computed] = ys.map(|y| {
                     let mut program = y.program(&v);
@@ -171,7 +171,7 @@ fn a_closure_may_differentiate() {
     }
 }
 
-/// A rule that differentiates gets operands of its own. Whether an operand is a constant, or was computed from another, does not matter.
+/// A rule that differentiates gets separate operands. It does not matter whether an operand is a constant, or was computed from another.
 #[test]
 fn a_rule_may_differentiate() {
     let (x, c) = (numbers(2, 2, 1), numbers(2, 2, 2));

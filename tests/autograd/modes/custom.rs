@@ -1,4 +1,4 @@
-//! Functions from outside the crate.
+//! Functions defined outside the crate.
 
 use std::panic::catch_unwind;
 
@@ -86,10 +86,10 @@ impl<T: Real> CustomOp<T> for Quadratic {
 }
 
 #[test]
-fn ops_with_a_rule_of_their_own() {
+fn ops_with_a_custom_rule() {
     let x = [numbers(3, 3, 1), numbers(3, 4, 2)];
     check(|v| v[0].tape().custom(Quadratic { derivative_of_a: true }, v).sin(), &x);
-    // Shared, and in the middle of things.
+    // Shared, and in the middle of an expression.
     check(
         |v| {
             let y = v[0].tape().custom(Quadratic { derivative_of_a: true }, &[v[0], v[0].sin()]);
@@ -102,12 +102,12 @@ fn ops_with_a_rule_of_their_own() {
 #[test]
 fn a_missing_derivative_is_an_error() {
     let (a, x) = (numbers(2, 2, 1), numbers(2, 1, 2));
-    // Nobody asks for that of A …
+    // The gradient of A is not needed here …
     check(
         |v| v[0].tape().custom(Quadratic { derivative_of_a: false }, &[v[0].tape().constant(a.clone()), v[0]]),
         &[&x],
     );
-    // … until somebody does.
+    // … but here it is.
     let error = catch_unwind(|| {
         let tape = Tape::new();
         let (a, x) = (tape.variable(numbers(2, 2, 1)), tape.variable(numbers(2, 1, 2)));

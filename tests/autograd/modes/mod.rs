@@ -1,4 +1,4 @@
-//! Every way to a derivative gives the same one: reverse, forward, recorded, replayed, recomputed, sample by sample.
+//! Every way to a derivative gives the same result: reverse, forward, recorded, replayed, recomputed, per sample.
 
 mod checkpoints;
 mod custom;
@@ -13,7 +13,7 @@ use autograd::{
 
 type V<'t> = Var<'t, f64>;
 
-/// Numbers that look like none in particular.
+/// Deterministic numbers without a pattern.
 fn numbers(rows: usize, cols: usize, seed: usize) -> Matrix<f64> {
     Matrix::from_fn(rows, cols, |i, j| ((3 * i + 5 * j + 7 * seed) as f64 * 0.618_034).fract() * 2.0 - 0.9)
 }
@@ -26,7 +26,7 @@ fn close(a: &Matrix<f64>, b: &Matrix<f64>) {
     assert!(apart <= 1e-13 * size, "{a:?}\n{b:?}");
 }
 
-/// Lets the compiler see that a closure serves every lifetime.
+/// Tells the compiler that a closure works for every lifetime.
 fn closure<F: for<'t> Fn(V<'t>) -> V<'t>>(f: F) -> F {
     f
 }
@@ -38,12 +38,12 @@ fn net<'t>(x: &[V<'t>]) -> V<'t> {
 
 #[test]
 fn jacobians_by_columns_and_by_rows() {
-    // 3 → 2 goes in reverse, 2 → 3 forward; both are the matrix itself.
+    // 3 → 2 uses reverse mode, 2 → 3 forward mode; both give the matrix itself.
     for (m, n) in [(2, 3), (3, 2), (1, 4), (4, 1)] {
         let a = numbers(m, n, 1);
         close(&jacobian(|x| x.tape().constant(a.clone()).matmul(x), &numbers(n, 1, 2)), &a);
     }
-    // With respect to several matrices, against the gradient of each entry of the value.
+    // With respect to several matrices, compared with the gradient of each entry of the value.
     let xs = [numbers(3, 3, 1), numbers(3, 2, 2), numbers(3, 1, 3)];
     let all = several::jacobian(net, &xs);
     for i in 0..6 {
@@ -83,7 +83,7 @@ fn second_derivatives() {
     let expected = Matrix::from_fn(3, 1, |i, _| (0..3).map(|j| h[(i, j)] * v[(j, 0)]).sum());
     close(&hvp(f, &x, &v), &expected);
     assert!((laplacian(f, &x) - (0..3).map(|i| h[(i, i)]).sum::<f64>()).abs() < 1e-13);
-    // Several matrices, and a product with the Hessian against the Hessian.
+    // Several matrices, and a product with the Hessian compared with the Hessian.
     let xs = [numbers(3, 3, 1), numbers(3, 2, 2), numbers(3, 1, 3)];
     let vs = [numbers(3, 3, 4), numbers(3, 2, 5), numbers(3, 1, 6)];
     fn loss<'t>(x: &[V<'t>]) -> V<'t> {
@@ -119,11 +119,11 @@ fn reductions_and_rearrangements() {
     check(|v| v[0].clamp(-0.55, 0.61), &[x]);
     let mask = Matrix::from_fn(3, 4, |i, j| f64::from(u8::from((i + j) % 2 == 0)));
     check(|v| v[0].tape().constant(mask.clone()).select(v[0].sin(), v[0].cos()), &[x]);
-    // Zeros in a product, twice: its derivatives are there all the same.
+    // Two zeros in a product: its derivatives still exist.
     check(|v| v[0].product(), &[Matrix::from([[0.0, 2.0, 0.0, -1.0]])]);
     assert_eq!(gradient(|x| x.product(), &Matrix::from([[0.0, 2.0, -3.0]])), Matrix::from([[-6.0, 0.0, 0.0]]));
     assert_eq!(gradient(|x| x.norm(), &Matrix::from([[0.0, 0.0]])), Matrix::from([[0.0, 0.0]]));
-    // What a mask hides may be infinite.
+    // A masked entry may be infinite.
     let hidden = Matrix::from([[f64::INFINITY, 1.0]]);
     let tape = Tape::new();
     let (mask, x) = (tape.constant(Matrix::from([[0.0, 1.0]])), tape.variable(hidden));
@@ -149,7 +149,7 @@ fn every_sample_by_itself() {
     let (n, shapes) = (4, [(3, 3), (3, 1), (1, 1), (3, 3)]);
     let params: Vec<_> = shapes.iter().enumerate().map(|(k, &(r, c))| numbers(r, c, k)).collect();
     let (x, t) = (numbers(3, n, 8), numbers(3, n, 9));
-    // Shared weights, a transposed one, a skip, a parameter by itself and one in an elementwise product.
+    // Shared weights, a transposed one, a skip, a parameter alone and one in an elementwise product.
     fn losses<'t>(p: &[V<'t>], x: V<'t>, t: V<'t>) -> V<'t> {
         let h = affine(&[(p[0], x)], Some(p[1])).tanh();
         let h = p[3].matmul_tn(h) + x * p[2] + p[1].sin() * h;
@@ -205,7 +205,7 @@ fn why_there_is_no_gradient() {
     assert_eq!((x.stop_gradient() * x).backward().wrt(x)[(0, 0)], 1.0);
 }
 
-/// No function of a user is called while the tape is in use: it may read values, and record.
+/// No user function is called while the tape is borrowed: it may read values and record.
 #[test]
 fn functions_may_use_the_tape() {
     let (outer, mean) = (Param::new(Matrix::full(1, 1, 3.0)), Param::buffer(Matrix::full(1, 1, 1.0)));
@@ -219,7 +219,7 @@ fn functions_may_use_the_tape() {
     assert_eq!(matrix(2, 2, |i, j| x.at(i, j) * x.sum().item()).value(), Matrix::zeros(2, 2));
     tape.as_in_training(1, || tape.draw());
     for expected in [4.0, 13.0] {
-        // The second update goes on from the first, and asks for another within.
+        // The second update continues from the first, and requests another one inside.
         tape.update(&mean, |mean| {
             tape.update(&outer, |outer| outer.clone());
             (tape.param(&outer) * tape.constant(mean.clone())).value().map(|x| x + 1.0)
@@ -228,7 +228,7 @@ fn functions_may_use_the_tape() {
     }
 }
 
-/// The least seconds that f takes in three runs.
+/// The minimum time of f over three runs.
 fn seconds(f: impl Fn()) -> f64 {
     let run = || {
         let start = Instant::now();
@@ -238,7 +238,7 @@ fn seconds(f: impl Fn()) -> f64 {
     (0..3).map(|_| run()).fold(f64::INFINITY, f64::min)
 }
 
-/// Ten times as many variables take some ten times as long, not a hundred times.
+/// Ten times as many variables take about ten times as long, not a hundred times.
 #[test]
 fn gradients_of_many_variables_take_linear_time() {
     let time = |n: usize| {

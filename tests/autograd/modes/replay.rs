@@ -1,4 +1,4 @@
-//! A program that runs again gives what recording it again would.
+//! Running a program again gives the same as recording it again.
 
 use std::cell::Cell;
 use std::cmp::Ordering;
@@ -64,7 +64,7 @@ fn a_compiled_closure_records_when_it_must() {
     assert_eq!(calls.get(), 3);
 }
 
-/// What a closure computes of x, in this order: values of which comparisons choose one.
+/// The computations of a closure from x, in this order; comparisons choose among the values.
 fn values<'t, T: Real>(x: Var<'t, T>, order: &[usize]) -> Vec<Var<'t, T>> {
     let of = |k: usize| match k {
         0 => x.square(),
@@ -76,7 +76,7 @@ fn values<'t, T: Real>(x: Var<'t, T>, order: &[usize]) -> Vec<Var<'t, T>> {
     order.iter().map(|&k| of(k)).collect()
 }
 
-/// One of the values, as pairs of them compare: a number in any type from branches of any kind.
+/// One of the values, depending on how pairs of them compare: a number of any type from branches of any kind.
 fn chosen<'t, T: Real>(x: Var<'t, T>, order: &[usize], pairs: &[(usize, usize)]) -> Var<'t, T> {
     let values = values(x, order);
     let outcome = pairs.iter().fold(0, |sum, &(i, j)| {
@@ -86,7 +86,7 @@ fn chosen<'t, T: Real>(x: Var<'t, T>, order: &[usize], pairs: &[(usize, usize)])
     values[outcome % values.len()] * 1.5 + x * 0.0
 }
 
-/// A closure, compiled and as a program, at these numbers: what recording it again gives, or `Stale`.
+/// A closure, compiled and as a program, at these numbers: the result of recording it again, or `Stale`.
 fn never_wrong<T: Real>(order: &[usize], pairs: &[(usize, usize)], at: &[f64]) -> Result<(), TestCaseError> {
     let matrix = |x: f64| Matrix::full(1, 1, T::from_f64(x));
     let mut compiled = Compiled::new(|x| chosen(x[0], order, pairs));
@@ -130,7 +130,7 @@ fn the_larger_of_two_by_a_comparison() {
     }
 }
 
-/// Every way by which a plain number leaves the tape: a closure may branch on it.
+/// Every way to read a plain number from the tape, on which a closure may branch.
 #[test]
 fn a_closure_that_reads_numbers_is_recorded_at_every_call() {
     type Read = for<'t> fn(V<'t>) -> f64;

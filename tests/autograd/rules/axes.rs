@@ -1,9 +1,9 @@
-//! Functions along an axis: what is not a number, and rows against columns.
+//! Functions along an axis: NaN, and rows compared with columns.
 
 use autograd::{Axis, Matrix, Tape, Var};
 
 #[test]
-fn what_is_not_a_number_is_not_lost() {
+fn nan_is_not_lost() {
     type Loss = for<'t> fn(Var<'t, f32>) -> Var<'t, f32>;
     let all: [Loss; 5] = [
         |x| x.softmax(Axis::Rows),

@@ -1,5 +1,5 @@
-//! Every op with constants in the place of some operands, with one variable in the place of several, and run again on other
-//! inputs: the numbers are those of the op of variables, recorded at these inputs.
+//! Every op with some operands constant, with the same variable as several operands, and run again on other
+//! inputs. The numbers are those of the op with all operands variable, recorded at these inputs.
 
 use autograd::check::Function;
 use autograd::{AxisFunction, Matrix, Op, Order, Real, Tape, Var, jvp, strategies, vjp};
@@ -7,19 +7,30 @@ use proptest::prelude::*;
 
 use super::{Rule, away, every_op, numbers, operands};
 
-/// What the modes say of an op at some operands.
-struct Found<T> {
+/// The results of all modes for an op at some operands.
+pub(super) struct Found<T> {
     value: Matrix<T>,
-    /// For each operand that is a variable: its gradient in reverse, and recorded; the tangent when it alone moves, and recorded.
-    of: Vec<Option<[Matrix<T>; 4]>>,
+    /// For each operand that is a variable: its gradient in reverse, and recorded; the tangent when only it moves, and recorded;
+    /// and the gradient of that gradient, in reverse.
+    pub(super) of: Vec<Option<[Matrix<T>; 5]>>,
 }
 
-/// The weights of a gradient, the direction of a tangent: powers of two, so that products with them are exact.
+/// The weights of a gradient, or the direction of a tangent: powers of two, so that products with them are exact.
 fn powers<T: Real>((rows, cols): (usize, usize)) -> Matrix<T> {
     Matrix::from_fn(rows, cols, |i, j| T::from_f64(2f64.powi(((i + 2 * j) % 4) as i32 - 1)))
 }
 
 fn record<T: Real>(f: &impl Function, inputs: &[Matrix<T>], constant: impl Fn(usize) -> bool) -> Found<T> {
+    record_with(f, inputs, constant, powers)
+}
+
+/// The same with other weights and directions.
+pub(super) fn record_with<T: Real>(
+    f: &impl Function,
+    inputs: &[Matrix<T>],
+    constant: impl Fn(usize) -> bool,
+    powers: impl Fn((usize, usize)) -> Matrix<T>,
+) -> Found<T> {
     let tape = Tape::new();
     let leaf = |(k, x): (usize, &Matrix<T>)| {
         if constant(k) { tape.constant(x.clone()) } else { tape.variable(x.clone()) }
@@ -33,18 +44,22 @@ fn record<T: Real>(f: &impl Function, inputs: &[Matrix<T>], constant: impl Fn(us
             continue;
         }
         let (w, dx) = (powers(y.shape()), powers(x.shape()));
-        let reverse = y.needs_gradient().then(|| y.backward_with(&w).get(x).map(|dx| dx.to_owned())).flatten();
-        let recorded = vjp(&[(y, tape.constant(w))], &[x])[0].value();
+        let swept = |y: Var<'_, T>, w: &Matrix<T>| {
+            let found = y.needs_gradient().then(|| y.backward_with(w).get(x).map(|dx| dx.to_owned())).flatten();
+            found.unwrap_or_else(|| Matrix::zeros(x.rows(), x.cols()))
+        };
+        let reverse = swept(y, &w);
+        let recorded = vjp(&[(y, tape.constant(w))], &[x])[0];
+        let twice = swept(recorded, &dx);
         let forward = tape.tangents(&[(x, dx.view())]).of(y);
         let moved = jvp(y, &[(x, tape.constant(dx))]).value();
-        let reverse = reverse.unwrap_or_else(|| Matrix::zeros(x.rows(), x.cols()));
-        of.push(Some([reverse, recorded, forward, moved]));
+        of.push(Some([reverse, recorded.value(), forward, moved, twice]));
     }
     Found { value: y.value(), of }
 }
 
-/// The same bits, but for the sign of a zero and the payload of a NaN.
-fn same<T: Real>(a: &Matrix<T>, b: &Matrix<T>) -> bool {
+/// The same bits, except for the sign of a zero and the payload of a NaN.
+pub(super) fn same<T: Real>(a: &Matrix<T>, b: &Matrix<T>) -> bool {
     let alike = |(a, b): (&T, &T)| a == b || a.to_f64().is_nan() && b.to_f64().is_nan();
     a.shape() == b.shape() && a.as_slice().iter().zip(b.as_slice()).all(alike)
 }
@@ -94,7 +109,7 @@ fn replay_is_recording<T: Real>(
             let found = program.tangent(&directions);
             for (a, b) in found.as_slice().iter().zip(forward.map_or(&[][..], Matrix::as_slice)) {
                 let (a, b) = (a.to_f64(), b.to_f64());
-                // Sums are added in another order where a program is made of loops.
+                // Loops add sums in another order.
                 prop_assert!((a - b).abs() <= 8.0 * T::EPSILON * b.abs() || !b.is_finite(), "{what}: {a} {b}");
             }
         }
@@ -102,19 +117,23 @@ fn replay_is_recording<T: Real>(
     Ok(())
 }
 
+/// An op of one operand in the place of two.
+struct Twice<'f, F>(&'f F);
+
+impl<F: Function> Function for Twice<'_, F> {
+    fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+        self.0.call(&[x[0], x[0]])
+    }
+}
+
 /// One variable as every operand has the sum of their gradients, and moves by the sum of their tangents.
 fn coinciding_operands_add<T: Real>(what: &str, f: &impl Function, x: &Matrix<T>) -> Result<(), TestCaseError> {
     let parts = record(f, &[x.clone(), x.clone()], |_| false);
     let (Some(a), Some(b)) = (&parts.of[0], &parts.of[1]) else { unreachable!("both are variables") };
-    struct Twice<'f, F>(&'f F);
-    impl<F: Function> Function for Twice<'_, F> {
-        fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
-            self.0.call(&[x[0], x[0]])
-        }
-    }
     let found = record(&Twice(f), std::slice::from_ref(x), |_| false);
     prop_assert!(same(&found.value, &parts.value), "{what}: the value of one operand twice");
-    let one = found.of[0].iter().flatten();
+    // The second derivative has a part of both.
+    let one = found.of[0].iter().flatten().take(4);
     for (mode, ((found, a), b)) in one.zip(a).zip(b).enumerate() {
         for ((found, a), b) in found.as_slice().iter().zip(a.as_slice()).zip(b.as_slice()) {
             let (found, a, b) = (found.to_f64(), a.to_f64(), b.to_f64());
@@ -146,9 +165,22 @@ proptest! {
                 replay_is_recording(&what, &Rule(op), inputs.each_ref().map(Vec::as_slice))?;
                 replay_is_recording(&what, &Rule(op), wide.each_ref().map(Vec::as_slice))?;
                 if shapes.len() == 2 && shapes[0] == shapes[1] {
+                    coinciding_operands_add(&what, &Rule(op), &inputs[0][0])?;
                     coinciding_operands_add(&what, &Rule(op), &wide[0][0])?;
+                    let one = wide.each_ref().map(|x| &x[..1]);
+                    replay_is_recording(&format!("{what}, one twice"), &Twice(&Rule(op)), one)?;
                 }
             }
         }
+    }
+
+    /// The same of whole graphs, in which methods are made of several ops and operands coincide.
+    #[test]
+    fn inputs_of_every_kind(graph in strategies::graphs(1..8), seed in 0u64..100) {
+        let other = |x: &Matrix<f64>| x.map(|x| x * (0.5 + seed as f64 / 256.0));
+        let then: Vec<_> = graph.inputs().iter().map(other).collect();
+        let what = format!("{graph:?}");
+        constants_change_nothing(&what, &graph, graph.inputs())?;
+        replay_is_recording(&what, &graph, [graph.inputs(), &then])?;
     }
 }

@@ -1,5 +1,5 @@
-//! Every function of the table at 0, at tiny, large and infinite numbers, against exact references, by every way to a derivative;
-//! and what is not chosen, which counts nothing even where it is infinite or NaN.
+//! Every function of the table at 0, and at tiny, large and infinite numbers, compared with exact references in every mode;
+//! and values that are not chosen, which have no influence even if they are infinite or NaN.
 
 use autograd::{Dual, Matrix, Number, Real, ScalarTape, Tape, Unary, grad, jvp};
 use tape_tests::oracle::{number, parse};
@@ -8,7 +8,7 @@ fn one<T: Real>(x: T) -> Matrix<T> {
     Matrix::full(1, 1, x)
 }
 
-/// Value and slope of a function by every way to them.
+/// Value and slope of a function in every mode.
 fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
     let tape = Tape::new();
     let (v, dv) = (tape.variable(one(x)), tape.constant(one(T::from_f64(1.0))));
@@ -29,8 +29,8 @@ fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
     ]
 }
 
-/// What rounding may do to value, slope and second derivative: some units of the result, as many of what an error of the argument
-/// makes of it, and what is lost where numbers are subnormal. What a function loses beyond, its documentation says.
+/// The allowed rounding of value, slope and second derivative: some units of the result, as many for an error of the argument,
+/// and the loss for subnormal numbers. If a function loses more, its documentation says so.
 fn allowed<T: Real>(f: Unary, x: f64, [y, dy, d2y]: [f64; 3]) -> [f64; 2] {
     let tiny = if size_of::<T>() == 4 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     let moved = |slope: f64| if x.is_finite() && slope.is_finite() { (x * slope).abs() } else { 0.0 };
@@ -53,7 +53,7 @@ fn check<T: Real>(f: Unary, x: f64, exact: [f64; 3], wrong: &mut Vec<String>) {
     for (way, found) in every_way(f, T::from_f64(x)) {
         for k in 0..2 {
             let (found, exact) = (found[k].to_f64(), T::from_f64(exact[k]).to_f64());
-            // Where the value overflows, so may a slope that is made of it.
+            // If the value overflows, a slope that is computed from it may overflow too.
             let overflows = exact_value.is_infinite() && found.is_infinite() && found * exact > 0.0;
             if found != exact
                 && !overflows
@@ -100,7 +100,7 @@ fn values_and_slopes() {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Where the second derivative is that of a limit, or of a coefficient 0: at 0 and ±∞ it is no NaN.
+/// Points where the second derivative is that of a limit, or of a coefficient 0: at 0 and ±∞ it is not NaN.
 #[test]
 fn second_derivatives_at_zero_and_infinity() {
     let mut wrong = Vec::new();
@@ -114,7 +114,7 @@ fn second_derivatives_at_zero_and_infinity() {
             let twice = Dual { value: Dual::variable(x), tangent: Dual::constant(1.0) };
             let dual = f.apply(twice).tangent.tangent;
             for (way, found) in [("recorded", recorded), ("swept", swept), ("dual", dual)] {
-                // Their slopes are made of x², whose own slope is infinite: forward it comes before the slope 0.
+                // Their slopes contain x², whose slope is infinite: in forward mode it comes before the slope 0.
                 if way == "dual" && x.is_infinite() && matches!(f, Unary::Atan | Unary::Asinh) {
                     continue;
                 }
@@ -128,7 +128,7 @@ fn second_derivatives_at_zero_and_infinity() {
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Derivatives of powers to the third order at 0, by both powers: a coefficient 0 counts more than an infinite power.
+/// Derivatives of powers to the third order at 0, by both power functions: a coefficient 0 wins over an infinite power.
 #[test]
 fn powers_at_zero() {
     for (p, expected) in [(0.0, [1.0, 0.0, 0.0, 0.0]), (1.0, [0.0, 1.0, 0.0, 0.0]), (2.0, [0.0, 0.0, 2.0, 0.0])] {
@@ -163,7 +163,7 @@ fn slopes_of_angles_and_distances() {
     assert_eq!(slopes(0.0, 0.0), [[0.0, 0.0], [0.0, 0.0]]);
 }
 
-/// y of what is not chosen plus x: x itself, whatever f is there.
+/// y of a value that is not chosen, plus x: x itself, whatever f is there.
 fn hidden<N: Number>(f: Unary, x: N, depth: usize) -> N {
     let y = f.apply(x);
     let y = [y, y * x, y.ln().sqrt(), y.exp() / x][depth];
@@ -172,7 +172,7 @@ fn hidden<N: Number>(f: Unary, x: N, depth: usize) -> N {
 }
 
 #[test]
-fn what_is_not_chosen_counts_nothing() {
+fn values_that_are_not_chosen_have_no_influence() {
     for f in Unary::all() {
         for (x, depth) in [0.0, -1.0, 1.0, -5.0, 1e3, -1e3, 1e300].into_iter().flat_map(|x| (0..4).map(move |d| (x, d)))
         {
@@ -207,7 +207,7 @@ fn what_is_not_chosen_counts_nothing() {
     }
 }
 
-/// Of matrices, with `select`: the gradient of the branch taken.
+/// For matrices, with `select`: the gradient of the chosen branch.
 #[test]
 fn the_gradient_of_the_branch_taken() {
     let tape = Tape::<f64>::new();
@@ -219,7 +219,7 @@ fn the_gradient_of_the_branch_taken() {
     assert_eq!(grad(grad(y, &[x])[0].sum(), &[x])[0].value().as_slice(), [-1.0 / 32.0, 0.0, 0.0]);
 }
 
-/// The softmax family with infinite entries: the limit where there is one. Of nothing but −∞, ln Σ eˣ has the slope 0.
+/// The softmax family with infinite entries: the limit, if there is one. If all entries are −∞, ln Σ eˣ has the slope 0.
 #[test]
 fn softmax_of_infinite_entries() {
     use autograd::Axis::{Cols, Rows};
@@ -251,5 +251,91 @@ fn softmax_of_infinite_entries() {
                 assert!(grad(grad(sum, &[v])[0].sum(), &[v])[0].value().as_slice().iter().all(|x| x.is_finite()));
             }
         }
+    }
+}
+
+/// The slope of ln Σ eˣ is softmax(x) in every mode, however large x is.
+fn slope_is_softmax<T: Real>() {
+    use autograd::Axis::{Cols, Rows};
+    for (size, apart) in [(1.0, 0.5), (1e5, 0.5), (-1e5, 0.5), (1e30, 0.0), (-1e30, 0.0)] {
+        for axis in [Rows, Cols] {
+            let x = Matrix::from_fn(3, 3, |i, j| T::from_f64(size + apart * (i + 2 * j) as f64));
+            let tape = Tape::new();
+            let v = tape.variable(&x);
+            let (y, softmax) = (v.log_sum_exp(axis).sum(), v.softmax(axis));
+            let slope = grad(y, &[v])[0];
+            let mut program = y.program(&[v]);
+            program.run(&[&x]).unwrap();
+            let unit = |i, j| Matrix::from_fn(3, 3, |k, l| T::from_f64(f64::from(u8::from((i, j) == (k, l)))));
+            let along = |i, j| tape.tangents(&[(v, unit(i, j).view())]).of(y)[(0, 0)];
+            let ways = [
+                ("reverse", y.backward().wrt(v).to_owned()),
+                ("recorded", slope.value()),
+                ("replay", program.backward().remove(0)),
+                ("tangents", Matrix::from_fn(3, 3, along)),
+                ("recorded forward", Matrix::from_fn(3, 3, |i, j| jvp(y, &[(v, tape.constant(unit(i, j)))]).item())),
+            ];
+            let close = |what: &str, found: &Matrix<T>, expected: &Matrix<T>| {
+                for (a, b) in found.as_slice().iter().zip(expected.as_slice()) {
+                    let near = (a.to_f64() - b.to_f64()).abs() <= 8.0 * T::EPSILON * b.to_f64().abs().max(0.1);
+                    assert!(near, "{what}, {axis:?}, {size:e}: {found:?}, not {expected:?}");
+                }
+            };
+            for (way, found) in ways {
+                close(way, &found, &softmax.value());
+            }
+            if apart == 0.0 {
+                close("a third", &slope.value(), &Matrix::full(3, 3, T::from_f64(1.0 / 3.0)));
+            }
+            let w = tape.constant(Matrix::from_fn(3, 3, |i, j| T::from_f64((i * i + j) as f64 - 1.5)));
+            let [found, expected] = [slope, softmax].map(|slope| grad((w * slope).sum(), &[v])[0].value());
+            close("second derivatives", &found, &expected);
+        }
+    }
+}
+
+#[test]
+fn the_slope_of_log_sum_exp_is_softmax() {
+    slope_is_softmax::<f64>();
+    slope_is_softmax::<f32>();
+}
+
+/// The slope of xⁿ is n xⁿ⁻¹ for every n, and a derivative of every order has a next one.
+fn whole_numbers_at_the_end_of_their_range<T: Real>() {
+    let n = f64::from(i32::MIN);
+    for (x, slope) in [(1.0, n), (-1.0, -n), (2.0, 0.0), (f64::INFINITY, 0.0), (0.0, f64::NEG_INFINITY)] {
+        for (way, [_, found]) in every_way(Unary::Powi(i32::MIN), T::from_f64(x)) {
+            assert_eq!(found.to_f64(), slope, "{way} at {x}");
+        }
+    }
+    for (way, found) in every_way(Unary::SincDerivative(i32::MAX), T::from_f64(f64::INFINITY)) {
+        assert_eq!(found.map(|x| x.to_f64()), [0.0; 2], "{way}");
+    }
+    for (way, found) in every_way(Unary::Polygamma(i32::MAX), T::from_f64(f64::NAN)) {
+        assert!(found.iter().all(|x| x.to_f64().is_nan()), "{way}");
+    }
+}
+
+#[test]
+fn whole_numbers_do_not_overflow() {
+    whole_numbers_at_the_end_of_their_range::<f64>();
+    whole_numbers_at_the_end_of_their_range::<f32>();
+}
+
+/// The product of no entries is 1 and has a gradient as the sum of none has: without entries, but not missing.
+#[test]
+fn products_of_no_entries() {
+    use autograd::Axis::{Cols, Rows};
+    for (shape, axis) in [((0, 3), Rows), ((3, 0), Cols), ((0, 0), Rows)] {
+        let tape = Tape::<f64>::new();
+        let x = tape.variable(Matrix::zeros(shape.0, shape.1));
+        let (product, sum) = (x.product_over(axis), x.sum_over(axis));
+        assert_eq!(product.value(), sum.value().map(|x| x + 1.0));
+        for y in [product.sum(), sum.sum(), x.product(), x.sum()] {
+            assert!(y.needs_gradient());
+            assert_eq!(y.backward().wrt(x).to_owned().shape(), shape);
+            assert_eq!(grad(y, &[x])[0].shape(), shape);
+        }
+        assert_eq!(x.product().item(), 1.0);
     }
 }

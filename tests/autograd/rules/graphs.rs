@@ -1,4 +1,4 @@
-//! What single rules do not show: operands used more than once, shared weights, higher orders, what gets a gradient.
+//! What tests of single rules do not show: operands used more than once, shared weights, higher orders, which nodes get a gradient.
 
 use autograd::{Axis, Matrix, Param, Tape, Var, affine, check, function, grad};
 

@@ -1,11 +1,11 @@
-//! Matrices large enough for every loop to run in blocks, with rests that fill no block.
+//! Matrices that are large enough for every loop to run in blocks, with remainders that do not fill a block.
 
 use autograd::check::{Check, Verdict};
 use autograd::{Axis, Matrix, Tape, function};
 
 use super::{ALL, Function, Rule, away, every_op, fill, operands};
 
-/// Numbers that look like none in particular.
+/// Deterministic numbers without a pattern.
 fn numbers(count: usize) -> Vec<f32> {
     let number = |i: usize| {
         let x = 0.25 + 1.75 * (i as f32 * 0.618_034).fract();

@@ -1,13 +1,15 @@
-//! Every rule of the tape through the checker: all functions of the two tables and all other ops, at first and
-//! second order and in single precision, for shapes and values drawn at random.
+//! Every rule of the tape through the checker: all functions of the two tables and all other ops, to first and
+//! second order and in single precision, for random shapes and values.
 
 mod axes;
 mod constants;
 mod division;
+mod edges;
 mod extremes;
 mod graphs;
 mod large;
 mod opinfo;
+mod order;
 mod panics;
 mod published;
 
@@ -55,7 +57,7 @@ impl Function for Rule {
                 AxisFunction::Max => x[0].max_over(axis),
                 AxisFunction::ArgMax => x[0].arg_max(axis) * x[0],
                 AxisFunction::CumSum(Forward) => x[0].cumsum(axis),
-                // Backward is recorded as the gradient of forward alone.
+                // Backward is only recorded as the gradient of forward.
                 AxisFunction::CumSum(Backward) => vjp(&[(x[0].cumsum(axis), x[0])], &[x[0]])[0],
                 AxisFunction::Softmax => x[0].softmax(axis),
                 AxisFunction::LogSoftmax => x[0].log_softmax(axis),
@@ -67,7 +69,7 @@ impl Function for Rule {
     }
 }
 
-/// All versions of a variant, and the first of the next variant: the compiler asks for every variant there is.
+/// All versions of a variant, and the first of the next variant. The compiler requires every variant.
 fn versions(variant: Op<()>) -> (Vec<Op<()>>, Option<Op<()>>) {
     let corners = [(0, 0), (0, 2), (1, 0), (2, 1)];
     match variant {
@@ -117,7 +119,7 @@ fn every_op() -> Vec<Op<()>> {
 
 type Shape = (usize, usize);
 
-/// The operands' shapes for a result of m × n, in every combination that the op accepts.
+/// The shapes of the operands for a result of m × n, in every combination that the op accepts.
 fn operands(op: Op<()>, (m, n): Shape, k: usize) -> Vec<Vec<Shape>> {
     let turn = |t, (a, b): Shape| if t == No { (a, b) } else { (b, a) };
     match op {
@@ -135,7 +137,7 @@ fn operands(op: Op<()>, (m, n): Shape, k: usize) -> Vec<Vec<Shape>> {
 type Domain = (f64, f64);
 const ALL: [Domain; 2] = [(f64::NEG_INFINITY, f64::INFINITY); 2];
 
-/// Where the operands must lie.
+/// The domain of the operands.
 fn domain(op: Op<()>) -> [Domain; 2] {
     match op {
         Op::Unary(f, ()) => [f.domain(), ALL[1]],
@@ -144,7 +146,7 @@ fn domain(op: Op<()>) -> [Domain; 2] {
     }
 }
 
-/// A number of 0.25 to 2, or 16 times that, of either sign, brought into a domain.
+/// A number from 0.25 to 2, or 16 times that, with either sign, mapped into a domain.
 fn within((low, high): Domain, x: f32) -> f32 {
     match (low.is_finite(), high.is_finite()) {
         (false, _) => x,
@@ -164,7 +166,7 @@ fn fill(shapes: &[Shape], domains: [Domain; 2], numbers: &[f32]) -> Vec<Matrix<f
     shapes.iter().enumerate().map(|(k, &(m, n))| Matrix::from_fn(m, n, |_, _| next(k))).collect()
 }
 
-/// The operands of an op, away from its kinks: a sixteenth, or a thousandth between the entries of a maximum.
+/// The operands of an op, away from its kinks: by a sixteenth, or by a thousandth between the entries of a maximum.
 fn away(op: Op<()>, shapes: &[Shape], numbers: &[f32]) -> Vec<Matrix<f32>> {
     let grid = |x: f32| (8.0 * x).round() / 8.0;
     let mut inputs = fill(shapes, domain(op), numbers);
@@ -173,6 +175,11 @@ fn away(op: Op<()>, shapes: &[Shape], numbers: &[f32]) -> Vec<Matrix<f32>> {
         Op::Binary(Binary::Max | Binary::Min, (), ()) => {
             inputs[0] = inputs[0].map(grid);
             inputs[1] = inputs[1].map(|x| grid(x) + 1.0 / 16.0);
+        }
+        // Odd sixteenths are no multiples of eighths.
+        Op::Binary(Binary::Remainder | Binary::Fmod | Binary::Copysign, (), ()) => {
+            inputs[0] = inputs[0].map(|x| grid(x) + 1.0 / 16.0);
+            inputs[1] = inputs[1].map(|x| grid(x) + if x > 0.0 { 0.125 } else { -0.125 });
         }
         Op::AlongAxis(AxisFunction::Max | AxisFunction::ArgMax, ..) => {
             let apart = (0..125).cycle().map(|k| k as f32 / 1000.0);
@@ -205,7 +212,7 @@ proptest! {
         }
     }
 
-    /// Where functions saturate and a careless formula loses all digits: from 4 to 32.
+    /// Arguments for which functions saturate and a careless formula loses all digits: from 4 to 32.
     #[test]
     fn large_values_hold_in_single_precision(shape in strategies::shapes(), numbers in numbers()) {
         let large: Vec<f32> = numbers.iter().map(|x| x * 16.0).collect();
@@ -248,7 +255,7 @@ proptest! {
             let inputs = fill(&shapes, ALL, &numbers);
             holds("affine", &function!(|x| affine(&[(x[0], x[1]), (x[2], x[3])], Some(x[4]))), &inputs);
         }
-        // One matrix in every place.
+        // The same matrix as every operand.
         let square = fill(&[(l, l)], ALL, &numbers);
         holds("affine, shared", &function!(|x| affine(&[(x[0], x[0]), (x[0], x[0])], Some(x[0]))), &square);
     }

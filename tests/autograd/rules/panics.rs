@@ -1,14 +1,16 @@
 //! Mistakes panic with the op and all shapes, at the caller's line.
 
+use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 use std::panic::Location;
 
 use autograd::{
     Arithmetic, Axis, Binary, Compiled, CustomOp, Matrix, MatrixRef, Param, ScalarTape, Tape, Trans, Triangle, Var,
-    affine, check, checkpoint, formula, grad, hstack, hvp, jvp, map, matrix, several, vjp, vstack,
+    affine, check, checkpoint, formula, grad, hstack, hvp, jvp, map, matrix, minimize, minimize_within, several, vjp,
+    vstack,
 };
 use tape_tests::{panic_of, says};
 
-/// The message of the panic of `f`, which must point at the line from which this is called.
+/// The message of the panic of `f`, which must point at the line that calls this.
 #[track_caller]
 fn message(f: impl FnOnce()) -> String {
     let (caller, found) = (Location::caller(), panic_of(f));
@@ -20,7 +22,7 @@ fn zeros<'t>(tape: &'t Tape<'t, f64>, rows: usize, cols: usize) -> Var<'t, f64> 
     tape.variable(Matrix::zeros(rows, cols))
 }
 
-/// `f` of variables of the given shapes panics on this line, and says these words.
+/// `f` of variables of the given shapes panics on this line with a message that contains these words.
 macro_rules! says {
     ($shapes:expr, |$x:ident| $f:expr, $words:expr) => {{
         let text = message(|| {
@@ -32,7 +34,7 @@ macro_rules! says {
     }};
 }
 
-/// The same of numbers of two tapes.
+/// The same for numbers of two tapes.
 macro_rules! strangers {
     (|$a:ident, $b:ident| $f:expr, $words:expr) => {{
         let text = message(|| {
@@ -53,6 +55,43 @@ fn unequal_shapes() {
     says!([(2, 3), (4, 3)], |x| x[0].squared_error(x[1]), ["squared_error", "2 × 3", "4 × 3"]);
     says!([(2, 3), (4, 3)], |x| x[0].bce_with_logits(x[1]), ["bce_with_logits", "2 × 3", "4 × 3"]);
     says!([(2, 3), (2, 1)], |x| x[0].softmax_cross_entropy(x[1]), ["softmax_cross_entropy", "2 × 3", "2 × 1"]);
+}
+
+/// Where a transpose or a repeat would do, the message says so.
+#[test]
+fn hints() {
+    let transposed = "transposed would fit; columns are samples";
+    says!([(4, 3), (10, 3)], |x| x[0].matmul(x[1]), ["matmul", "4 × 3", "10 × 3", "the right factor", transposed]);
+    says!([(3, 4), (3, 10)], |x| x[0].matmul(x[1]), ["matmul", "the left factor", transposed]);
+    says!([(3, 4), (5, 3)], |x| x[0].matmul(x[1]), ["matmul", "both factors", transposed]);
+    says!([(3, 4), (10, 3)], |x| x[0].matmul_tn(x[1]), ["matmul_tn", "the right factor", transposed]);
+    says!([(4, 3), (10, 3)], |x| affine(&[(x[0], x[1])], None), ["affine", "the right factor", transposed]);
+    let unlike = panic_of(|| {
+        let tape = Tape::new();
+        let _ = zeros(&tape, 4, 3).matmul(zeros(&tape, 7, 5));
+    });
+    assert!(!unlike.message.contains("transposed"), "{}", unlike.message);
+    says!([(2, 1), (1, 4)], |x| x[0] + x[1], ["add", "2 × 1", "1 × 4", "by `repeat(2, 4)`"]);
+    says!([(1, 4), (2, 1)], |x| x[0].max(x[1]), ["max", "by `repeat(2, 4)`"]);
+    says!([(1, 4), (4, 1)], |x| x[0] - x[1], ["sub", "by `repeat(4, 4)`", "transposed by `t()` would fit"]);
+    says!([(2, 3), (3, 2)], |x| x[0].squared_error(x[1]), ["transposed by `t()` would fit"]);
+}
+
+#[test]
+fn assignments() {
+    says!([(2, 3), (4, 5)], |x| AddAssign::add_assign(&mut { x[0] }, x[1]), ["add", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (4, 5)], |x| SubAssign::sub_assign(&mut { x[0] }, x[1]), ["sub", "2 × 3", "4 × 5"]);
+    says!([(2, 3), (2, 4)], |x| MulAssign::mul_assign(&mut { x[0] }, x[1]), ["mul", "2 × 3", "2 × 4"]);
+    says!([(2, 3), (2, 4)], |x| DivAssign::div_assign(&mut { x[0] }, x[1]), ["div", "2 × 3", "2 × 4"]);
+}
+
+#[test]
+fn minima() {
+    let f = |x: &[f64]| (x[0], vec![1.0]);
+    says(message(|| drop(minimize(f, &[1.0, 2.0]))), &["a gradient of 1 numbers for 2"]);
+    says(message(|| drop(minimize_within(f, &[1.0], &[]))), &["0 bounds for 1 numbers"]);
+    says(message(|| drop(minimize_within(f, &[1.0], &[(2.0, 1.0)]))), &["bound 0: from 2 to 1"]);
+    says(message(|| drop(minimize_within(f, &[1.0], &[(f64::NAN, 1.0)]))), &["bound 0: from NaN to 1"]);
 }
 
 #[test]
@@ -132,7 +171,7 @@ fn a_failed_check_points_at_its_caller() {
 
 type V<'t> = Var<'t, f64>;
 
-/// An op of variables of these shapes panics at the line that calls it here, begins with its name, and says the shapes.
+/// An op of variables of these shapes panics at the line that calls it. The message begins with its name and contains the shapes.
 #[track_caller]
 fn wrong(name: &str, shapes: &[(usize, usize)], f: impl for<'t> Fn(&[V<'t>])) {
     let (caller, shown) = (Location::caller(), shapes.iter().map(|(m, n)| format!("{m} × {n}")));
@@ -159,7 +198,7 @@ fn apart(name: &str, f: impl for<'t> Fn(V<'t>, V<'t>)) {
     assert!(found.message.starts_with(name) && found.message.contains("tape"), "{name}: {}", found.message);
 }
 
-/// x, or the columns of it that are not negative: an op of which the shape depends on the values.
+/// x, or its columns that are not negative: an op whose shape depends on the values.
 struct Shrinking;
 
 impl CustomOp<f64> for Shrinking {
@@ -175,7 +214,7 @@ impl CustomOp<f64> for Shrinking {
     }
 }
 
-/// Takes what an op gives.
+/// Takes the result of an op.
 fn done<R>(_: R) {}
 
 fn m(rows: usize, cols: usize) -> Matrix<f64> {
@@ -185,14 +224,14 @@ fn m(rows: usize, cols: usize) -> Matrix<f64> {
 const A: &[(usize, usize)] = &[(2, 3)];
 const AB: &[(usize, usize)] = &[(2, 3), (4, 5)];
 
-/// One line for each public op that asks something of shapes.
+/// One line for each public op that checks shapes.
 #[test]
 #[rustfmt::skip]
 fn every_op_names_itself_and_its_caller() {
     // Matrices.
     wrong("Matrix::col", &[], |_| done(m(2, 3).col(9).to_vec()));
     wrong("Matrix::col_mut", &[], |_| m(2, 3).col_mut(3).fill(0.0));
-    wrong("Matrix::select_cols", &[], |_| done(m(2, 3).select_cols(&[0, 3])));
+    wrong("Matrix::select_columns", &[], |_| done(m(2, 3).select_cols(&[0, 3])));
     wrong("Matrix::from_vec", &[], |_| done(Matrix::from_vec(2, 3, vec![0.0])));
     wrong("MatrixRef::col", &[], |_| done(m(2, 3).view().col(3).to_vec()));
     wrong("MatrixRef::new", &[], |_| done(MatrixRef::new(2, 3, &[0.0])));
@@ -227,7 +266,13 @@ fn every_op_names_itself_and_its_caller() {
     wrong("affine", AB, |x| done(affine(&[(x[0], x[1])], None)));
     wrong("outer", AB, |x| done(x[0].outer(x[1])));
     wrong("dot", AB, |x| done(x[0].dot(x[1])));
+    wrong("differences", AB, |x| done(x[0].differences(x[1])));
+    wrong("distances", AB, |x| done(x[0].distances(x[1])));
+    wrong("squared_distances", AB, |x| done(x[0].squared_distances(x[1])));
     // Structure.
+    wrong("top_k", A, |x| done(x[0].top_k(3, Axis::Rows)));
+    wrong("quantile", &[], |_| done(Tape::new().variable(1.0).quantile(1.5, Axis::Rows)));
+    wrong("quantile", &[], |_| done(Tape::new().variable(Matrix::<f64>::zeros(0, 2)).median(Axis::Rows)));
     wrong("repeat", A, |x| done(x[0].repeat(4, 3)));
     wrong("reshape", A, |x| done(x[0].reshape(2, 2)));
     wrong("columns", A, |x| done(x[0].columns(2..4)));
@@ -290,6 +335,7 @@ fn every_op_names_itself_and_its_caller() {
     wrong("laplacian", &[], |_| assert!(several::laplacian(|x| x[0], &[m(2, 3)]) > 0.0));
     // Programs.
     says!(A.to_vec(), |x| x[0].program(&[x[0].sin()]), ["program", "%1 is not a leaf"]);
+    says!(A.to_vec(), |x| x[0].program(&[x[0], x[0]]).run(&[Matrix::zeros(2, 3), Matrix::full(2, 3, 1.0)]), ["run", "inputs 0 and 1 are the same variable"]);
     wrong("Program::run", A, |x| done(x[0].sin().program(x).run(&[m(3, 2)])));
     says!(A.to_vec(), |x| x[0].program(&x).run_entries(&[0.0]), ["Program::run_entries", "1 numbers", "6 entries"]);
     wrong("Program::backward", A, |x| done(x[0].sin().program(x).backward()));
@@ -312,6 +358,8 @@ fn every_op_names_itself_and_its_caller() {
     apart("select", |a, b| done(a.select(a, b)));
     apart("outer", |a, b| done(a.outer(b)));
     apart("dot", |a, b| done(a.dot(b)));
+    apart("kron", |a, b| done(a.kron(b)));
+    apart("distances", |a, b| done(a.distances(b)));
     apart("comparison", |a, b| assert!(a < b));
     apart("vstack", |a, b| done(vstack(&[a, b])));
     apart("matrix", |a, b| done(matrix(1, 2, |_, j| [a, b][j])));
@@ -331,7 +379,7 @@ fn every_op_names_itself_and_its_caller() {
     apart("solve", |a, b| done(a.solve(b)));
 }
 
-/// The same of single numbers.
+/// The same for scalars.
 #[test]
 fn numbers_of_two_scalar_tapes() {
     let (one, other) = (ScalarTape::new(), ScalarTape::new());

@@ -1,4 +1,4 @@
-//! Bugs that published libraries had, with the right values. Numbers written out were computed to 60 digits.
+//! Bugs that other libraries had, with the right values. Numbers in the text were computed to 60 digits.
 
 use autograd::{Axis, Matrix, Tape, Var, grad, gradient};
 
@@ -21,7 +21,7 @@ fn log_softmax_along_either_axis() {
     let lse = |entries: &[f64]| entries.iter().map(|x| x.exp()).sum::<f64>().ln();
     for i in 0..2 {
         for j in 0..3 {
-            // Each side rounds a difference of these two numbers, of which the logarithm is known to 2 ulp.
+            // Each side rounds a difference of these two numbers, whose logarithm is known to 2 ulp.
             let near = |y: f64, x: f64, lse: f64| {
                 assert!((y - (x - lse)).abs() <= 4.0 * f64::EPSILON * (x.abs() + lse.abs()), "{y} is not {}", x - lse)
             };

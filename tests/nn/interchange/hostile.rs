@@ -1,14 +1,14 @@
-//! Files that are damaged, or made to harm.
+//! Damaged and malicious files.
 
 use super::*;
 use proptest::prelude::*;
 
-/// A file of this header and these data.
+/// A file with this header and these data.
 fn sealed(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
 }
 
-/// What is said of a file with these bytes, by a layer of one weight and one bias.
+/// The error for a file with these bytes, for a layer with one weight and one bias.
 fn load(name: &str, bytes: &[u8]) -> Result<(), LoadError> {
     let path = ours(name);
     fs::write(&path, bytes).unwrap();
@@ -46,7 +46,7 @@ fn messages() {
     says(&with("[0,4]", "[0,5]"), &["byte 8", "no header of safetensors", "offset"]);
     says(&with("[4,8]", "[4,12]"), &["no header of safetensors"]);
     says(&with("[1]", "[4611686018427387905]"), &["no header of safetensors"]);
-    says(&with("\"bias\"", "\"weight\""), &["no header of safetensors", "the key `weight` comes twice"]);
+    says(&with("\"bias\"", "\"weight\""), &["no header of safetensors", "the key `weight` occurs twice"]);
     load("number.safetensors", &with("[1]", "[]")).unwrap(); // a number is a vector of one
 }
 

@@ -1,5 +1,5 @@
-//! Models of PyTorch, and models for it: files that `torch_interchange.py` made are loaded, and what is
-//! written again is what PyTorch wrote.
+//! Exchange of models with PyTorch: files made by `torch_interchange.py` are loaded, and saving
+//! them again gives the bytes that PyTorch wrote.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn theirs(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/nn/interchange")).join(name)
 }
 
-/// A file for PyTorch, to which the script looks.
+/// A file for PyTorch, which the script reads.
 fn ours(name: &str) -> PathBuf {
     folder("interchange").join(name)
 }
@@ -46,7 +46,7 @@ fn close<T: Real>(name: &str, y: &Matrix<T>) {
     assert!(error <= 1e-6, "{name}: outputs differ by {error:e}");
 }
 
-/// The model with their weights, whose file is theirs then: names, types, shapes and bytes.
+/// The model with their weights. Its file equals theirs: names, types, shapes and bytes.
 fn exchange<T: Real, M: Module<T>>(name: &str, options: &Safetensors<'_>, model: &mut M) {
     let (theirs, ours) = (theirs(&format!("{name}.safetensors")), ours(&format!("{name}.safetensors")));
     options.load(&theirs, model).unwrap();
@@ -88,7 +88,7 @@ fn a_sequential_is_one_of_theirs() {
     let mut net = sequential();
     exchange("mlp", &Safetensors::new(), &mut net);
     apply("mlp", &net);
-    // And a tuple is, and in f64.
+    // A tuple works too, and so does f64.
     let (a, b, c) = (linear::<f64>(4, 5), linear(5, 5).without_bias(), linear(5, 3));
     let mut tuple = (a, Activation::Tanh, b, Activation::Gelu, c);
     load_safetensors(theirs("mlp.safetensors"), &mut tuple).unwrap();
@@ -119,7 +119,7 @@ fn two_bytes_a_number_are_read() {
     }
 }
 
-/// A table lies transposed there, index by index.
+/// PyTorch stores an embedding table transposed, index by index.
 #[test]
 fn tables() {
     let mut table: Embedding<f32> = Embedding::new(9, 3, &mut ChaCha8Rng::seed_from_u64(0));
@@ -128,7 +128,7 @@ fn tables() {
     close("embedding", &table.lookup(&Tape::new(), &indices).value());
 }
 
-/// Layer k has its number at the end there, `weight_ih_l0`, and the backward direction another word.
+/// In PyTorch the number of layer k is at the end, `weight_ih_l0`, and the backward direction has a suffix.
 #[test]
 fn recurrent_layers() {
     fn check<T: Real, R: Recurrent<T>>(name: &str, renamed: fn(&str) -> String, mut net: R) {
@@ -172,11 +172,11 @@ fn other_names() {
     let mut again: Mlp<f32> = Mlp::new(&[4, 5, 3], Activation::Tanh, rng);
     options().load(&path, &mut again).unwrap();
     assert_eq!(again, net);
-    // Of the prefix alone: the other layer is not extra.
+    // Only names with the prefix count: the other layer is not extra.
     let mut last = linear::<f32>(5, 3);
     Safetensors::new().prefix("net.2.").load(&path, &mut last).unwrap();
     assert_eq!(last, net.layers[1]);
-    // Two parameters of one name are one tensor, if they are equal.
+    // Two parameters with the same name are one tensor, if they are equal.
     let one = || Safetensors::new().rename(|name| name[name.len() - 1..].to_owned());
     let mut tied = [linear::<f32>(2, 2), linear(2, 2)].map(Linear::without_bias).to_vec();
     one().save(&path, &tied).unwrap();
@@ -191,7 +191,7 @@ fn other_names() {
     assert!(error.contains("entry (1, 2) of parameter `layers.0.weight` is NaN"), "{error}");
 }
 
-/// A vector may come as a matrix, a number as a vector; roles stay as they are.
+/// A vector may be stored as a matrix, and a number as a vector; roles do not change.
 #[test]
 fn shapes_of_the_same_numbers() {
     let path = ours("shapes.safetensors");
@@ -234,7 +234,7 @@ fn one_error_lists_all_that_does_not_fit() {
     }
     assert_eq!(net, before);
 
-    // What is extra may be left out.
+    // Extra tensors can be ignored.
     let mut first = (linear::<f32>(4, 5),);
     assert!(load_safetensors(theirs("mlp.safetensors"), &mut first).is_err());
     Safetensors::new().ignore_extra().load(theirs("mlp.safetensors"), &mut first).unwrap();

@@ -1,8 +1,8 @@
-//! Files of version 1, as they were first written: they must load for ever. JSON had no checksum at first; those that have
-//! one, and binary files, must be written in the same bytes.
+//! Files of version 1 in their first form: they must always load. JSON had no checksum at first; files that have
+//! one, and binary files, must be written with the same bytes.
 //!
-//! After a deliberate change of the format raise its version, add files for it, and keep these.
-//! `WRITE_GOLDEN=1 cargo test -p tape-tests --test nn golden` writes those that are missing.
+//! After a deliberate change of the format increase its version, add files for it, and keep these.
+//! `WRITE_GOLDEN=1 cargo test -p tape-tests --test nn golden` writes missing files.
 
 use super::*;
 
@@ -64,6 +64,6 @@ fn the_bytes_are_those_of_the_documentation() {
     expected.extend(crc(&expected));
     expected.extend(payload);
     assert_eq!(bytes, expected);
-    // The CRC is the one of everybody: "123456789" gives 0xcbf43926.
+    // The CRC is the standard one: "123456789" gives 0xcbf43926.
     assert_eq!(crc(b"123456789"), 0xcbf4_3926u32.to_le_bytes());
 }

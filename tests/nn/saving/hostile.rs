@@ -1,4 +1,4 @@
-//! Files that are damaged, or made to harm.
+//! Damaged and malicious files.
 
 #[path = "../../../crates/nn/fuzz/sealed.rs"]
 mod sealed;
@@ -63,7 +63,10 @@ fn messages() {
     says(matrix(b"f32\xc4\x18", b"f65\xc4\x18"), &["`layers.0.weight.data", "unknown variant `f65`"]);
     says(matrix(b"rows\x03", b"rows\xa1x"), &["`layers.0.weight.rows`", "a value of another kind"]);
     let short = b"\x83\xa4rows\x01\xa4cols\x01\xa4data\x81\xa3f32\xc4\x03abc";
-    says(from_bytes::<Matrix<f32>>(&sealed(short)).unwrap_err(), &["`data", "3 bytes are no whole number of entries"]);
+    says(
+        from_bytes::<Matrix<f32>>(&sealed(short)).unwrap_err(),
+        &["`data", "3 bytes are not a whole number of entries"],
+    );
 
     let newer = |version: u8| {
         let mut bytes = good[..HEADER].to_vec();
@@ -80,7 +83,7 @@ fn messages() {
     says(error(b"\x40\0\0\0\0\0\0\0{\"w\":{}}"), &["safetensors", "`load_safetensors`"]);
 }
 
-/// The keys of maps, in either format, of a type that would pass over them.
+/// The keys of maps, in either format, of a type that would ignore them.
 #[test]
 fn unknown_and_repeated_keys() {
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,7 +97,7 @@ fn unknown_and_repeated_keys() {
     let unknown = "unknown field `raet`, expected `rate` or `names`";
     says(error(json(r#"{"raet":0.5}"#)), &["line 1, column", "`0.raet`", unknown]);
     says(error(sealed(b"\x91\x81\xa4raet\x01")), &["byte", unknown]);
-    let twice = "the key `a` comes twice";
+    let twice = "the key `a` occurs twice";
     says(error(json(r#"{"names":{"a":1,"b":2,"a":3}}"#)), &["`0.names", twice]);
     says(error(sealed(b"\x91\x81\xa5names\x83\xa1a\x01\xa1b\x02\xa1a\x03")), &["byte", twice]);
     for bytes in [json(r#"{"names":{"a":1,"b":2}}"#), sealed(b"\x91\x81\xa5names\x82\xa1a\x01\xa1b\x02")] {
@@ -103,7 +106,7 @@ fn unknown_and_repeated_keys() {
     }
 }
 
-/// Lists of layers within each other: what cannot be read is not written.
+/// Nested lists of layers: what cannot be read is not written.
 #[test]
 fn what_is_saved_can_be_loaded() {
     for format in [Format::Json, Format::Binary] {
@@ -152,7 +155,7 @@ fn layers_that_do_not_fit_together() {
     }
 }
 
-/// Whatever nests does not take the stack of the reader.
+/// No nested value overflows the reader's stack.
 #[test]
 fn deep_nesting() {
     #[derive(Debug, Serialize, Deserialize)]
@@ -173,7 +176,7 @@ fn deep_nesting() {
     says(from_bytes::<Chain>(&sealed(&[0x91; 100_000])).unwrap_err(), &["nested more than 128 deep"]);
 }
 
-/// A list that is said to be long is not made room for.
+/// The claimed length of a list is not allocated.
 #[test]
 fn long_lengths() {
     for payload in [
@@ -188,7 +191,7 @@ fn long_lengths() {
     }
 }
 
-/// Any bytes are an error or a model that is itself a file.
+/// Any bytes are an error or a model that can be saved.
 fn survives(bytes: &[u8]) {
     if let Ok(model) = from_bytes::<Mlp<f32>>(bytes) {
         assert_eq!(binary(&from_bytes::<Mlp<f32>>(&binary(&model)).unwrap()), binary(&model));
@@ -206,7 +209,7 @@ proptest! {
         survives(&[&b"\x89tape-nn"[..], &bytes].concat());
     }
 
-    /// Of a model, with some bytes replaced, removed or repeated, and checksums that agree.
+    /// The bytes of a model with some bytes replaced, removed or repeated, and correct checksums.
     #[test]
     fn forged_bytes(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..6)) {
         for mut payload in [binary(&net(&[2, 3, 2])), binary(&whole())] {

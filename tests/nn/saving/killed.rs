@@ -1,4 +1,4 @@
-//! A process that is killed while it saves leaves a whole file.
+//! A process that is killed while it saves leaves a complete file.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::*;
 
 const TARGET: &str = "SAVE_UNTIL_KILLED";
 
-/// Not a test of its own: saves for ever when the other test runs it, models whose entries are all the same number.
+/// Not a test, but the process: saves forever, models whose entries are all the same number.
 #[test]
 fn saves_until_killed() {
     let Some(path) = std::env::var_os(TARGET) else { return };
@@ -24,7 +24,7 @@ fn start(path: &PathBuf) -> Child {
     alone(module_path!(), "saves_until_killed").env(TARGET, path).stdout(Stdio::null()).spawn().unwrap()
 }
 
-/// The number of which the saved model consists.
+/// The number in the saved model.
 fn number(path: &PathBuf) -> f32 {
     let model: Param<f32> = nn::load(path).unwrap_or_else(|error| panic!("{error}"));
     let entries = model.value().as_slice();
@@ -49,7 +49,7 @@ fn a_kill_leaves_the_old_file_or_the_new() {
         }
         let end = Instant::now() + Duration::from_micros(rng.next_u64() % 100_000);
         while Instant::now() < end {
-            number(&path); // while it is replaced too
+            number(&path); // also while it is replaced
         }
         child.kill().unwrap();
         child.wait().unwrap();
@@ -57,7 +57,7 @@ fn a_kill_leaves_the_old_file_or_the_new() {
     }
     println!("{saved} models saved");
     assert!(saved > 12.0);
-    // What the kills left is gone with the next save, and what somebody still writes is not.
+    // The next save removes the files of killed processes, but not those of a running one.
     let (dead, written) = (folder.join(".tape-nn.1.0.tmp"), folder.join(".tape-nn.2.0.tmp"));
     fs::write(&dead, "half").unwrap();
     let held = fs::File::create(&written).unwrap();

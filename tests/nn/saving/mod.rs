@@ -1,4 +1,4 @@
-//! Models as files: to the bit, in a format that stays, whole whatever happens, and never believed too early.
+//! Models as files: bit-identical, in a stable format, written atomically, and checked before they are used.
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn binary(value: &impl Serialize) -> Vec<u8> {
 }
 
 #[test]
-fn the_extension_chooses_and_the_file_tells() {
+fn the_extension_chooses_the_format_and_loading_detects_it() {
     let net = net(&[4, 8, 3]);
     for (name, first) in [("m.json", b'{'), ("m.JSON", b'{'), ("m.nn", 0x89), ("m", 0x89), ("m.checkpoint", 0x89)] {
         let path = file(name);
@@ -54,7 +54,7 @@ fn four_or_eight_bytes_a_number() {
     assert!(binary(&state).len() < 8 * net.count_params() + 400, "{}", binary(&state).len());
 }
 
-/// Everything that a model may hold beside its parameters.
+/// Everything that a model may hold besides its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 struct Whole {
     net: Mlp<f32>,
@@ -88,7 +88,7 @@ fn everything_comes_back() {
     }
 }
 
-/// A field that serde buffers, because of `flatten` or an untagged enum, holds matrices too.
+/// Matrices also work in a field that serde buffers, because of `flatten` or an untagged enum.
 #[test]
 fn buffered_fields() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -140,10 +140,23 @@ fn numbers_that_are_not_finite() {
 }
 
 #[test]
-fn what_a_format_cannot_say() {
+fn values_that_a_format_cannot_represent() {
     let keys = std::collections::BTreeMap::from([((1u8, 2u8), 0.5f32)]);
     says(to_bytes(Format::Json, &keys).unwrap_err(), &["bytes in memory", "JSON", "strings as the keys"]);
     assert_eq!(from_bytes::<std::collections::BTreeMap<(u8, u8), f32>>(&binary(&keys)).unwrap(), keys);
+    // Keys that differ in their type alone.
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Key {
+        Number(u64),
+        Name(String),
+    }
+    let keys = std::collections::BTreeMap::from([(Key::Number(1), 0.5f32), (Key::Name("1".to_owned()), 1.5)]);
+    let within = [std::collections::BTreeMap::from([("table", keys)])];
+    says(to_bytes(Format::Json, &within).unwrap_err(), &["the key `1` occurs twice in `0.table`", "binary format"]);
+    let again: [std::collections::BTreeMap<String, std::collections::BTreeMap<Key, f32>>; 1] =
+        from_bytes(&binary(&within)).unwrap();
+    assert_eq!(again[0]["table"], within[0]["table"]);
 }
 
 #[test]
@@ -161,7 +174,7 @@ fn the_other_scalar_type() {
     }
 }
 
-/// A save changes what is in a file, not who may read it or where a link leads.
+/// A save changes the contents of a file, not its permissions or where a link leads.
 #[cfg(unix)]
 #[test]
 fn permissions_and_links_stay() {
@@ -179,7 +192,7 @@ fn permissions_and_links_stay() {
         assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, mode);
     }
     symlink("run/m.nn", &link).unwrap();
-    symlink("run/late.nn", &early).unwrap(); // to nothing yet
+    symlink("run/late.nn", &early).unwrap(); // a dangling link
     save(&link, 2.0);
     save(&early, 3.0);
     assert_eq!((loaded(&secret), loaded(&folder.join("run/late.nn"))), (2.0, 3.0));

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The scalar tape beside other crates and CoDiPack, in turns: `compare.sh [--json] [ROUNDS] [SECONDS]`. Nanoseconds per active
-# operation (median of the rounds), and how many times those of the scalar tape. A folder with CoDiPack may be given in
-# CODIPACK; otherwise it is cloned. Without it the crates are compared alone.
+# Compares the scalar tape with other crates and CoDiPack, in turns: `compare.sh [--json] [ROUNDS] [SECONDS]`. Prints nanoseconds per
+# active operation (median of the rounds), and the ratio to the scalar tape. CODIPACK may name a folder with CoDiPack;
+# otherwise it is cloned. Without CoDiPack only the crates are compared.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 format='%-11s %-12s %6.2f  %5.2f ×\n'

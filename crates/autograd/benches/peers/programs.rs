@@ -1,4 +1,4 @@
-//! ADBench's programs on the numbers of other crates, each in that crate's own operators, sums and products.
+//! ADBench's programs on the number types of other crates, each written with that crate's operators, sums and products.
 
 use reverse::Var;
 use xad_rs::{AReal, math::ad};
@@ -6,7 +6,7 @@ use xad_rs::{AReal, math::ad};
 use crate::gmm::Gmm;
 use crate::lstm::Lstm;
 
-/// What the programs compute with.
+/// The number type that the programs compute with.
 pub trait Peer: Clone + PartialOrd {
     fn plus(&self, other: &Self) -> Self;
     fn minus(&self, other: &Self) -> Self;
@@ -121,7 +121,7 @@ pub fn rosenbrock<N: Peer>(x: &[N]) -> N {
     N::sum(&terms.collect::<Vec<_>>())
 }
 
-/// `Gmm::scalars`, but for what is constant.
+/// `Gmm::scalars` without the constant terms.
 pub fn gmm<N: Peer>(gmm: &Gmm, params: &[N]) -> N {
     let (dim, k) = (gmm.dim, gmm.components);
     let block = dim * (dim + 1) / 2;

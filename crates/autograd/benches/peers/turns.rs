@@ -1,5 +1,5 @@
-//! The scalar tape, a replayed program and other crates on the same programs, in turns in one process: `case peer nanoseconds`
-//! a line, the median per active operation. `compare.sh` runs it.
+//! The scalar tape, a replayed program and other crates run the same programs, in turns in one process. It prints
+//! `case peer nanoseconds` on each line, the median per active operation. `compare.sh` runs it.
 
 use std::time::{Duration, Instant};
 

@@ -1,20 +1,20 @@
-//! Checking: is this gradient right, where is it wrong, where does the NaN come from.
+//! Checking: is this gradient right, where is it wrong, and where does the NaN come from?
 //!
 //! # A closure
 //!
-//! [`check`](fn@crate::check) compares every derivative of a function with finite differences whose error is known, and
-//! the ways to compute it with one another. It passes, fails or says that it cannot decide; [the module](mod@crate::check)
-//! tells how.
+//! [`check`](fn@crate::check) compares every derivative of a function with finite differences whose error is known. It also
+//! compares the different ways to compute the derivative with one another. The verdict is pass, fail or inconclusive;
+//! [the module](mod@crate::check) describes the method.
 //!
 //! ```
 //! use autograd::{Matrix, check};
 //! check(|v| v[0].matmul(v[1]).softplus(), &[Matrix::from([[0.3, -1.2]]), Matrix::from([[0.5], [2.0]])]);
 //! ```
 //!
-//! # An op of yours
+//! # Your own op
 //!
-//! The same, of the op alone and in the middle of something, with an operand used twice: rules lose a second use more
-//! often than anything else.
+//! Check the op alone and inside a larger expression, with an operand used twice. The most common mistake in a rule is to lose
+//! the second use.
 //!
 //! ```
 //! use autograd::{Matrix, check, formula};
@@ -24,8 +24,8 @@
 //!
 //! # A model
 //!
-//! Hand its parameters over as inputs. Large models are checked along random directions; ask for the first order alone
-//! where time counts.
+//! Pass its parameters as inputs. Large models are checked along random directions. Check only the first order
+//! if time matters.
 //!
 //! ```
 //! use autograd::check::{Check, Verdict};
@@ -39,9 +39,9 @@
 //! assert_eq!(report.verdict, Verdict::Pass, "{report}");
 //! ```
 //!
-//! # A tape that is there already
+//! # A recorded tape
 //!
-//! [`Var::verify`](crate::Var::verify) checks the rule of every node of a recorded tape by itself, and names the wrong one
+//! [`Var::verify`](crate::Var::verify) checks the rule of every node of a recorded tape separately, and names the wrong one
 //! with its op and line.
 //!
 //! ```
@@ -52,26 +52,26 @@
 //! assert_eq!((found.passed, found.failed.len()), (3, 0));
 //! ```
 //!
-//! # Graphs drawn at random
+//! # Random graphs
 //!
-//! With the feature `proptest`, `autograd::strategies` draws whole graphs, of every function of the table, with skips
-//! and shared operands; a failure shrinks to a small program that reproduces it.
+//! With the feature `proptest`, `autograd::strategies` draws whole graphs with every function of the table, skips
+//! and shared operands. A failure shrinks to a small program that reproduces it.
 //!
 //! # NaN
 //!
-//! A tape keeps every value, so the first at which an op made a NaN or an infinity can be found after the fact: [`Tape::anomaly`](crate::Tape::anomaly)
-//! forward, [`Var::backward_checked`](crate::Var::backward_checked) backward too, with the op, its line and the ranges of its
-//! operands.
+//! A tape keeps every value, so the first NaN or infinity can be found after the fact. [`Tape::anomaly`](crate::Tape::anomaly)
+//! searches the forward pass, [`Var::backward_checked`](crate::Var::backward_checked) also the backward pass. Both give the op, its
+//! line and the ranges of its operands.
 //!
 //! # How far the checker can be trusted
 //!
-//! What the verdicts say, and what a pass does not say, is in [the module](mod@crate::check). Three tests hold it to that:
+//! [The module](mod@crate::check) says what a verdict means and what a pass does not show. Three tests check the checker:
 //!
-//! - Right functions that are hard to check (fast, flat, tiny, huge, nearly singular, cancelling, composed at random) are not blamed:
-//!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws as many, an ordinary test 300 of them.
-//! - The same functions with a derivative that is a tenth too large do not pass, in 99 % of the cases at least.
-//! - Of graphs drawn at random with a wrong rule put in, 99 % at least fail, at 1, at 10 and at 1000 entries each by itself;
+//! - It does not blame right functions that are hard to check (fast, flat, tiny, huge, nearly singular, cancelling, composed at random).
+//!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws 10,000 of them, an ordinary test run 300.
+//! - It does not pass the same functions with a derivative that is 10 % too large, in at least 99 % of the cases.
+//! - It fails at least 99 % of the random graphs with a wrong rule, separately at 1, 10 and 1000 entries.
 //!   `cargo run --release --example checker_mutations -- 250` counts them up to 100,000 entries, by kind of mistake and by size.
 //!
-//! A wrong rule counts if it changes an entry of the gradient by a hundredth of that entry, or of 10⁻⁸ of the largest where the
-//! entry is smaller than that.
+//! A wrong rule counts if it changes an entry of the gradient by at least 1 % of that entry. If the entry is smaller than 10⁻⁸ of the
+//! largest, it must change by 1 % of the latter.

@@ -1,4 +1,4 @@
-//! Differentiating: every way to a derivative, and when to take which.
+//! Differentiating: every way to compute a derivative, and when to use it.
 //!
 //! | you want | you call | it costs |
 //! |---|---|---|
@@ -9,10 +9,11 @@
 //! | a Jacobian, Hessian, Laplacian, H v | [`jacobian`](crate::jacobian), [`hessian`](crate::hessian), [`laplacian`](crate::laplacian), [`hvp`](crate::hvp); [`several`](crate::several) | a sweep for each row or column |
 //! | each sample's gradient | [`backward_per_sample`](crate::Var::backward_per_sample) | one sweep |
 //! | the same computation on other numbers | [`Var::program`](crate::Var::program), [`Compiled`](crate::Compiled) | no recording |
-//! | less memory | [`checkpoint`](crate::checkpoint) | the computation once more |
+//! | where a function is least | [`minimize`](fn@crate::minimize), [`minimize_within`](crate::minimize_within) bounds | some gradients |
+//! | less memory | [`checkpoint`](crate::checkpoint) | a second computation |
 //!
-//! All of them come from one table of rules: what a sweep over buffers runs, a recorded sweep records, and forward mode
-//! applies to tangents instead of gradients.
+//! All of them use one table of rules. A sweep over buffers runs the rules, a recorded sweep records them, and forward mode
+//! applies them to tangents instead of gradients.
 //!
 //! # Gradients
 //!
@@ -32,16 +33,19 @@
 //! assert!((dxdy - forward.item()).abs() < 1e-15);
 //! ```
 //!
-//! # What gets none, and why
+//! # Which variables get no gradient, and why
 //!
-//! [`stop_gradient`](crate::Var::stop_gradient) cuts a path. A constant is one to every derivative: with respect to it
-//! [`grad`](crate::grad), [`vjp`](crate::vjp) and a [`Program`](crate::Program) give 0, and it does not move:
-//! [`tangents`](crate::Tape::tangents) and [`jvp`](crate::jvp) panic where it is given a direction, and
-//! [`Program::tangent`](crate::Program::tangent), which has a direction for every input, does not use that of a constant. The sweep of [`backward`](crate::Var::backward) computes nothing for it, so asking those gradients for it panics, and
-//! [`explain_no_gradient`](crate::explain_no_gradient) says in words why a variable gets none.
+//! [`stop_gradient`](crate::Var::stop_gradient) cuts a path. A constant is constant for every derivative:
 //!
-//! A variable that comes twice among those that move does so along the sum of its directions; one that is asked for twice
-//! has its whole derivative at both places.
+//! - [`grad`](crate::grad), [`vjp`](crate::vjp) and a [`Program`](crate::Program) give 0 with respect to a constant.
+//! - [`tangents`](crate::Tape::tangents) and [`jvp`](crate::jvp) panic if a constant is given a direction.
+//!   [`Program::tangent`](crate::Program::tangent), which takes a direction for every input, ignores that of a constant.
+//! - [`backward`](crate::Var::backward) computes no gradient for a constant, so asking its result for one panics.
+//!
+//! [`explain_no_gradient`](crate::explain_no_gradient) says in words why a variable gets no gradient.
+//!
+//! If a variable is given two directions, it moves along their sum. If its gradient is requested twice, the whole derivative is
+//! returned in both places.
 //!
 //! ```
 //! use autograd::{Tape, explain_no_gradient};
@@ -64,4 +68,22 @@
 //!     x -= value / slope[0][(0, 0)];
 //! }
 //! assert!((x.exp() - 3.0 * x).abs() < 1e-12 && f.recordings() == 1);
+//! ```
+//!
+//! # Where a function is least
+//!
+//! [`minimize`](fn@crate::minimize) takes values and gradients of any origin: a closure, a [`Compiled`](crate::Compiled) closure, a program on a
+//! [`ScalarTape`](crate::ScalarTape). [`minimize_within`](crate::minimize_within) keeps each entry between two bounds.
+//!
+//! ```
+//! use autograd::{Compiled, Stop, minimize_within};
+//! // Least squares of a line through three points, with a slope of at most 1.
+//! let mut error = Compiled::new(|x| {
+//!     let (a, b) = (x[0].at(0, 0), x[0].at(1, 0));
+//!     (a - 1.0).square() + (a + b - 3.0).square() + (a + b * 2.0 - 4.0).square()
+//! });
+//! let free = (f64::NEG_INFINITY, f64::INFINITY);
+//! let found = minimize_within(&mut error, &[0.0, 0.0], &[free, (0.0, 1.0)]);
+//! assert_eq!((found.stop, found.x[1]), (Stop::Gradient, 1.0));
+//! assert!((found.x[0] - 5.0 / 3.0).abs() < 1e-8 && error.recordings() == 1);
 //! ```

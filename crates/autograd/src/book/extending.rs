@@ -1,9 +1,9 @@
-//! Extending: functions and ops of yours, with the rights of those that are built in.
+//! Extending: your own functions and ops, with the same capabilities as the built-in ones.
 //!
 //! # An elementwise function: one line
 //!
-//! [`formula!`](crate::formula!) takes an expression in the methods of [`Number`](crate::Number). Dual numbers compute its slope,
-//! in the same vector loop; or give the slopes, which may read the value. Either way it differentiates to any order.
+//! [`formula!`](crate::formula!) takes an expression in the methods of [`Number`](crate::Number). Dual numbers compute its slope
+//! in the same vector loop. You can also give the slopes, which may read the value. In both cases it can be differentiated to any order.
 //!
 //! ```
 //! use autograd::{Matrix, check, formula, map};
@@ -12,18 +12,18 @@
 //! check(|v| map(formula!(|a, b| a * b / (a + b), |y| [(b / (a + b)).square(), (a / (a + b)).square()]), [v[0].exp(), v[1].exp()]), &[&x, &x]);
 //! ```
 //!
-//! One with parameters is a struct that implements [`Formula`](crate::Formula). Do not branch on values inside:
-//! a formula is evaluated for whole vectors. `max`, `step`, `keep` choose.
+//! A formula with parameters is a struct that implements [`Formula`](crate::Formula). Do not branch on values inside:
+//! a formula is evaluated for whole vectors. Use `max`, `step` or `keep` instead.
 //!
 //! # An op of any kind
 //!
-//! [`CustomOp`](crate::CustomOp) is a forward in matrices and a pullback in variables. Because the pullback is recorded like
-//! anything else, the op has derivatives of any order, and because it is linear in δy, forward mode follows. An operand
-//! whose derivative is missing is an error with the name of the op, never zero.
+//! [`CustomOp`](crate::CustomOp) has a forward function in matrices and a pullback in variables. The pullback is recorded like
+//! anything else, so the op has derivatives of any order. It is linear in δy, so forward mode follows from it. If the
+//! derivative of an operand is missing, you get an error with the name of the op, never zero.
 //!
 //! ```
 //! use autograd::{CustomOp, Matrix, MatrixRef, Var, check};
-//! /// The running maximum of a column: no table has it, and its rule is a selection.
+//! /// The running maximum of a column. The table does not have it; its rule is a selection.
 //! struct RunningMax;
 //! impl CustomOp<f64> for RunningMax {
 //!     fn name(&self) -> &str {
@@ -47,8 +47,8 @@
 //!
 //! # A library of functions
 //!
-//! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](macro@crate::compiled_once) compiles
-//! it where it is defined, once for `f32` and once for `f64`, and leaves its signature as it is:
+//! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](macro@crate::compiled_once)
+//! compiles it where it is defined, once for `f32` and once for `f64`, and does not change its signature:
 //!
 //! ```
 //! use autograd::{Axis, Real, Tape, Var, compiled_once};
@@ -65,10 +65,10 @@
 //! assert_eq!(centred(x).value().as_slice(), [-1.0, 1.0]);
 //! ```
 //!
-//! On an `impl` block it does so for every method, except for methods that have type parameters of their own or are marked `#[inline]`.
-//! A closure is handed on as `&dyn Fn`, so that the caller compiles the closure alone.
+//! On an `impl` block it does this for every method, except for methods that have their own type parameters or are marked `#[inline]`.
+//! Pass a closure as `&dyn Fn`, so that the caller compiles only the closure.
 //!
 //! # An op in the table
 //!
-//! Inside of the library an elementwise function is one line of the table in the crate `tape-kernel`; a linear op is a variant of
-//! [`Op`](crate::Op) and its lines beside it. ARCHITECTURE.md says where each goes.
+//! Inside the library an elementwise function is one line of the table in the crate `tape-kernel`. A linear op is a variant of
+//! [`Op`](crate::Op) with its lines beside it. ARCHITECTURE.md says where each goes.

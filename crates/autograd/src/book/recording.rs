@@ -1,10 +1,10 @@
-//! Recording: tapes, variables, shapes, structure, programs in scalars.
+//! Recording: tapes, variables, shapes, structure, scalar programs.
 //!
 //! # A tape and its variables
 //!
-//! A [`Tape`](crate::Tape) keeps every value that is computed and how it came about. Leaves are variables (with a
-//! gradient), constants (without) and [`Param`](crate::Param)s, which have an identity: recorded twice, they are one leaf.
-//! A leaf may borrow its matrix, which then stays where it is.
+//! A [`Tape`](crate::Tape) keeps every computed value and the operation that computed it. Its leaves are variables (with a
+//! gradient), constants (without a gradient) and [`Param`](crate::Param)s. A `Param` has an identity: recorded twice, it is one leaf.
+//! A leaf may borrow its matrix, which is then not copied.
 //!
 //! ```
 //! use autograd::{Matrix, Param, Tape};
@@ -15,13 +15,13 @@
 //! assert_eq!(y.shape(), (1, 2));
 //! ```
 //!
-//! A [`Var`](crate::Var) is `Copy`. Its operators take equal shapes, plain numbers, and operands that are 1 × 1, m × 1 or
-//! 1 × n, which are repeated; a mistake panics at your line with the op and all shapes.
+//! A [`Var`](crate::Var) is `Copy`. Its operators take operands of equal shapes, plain numbers, and operands that are 1 × 1, m × 1 or
+//! 1 × n, which are repeated. A mistake panics at your line with the op and all shapes.
 //!
 //! # What can be recorded
 //!
 //! - Elementwise functions: the methods of [`Number`](crate::Number), on variables of any shape.
-//! - Products: [`matmul`](crate::Var::matmul) and its transposed kin, [`affine`](crate::affine) for Σ W X + b in one node.
+//! - Products: [`matmul`](crate::Var::matmul) and its transposed variants, [`affine`](crate::affine) for Σ W X + b in one node.
 //! - Reductions over all entries or an [`Axis`](crate::Axis): sum, mean, maximum, minimum, product, variance, norm; cumulative
 //!   sums; the softmax family.
 //! - Structure: [`t`](crate::Var::t), [`reshape`](crate::Var::reshape), ranges of rows and columns, [`vstack`](crate::vstack)
@@ -29,11 +29,13 @@
 //!   triangles, padding, tiles, [`one_hot`](crate::Tape::one_hot).
 //! - Choices: [`max`](crate::Var::max), [`clamp`](crate::Var::clamp), [`select`](crate::Var::select) by a mask.
 //! - Linear algebra: [`solve`](crate::Var::solve), [`cholesky`](crate::Var::cholesky), [`qr`](crate::Var::qr),
-//!   [`symmetric_eigen`](crate::Var::symmetric_eigen), determinants, inverses.
+//!   [`symmetric_eigen`](crate::Var::symmetric_eigen), [`svd`](crate::Var::svd), [`least_squares`](crate::Var::least_squares),
+//!   [`matrix_exp`](crate::Var::matrix_exp), determinants, inverses. The same on plain matrices is
+//!   [`LinearAlgebra`](crate::LinearAlgebra).
 //!
 //! ```
 //! use autograd::{Matrix, Tape, Triangle, Trans};
-//! // Half the squared Mahalanobis length of y, and half the log-determinant: a Gaussian's log-density, but for a constant.
+//! // Half the squared Mahalanobis length of y plus half the log-determinant: −ln of a Gaussian density, up to a constant.
 //! let tape = Tape::new();
 //! let k = tape.variable(Matrix::from([[2.0, 0.5], [0.5, 1.0]]));
 //! let y = tape.constant(Matrix::column(&[1.0, -1.0]));
@@ -44,14 +46,14 @@
 //! # Ok::<(), autograd::LinalgError>(())
 //! ```
 //!
-//! # Programs in scalars
+//! # Scalar programs
 //!
-//! A function that is generic in [`Number`](crate::Number) runs on `f64`, on variables and on [`Dual`](crate::Dual) numbers
-//! unchanged. Comparisons of 1 × 1 variables may steer it: the tape notes how they came out.
+//! A function that is generic in [`Number`](crate::Number) runs unchanged on `f64`, on variables and on [`Dual`](crate::Dual)
+//! numbers. It may branch on comparisons of 1 × 1 variables; the tape notes their outcomes.
 //!
 //! ```
 //! use autograd::{Dual, Number, Tape};
-//! /// What an option is worth at its end, smoothed: a call above the strike, nothing below.
+//! /// The smoothed payoff of an option at its expiry: a call above the strike, nothing below.
 //! fn payoff<N: Number>(price: N, strike: f64) -> N {
 //!     if price > strike { (price - strike) * (-price + strike).sigmoid() } else { price.zero() }
 //! }
@@ -62,41 +64,23 @@
 //! assert_eq!(payoff(99.0, 100.0), 0.0);
 //! ```
 //!
+//! Plain numbers stand on the right of numbers of any kind, as in `x * 2.0`, and `y += x` works too. For `2.0 * x` a generic function says
+//! `where f64: LeftOf<N>`: see [`LeftOf`](crate::LeftOf). Variables and numbers of known types need no such word.
+//!
 //! [`Arithmetic::sum`](crate::Arithmetic::sum) and [`Arithmetic::dot`](crate::Arithmetic::dot) record a whole sum as one node.
 //!
-//! # Which tape
+//! The same function runs on a [`ScalarTape`](crate::ScalarTape) some twenty times as fast. [Which tape](super::tapes) says when to take
+//! which.
 //!
-//! The same function runs on a [`ScalarTape`](crate::ScalarTape), whose numbers carry their value with them and record
-//! little more than the rule itself: some twenty times as fast as 1 × 1 variables.
+//! # Printing a tape
+//!
+//! `println!("{tape}")` prints a line for each value, [`Tape::picture`](crate::Tape::picture) draws a graph, and
+//! [`grads.steps(&tape)`](crate::Gradients::steps) is the table of all steps forward and backward, with formulas and values:
 //!
 //! ```
-//! use autograd::{Number, ScalarTape};
-//! /// A pendulum's energy after some steps, by the symplectic Euler method.
-//! fn energy<N: Number>(angle: N, speed: N) -> N {
-//!     let (mut angle, mut speed) = (angle, speed);
-//!     for _ in 0..100 {
-//!         speed = speed - angle.sin() * 0.05;
-//!         angle = angle + speed * 0.05;
-//!     }
-//!     speed.square() * 0.5 - angle.cos()
-//! }
-//! let tape = ScalarTape::new();
-//! let (angle, speed) = (tape.variable(1.0), tape.variable(0.0));
-//! let y = energy(angle, speed);
-//! assert_eq!(y.value(), energy(1.0, 0.0));
-//! let h = 1e-6;
-//! let difference = (energy(1.0 + h, 0.0) - energy(1.0 - h, 0.0)) / (2.0 * h);
-//! assert!((y.backward().wrt(angle) - difference).abs() < 1e-9);
+//! use autograd::{Matrix, Tape};
+//! let tape = Tape::new();
+//! let (w, x) = (tape.variable(Matrix::from([[0.5, -1.0]])), tape.constant(Matrix::column(&[2.0, 1.0])));
+//! let y = w.matmul(x).tanh();
+//! println!("{}", y.backward_all().steps(&tape).name(w, "W").name(x, "x"));
 //! ```
-//!
-//! | the program | the tape |
-//! |---|---|
-//! | computes with matrices | [`Tape`](crate::Tape) |
-//! | computes with single numbers, and branches as it likes | [`ScalarTape`](crate::ScalarTape); for Hessians of [`Dual`](crate::Dual) numbers of its numbers |
-//! | is the same for many inputs, in single numbers | either; [`Compiled`](crate::Compiled) on a [`Tape`](crate::Tape) replays without recording |
-//! | shall be replayed, drawn, verified, or differentiated more than twice | [`Tape`](crate::Tape) |
-//! | has few inputs and many outputs | [`Dual`](crate::Dual) numbers, no tape |
-//!
-//! # Looking at it
-//!
-//! `println!("{tape}")` writes a line for each value, [`Tape::picture`](crate::Tape::picture) draws it.

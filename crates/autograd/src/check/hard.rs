@@ -1,6 +1,6 @@
-//! Right functions that are hard for the checker, drawn at random: it blames none of them.
+//! Right functions that are hard for the checker, drawn at random. The checker must blame none of them.
 
-use super::scalar::Scalar;
+use super::scalar::TestedNumber;
 use super::{Check, Draw, Function, Report, Verdict};
 use crate::{Axis, Matrix, Real, Tape, Var};
 
@@ -37,7 +37,7 @@ impl Draw {
         low + (high - low) * (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A size from 10^low to 10^high.
+    /// A number from 10^low to 10^high.
     fn size(&mut self, low: f64, high: f64) -> f64 {
         10f64.powf(self.between(low, high))
     }
@@ -68,7 +68,7 @@ impl Draw {
         let (n, scale) = (1 + self.next() as usize % 3, self.size(-4.0, 1.5));
         let scale = if self.next().is_multiple_of(4) { self.size(-15.0, 15.0) } else { scale };
         let steps = (0..1 + self.next() % 4).map(|_| self.step()).collect();
-        // A quarter are turns, at which QᵀQ − I vanishes.
+        // A quarter are rotations, for which QᵀQ − I vanishes.
         let (sin, cos) = self.between(0.0, 6.0).sin_cos();
         let turn = self.next().is_multiple_of(4);
         let input = Matrix::from_fn(n, n, |i, j| match () {
@@ -113,7 +113,7 @@ impl Function for Hard {
     }
 }
 
-/// How many functions are drawn: `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard`.
+/// The number of functions to draw: `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard`.
 fn count() -> u64 {
     std::env::var("HARD_FUNCTIONS").map_or(300, |count| count.parse().expect("HARD_FUNCTIONS is a number"))
 }
@@ -134,22 +134,22 @@ fn right_functions_are_not_blamed() {
         }
     }
     assert!(blamed.is_empty(), "{} of {} are blamed\n{}", blamed.len(), count(), blamed.join("\n\n"));
-    // And it does not keep silent.
+    // It must not be silent either.
     assert!(2 * passed > count(), "{passed} of {} pass", count());
 }
 
-/// Of those that pass, none does with a derivative that is a tenth too large.
+/// None of the functions that pass may pass with a derivative that is 10 % too large.
 #[test]
 fn wrong_derivatives_do_not_pass() {
     let (mut missed, mut tried) = (Vec::new(), 0);
     for seed in 0..count() {
         let hard = Draw(seed).hard();
         let check = Check::new().order(1).seed(seed);
-        // A slope that rounding leaves nothing of is zero, and a tenth of it too.
+        // If rounding leaves nothing of a slope, it is zero, and so is 10 % of it.
         let (tape, inputs) = (Tape::new(), [hard.input.clone()]);
         let [weights, direction] =
             [hard.call(&[tape.variable(&inputs[0])]).value(), inputs[0].clone()].map(|x| x.map(|_| 1.0));
-        let scalar = Scalar { f: &|x| hard.call(x), weights: &weights, directions: &[] };
+        let scalar = TestedNumber { f: &|x| hard.call(x), weights: &weights, directions: &[] };
         let (base, lost) = (scalar.base(&inputs), scalar.rounding_along(&[direction], &inputs).error);
         let seen = base.buffered[0].as_slice().iter().any(|g| 0.1 * g.abs() > lost);
         if !seen || check.run(|x| hard.call(x), &inputs).verdict != Verdict::Pass {

@@ -3,21 +3,21 @@
 use std::f64::consts::PI;
 
 use super::numeric::{ERRORS, Estimate};
-use super::scalar::{Base, Point, Scalar};
+use super::scalar::{Base, Point, TestedNumber};
 use crate::Matrix;
 
 pub(super) const KINK: &str = "every step crosses a kink, or starts on one";
 pub(super) const DOMAIN: &str = "the value is not finite near the point";
 
-/// At how many places of a segment the derivative is taken.
+/// The number of points of a segment where the derivative is taken.
 const NODES: usize = 8;
-/// How many steps are tried to contradict a derivative, each π times the one before, and how many in a row must.
+/// How many steps are tried to contradict a derivative, each π times the one before, and how many in a row must contradict it.
 const STEPS: i32 = 6;
 const IN_A_ROW: usize = 3;
 
 /// E(x + t d) as a function of t.
 pub(super) struct Line<'a> {
-    pub scalar: &'a Scalar<'a>,
+    pub scalar: &'a TestedNumber<'a>,
     pub base: &'a Base,
     pub inputs: &'a [Matrix<f64>],
     pub direction: &'a [Matrix<f64>],
@@ -34,13 +34,13 @@ impl Line<'_> {
         self.inputs.iter().zip(self.direction).map(step).collect()
     }
 
-    /// The least |x| of the numbers that move, but for zeros, and at most 1.
+    /// The smallest |x| of the numbers that move, ignoring zeros; at most 1.
     pub fn nearest(&self) -> f64 {
         let pairs = self.inputs.iter().zip(self.direction).flat_map(|(x, d)| x.as_slice().iter().zip(d.as_slice()));
         pairs.filter(|&(&x, &d)| x != 0.0 && d != 0.0).fold(1.0, |least: f64, (x, _)| least.min(x.abs()))
     }
 
-    /// The value at a point on the smooth piece of the base point.
+    /// The value at a point on the same smooth piece as the base point.
     fn smooth(&self, point: &Point) -> Result<f64, &'static str> {
         match () {
             _ if !point.value.is_finite() => Err(DOMAIN),
@@ -55,8 +55,8 @@ impl Line<'_> {
         Ok((at(h)? - at(-h)?) / (2.0 * h))
     }
 
-    /// The mean of E′ over [−h, h] by differences of E less that by the derivative under test, with an error. Both
-    /// are the same number for a right derivative, whatever h is.
+    /// The mean of E′ over [−h, h] by differences of E minus the mean by the derivative under test, with an error. For a right
+    /// derivative both means are equal, for any h.
     fn gap(&self, h: f64) -> Result<Estimate, &'static str> {
         let mut values = [0.0; NODES];
         for (value, t) in values.iter_mut().zip(nodes()) {
@@ -75,8 +75,8 @@ impl Line<'_> {
         Ok(Estimate { value: difference - slopes.value, error })
     }
 
-    /// Whether the derivative is wrong, by about `apart`: at the finest steps that rounding leaves, three in a row
-    /// whose ratio is irregular say so, and by the same amount.
+    /// Whether the derivative is wrong, by about `apart`. It is if, at the finest steps that rounding allows, three steps in a row
+    /// with an irregular ratio say so, and by the same amount.
     pub fn contradicts(&self, apart: f64) -> bool {
         let mut row: Vec<Estimate> = Vec::new();
         for k in 0..STEPS {
@@ -90,7 +90,7 @@ impl Line<'_> {
                 _ if row.iter().all(same) => row.push(gap),
                 _ => return false,
             }
-            // What a fine step sees as right is right.
+            // If a fine step finds it right, it is right.
             if gap.value.abs().max(ERRORS * gap.error) <= apart / ERRORS {
                 return false;
             }
@@ -102,7 +102,7 @@ impl Line<'_> {
     }
 }
 
-/// cos θ for θ = (i + ½) π / n: places without a common measure, so that an oscillation does not meet all of them at one phase.
+/// cos θ for θ = (i + ½) π / n: incommensurable points, so that an oscillation does not have the same phase at all of them.
 fn nodes() -> impl Iterator<Item = f64> {
     angles().map(f64::cos)
 }
@@ -111,8 +111,8 @@ fn angles() -> impl Iterator<Item = f64> {
     (0..NODES).map(|i| (i as f64 + 0.5) * PI / NODES as f64)
 }
 
-/// The mean over [−1, 1] of Σ cₖ Tₖ through `values` at the nodes (Fejér, *Math. Z.* 37, 1933): Tₖ has the mean 1 / (1 − k²) for
-/// even k, and 0 for odd. The upper half of the |cₖ| is its error, and small for what is smooth alone.
+/// The mean over [−1, 1] of Σ cₖ Tₖ through `values` at the nodes (Fejér, *Math. Z.* 37, 1933). Tₖ has the mean 1 / (1 − k²) for
+/// even k, and 0 for odd k. The error is the upper half of the |cₖ|, which is small only for smooth functions.
 fn mean(values: &[f64; NODES]) -> Estimate {
     let c = |k: usize| {
         let sum: f64 = values.iter().zip(angles()).map(|(g, angle)| g * (k as f64 * angle).cos()).sum();

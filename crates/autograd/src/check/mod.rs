@@ -1,4 +1,4 @@
-//! Is this gradient right? One checker, for the rules of this crate and for functions of yours.
+//! Is this gradient right? One checker, for the rules of this crate and for your functions.
 //!
 //! ```
 //! use autograd::{Matrix, check};
@@ -7,7 +7,7 @@
 //! check(|v| v[0].matmul(v[1]).tanh(), &[w, x]); // panics with a report unless the verdict is Pass
 //! ```
 //!
-//! A gradient that forgets a use of its variable is caught. Here a copy of x enters as a constant, so the
+//! The checker catches a gradient that forgets a use of its variable. Here a copy of x enters as a constant, so the
 //! recorded derivative of x² is x and not 2x:
 //!
 //! ```
@@ -19,9 +19,9 @@
 //!
 //! # What is compared
 //!
-//! A function f of matrices x becomes a number E = Σ w ⊙ f(x) with fixed random weights w, no two of them
-//! alike, so that a symmetry of f (a softmax sums to 1) does not hide an entry. Then, where Jᵀw = ∇E, H = ∇²E and
-//! d, u, v are directions with entries ±1:
+//! A function f of matrices x becomes a number E = Σ w ⊙ f(x) with fixed random weights w. No two weights are
+//! equal, so a symmetry of f (a softmax sums to 1) does not hide an entry. With Jᵀw = ∇E, H = ∇²E and
+//! directions d, u, v with entries ±1:
 //!
 //! | property | left side | right side |
 //! |---|---|---|
@@ -32,76 +32,77 @@
 //! | adjoint | ⟨w, J v⟩, with J v = ∂⟨Jᵀw, v⟩ / ∂w | ⟨Jᵀw, v⟩ |
 //! | symmetry | uᵀ H v | vᵀ H u |
 //!
-//! The first two are numerical: along several random directions; along every entry alone where the inputs have at most 64; where
-//! they have more, also along directions in which a few entries move, or those alone whose slopes are of one size. The
-//! last four hold without any step, to rounding.
+//! The first two are numerical. They are checked along several random directions, and along every single entry if the inputs have at
+//! most 64. For larger inputs they are also checked along directions in which only a few entries move, or only entries with slopes of
+//! similar size. The last four need no step and hold up to rounding.
 //!
-//! **Each size by itself.** An output whose slopes are more than a thousand times smaller than those of another, by J d for a random d, is
-//! compared once more with the weights of all larger ones zero, and an entry of ∇E that is as much smaller than another along a
-//! direction of its own. These comparisons can fail, and do not count where they cannot decide.
+//! **Each size is checked separately.** If the slopes of an output (J d for a random d) are more than a thousand times smaller than
+//! those of another, it is compared once more with the weights of all larger outputs set to zero. An entry of ∇E that is as much
+//! smaller than another gets its own direction. These comparisons can fail. They do not count if they cannot decide.
 //!
 //! # Why the numbers can be trusted
 //!
-//! **Rounding is bounded, not guessed.** To first order a recorded number carries the error
-//! ρ = Σ |δᵢ| c u mᵢ over all entries on its tape: δᵢ its derivative there, u the unit roundoff, mᵢ the
-//! sum of the absolute values that were added up to make the entry, and c how many roundings that took
+//! **Rounding is bounded, not guessed.** To first order a recorded number has the error
+//! ρ = Σ |δᵢ| c u mᵢ over all entries on its tape. Here δᵢ is its derivative at the entry, u the unit roundoff, mᵢ the
+//! sum of the absolute values that were added up to make the entry, and c the number of roundings in that sum
 //! (Linnainmaa, *BIT* 16, 1976; Higham, *Accuracy and Stability*, §3). So cancellation counts with the size
-//! of what cancelled, and nothing is scaled by the size of a matrix. A function with a rule of its own is taken to be backward
-//! stable. The step-free properties must hold to the ρ of their two sides.
+//! of the numbers that cancelled, and nothing is scaled by the size of a matrix. A function with a custom rule is assumed to be
+//! backward stable. The step-free properties must hold to the ρ of their two sides.
 //!
 //! **Differences come with an error.** (E(x + h d) − E(x − h d)) / 2h at h, h/2, h/4, … is extrapolated
-//! to h = 0 (Ridders, *Adv. Eng. Softw.* 4, 1982); the error of an extrapolated value is how far it is from the
-//! two values it was made of, plus what ρ amounts to after division by h, and the value with the
-//! least error is taken.
+//! to h = 0 (Ridders, *Adv. Eng. Softw.* 4, 1982). The error of an extrapolated value is its distance to the
+//! two values it was made of, plus ρ divided by h. The value with the least error is used.
 //!
-//! **Differences may be deceived, so they only accuse.** Where E oscillates within h, or x is lost beside h, they agree on a
-//! wrong number. What holds for any h is
+//! **Differences can mislead, so they only raise suspicion.** If E oscillates within h, or x is negligible beside h, they agree on a
+//! wrong number. The following holds for any h:
 //!
 //! ```text
 //! (E(x + h d) − E(x − h d)) / 2h  =  mean of ⟨∇E(x + t d), d⟩ over |t| ≤ h
 //! ```
 //!
-//! The right side comes from eight gradients at Chebyshev's nodes, and the upper half of its coefficients is its error. An accused
-//! derivative is wrong if both sides differ by more than five times their errors, with ρ at the ends of the step, at three steps in a
-//! row, each π times the one before, by the same amount, and if the finest of them is about as fine as rounding allows.
+//! The right side comes from eight gradients at Chebyshev's nodes; its error is the upper half of the coefficients. A suspect
+//! derivative is wrong if the two sides differ by more than five times their errors (with ρ at the ends of the step), at three steps
+//! in a row, each π times the one before, by the same amount, and if the finest of them is about as fine as rounding allows.
 //!
-//! **Kinks are seen, not smoothed over.** An evaluation notes the signs of all arguments of functions with a kink
-//! ([`Unary::kinks`](crate::Unary::kinks)), which entry was the largest, and every comparison of variables. Differences between points with other signs than the base
-//! point mean nothing; so do values that are not finite. The step is then made smaller, down to h / 16⁵, or to that part of the
-//! least number that moves.
+//! **Kinks are detected, not smoothed over.** An evaluation notes the signs of all arguments of functions with a kink
+//! ([`Unary::kinks`](crate::Unary::kinks)), which entry was the largest, and every comparison of variables. A difference means
+//! nothing if these change between its points and the base point, or if a value is not finite. The step is then made smaller, down to
+//! h / 16⁵, or to that fraction of the smallest number that moves.
 //!
 //! # When it decides
 //!
-//! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the size of what a
-//! adds up: the largest of |a|, |n| and the length of the vector ∇E ⊙ d. Where k entries move, S₁ = S / √k is what one of them has
-//! of it, since d has random signs.
+//! Let a be the analytic derivative, n ± e the numerical one, ρ the rounding of a, and S the size of the terms of
+//! a: the largest of |a|, |n| and the length of the vector ∇E ⊙ d. If k entries move, S₁ = S / √k is the share of one of them,
+//! because d has random signs.
 //!
-//! - **Pass**: |a − n| ≤ tol S₁ or |a − n| ≤ e + ρ, and e + ρ is at most tol S and S₁ / 100, so that a slope that is wrong by a few
-//!   per cent in one entry of many would be seen. Or a and n are both zero: |a| ≤ ρ and |n| ≤ 5 (e + ρ), where e + ρ is at most
+//! - **Pass**: |a − n| ≤ tol S₁ or |a − n| ≤ e + ρ, and e + ρ is at most tol S and S₁ / 100, so that an error of a few
+//!   per cent in the slope of one entry of many would be seen. Or a and n are both zero: |a| ≤ ρ and |n| ≤ 5 (e + ρ), where e + ρ is at most
 //!   tol / 1000 of Σ |δᵢ| mᵢ, of a or of E.
 //! - **Fail**: |a − n| > tol S₁ and |a − n| > 5 (e + ρ), and the mean of the gradient contradicts the differences, as above.
-//! - **Inconclusive**: anything else, because of a kink, a point outside the domain, a derivative that is not finite or an error
-//!   too large.
+//! - **Inconclusive**: anything else, because of a kink, a point outside the domain, a derivative that is not finite, or an error
+//!   that is too large.
 //!
 //! The properties without a step pass if |a − b| ≤ ρ, and fail if it is larger and ρ is finite.
 //!
-//! The whole fails if one comparison fails. It is inconclusive if, at either order, more than a given
-//! share of the comparisons is, so that no check passes by never deciding, or if a derivative is not finite. What a verdict says:
+//! The whole check fails if one comparison fails. It is inconclusive if, in either order, more than a given
+//! share of the comparisons is inconclusive, so no check passes by never deciding. It is also inconclusive if a derivative is not
+//! finite. The verdicts mean:
 //!
 //! | verdict | what it says |
 //! |---|---|
-//! | [`Pass`](Verdict::Pass) | along everything that was tried the derivative is that of the value, as exactly as stated above |
+//! | [`Pass`](Verdict::Pass) | along every direction that was tried, the derivative is that of the value, to the accuracy stated above |
 //! | [`Fail`](Verdict::Fail) | a derivative is not that of the value, at steps as fine as rounding allows; or two ways to compute it disagree by more than rounding |
-//! | [`Inconclusive`](Verdict::Inconclusive) | neither: nothing is known of the comparisons that are listed |
+//! | [`Inconclusive`](Verdict::Inconclusive) | neither: the comparisons that are listed could not decide |
 //!
-//! A pass says nothing of an entry whose slope is lost in the rounding of E, of a mistake in one of several terms of an entry
-//! that is a thousand times smaller than the others, or of other inputs.
+//! A pass says nothing about an entry whose slope is lost in the rounding of E, about a mistake in one of several terms of an entry
+//! that is a thousand times smaller than the others, or about other inputs.
 //!
 //! # Single precision
 //!
-//! Differences of `f32` values have no digits left. A function that is generic in the number type, a
-//! [`Function`], is run in both at the same inputs, and value and gradient in `f32` must be within
-//! 2 ρ of those in `f64`, where u is that of `f32` and the factor leaves room for terms of higher order:
+//! Differences of `f32` values have no digits left. So a function that is generic in the number type, a
+//! [`Function`], is run in both types at the same inputs. Value and gradient in `f32` must be within
+//! 2 ρ of those in `f64`, with the u of `f32`; the factor 2 leaves room for terms of higher order. Where entries are too many
+//! to try each alone, those are that are the furthest from double precision, one for each size of slopes:
 //!
 //! ```
 //! use autograd::{Axis, Matrix, check::check_f32, function};
@@ -186,40 +187,53 @@ impl Check {
         Check { seed: 0, directions: 4, entries: 64, tolerance: 1e-6, step: 1.0 / 16.0, order: 2, undecided: 0.1 }
     }
 
-    /// From which weights and directions are drawn.
+    /// The seed of the weights and directions.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Check { seed, ..self }
     }
 
-    /// How many random directions are tried: at least one if the entries are too many to try each.
+    /// The number of random directions: at least one if there are too many entries to try each.
     #[must_use]
     pub fn directions(self, directions: usize) -> Self {
         Check { directions, ..self }
     }
 
-    /// Up to how many entries of all inputs together each is also tried alone.
+    /// The largest number of entries, over all inputs, for which each is also tried alone.
     #[must_use]
     pub fn entries(self, entries: usize) -> Self {
         Check { entries, ..self }
     }
 
-    /// How large a difference may be, relative to what one entry has of the derivative (S₁ of [the module](mod@crate::check)).
+    /// The largest allowed difference, relative to the share of one entry in the derivative (S₁ of [the module](mod@crate::check)).
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
     #[must_use]
     pub fn tolerance(self, tolerance: f64) -> Self {
+        assert!(
+            tolerance >= 0.0 && tolerance.is_finite(),
+            "Check::tolerance: {tolerance} should be finite and not negative"
+        );
         Check { tolerance, ..self }
     }
 
     /// The first and largest step h. Choose a power of two near a tenth of the distance over which f changes.
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
     #[must_use]
     pub fn step(self, step: f64) -> Self {
+        assert!(step > 0.0 && step.is_finite(), "Check::step: {step} should be positive and finite");
         Check { step, ..self }
     }
 
     /// 1 for the gradient, 2 for the gradient's gradient as well.
     ///
     /// # Panics
-    /// If it is another number.
+    /// If it is any other number.
     #[track_caller]
     #[must_use]
     pub fn order(self, order: usize) -> Self {
@@ -227,9 +241,14 @@ impl Check {
         Check { order, ..self }
     }
 
-    /// Which share of the comparisons may stay undecided in a check that passes.
+    /// The share of the comparisons that may be undecided in a check that passes.
+    ///
+    /// # Panics
+    /// If it is not from 0 to 1.
+    #[track_caller]
     #[must_use]
     pub fn undecided(self, share: f64) -> Self {
+        assert!((0.0..=1.0).contains(&share), "Check::undecided: {share} should be from 0 to 1");
         Check { undecided: share, ..self }
     }
 
@@ -250,7 +269,7 @@ impl Check {
     }
 }
 
-/// Random numbers of a seed.
+/// Random numbers from a seed.
 struct Draw(u64);
 
 impl Draw {
@@ -262,13 +281,13 @@ impl Draw {
         if self.next() >> 63 == 0 { 1.0 } else { -1.0 }
     }
 
-    /// Between 1/2 and 3/2 with either sign, in 24 bits so that `f32` holds it too.
+    /// Between 1/2 and 3/2 with either sign, in 24 bits so that `f32` can represent it.
     fn weights(&mut self, (rows, cols): (usize, usize)) -> Matrix<f64> {
         let weight = |z: u64| 0.5 + (z >> 41) as f64 / (1u64 << 23) as f64;
         Matrix::from_fn(rows, cols, |_, _| self.sign() * weight(self.next()))
     }
 
-    /// ±1 in about `count` entries of all, 0 in the others: it crosses few kinks.
+    /// ±1 in about `count` entries, 0 in the others. Such a direction crosses few kinks.
     fn sparse_direction<T: Copy>(&mut self, like: &[Matrix<T>], count: usize) -> Vec<Matrix<f64>> {
         let all: usize = like.iter().map(|x| x.as_slice().len()).sum();
         let mut entry = || if self.next() as usize % all < count { self.sign() } else { 0.0 };
@@ -281,14 +300,14 @@ impl Draw {
     }
 }
 
-/// Beyond this many entries there are also directions in which an eighth of this number moves.
+/// With more entries than this there are also directions in which an eighth of this number move.
 const SPARSE: usize = 1024;
 
 impl Check {
-    /// The random directions, then the entries alone if they are not too many.
+    /// The random directions, then the single entries if they are not too many.
     fn along<T: Copy>(&self, draw: &mut Draw, inputs: &[Matrix<T>]) -> Vec<(Along, Vec<Matrix<f64>>)> {
         let count: usize = inputs.iter().map(|x| x.as_slice().len()).sum();
-        // Without an entry there is no direction; where the entries are too many, there is at least one.
+        // Without entries there is no direction. If there are too many entries to try each, there is at least one.
         let directions = match count {
             0 => 0,
             _ if count > self.entries => self.directions.max(1),
@@ -310,8 +329,8 @@ impl Check {
 }
 
 impl Check {
-    /// For inputs that are many, directions in which some entries move: those with like slopes, where others have larger ones, and a
-    /// few at random. They are numbered from `first` on.
+    /// For large inputs, directions in which some entries move: entries with similar slopes if others have larger ones, and a
+    /// few random entries. They are numbered from `first` on.
     fn among(
         &self,
         draw: &mut Draw,
@@ -332,7 +351,7 @@ impl Check {
     }
 }
 
-/// All places of a matrix, column by column.
+/// All indices of a matrix, column by column.
 fn entries((rows, cols): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
     (0..cols).flat_map(move |j| (0..rows).map(move |i| (i, j)))
 }

@@ -3,7 +3,7 @@
 use super::Check;
 use super::line::Line;
 use super::report::{Along, Comparison, Property, Verdict};
-use super::scalar::{Base, Scalar, dot_of};
+use super::scalar::{Base, TestedNumber, dot_of};
 use crate::Matrix;
 
 /// A derivative from differences.
@@ -13,15 +13,15 @@ pub(super) struct Estimate {
     pub error: f64,
 }
 
-/// How many steps h, h/2, h/4, … a table has.
+/// The number of steps h, h/2, h/4, … in a table.
 const LEVELS: i32 = 7;
 /// How often the first step is made 16 times smaller.
 const RETRIES: i32 = 5;
-/// A difference within this many errors may be the error.
+/// A difference within this many errors may be due to the error.
 pub(super) const ERRORS: f64 = 5.0;
-/// How much of one entry's share of a derivative may be uncertain where it passes.
+/// The share of one entry's derivative that may be uncertain in a pass.
 const SHARE: f64 = 0.01;
-/// What is smaller is zero: the range of numbers ends, and with it their precision.
+/// Smaller numbers count as zero: near the end of the range they lose precision.
 const VANISHING: f64 = 1e-280;
 
 const UNCONFIRMED: &str = "the differences disagree with the derivative, but also among themselves";
@@ -34,10 +34,10 @@ const INFINITE: &str = "the derivative is not finite";
 /// A(i, 0) = D(h/2ⁱ),   A(i, j) = A(i, j−1) + (A(i, j−1) − A(i−1, j−1)) / (4ʲ − 1)
 /// ```
 ///
-/// in which A(i, j) is free of the first j powers. Its error is taken as its larger distance to the two
-/// values it comes from, plus the rounding it inherits: a difference has error `noise`/h, and the absolute
+/// in which A(i, j) is free of the first j powers. Its error is its larger distance to the two
+/// values it comes from, plus the rounding that it inherits: a difference has the error `noise`/h, and the absolute
 /// coefficients of A(i, j) add up to Π (4ʲ + 1)/(4ʲ − 1) < 2.
-/// Ends when the error is at most `enough`, or higher orders are worse by twice the error.
+/// It ends when the error is at most `enough`, or when higher orders are worse by twice the error.
 pub(super) fn ridders(
     h: f64,
     noise: f64,
@@ -72,7 +72,7 @@ impl Check {
     pub(super) fn differences(
         &self,
         property: Property,
-        (scalar, base): (&Scalar<'_>, &Base),
+        (scalar, base): (&TestedNumber<'_>, &Base),
         inputs: &[Matrix<f64>],
         (along, direction): (Along, &[Matrix<f64>]),
     ) -> Comparison {
@@ -88,7 +88,7 @@ impl Check {
         Comparison { property, along, analytic, numeric, error: error + rounding, allowed, verdict, reason }
     }
 
-    /// The first steps of tables: 16 times smaller each, and once more where a number that moves is smaller than all of them.
+    /// The first steps of the tables: each 16 times smaller, and one more if a number that moves is smaller than all of them.
     fn steps(&self, line: &Line<'_>) -> Vec<f64> {
         let steps = |scale: f64| (0..=RETRIES).map(move |k| self.step * scale * 0.0625f64.powi(k));
         let last = self.step * 0.0625f64.powi(RETRIES);
@@ -132,12 +132,12 @@ impl Check {
     }
 }
 
-/// What is known of the analytic derivative.
+/// The analytic derivative and its error.
 struct Side {
     analytic: f64,
-    /// The length of the vector that it adds up.
+    /// The length of the vector whose entries it adds up.
     length: f64,
-    /// How many entries move.
+    /// The number of entries that move.
     moving: f64,
     /// A bound on its error.
     rounding: f64,
@@ -151,12 +151,12 @@ impl Side {
         self.analytic.abs().max(numeric.abs()).max(self.length)
     }
 
-    /// S₁: what one entry has of it, whose mistake is not made smaller by the others.
+    /// S₁: the share of one entry, in which a mistake is not diluted by the others.
     fn of_one(&self, numeric: f64) -> f64 {
         self.of_all(numeric) / self.moving.sqrt()
     }
 
-    /// As the module describes it.
+    /// The verdict as the module describes it.
     fn passes(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
         let (apart, uncertain) = ((self.analytic - value).abs(), error + self.rounding);
         let (one, all) = (self.of_one(value), self.of_all(value));
@@ -166,7 +166,7 @@ impl Side {
         zero && uncertain <= nothing || apart <= uncertain.max(tolerance * one) && uncertain <= fine
     }
 
-    /// Whether the numbers are apart, if the error of the differences is what it seems.
+    /// Whether the numbers differ, if the error of the differences is right.
     fn contradicts(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
         (self.analytic - value).abs() > (tolerance * self.of_one(value)).max(ERRORS * (error + self.rounding))
     }

@@ -2,19 +2,19 @@
 
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{DOUBLE, rounding};
-use super::scalar::{Base, Closure, Scalar, dot, dot_of};
+use super::scalar::{Base, Closure, TestedNumber, dot, dot_of};
 use super::scales::smaller;
 use super::{Check, Draw, entries};
 use crate::{Matrix, Tape, grad};
 
-/// Everything the module promises of a function in double precision.
+/// All properties that the module promises for a function in double precision.
 pub(super) fn run(check: &Check, f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Report {
     let mut draw = Draw(check.seed);
     let moves = draw.direction(inputs);
     let sizes = tangents(f, inputs, &moves);
     let weights = draw.weights(sizes.shape());
     let mut found = comparisons(check, f, &weights, inputs, &mut draw);
-    // Beside a large output a small one would not be seen.
+    // A small output would not be seen beside a large one.
     for mask in smaller(&[sizes]) {
         let weights = Matrix::from_fn(weights.rows(), weights.cols(), |i, j| weights[(i, j)] * mask[0][(i, j)]);
         found.extend(comparisons(check, f, &weights, inputs, &mut draw).into_iter().filter(decided));
@@ -46,9 +46,9 @@ fn comparisons(
     let [v, u, t] = &[(); 3].map(|()| draw.direction(inputs));
     let along = check.along(draw, inputs);
 
-    // E, its gradient along v, that one's along u, and once more for the rounding of the last gradient.
+    // E, its gradient along v, the gradient of that along u, and once more for the rounding of the last gradient.
     let all: [&[&[Matrix<f64>]]; 4] = [&[], &[v], &[v, u], &[v, u, t]];
-    let scalars = all.map(|directions| Scalar { f, weights, directions });
+    let scalars = all.map(|directions| TestedNumber { f, weights, directions });
     let bases: Vec<Base> = scalars.iter().take(check.order + 1).map(|scalar| scalar.base(inputs)).collect();
 
     let mut found = Vec::new();
@@ -59,7 +59,7 @@ fn comparisons(
             check.differences(property, (scalar, base), inputs, (*along, direction))
         };
         found.extend(along.iter().map(differences));
-        // A direction in which few entries move is one more chance to see a mistake, no more.
+        // A direction in which few entries move is only an additional chance to see a mistake.
         let few = check.among(draw, inputs, &base.buffered, along.len());
         found.extend(few.iter().map(differences).filter(decided));
         found.extend(recorded(order + 1, base, error));
@@ -73,7 +73,7 @@ fn comparisons(
         found.push(adjoint(&scalars[1], inputs));
     }
     if moves && check.order == 2 {
-        found.push(symmetry(&scalars[2], &Scalar { f, weights, directions: &[u, v] }, inputs));
+        found.push(symmetry(&scalars[2], &TestedNumber { f, weights, directions: &[u, v] }, inputs));
     }
     found
 }
@@ -92,7 +92,7 @@ fn recorded(order: usize, base: &Base, rounding: f64) -> Vec<Comparison> {
 /// Forward mode, over buffers and recorded, against ⟨∇E, d⟩.
 fn forward(
     order: usize,
-    scalar: &Scalar<'_>,
+    scalar: &TestedNumber<'_>,
     base: &Base,
     direction: &[Matrix<f64>],
     inputs: &[Matrix<f64>],
@@ -103,8 +103,8 @@ fn forward(
     tangents.map(|tangent| equal(Property::Forward(order), Along::Direction(0), tangent, reverse, error))
 }
 
-/// ⟨w, J v⟩ = ⟨Jᵀw, v⟩, in which J v is the derivative of the right side with respect to w.
-fn adjoint(along_v: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Comparison {
+/// ⟨w, J v⟩ = ⟨Jᵀw, v⟩. J v is the derivative of the right side with respect to w.
+fn adjoint(along_v: &TestedNumber<'_>, inputs: &[Matrix<f64>]) -> Comparison {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     let w = tape.variable(along_v.weights);
@@ -115,7 +115,7 @@ fn adjoint(along_v: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Comparison {
 }
 
 /// uᵀ H v = vᵀ H u.
-fn symmetry(vu: &Scalar<'_>, uv: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Comparison {
+fn symmetry(vu: &TestedNumber<'_>, uv: &TestedNumber<'_>, inputs: &[Matrix<f64>]) -> Comparison {
     let [a, b] = [vu, uv].map(|scalar| scalar.base(inputs));
     let error = a.rounding.error + b.rounding.error;
     equal(Property::Symmetry, Along::Direction(0), a.point.value, b.point.value, error)
@@ -125,7 +125,7 @@ fn symmetry(vu: &Scalar<'_>, uv: &Scalar<'_>, inputs: &[Matrix<f64>]) -> Compari
 pub(super) fn equal(property: Property, along: Along, a: f64, b: f64, error: f64) -> Comparison {
     let (verdict, reason) = match () {
         _ if a == b || (a - b).abs() <= error => (Verdict::Pass, None),
-        // What is not finite on one side only is wrong there, if all that it is made of is finite.
+        // If only one side is not finite and all its operands are finite, that side is wrong.
         _ if error.is_finite() && (a.is_finite() || b.is_finite()) => (Verdict::Fail, None),
         _ => (Verdict::Inconclusive, Some("the numbers are not finite")),
     };

@@ -1,19 +1,19 @@
-//! What a check found.
+//! The result of a check.
 
 use std::fmt;
 
-/// What a check concludes.
+/// The conclusion of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Along all that was tried the derivatives are those of the value, within the tolerance.
+    /// In all directions that were tried, the derivatives are those of the value, within the tolerance.
     Pass,
     /// A derivative is not that of the value: rounding, kinks and oscillations do not explain the difference.
     Fail,
-    /// Too many comparisons could not decide, or a derivative is not finite: nothing is known of them.
+    /// Too many comparisons could not decide, or a derivative is not finite.
     Inconclusive,
 }
 
-/// What was compared.
+/// The property that was compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
     /// `backward` against differences of the value.
@@ -34,14 +34,14 @@ pub enum Property {
     SingleGradient,
 }
 
-/// Along which direction, or at which entry.
+/// The direction or the entry of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Along {
-    /// A random direction with entries ±1 in all inputs, or in some entries of them, by its number.
+    /// A random direction with entries ±1 in all inputs, or in some of their entries, by its number.
     Direction(usize),
     /// One entry of one input.
     Entry {
-        /// Which input.
+        /// The index of the input.
         input: usize,
         /// Its row and column.
         at: (usize, usize),
@@ -56,9 +56,9 @@ pub enum Along {
 /// One comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// What was compared.
+    /// The property.
     pub property: Property,
-    /// Where.
+    /// The direction or entry.
     pub along: Along,
     /// The side under test.
     pub analytic: f64,
@@ -66,31 +66,31 @@ pub struct Comparison {
     pub numeric: f64,
     /// The error of both together.
     pub error: f64,
-    /// How large a difference was allowed.
+    /// The largest allowed difference.
     pub allowed: f64,
-    /// What it says.
+    /// Its verdict.
     pub verdict: Verdict,
-    /// Why it says nothing, where it is inconclusive.
+    /// The reason, if it is inconclusive.
     pub reason: Option<&'static str>,
 }
 
-/// What a check found: the verdict, and the comparisons that are not plain passes.
+/// The result of a check: the verdict, and the comparisons that are not plain passes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The conclusion.
     pub verdict: Verdict,
-    /// How many comparisons passed.
+    /// The number of comparisons that passed.
     pub passed: usize,
-    /// Those that failed.
+    /// The comparisons that failed.
     pub failed: Vec<Comparison>,
-    /// Those that could not decide.
+    /// The comparisons that could not decide.
     pub undecided: Vec<Comparison>,
-    /// Of those with differences that passed, the one that is farthest off for what was allowed.
+    /// Among the numerical comparisons that passed, the one that is farthest off relative to its allowed difference.
     pub worst: Option<Comparison>,
 }
 
 impl Report {
-    /// Nothing if the verdict is Pass.
+    /// Returns if the verdict is Pass.
     ///
     /// # Panics
     /// With the report otherwise.
@@ -99,7 +99,7 @@ impl Report {
         assert!(self.verdict == Verdict::Pass, "{self}");
     }
 
-    /// The conclusion from all comparisons, when at most `share` of those of a property may be undecided.
+    /// The conclusion from all comparisons, if at most `share` of those of a property may be undecided.
     pub(super) fn of(all: Vec<Comparison>, share: f64) -> Report {
         let same = |a: &Comparison, b: &Comparison| a.property == b.property;
         let count = |c: &Comparison| all.iter().filter(|d| same(c, d)).count();
@@ -112,7 +112,7 @@ impl Report {
         let verdict = match () {
             _ if !failed.is_empty() => Verdict::Fail,
             _ if undecided.iter().any(too_many) => Verdict::Inconclusive,
-            // A derivative that is no number is never passed over.
+            // A derivative that is NaN is never ignored.
             _ if undecided.iter().any(|c| !c.analytic.is_finite()) => Verdict::Inconclusive,
             _ => Verdict::Pass,
         };

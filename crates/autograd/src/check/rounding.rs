@@ -1,4 +1,4 @@
-//! How much rounding a recorded number carries, and which branches were taken on the way to it.
+//! Bounds on the rounding of a recorded number, and the branches that were taken on the way to it.
 
 use kernel::blocks::roundings;
 use kernel::columns::first_max;
@@ -12,36 +12,36 @@ use crate::sweep::backward::pull_custom;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
-/// The precision that an error is bounded for.
+/// The precision for which an error is bounded.
 #[derive(Clone, Copy)]
 pub(super) struct Format {
     /// Half the distance from 1 to the next number.
     pub unit: f64,
-    /// What is lost where a result underflows.
+    /// The error of a result that underflows.
     pub tiny: f64,
 }
 
 pub(super) const SINGLE: Format = Format { unit: <f32 as Float>::EPSILON / 2.0, tiny: f32::MIN_POSITIVE as f64 };
 pub(super) const DOUBLE: Format = Format { unit: <f64 as Float>::EPSILON / 2.0, tiny: f64::MIN_POSITIVE };
 
-/// Functions of the table are within 2 ulp, that is 4 units; a power or a fused formula takes a few more.
+/// Functions of the table are within 2 ulp, that is 4 units. A power or a fused formula takes a few more.
 const FUNCTION: f64 = 8.0;
 
-/// What rounding does to a number.
+/// The effect of rounding on a number.
 #[derive(Clone, Copy)]
 pub(super) struct Rounded {
-    /// ρ = Σ |δ| (c u m + tiny): to first order a bound on its error, that of leaves rounded to the format included.
+    /// ρ = Σ |δ| (c u m + tiny): a bound on its error to first order, including leaves rounded to the format.
     pub error: f64,
-    /// Σ |δ| m: how large the numbers are that it was added up from, in all steps together.
+    /// Σ |δ| m: the size of the numbers that were added up, in all steps together.
     pub size: f64,
 }
 
-/// The sums over every entry on the tape that the number `y` came from.
+/// The sums over every entry on the tape from which `y` was computed.
 ///
-/// It has a sweep of its own, naive and through constants too: what a constant lost in
-/// rounding reaches `y` although no gradient is kept for it.
+/// It has a separate, naive sweep, which also goes through constants: the rounding of a constant
+/// reaches `y` although no gradient is kept for it.
 ///
-/// It is asked in `f64` alone, and generic so that it is compiled where a function is checked, with every loop it reaches.
+/// It is only used in `f64`. It is generic so that it is compiled where a function is checked, with every loop that it calls.
 pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
     y.tape().with(|inner| {
         let mut deltas: Vec<Vec<T>> = (0..=y.id).map(|id| vec![T::default(); inner.node(id).len()]).collect();
@@ -64,7 +64,7 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
                 pull_custom(inner, custom, dy, &mut |x, write| {
                     let mut part = vec![T::default(); below[x as usize].len()];
                     write(&mut part, Accum::Replace);
-                    // Its errors are taken to be those of operands that were rounded: it is backward stable.
+                    // Its errors are assumed to be those of rounded operands: it is backward stable.
                     for ((delta, &part), x) in
                         below[x as usize].iter_mut().zip(&part).zip(numbers(inner.view(x).as_slice()))
                     {
@@ -91,7 +91,7 @@ fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
     x.iter().map(|x| x.to_f64())
 }
 
-/// How many roundings an entry of a node takes, and for each entry the absolute values that are added up.
+/// The number of roundings in an entry of a node, and for each entry the absolute values that are added up.
 fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
     let (y, terms) = (inner.view(id), inner.terms(id));
     if let Some(custom) = inner.custom(id) {
@@ -110,7 +110,7 @@ fn magnitude<T: Real>(inner: &Inner<'_, T>, id: u32) -> (f64, Vec<f64>) {
     (count, sum)
 }
 
-/// The same of one term: how many absolute values are added up, and their sum.
+/// The same for one term: how many absolute values are added up, and their sum.
 fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (f64, Vec<f64>) {
     let (rows, cols) = y.shape();
     let term = term.map(|x| inner.view(x));
@@ -123,7 +123,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
     let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(_, x) | Op::Divide(_, x) => {
-            // Down the rows by lanes and pairs, along the columns one after the other.
+            // Down the rows by lanes and pairs, along the columns in sequence.
             let summed = x.as_slice().len() / y.as_slice().len().max(1);
             let count = if rows == 1 { roundings(summed) } else { summed };
             let x = abs(x);
@@ -138,16 +138,20 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             let size = |(x, t): (f64, f64)| x.abs() * (1.0 + t.abs()) + 1.0;
             (1.0, numbers(x.as_slice()).zip(numbers(t.as_slice())).map(size).collect())
         }
-        // Of a sum of sums, each loses at most as much as its absolute values would.
+        // In a sum of sums, each loses at most as much as the sum of its absolute values would.
         Op::AlongAxis(f @ AxisFunction::CumSum(_), axis, x) => {
             (axis.group_len(x.shape()) as f64, value(Op::AlongAxis(f, axis, abs(x).view())))
         }
         Op::AlongAxis(AxisFunction::Norm, axis, x) => (axis.group_len(x.shape()) as f64, value(term)),
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
-        // Formulas that round their argument before a function of it: an error of x counts with the slope.
+        // Formulas that round an argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
             let slope = |(x, y): (f64, f64)| y.abs() + x.abs() * f.slope(x, y).abs() + lost(f, x);
             (0.0, numbers(x.as_slice()).zip(numbers(y.as_slice())).map(slope).collect())
+        }
+        Op::Binary(Binary::LogAddExp, a, b) => {
+            let size = |(a, b): (f64, f64)| a.max(b).abs() + 1.0;
+            (1.0, numbers(a.as_slice()).zip(numbers(b.as_slice())).map(size).collect())
         }
         Op::Binary(Binary::Pow, a, b) => {
             let size = |((a, b), y): ((f64, f64), f64)| y.abs() * (1.0 + (b * a.ln()).abs());
@@ -155,7 +159,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             (1.0, operands.zip(numbers(y.as_slice())).map(size).collect())
         }
         Op::Unary(Unary::Powi(n), _) => (f64::from(n.unsigned_abs()), value(term)),
-        // An error of x − max, at most u |ln y| + u ln Σ, is one of y relative to y.
+        // An error of x − max, at most u |ln y| + u ln Σ, is a relative error of y.
         Op::AlongAxis(AxisFunction::Softmax, _, x) => {
             let spread = 1.0 + (x.as_slice().len() as f64).ln();
             let size = |y: f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
@@ -174,7 +178,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
     }
 }
 
-/// The signs of all arguments of functions with a kink: points with the same signs lie on one smooth piece.
+/// The signs of all arguments of functions with a kink. Points with the same signs lie on one smooth piece.
 pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
     tape.with(|inner| {
         let mut signs = Vec::new();
@@ -208,9 +212,10 @@ fn composed(f: Unary) -> bool {
     use Unary as F;
     matches!(f, F::Powf(_) | F::Gelu | F::GeluTanh | F::Mish | F::Silu | F::HardSwish | F::HardSigmoid)
         || matches!(f, F::Elu(_) | F::Selu | F::Celu(_) | F::Tan | F::Acosh | F::Atanh | F::Asinh | F::Acos)
+        || matches!(f, F::ErfInv | F::LnGamma | F::Digamma | F::Polygamma(_) | F::Sinc | F::SincDerivative(_))
 }
 
-/// What cancels in a formula beside its value: ½ of x/6 + ½.
+/// The terms that cancel in a formula besides its value: ½ of x/6 + ½.
 fn lost(f: Unary, x: f64) -> f64 {
     match f {
         Unary::HardSigmoid | Unary::HardSwish => 1.0 + x.abs(),
@@ -226,7 +231,7 @@ pub(super) fn largest(tape: &Tape<'_, f64>) -> f64 {
     })
 }
 
-/// Zeros of the shapes of all inputs.
+/// Zeros in the shapes of all inputs.
 pub(super) fn zeros(inputs: &[Matrix<f64>]) -> Vec<Matrix<f64>> {
     inputs.iter().map(|x| x.map(|_| 0.0)).collect()
 }

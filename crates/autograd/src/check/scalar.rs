@@ -6,15 +6,15 @@ use crate::{Matrix, Real, Tape, Var, grad, jvp};
 /// A function under test.
 pub(super) type Closure<'f> = dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'f;
 
-/// A number made from the function under test: E for no direction, and for each direction the
-/// derivative along it of the number before.
-pub(super) struct Scalar<'a> {
+/// A number made from the function under test: E if there is no direction. Each direction adds a derivative
+/// along it of the previous number.
+pub(super) struct TestedNumber<'a> {
     pub f: &'a Closure<'a>,
     pub weights: &'a Matrix<f64>,
     pub directions: &'a [&'a [Matrix<f64>]],
 }
 
-/// The number at one point, and which smooth piece it lies on.
+/// The number at one point, and the smooth piece on which the point lies.
 pub(super) struct Point {
     pub value: f64,
     pub branches: Vec<i32>,
@@ -27,11 +27,11 @@ pub(super) struct Base {
     pub buffered: Vec<Matrix<f64>>,
     /// From `grad`.
     pub recorded: Vec<Matrix<f64>>,
-    /// What rounding does to the value.
+    /// The effect of rounding on the value.
     pub rounding: Rounded,
 }
 
-impl Scalar<'_> {
+impl TestedNumber<'_> {
     /// Records the number, from variables for w and x.
     pub fn record<'t>(&self, tape: &'t Tape<'t, f64>, w: Var<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64> {
         let mut number = (w * (self.f)(xs)).sum();
@@ -42,7 +42,7 @@ impl Scalar<'_> {
         number
     }
 
-    /// What `read` finds on a tape of the number at `xs`.
+    /// Applies `read` to a tape of the number at `xs`.
     pub fn recorded<R>(
         &self,
         xs: &[Matrix<f64>],
@@ -58,7 +58,7 @@ impl Scalar<'_> {
         self.recorded(xs, |tape, number, _| Point::of(tape, number))
     }
 
-    /// The number at `xs`, and what rounding does to it.
+    /// The number at `xs`, and the effect of rounding on it.
     pub fn rounded(&self, xs: &[Matrix<f64>]) -> (Point, Rounded) {
         self.recorded(xs, |tape, number, _| (Point::of(tape, number), rounding(number, DOUBLE)))
     }
@@ -71,14 +71,14 @@ impl Scalar<'_> {
         })
     }
 
-    /// What rounding does to the derivative along `direction`.
+    /// The effect of rounding on the derivative along `direction`.
     pub fn rounding_along(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> Rounded {
         let directions: Vec<_> = self.directions.iter().copied().chain([direction]).collect();
-        let derivative = Scalar { f: self.f, weights: self.weights, directions: &directions };
+        let derivative = TestedNumber { f: self.f, weights: self.weights, directions: &directions };
         derivative.recorded(xs, |_, number, _| rounding(number, DOUBLE))
     }
 
-    /// The derivative along `direction` by forward mode, over buffers and recorded, each with what rounding does to it.
+    /// The derivative along `direction` by forward mode, over buffers and recorded, each with the effect of rounding.
     pub fn forward(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> ([f64; 2], Rounded) {
         self.recorded(xs, |tape, number, vars| {
             let moves: Vec<_> = vars.iter().zip(direction).map(|(&x, d)| (x, d.view())).collect();
@@ -107,7 +107,7 @@ impl Point {
     }
 }
 
-/// The gradients from `backward`, or `None` of a number that depends on constants only.
+/// The gradients from `backward`, or `None` if the number depends on constants only.
 pub(super) fn backward<T: Real>(number: Var<'_, T>, xs: &[Var<'_, T>]) -> Option<Vec<Matrix<T>>> {
     let grads = number.needs_gradient().then(|| number.backward())?;
     Some(xs.iter().map(|&x| grads.wrt(x).to_owned()).collect())

@@ -1,14 +1,15 @@
-//! Single precision, in the shadow of double precision.
+//! Single precision, compared with double precision.
 
 use super::properties::equal;
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{SINGLE, branches, largest, rounding};
-use super::scalar::{Closure, Scalar, backward, dot_of};
+use super::scalar::{Closure, TestedNumber, backward, dot_of};
+use super::scales::smaller;
 use super::{Check, Draw, entries};
 use crate::{Matrix, Real, Tape, Var, grad};
 
 /// A function of variables that is written once for both number types. The macro [`function!`](crate::function)
-/// writes one for a formula; a struct may hold what the formula needs.
+/// writes one for a formula; a struct can hold parameters.
 ///
 /// ```
 /// use autograd::{Matrix, Real, Var, check::{Function, check, check_f32}};
@@ -26,7 +27,7 @@ pub trait Function {
     fn call<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T>;
 }
 
-/// A [`Function`](crate::check::Function) from a formula that needs nothing but its arguments:
+/// A [`Function`](crate::check::Function) from a formula that needs only its arguments:
 /// `function!(|x| x[0] * x[1])`.
 #[macro_export]
 macro_rules! function {
@@ -62,36 +63,75 @@ pub(super) fn run(
     let w = tape.constant(weights.map(|w| w as f32));
     let y = f(&vars);
     let number = (w * y).sum();
-    let all = Scalar { f: in_double, weights: &weights, directions: &[] };
-    let lost = all.recorded(&wide, |tape, _, _| loses(number, tape));
+    let all = TestedNumber { f: in_double, weights: &weights, directions: &[] };
+    let zeros = || wide.iter().map(|x| x.map(|_| 0.0)).collect::<Vec<_>>();
+    let (lost, exact) =
+        all.recorded(&wide, |tape, double, vars| (loses(number, tape), backward(double, vars).unwrap_or_else(zeros)));
     let (value, signs) = ([y.value().map(f64::from)], branches(&tape));
     let widen = |g: Vec<Matrix<f32>>| g.iter().map(|g| g.map(f64::from)).collect::<Vec<_>>();
-    let zeros = || wide.iter().map(|x| x.map(|_| 0.0)).collect();
     let buffered = backward(number, &vars).map_or_else(zeros, widen);
     let recorded = widen(grad(number, &vars).iter().map(|g| g.value()).collect());
 
     let mut found = Vec::new();
     let mut covectors = vec![(Along::Direction(0), weights.clone())];
-    if y.rows() * y.cols() <= check.entries {
-        covectors.extend(entries(y.shape()).map(|at| {
-            let unit = Matrix::from_fn(y.rows(), y.cols(), |i, j| if (i, j) == at { 1.0 } else { 0.0 });
-            (Along::Output { at }, unit)
-        }));
-    }
+    let alone: Vec<_> = match y.rows() * y.cols() <= check.entries {
+        true => entries(y.shape()).collect(),
+        false => furthest(&value, &double).into_iter().map(|(_, at)| at).collect(),
+    };
+    covectors.extend(alone.into_iter().map(|at| (Along::Output { at }, unit(y.shape(), at))));
     for (along, w) in covectors {
-        let shadow = Shadow::of(&Scalar { f: in_double, weights: &w, directions: &[] }, &wide, lost);
-        // Picked, not multiplied: an infinite entry times 0 is NaN.
+        let shadow = Shadow::of(&TestedNumber { f: in_double, weights: &w, directions: &[] }, &wide, lost);
+        // Selected, not multiplied: an infinite entry times 0 is NaN.
         let [single, double] = [&value, &double].map(|y| dot_of(y, std::slice::from_ref(&w)).0);
         found.push(Shadow { value: double, ..shadow }.compare(Property::SingleValue, along, single, &signs));
     }
-    for (along, direction) in check.along(&mut draw, inputs) {
-        let shadow = Shadow::of(&Scalar { f: in_double, weights: &weights, directions: &[&direction] }, &wide, lost);
+    let mut along = check.along(&mut draw, inputs);
+    if along.iter().all(|(along, _)| matches!(along, Along::Direction(_))) {
+        let mut few: Vec<_> = [&buffered, &recorded].iter().flat_map(|gradient| furthest(gradient, &exact)).collect();
+        few.sort_unstable();
+        few.dedup();
+        along.extend(few.into_iter().map(|(input, at)| {
+            let mut alone = zeros();
+            alone[input] = unit(wide[input].shape(), at);
+            (Along::Entry { input, at }, alone)
+        }));
+    }
+    for (along, direction) in along {
+        let shadow =
+            Shadow::of(&TestedNumber { f: in_double, weights: &weights, directions: &[&direction] }, &wide, lost);
         for gradient in [&buffered, &recorded] {
             let single = dot_of(gradient, &direction).0;
             found.push(shadow.compare(Property::SingleGradient, along, single, &signs));
         }
     }
     Report::of(found, check.undecided)
+}
+
+/// 1 at one entry, 0 at all others.
+fn unit(shape: (usize, usize), at: (usize, usize)) -> Matrix<f64> {
+    let mut unit = Matrix::zeros(shape.0, shape.1);
+    unit[at] = 1.0;
+    unit
+}
+
+/// Which entries are the furthest from those in double precision: one among all, and one among those of each smaller size. Where
+/// entries are too many to try each, these are tried alone: the bound on a sum of all is larger than a mistake in one of them.
+fn furthest(single: &[Matrix<f64>], double: &[Matrix<f64>]) -> Vec<(usize, (usize, usize))> {
+    let ones = double.iter().map(|x| x.map(|_| 1.0)).collect();
+    let among = |mask: Vec<Matrix<f64>>| {
+        let places = mask.iter().enumerate().flat_map(|(k, mask)| entries(mask.shape()).map(move |at| (k, at)));
+        let apart = |&(k, at): &(usize, (usize, usize))| {
+            let (a, b) = (single[k][at], double[k][at]);
+            let same = a == b || a.is_nan() && b.is_nan();
+            match (a - b).abs() {
+                _ if same => 0.0,
+                apart if apart.is_nan() => f64::INFINITY,
+                apart => apart,
+            }
+        };
+        places.filter(|&(k, at)| mask[k][at] == 1.0).max_by(|a, b| apart(a).total_cmp(&apart(b)))
+    };
+    std::iter::once(ones).chain(smaller(double)).filter_map(among).collect()
 }
 
 /// f(x).
@@ -101,7 +141,7 @@ fn evaluate(f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Matrix<f64> {
     f(&vars).value()
 }
 
-/// A number in double precision, and what single precision may be off.
+/// A number in double precision, and the allowed error in single precision.
 struct Shadow {
     value: f64,
     allowed: f64,
@@ -111,7 +151,7 @@ struct Shadow {
 }
 
 impl Shadow {
-    fn of(scalar: &Scalar<'_>, inputs: &[Matrix<f64>], lost: bool) -> Shadow {
+    fn of(scalar: &TestedNumber<'_>, inputs: &[Matrix<f64>], lost: bool) -> Shadow {
         let tape = Tape::new();
         let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
         let number = scalar.record(&tape, tape.constant(scalar.weights), &vars);
@@ -126,7 +166,7 @@ impl Shadow {
                 return Comparison { verdict: Verdict::Pass, reason: None, ..comparison };
             }
             _ if comparison.verdict != Verdict::Fail => return comparison,
-            // Those of the recorded gradient come after those of the value.
+            // The gradients of the recorded gradient come after those of the value.
             _ if !self.branches.starts_with(signs) => KINK,
             _ if self.largest > f64::from(f32::MAX) => RANGE,
             _ if self.lost => LOST,
@@ -136,8 +176,8 @@ impl Shadow {
     }
 }
 
-/// Whether a number on the way to `single` is off by a hundredth of itself, and the first of them by no more than rounding explains:
-/// what follows has other arguments than in double precision, and a bound of first order says nothing of it.
+/// Whether a number on the way to `single` is off by 1 % of itself, and the first of them by no more than rounding explains. The
+/// numbers after it have other arguments than in double precision, so a first-order bound does not apply to them.
 fn loses<'t>(single: Var<'_, f32>, double: &'t Tape<'t, f64>) -> bool {
     let first = (0..=single.id).find_map(|id| {
         let (a, b) = (Var::new(single.tape(), id).value(), Var::new(double, id).value());

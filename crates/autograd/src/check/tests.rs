@@ -1,4 +1,4 @@
-//! The checker checked: wrong rules are caught, right ones pass, and what cannot be decided is said to be so.
+//! Tests of the checker: it catches wrong rules, passes right ones, and says when it cannot decide.
 
 use super::numeric::ridders;
 use super::{Along, Check, Draw, Property, Report, Verdict};
@@ -53,7 +53,7 @@ fn a_dropped_use_is_caught() {
     fails(|x| x[0] * stop(x[0]), &[(2, 3)]);
     fails(|x| x[0].matmul(stop(x[0])).tanh(), &[(3, 3)]);
     fails(|x| x[0].tanh() + stop(x[0].sin()), &[(2, 2)]);
-    // A softmax that takes its denominator for a constant.
+    // A softmax that treats its denominator as a constant.
     fails(|x| x[0].exp() / stop(x[0].exp().sum_over(Axis::Rows)), &[(3, 2)]);
 }
 
@@ -67,7 +67,7 @@ fn a_wrong_sign_is_caught() {
 fn a_wrong_factor_is_caught() {
     fails(|x| graft(x[0].square(), x[0].square().scale(0.5)), &[(2, 3)]);
     fails(|x| graft(x[0].tanh(), x[0].tanh().scale(2.0)), &[(1, 1)]);
-    // Too little by 10⁻⁵ of it.
+    // Too small by a factor of 1 − 10⁻⁵.
     fails(|x| graft(x[0].tanh(), x[0].tanh().scale(1.0 - 1e-5)), &[(2, 2)]);
 }
 
@@ -91,7 +91,7 @@ fn one_zeroed_entry_is_caught() {
         graft(x, x * x.tape().constant(keep))
     }
     fails(|x| drop_entry(x[0]).sin(), &[(3, 4)]);
-    // Too many entries to try each alone: a random direction sees it.
+    // Too many entries to try each alone: a random direction finds it.
     fails(|x| drop_entry(x[0]).sin(), &[(30, 40)]);
 }
 
@@ -112,7 +112,7 @@ fn a_wrong_second_derivative_is_caught() {
 fn kinks_pass_away_from_them() {
     passes(|x| x[0].matmul(x[1]).relu().sum_over(Axis::Rows).abs(), &[(5, 4), (4, 3)]);
     passes(|x| (x[0].step() * x[0].sin() + x[0].sign() * x[0]).tanh(), &[(4, 5)]);
-    // A kink 10⁻³ away is seen, and the step made smaller.
+    // A kink 10⁻³ away is detected, and the step is made smaller.
     Check::new().run(|x| (x[0] - 0.999).relu() + (x[0] - 1.001).abs(), &[Matrix::from([[1.0]])]).unwrap();
 }
 
@@ -121,7 +121,7 @@ fn a_kink_itself_is_inconclusive() {
     let report = Check::new().run(|x| x[0].relu(), &[Matrix::from([[0.0]])]);
     assert_eq!(report.verdict, Verdict::Inconclusive);
     assert!(report.to_string().contains("kink"), "{report}");
-    // One entry in 30 may be.
+    // One entry in 30 may be undecided.
     let mut x = inputs(&[(5, 6)], 1).remove(0);
     x[(2, 3)] = 0.0;
     let check = Check::new().directions(0);
@@ -131,7 +131,7 @@ fn a_kink_itself_is_inconclusive() {
 
 #[test]
 fn what_has_no_digits_is_inconclusive() {
-    // The derivative is 1, of a value whose neighbours are 2 apart, or of one that is not there.
+    // The derivative is 1, but neighbouring values are 2 apart, or do not exist.
     assert_eq!(Check::new().run(|x| x[0] + 1e16, &[Matrix::from([[1.0]])]).verdict, Verdict::Inconclusive);
     assert_eq!(Check::new().run(|x| x[0].ln(), &[Matrix::from([[-1.0]])]).verdict, Verdict::Inconclusive);
     assert_eq!(Check::new().run(|x| x[0].sqrt(), &[Matrix::from([[0.0]])]).verdict, Verdict::Inconclusive);
@@ -194,7 +194,7 @@ fn the_extrapolation_knows_its_error() {
     }
 }
 
-/// The value of x with a slope that is wrong by a share at one place.
+/// The value of x with a slope that is wrong by a factor at one entry.
 fn wrong_at(x: V<'_>, at: usize, share: f64) -> V<'_> {
     let (m, n) = x.shape();
     let slopes = Matrix::from_fn(m, n, |i, j| if i + m * j == at { 1.0 - share } else { 1.0 });
@@ -262,4 +262,30 @@ fn right_rules_are_not_blamed() {
     let one = Matrix::from([[1.0, 0.0], [0.0, 1.0]]);
     let report = Check::new().run(|q| (q[0].matmul_tn(q[0]) - q[0].tape().constant(one.clone())).square().sum(), &[q]);
     assert_eq!(report.verdict, Verdict::Pass, "{report}");
+}
+
+/// A rule that is wrong at one entry in single precision alone: the value of sin, but for one factor of its slope.
+struct WrongInSingle(f64);
+
+impl super::Function for WrongInSingle {
+    fn call<'t, T: crate::Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+        let (y, share) = (x[0].sin(), if size_of::<T>() == 4 { self.0 } else { 0.0 });
+        let (m, n) = y.shape();
+        let tape = y.tape();
+        let slopes =
+            Matrix::from_fn(m, n, |i, j| T::from_f64(if (i + m * j) == m * n / 3 { 1.0 - share } else { 1.0 }));
+        let slope = y * tape.constant(slopes);
+        slope + tape.constant((y - slope).value())
+    }
+}
+
+#[test]
+fn one_wrong_entry_in_single_precision_is_caught() {
+    for (shape, share) in [((1_000, 1), 1e-3), ((300, 400), 1e-3), ((3, 2), 1e-3)] {
+        let x = [inputs(&[shape], 7)[0].map(|x| x as f32)];
+        let right = Check::new().directions(1).run_f32(&WrongInSingle(0.0), &x);
+        assert_eq!(right.verdict, Verdict::Pass, "{shape:?}: {right}");
+        let report = Check::new().directions(1).run_f32(&WrongInSingle(share), &x);
+        assert_eq!(report.verdict, Verdict::Fail, "{shape:?}: {report}");
+    }
 }

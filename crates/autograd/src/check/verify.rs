@@ -1,4 +1,4 @@
-//! Every node of a recorded tape by itself.
+//! Checks every node of a recorded tape separately.
 
 use std::any::Any;
 use std::fmt;
@@ -14,16 +14,16 @@ use crate::tape::custom_rule::Rule;
 use crate::tape::records::Inner;
 use crate::{Matrix, Real, Var};
 
-/// What [`Var::verify`] found.
+/// The result of [`Var::verify`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verified {
-    /// How many nodes were checked and pass.
+    /// The number of nodes that passed.
     pub passed: usize,
     /// The nodes whose rule is wrong.
     pub failed: Vec<Local>,
-    /// The nodes that could not be decided: at a kink, outside of a domain, or of a kind that cannot be checked.
+    /// The nodes that could not be decided: at a kink, outside a domain, or of a kind that cannot be checked.
     pub undecided: Vec<Local>,
-    /// The comparison that is farthest off for what was allowed, right or wrong.
+    /// The comparison that is farthest off relative to its allowed difference, right or wrong.
     pub worst: Option<Local>,
 }
 
@@ -32,22 +32,22 @@ pub struct Verified {
 pub struct Local {
     /// Its number.
     pub node: usize,
-    /// The node as it is written: `%3 = tanh(%2)`.
+    /// The node as text: `%3 = tanh(%2)`.
     pub formula: String,
     /// The name of its op.
     pub op: String,
     /// The line that recorded it.
     pub source: &'static Location<'static>,
-    /// Where, and both values with their error; an input is an operand of the node. `None` if nothing was compared.
+    /// The comparison, with both values and their error. An input is an operand of the node. `None` if nothing was compared.
     pub comparison: Option<Comparison>,
 }
 
 #[compiled_once]
 impl<T: Real> Var<'_, T> {
-    /// Checks the rule of every node that this variable was computed from, against differences of that node alone.
+    /// Checks the rule of every node from which this variable was computed, against differences of that node alone.
     ///
-    /// A check of the whole says that a gradient is wrong; this says where. It needs nothing but the tape, of any
-    /// program, at the values it was recorded with.
+    /// A check of the whole says that a gradient is wrong; this says where. It needs only the tape, of any
+    /// program, at the values with which it was recorded.
     ///
     /// ```
     /// use autograd::{Tape, formula};
@@ -72,7 +72,7 @@ impl<T: Real> Var<'_, T> {
 }
 
 impl Verified {
-    /// Nothing if no node is wrong.
+    /// Returns if no node is wrong.
     ///
     /// # Panics
     /// With the report otherwise.
@@ -105,8 +105,8 @@ impl Verified {
     }
 }
 
-/// Checks a node as a function of operands of its own. `None` if it has a rule of its own in single precision: differences
-/// need double.
+/// Checks a node as a function of separate operands. `None` if it has a custom rule in single precision, because differences
+/// need double precision.
 fn alone<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<Report> {
     let (shape, terms, indices) = (inner.node(id).shape(), inner.terms(id), &inner.indices);
     let mut rule = None;
@@ -114,12 +114,12 @@ fn alone<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<Report> {
         rule = Some((&custom.rule as &dyn Any).downcast_ref::<Arc<dyn Rule<f64>>>()?);
     }
     let mut ids: Vec<u32> = inner.operands(id).to_vec();
-    // A rule of its own gets an operand for each place, others one for each number.
+    // A custom rule gets an operand for each position, others one for each number.
     if rule.is_none() {
         ids.sort_unstable();
         ids.dedup();
     }
-    // softmax(x), which a cross-entropy reads, moves with x.
+    // A cross-entropy reads softmax(x), which moves with x.
     let softmax = terms.iter().find_map(|term| if let Op::CrossEntropy { p, .. } = term { Some(*p) } else { None });
     ids.retain(|&x| Some(x) != softmax);
     let operands: Vec<Matrix<f64>> = ids.iter().map(|&x| inner.view(x).to_owned().map(|x| x.to_f64())).collect();
@@ -163,7 +163,7 @@ impl fmt::Display for Local {
         write!(f, "{}  # {}", self.formula, self.source)?;
         match &self.comparison {
             Some(comparison) => write!(f, "\n    {comparison}"),
-            None => write!(f, "\n    a rule of its own in single precision: check it in double"),
+            None => write!(f, "\n    a custom rule in single precision: check it in double precision"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Recomputing instead of storing.
+//! Recomputing values instead of storing them.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use kernel::compiled_once;
 use kernel::simd::{Accum, fill};
 use smallvec::SmallVec;
 
-use crate::tape::custom_rule::{Add, At, Recorded, Rule, Shape, write};
+use crate::tape::custom_rule::{Add, NodeBuffers, Recorded, Rule, Shape, write};
 use crate::tape::pass::{Means, Pass};
 use crate::{MatrixRef, Real, Tape, Var, jvp, vjp};
 
-/// f(x), of which the tape keeps the value alone: what f records is recorded again when a sweep comes by, and forgotten
-/// after it. Derivatives of any order and in any mode are those of f.
+/// f(x), of which the tape keeps only the value. What f records is recorded again when a sweep reaches it, and freed
+/// afterwards. Derivatives of any order and in any mode are those of f.
 ///
-/// f gets variables in the order of `x` and must depend on nothing else that has a gradient: hand parameters over in `x`. What is
-/// a constant outside is a constant to f, and all else is a variable, so f may take derivatives of its own.
+/// f gets variables in the order of `x`. It must not depend on anything else that has a gradient, so pass parameters in `x`. What is
+/// a constant outside is a constant inside, and everything else is a variable, so f may take derivatives itself.
 /// A chain of n steps that is cut into √n checkpoints of √n steps needs memory for 2 √n values instead of n, and every
-/// step is computed twice (Griewank, Walther, *ACM Trans. Math. Softw.* 26, 2000; Chen, Xu, Zhang, Guestrin, 2016). A
-/// checkpoint may contain checkpoints.
+/// step is computed twice (Griewank, Walther, *ACM Trans. Math. Softw.* 26, 2000; Chen, Xu, Zhang, Guestrin, 2016). Checkpoints
+/// can be nested.
 ///
 /// # Panics
 /// If `x` is empty, or its variables are of different tapes.
@@ -47,7 +47,7 @@ pub fn checkpoint<'t, T: Real>(
     record(Box::new(f), x)
 }
 
-/// What is computed again.
+/// The function that is computed again.
 type Closure<T> = Box<dyn for<'a> Fn(&[Var<'a, T>]) -> Var<'a, T> + Send + Sync>;
 
 #[compiled_once]
@@ -57,7 +57,7 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
     for &x in x {
         first.same_tape("checkpoint", x);
     }
-    // What was asked of a buffer and noted of means goes on from what was asked and noted before.
+    // The updates of buffers and the notes on means continue from the earlier ones.
     let seed = first.tape().draw();
     let updates = first.tape().with_mut(|inner| std::mem::take(&mut inner.pass.updates));
     let before = first.tape().means();
@@ -75,17 +75,17 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
     first.tape().record_value(value, Arc::new(checkpoint), x)
 }
 
-/// A function that is run again when its derivative is asked for, in the same kind of pass with the same draws.
+/// A function that runs again when its derivative is needed, in the same kind of pass with the same random numbers.
 struct Checkpoint<T: Real> {
     f: Closure<T>,
     seed: Option<u64>,
     of_part: bool,
-    /// Which operands are no constants. They are none to f either, whatever is asked for: f may differentiate.
+    /// Which operands are not constants. They are variables in f, whatever derivative is needed, because f may differentiate.
     needs: SmallVec<[bool; 4]>,
 }
 
 impl<T: Real> Checkpoint<T> {
-    /// The pass that every recording is made for: with the same draws.
+    /// The pass of every recording, with the same random numbers.
     fn pass(&self) -> Pass<T> {
         let mut pass = Pass::new(self.seed);
         pass.means = Means { of_part: self.of_part, ..Means::default() };
@@ -96,7 +96,7 @@ impl<T: Real> Checkpoint<T> {
         Tape::for_pass(self.pass())
     }
 
-    /// What f gets on a tape of its own.
+    /// The arguments of f on its separate tape.
     fn leaves<'a>(&self, tape: &'a Tape<'a, T>, x: &[MatrixRef<'a, T>]) -> SmallVec<[Var<'a, T>; 4]> {
         x.iter().zip(&self.needs).map(|(&x, &needs)| if needs { tape.variable(x) } else { tape.constant(x) }).collect()
     }
@@ -113,7 +113,7 @@ impl<T: Real> Rule<T> for Checkpoint<T> {
         tape.with(|inner| write(inner.view(value.id), shape, y))
     }
 
-    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
+    fn pull(&self, at: &NodeBuffers<'_, T>, needs: &[bool], add: Add<'_, T>) {
         let tape = self.tape();
         let x = self.leaves(&tape, at.x);
         let y = (self.f)(&x);
@@ -152,7 +152,7 @@ impl<T: Real> Rule<T> for Checkpoint<T> {
     }
 }
 
-/// Nodes of their own: one operand may have been computed from another, and what is asked for are partial derivatives.
+/// Separate nodes, because one operand may have been computed from another and partial derivatives are needed.
 fn copies<'t, T: Real>(x: &[Var<'t, T>]) -> SmallVec<[Var<'t, T>; 4]> {
     x.iter().map(|&x| x.tape().record_operand(x, x.needs_gradient())).collect()
 }

@@ -1,4 +1,4 @@
-//! Functions that are written outside the table: elementwise ones as a formula, any other as forward and pullback.
+//! Functions that are defined outside the table: elementwise ones as a formula, others as a forward function and a pullback.
 
 use std::array::from_fn;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// An elementwise function of `K` operands, written once for every kind of number.
 ///
-/// The slope may be left out: dual numbers compute it in the same vector loop. Either way the function
-/// can be differentiated to any order, in reverse and forward. [`formula!`](crate::formula!) writes one from an expression;
-/// a struct may hold parameters:
+/// The slope may be left out; dual numbers then compute it in the same vector loop. In both cases the function
+/// can be differentiated to any order, in reverse and forward mode. [`formula!`](crate::formula!) writes one from an expression;
+/// a struct can hold parameters:
 ///
 /// ```
 /// use autograd::{Formula, Matrix, Number, check};
@@ -30,8 +30,12 @@ use crate::{Matrix, MatrixRef, Real, Tape, Var};
 /// }
 /// check(|v| v[0].map(Swish(1.5)), &[Matrix::from([[0.3, -2.0]])]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Formula`",
+    note = "write `formula!(|x| …)`, or implement `Formula<{K}>` for a struct"
+)]
 pub trait Formula<const K: usize>: Send + Sync + 'static {
-    /// What it is called in reports and pictures.
+    /// Its name in reports and pictures.
     fn name(&self) -> &str;
 
     /// f(x).
@@ -45,8 +49,8 @@ pub trait Formula<const K: usize>: Send + Sync + 'static {
     }
 }
 
-/// An elementwise function in one line: `formula!(|x| x * x.sigmoid())`, or of several operands, or with its slopes,
-/// which may read the value y.
+/// An elementwise function in one line: `formula!(|x| x * x.sigmoid())`. It may have several operands, and may give its slopes,
+/// which can read the value y.
 ///
 /// ```
 /// use autograd::{Matrix, check, formula, map};
@@ -87,10 +91,10 @@ macro_rules! formula {
     }};
 }
 
-/// A function of any kind with a rule of its own: how it is computed, and the rule of its gradient in variables, so
+/// A function of any kind with a custom rule. It computes the value and gives the rule of its gradient in variables, so
 /// that it can be differentiated to any order.
 ///
-/// The tangent of forward mode follows from the rule: a pullback is linear in δy, and its transpose is the tangent.
+/// The tangent of forward mode follows from the rule: a pullback is linear in δy, and the tangent is its transpose.
 ///
 /// ```
 /// use autograd::{CustomOp, Matrix, MatrixRef, Real, Var, check};
@@ -112,27 +116,31 @@ macro_rules! formula {
 /// }
 /// check(|v| v[0].tape().custom(Cubic, v), &[Matrix::from([[0.5, -0.2], [0.3, 0.9]])]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `CustomOp`",
+    note = "implement `forward` in matrices and `pullback` in variables for it; an elementwise function is a `formula!`"
+)]
 pub trait CustomOp<T: Real>: Send + Sync + 'static {
-    /// What it is called in errors, reports and pictures.
+    /// Its name in errors, reports and pictures.
     fn name(&self) -> &str;
 
     /// The value.
     fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T>;
 
-    /// The gradient of each operand, of its shape, from the operands, the value and the gradient there. An operand
-    /// that never needs one, or has none at these numbers, may have `None`; asking for it then panics with the name of the op and
-    /// [`why_none`](CustomOp::why_none). The operands are variables that depend on nothing, so a rule may take derivatives of its
-    /// own.
+    /// The gradient of each operand, in its shape, from the operands, the value and the gradient of the value. Return `None` for an
+    /// operand that never needs one or has none at these numbers. If it is needed, the sweep panics with the name of the op and
+    /// [`why_none`](CustomOp::why_none). The operands are variables that depend on nothing, so a rule may take derivatives
+    /// itself.
     fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>>;
 
-    /// Why an operand has no gradient at these numbers, and what to do.
+    /// Why an operand has no gradient at these numbers, and what to do about it.
     fn why_none(&self, x: &[Var<'_, T>], operand: usize) -> String {
         let _ = x;
         format!("no derivative for operand {operand}, which needs one")
     }
 }
 
-/// An elementwise function of several operands, of equal shapes or repeated as binary operators repeat them.
+/// An elementwise function of several operands, which have equal shapes or are repeated as by binary operators.
 ///
 /// # Panics
 /// If there is no operand, or the shapes do not fit.
@@ -166,10 +174,10 @@ impl<'t, T: Real> Var<'t, T> {
 }
 
 impl<'t, T: Real> Tape<'t, T> {
-    /// Records a function with a rule of its own.
+    /// Records a function with a custom rule.
     ///
     /// # Panics
-    /// If an operand is of another tape. A later sweep panics with the name of the op if it has no derivative for an
+    /// If an operand is of another tape. A later sweep panics with the name of the op if the op returns no gradient for an
     /// operand that needs one, or one of another shape.
     #[track_caller]
     pub fn custom(&'t self, op: impl CustomOp<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
@@ -183,7 +191,7 @@ impl<'t, T: Real> Tape<'t, T> {
         self.custom_value(op, value, x)
     }
 
-    /// The same, where the value is known.
+    /// The same for a value that is already known.
     #[track_caller]
     pub(crate) fn custom_value(&'t self, op: impl CustomOp<T>, value: Matrix<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
         self.record_value(value, Arc::new(General(op)), x)

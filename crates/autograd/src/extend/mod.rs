@@ -1,4 +1,4 @@
-//! Functions with a rule of their own: formulas, custom ops, checkpoints, linear algebra.
+//! Functions with a custom rule: formulas, custom ops, checkpoints, linear algebra.
 
 mod checkpoint;
 mod custom;
@@ -7,4 +7,4 @@ mod rules;
 
 pub use checkpoint::checkpoint;
 pub use custom::{CustomOp, Formula, map};
-pub use linalg::LinalgError;
+pub use linalg::{LinalgError, LinearAlgebra};

@@ -1,4 +1,4 @@
-//! Formulas and custom ops as the sweeps see them.
+//! How the sweeps see formulas and custom ops.
 
 use std::array::from_fn;
 use std::panic::Location;
@@ -8,7 +8,7 @@ use kernel::table::Lane;
 use smallvec::SmallVec;
 
 use super::custom::{CustomOp, Formula};
-use crate::tape::custom_rule::{Add, At, Recorded, Rule, Shape, write};
+use crate::tape::custom_rule::{Add, NodeBuffers, Recorded, Rule, Shape, write};
 use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
 
 /// A formula as a rule.
@@ -61,7 +61,7 @@ impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
         Ok(())
     }
 
-    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
+    fn pull(&self, at: &NodeBuffers<'_, T>, needs: &[bool], add: Add<'_, T>) {
         for k in (0..K).filter(|&k| needs[k]) {
             add(k, &mut |dx, accum| self.slope(k, at.x, at.y, at.dy, dx, accum));
         }
@@ -99,7 +99,7 @@ where
         write(self.0.forward(x).view(), shape, y)
     }
 
-    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>) {
+    fn pull(&self, at: &NodeBuffers<'_, T>, needs: &[bool], add: Add<'_, T>) {
         let tape = Tape::new();
         let x = variables(&tape, at.x);
         let at = Recorded { x: &x, y: tape.variable(at.y), dy: tape.variable(at.dy), source: at.source };
@@ -124,8 +124,8 @@ where
     }
 
     fn record<'t>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>> {
-        // Variables of their own, as on a tape of their own: the pullback may differentiate, one operand may have been
-        // computed from another, and a constant is none to the rule.
+        // Separate variables, as on a separate tape: the pullback may differentiate, one operand may have been
+        // computed from another, and a constant must stay constant for the rule.
         let x: SmallVec<[_; 4]> = at.x.iter().map(|&x| x.tape().record_operand(x, true)).collect();
         self.pullback(Recorded { x: &x, ..at }, needs)
     }
@@ -142,7 +142,7 @@ where
 }
 
 impl<O> General<O> {
-    /// The gradients of the operands that need one, checked.
+    /// The gradients of the operands that need one, after a check of their shapes.
     fn pullback<'t, T: Real>(&self, at: Recorded<'_, 't, T>, needs: &[bool]) -> Vec<Option<Var<'t, T>>>
     where
         O: CustomOp<T>,
@@ -163,7 +163,7 @@ impl<O> General<O> {
     }
 }
 
-/// Operands as variables of a tape of their own.
+/// The operands as variables of a separate tape.
 fn variables<'t, T: Real>(tape: &'t Tape<'t, T>, x: &[MatrixRef<'t, T>]) -> SmallVec<[Var<'t, T>; 4]> {
     x.iter().map(|&x| tape.variable(x)).collect()
 }

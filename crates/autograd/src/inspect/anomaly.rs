@@ -1,4 +1,4 @@
-//! Where the first NaN or infinity came from.
+//! Finds where the first NaN or infinity came from.
 
 use std::fmt;
 use std::panic::Location;
@@ -15,48 +15,48 @@ use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
 use crate::{MatrixRef, Param, Real, Tape, Var};
 
-/// The first value or gradient that became NaN or infinite: which op made it, on which line, of what.
+/// The first value or gradient that became NaN or infinite: the op that made it, its line, and its operands.
 #[derive(Clone, PartialEq)]
 pub struct Anomaly {
     /// The number of the node whose op made it.
     pub node: usize,
-    /// The node as it is written: `%3 = ln(%2)`.
+    /// The node as text: `%3 = ln(%2)`.
     pub formula: String,
     /// The line that recorded the node.
     pub source: &'static Location<'static>,
-    /// Of which operand the gradient is not finite, by its number as a node; `None` of a value.
+    /// The node number of the operand whose gradient is not finite; `None` if it is a value.
     pub backward: Option<usize>,
-    /// What was made.
-    pub found: Range,
-    /// The operands of the node, and backward the gradient of its value last.
-    pub operands: Vec<Range>,
-    /// The identities of the parameters that the node reads, or those nearest before it.
+    /// The range of the value or gradient.
+    pub found: ValueRange,
+    /// The ranges of the operands of the node. In the backward pass the gradient of its value comes last.
+    pub operands: Vec<ValueRange>,
+    /// The identities of the parameters that the node reads, or of the nearest ones before it.
     params: Vec<u64>,
 }
 
 /// The range of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
-    /// The smallest that is finite, +∞ if none is.
+pub struct ValueRange {
+    /// The smallest finite number; +∞ if there is none.
     pub min: f64,
-    /// The largest that is finite; −∞ if there is none.
+    /// The largest finite number; −∞ if there is none.
     pub max: f64,
-    /// How many are NaN.
+    /// The number of NaN.
     pub nan: usize,
-    /// How many are infinite.
+    /// The number of infinities.
     pub infinite: usize,
 }
 
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
-    /// The first value at which an op made a NaN, or an infinity of finite numbers; `None` if there is none.
+    /// The first value at which an op made a NaN, or an infinity from finite numbers; `None` if there is none.
     ///
-    /// What was put in, a leaf, may be infinite, as the −∞ of an attention mask: it is no anomaly, and neither is what is
-    /// infinite because of it, until that becomes a NaN; then the leaf is named. So is a leaf that is NaN once an op has read it
-    /// and is NaN. Precisely, an op made an entry that is not finite if it would not be finite with a 1 in the
-    /// place of each infinity among the operands.
+    /// A leaf may be infinite, like the −∞ of an attention mask. It is not an anomaly, and neither are values that are
+    /// infinite because of it, until one becomes a NaN; then the leaf is named. A leaf that is NaN is named once an op has read it
+    /// and its value is NaN. Precisely, an op made an entry that is not finite if the entry would not be finite after replacing every
+    /// infinite operand by 1.
     ///
-    /// The tape keeps every value, so this can be asked when a loss turns out to be NaN, and costs nothing before.
+    /// The tape keeps every value, so you can call this when a loss turns out to be NaN. It costs nothing before.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -76,14 +76,14 @@ impl<'t, T: Real> Tape<'t, T> {
 
 #[compiled_once]
 impl<T: Real> Var<'_, T> {
-    /// [`backward`](Var::backward), or where the first NaN or infinity came up: in a value, or else in the sweep.
+    /// [`backward`](Var::backward), or the first NaN or infinity in the forward or else in the backward pass.
     ///
     /// # Errors
     /// If the tape has an [anomaly](Tape::anomaly), or this number or a gradient is not finite. If it is infinite because of
     /// a leaf, the leaf is named.
     ///
     /// # Panics
-    /// As `backward` does.
+    /// Under the same conditions as `backward`.
     ///
     /// ```
     /// use autograd::Tape;
@@ -117,27 +117,27 @@ impl<T: Real> Var<'_, T> {
                 Keep::All,
                 &mut deltas,
                 Some(&mut |id, x, dx| {
-                    let found = Range::of(dx);
+                    let found = ValueRange::of(dx);
                     if first.is_none() && !found.is_finite() {
                         first = Some(Anomaly::at(inner, id, Some(x as usize), found, operands(inner, id)));
                     }
                 }),
             );
             if let Some(anomaly) = &mut first {
-                anomaly.operands.extend(deltas.at(anomaly.node as u32).map(Range::of));
+                anomaly.operands.extend(deltas.at(anomaly.node as u32).map(ValueRange::of));
             }
         });
-        first.map_or(Ok(Gradients { tape: self.tape().id(), deltas }), |anomaly| Err(Box::new(anomaly)))
+        first.map_or(Ok(Gradients { tape: self.tape().id(), outputs: 1, deltas }), |anomaly| Err(Box::new(anomaly)))
     }
 }
 
-/// The node to blame for the value of this one, if an op made something of it that it did not get.
+/// The node to blame for the value of this one, if its op made something that its operands do not explain.
 fn culprit<T: Real>(inner: &Inner<'_, T>, id: u32) -> Option<u32> {
     let found = range(inner, id);
     if found.is_finite() || inner.is_leaf(id) {
         return None;
     }
-    // The operands come first, so one that is NaN was put in.
+    // The operands come first, so an operand that is NaN is a leaf.
     if let Some(x) = inner.operands(id).into_iter().find(|&x| range(inner, x).nan > 0) {
         return Some(x);
     }
@@ -158,7 +158,7 @@ fn tamed<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<T> {
     let mut again = vec![T::default(); rows * cols];
     if let Some(custom) = inner.custom(id) {
         let operands: Vec<_> = custom.operands.iter().map(|&x| look(x)).collect();
-        // One of another shape has nothing to compare.
+        // Values of different shapes cannot be compared.
         let _ = custom.rule.forward(&operands, (rows, cols), &mut again);
     }
     let mut accum = Accum::Replace;
@@ -169,7 +169,7 @@ fn tamed<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<T> {
     again
 }
 
-/// The leaf from which a node has its infinities: the first on the way back that is not finite.
+/// The leaf from which the infinities of a node come: the first one on the way back that is not finite.
 fn put_in<T: Real>(inner: &Inner<'_, T>, mut id: u32) -> u32 {
     while let Some(x) = inner.operands(id).into_iter().find(|&x| !range(inner, x).is_finite()) {
         id = x;
@@ -177,16 +177,16 @@ fn put_in<T: Real>(inner: &Inner<'_, T>, mut id: u32) -> u32 {
     id
 }
 
-/// What is said of a value.
+/// The description of a value.
 fn value<T: Real>(inner: &Inner<'_, T>) -> impl Fn(u32) -> Anomaly {
     |id| Anomaly::at(inner, id, None, range(inner, id), operands(inner, id))
 }
 
-fn range<T: Real>(inner: &Inner<'_, T>, id: u32) -> Range {
-    Range::of(inner.view(id).as_slice())
+fn range<T: Real>(inner: &Inner<'_, T>, id: u32) -> ValueRange {
+    ValueRange::of(inner.view(id).as_slice())
 }
 
-fn operands<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<Range> {
+fn operands<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<ValueRange> {
     inner.operands(id).iter().map(|&x| range(inner, x)).collect()
 }
 
@@ -195,8 +195,8 @@ impl Anomaly {
         inner: &Inner<'_, T>,
         id: u32,
         backward: Option<usize>,
-        found: Range,
-        operands: Vec<Range>,
+        found: ValueRange,
+        operands: Vec<ValueRange>,
     ) -> Anomaly {
         Anomaly {
             node: id as usize,
@@ -209,13 +209,13 @@ impl Anomaly {
         }
     }
 
-    /// Whether the node reads this parameter, or was computed from it with no other parameter nearer.
+    /// Whether the node reads this parameter, or was computed from it with no other parameter in between.
     pub fn involves<T>(&self, param: &Param<T>) -> bool {
         self.params.contains(&param.id())
     }
 }
 
-/// The parameters that are reached from a node in the fewest steps.
+/// The parameters that can be reached from a node in the fewest steps.
 fn nearest<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<u64> {
     let mut reached = vec![id];
     loop {
@@ -231,23 +231,23 @@ fn nearest<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<u64> {
     }
 }
 
-impl Range {
-    fn of<T: Real>(x: &[T]) -> Range {
-        let none = Range { min: f64::INFINITY, max: f64::NEG_INFINITY, nan: 0, infinite: 0 };
+impl ValueRange {
+    fn of<T: Real>(x: &[T]) -> ValueRange {
+        let none = ValueRange { min: f64::INFINITY, max: f64::NEG_INFINITY, nan: 0, infinite: 0 };
         x.iter().map(|x| x.to_f64()).fold(none, |r, x| match () {
-            _ if x.is_nan() => Range { nan: r.nan + 1, ..r },
-            _ if x.is_infinite() => Range { infinite: r.infinite + 1, ..r },
-            _ => Range { min: r.min.min(x), max: r.max.max(x), ..r },
+            _ if x.is_nan() => ValueRange { nan: r.nan + 1, ..r },
+            _ if x.is_infinite() => ValueRange { infinite: r.infinite + 1, ..r },
+            _ => ValueRange { min: r.min.min(x), max: r.max.max(x), ..r },
         })
     }
 
-    /// Whether all of them are.
+    /// Whether all numbers are finite.
     pub fn is_finite(&self) -> bool {
         self.nan + self.infinite == 0
     }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for ValueRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if self.nan > 0 {

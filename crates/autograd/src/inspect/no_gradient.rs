@@ -1,4 +1,4 @@
-//! Why a variable gets no gradient, in words.
+//! Says in words why a variable gets no gradient.
 
 use std::fmt;
 use std::panic::Location;
@@ -9,22 +9,22 @@ use crate::rule::op::Op;
 use crate::tape::records::Inner;
 use crate::{Real, Var};
 
-/// Why a variable gets no gradient of another, or one that is zero everywhere.
+/// Why a variable gets no gradient from another one, or a gradient that is zero everywhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoGradient {
     /// It is a constant, recorded at this line.
     Constant(&'static Location<'static>),
-    /// It was computed from constants alone, at this line.
+    /// It was computed only from constants, at this line.
     FromConstants(&'static Location<'static>),
-    /// It was recorded later than what is differentiated, at this line.
+    /// It was recorded after the value that is differentiated, at this line.
     Later(&'static Location<'static>),
-    /// What is differentiated was not computed from it.
+    /// The value that is differentiated was not computed from it.
     NotAnAncestor(&'static Location<'static>),
     /// Every path is cut.
     Cut(Vec<Cut>),
 }
 
-/// Where a path is cut.
+/// A place where a path is cut.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cut {
     /// The number of the node.
@@ -37,7 +37,7 @@ pub struct Cut {
     pub source: &'static Location<'static>,
 }
 
-/// Says why `x` gets no gradient of `y`, or `None` if it gets one.
+/// Says why `x` gets no gradient from `y`, or returns `None` if it gets one.
 ///
 /// ```
 /// use autograd::{Tape, explain_no_gradient};
@@ -67,7 +67,7 @@ fn explain<T: Real>(inner: &Inner<'_, T>, y: u32, x: u32) -> Option<NoGradient> 
     if x > y {
         return Some(NoGradient::Later(source));
     }
-    // What came of x at all, and what gets some of its movement.
+    // Everything computed from x, and the part of it to which a change of x propagates.
     let (mut reached, mut moved) = (vec![false; y as usize + 1], vec![false; y as usize + 1]);
     (reached[x as usize], moved[x as usize]) = (true, true);
     let mut cuts = Vec::new();
@@ -110,6 +110,7 @@ fn flat(term: Op<u32>, k: usize) -> bool {
         Op::Unary(Unary::Step | Unary::Sign | Unary::Powi(0), _) => true,
         Op::AlongAxis(f, ..) => f.is_flat(),
         Op::Binary(Binary::Keep | Binary::Drop, ..) => k == 0,
+        Op::Binary(Binary::Copysign, ..) => k == 1,
         _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! What is on a tape, node by node: for diagnoses and tools outside of this crate.
+//! The contents of a tape, node by node, for diagnoses and tools outside this crate.
 
 use std::panic::Location;
 
@@ -9,7 +9,7 @@ use crate::rule::op::Op;
 use crate::{Real, Tape, Var};
 
 impl<'t, T: Real> Tape<'t, T> {
-    /// Everything recorded so far, operands before what was computed from them.
+    /// Everything recorded so far, in the order of recording: operands before results.
     ///
     /// ```
     /// use autograd::{Op, Param, Matrix, Tape, Unary};
@@ -38,14 +38,14 @@ impl<'t, T: Real> Var<'t, T> {
         self.id as usize
     }
 
-    /// The terms whose sum it is. A leaf has none, and neither has a function with a rule of its own: [`op`](Var::op) is its name,
-    /// and [`operands`](Var::operands) are what it was computed from.
+    /// The terms whose sum it is. A leaf has none, and a function with a custom rule has none either: [`op`](Var::op) is its name,
+    /// and [`operands`](Var::operands) are its operands.
     pub fn terms(self) -> Vec<Op<Var<'t, T>>> {
         let tape = self.tape();
         tape.with(|inner| inner.terms(self.id).iter().map(|term| term.map(|id| Var::new(tape, id))).collect())
     }
 
-    /// What it was computed from, term by term.
+    /// Its operands, term by term.
     pub fn operands(self) -> Vec<Var<'t, T>> {
         let tape = self.tape();
         tape.with(|inner| inner.operands(self.id).into_iter().map(|id| Var::new(tape, id)).collect())
@@ -61,7 +61,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().with(|inner| inner.source(self.id))
     }
 
-    /// The identity of the parameter that it is, if it is one.
+    /// The identity of the parameter, if the node is one.
     pub fn param_id(self) -> Option<u64> {
         self.tape().with(|inner| inner.records.params.iter().find(|slot| slot.node == self.id).map(|slot| slot.id))
     }

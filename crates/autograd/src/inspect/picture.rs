@@ -1,4 +1,4 @@
-//! A tape to look at: as assignments, and as a picture.
+//! A tape as text (assignments) and as a picture.
 
 use std::fmt::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::sweep::gradients::Gradients;
 use crate::tape::records::Inner;
 use crate::{Real, Tape};
 
-/// One line for each value: what it is computed from, its shape, the line of the program that recorded it.
+/// One line for each value: its expression, its shape, and the line of the program that recorded it.
 ///
 /// ```
 /// use autograd::{Matrix, Tape, affine};
@@ -38,7 +38,7 @@ impl<T: Real> fmt::Display for Tape<'_, T> {
     }
 }
 
-/// A tape as a picture: an arrow from each operand, so that shared values and skips are seen.
+/// A tape as a picture. An arrow leads from each operand, so shared values and skips are visible.
 ///
 /// ```
 /// use autograd::Tape;
@@ -51,7 +51,7 @@ impl<T: Real> fmt::Display for Tape<'_, T> {
 /// ```
 pub struct Picture<'p, 't, T: Real> {
     tape: &'p Tape<'t, T>,
-    /// What is shown as colour, one number for each node.
+    /// The colour values, one number for each node.
     sizes: Vec<Option<f64>>,
 }
 
@@ -64,7 +64,7 @@ impl<'t, T: Real> Tape<'t, T> {
 
 #[compiled_once]
 impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
-    /// With the root mean square of each value as colour, from pale to red by its logarithm; NaN and infinity are violet.
+    /// Colours each node by the root mean square of its value, from pale to red by its logarithm. NaN and infinity are violet.
     #[must_use]
     pub fn values(mut self) -> Self {
         self.tape.note_reading();
@@ -75,7 +75,7 @@ impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
         self
     }
 
-    /// The same of the gradients that were kept: of all nodes after [`backward_all`](crate::Var::backward_all). Constants have no colour.
+    /// Colours each node by its gradient, if that was kept: after [`backward_all`](crate::Var::backward_all) all are. Constants have none.
     ///
     /// # Panics
     /// If the gradients are of another tape.
@@ -141,7 +141,7 @@ impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
     }
 }
 
-/// What a node is, to the eye.
+/// The kind of a node in a picture.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Constant,
@@ -153,13 +153,17 @@ enum Kind {
 fn kind<T: Real>(inner: &Inner<'_, T>, id: u32) -> Kind {
     match () {
         _ if !inner.is_leaf(id) => Kind::Computed,
-        _ if inner.records.params.iter().any(|slot| slot.node == id) => Kind::Param,
+        _ if is_param(inner, id) => Kind::Param,
         _ if inner.node(id).is_active() => Kind::Variable,
         _ => Kind::Constant,
     }
 }
 
-/// From pale yellow to red; violet of what is not finite.
+pub(super) fn is_param<T: Real>(inner: &Inner<'_, T>, id: u32) -> bool {
+    inner.records.params.iter().any(|slot| slot.node == id)
+}
+
+/// From pale yellow to red; violet for numbers that are not finite.
 fn colour(size: f64, low: f64, high: f64) -> String {
     if !size.is_finite() {
         return "#b266ff".to_string();
@@ -174,18 +178,23 @@ fn root_mean_square<T: Real>(x: &[T]) -> f64 {
     (squares / x.len().max(1) as f64).sqrt()
 }
 
-/// The line that recorded a node, without the folders above the last.
+/// The line that recorded a node, with only the last folder of its path.
 pub(crate) fn place<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
     let source = inner.source(id);
     let parts: Vec<&str> = source.file().rsplit(['/', '\\']).take(2).collect();
     format!("{}:{}", parts.into_iter().rev().collect::<Vec<_>>().join("/"), source.line())
 }
 
-/// The right side of an assignment.
+/// The right side of an assignment, in which variables have their numbers.
 pub(crate) fn formula<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
+    written(inner, id, &|x| format!("%{x}"))
+}
+
+/// The same, in which they have these names.
+pub(super) fn written<T: Real>(inner: &Inner<'_, T>, id: u32, called: Names<'_>) -> String {
     let terms = match inner.custom(id) {
-        Some(custom) => vec![call(custom.rule.name(), &custom.operands, "")],
-        None => inner.terms(id).iter().map(|&t| term(inner, id, t)).collect(),
+        Some(custom) => vec![call(custom.rule.name(), &custom.operands, called, "")],
+        None => inner.terms(id).iter().map(|&t| term(inner, id, t, called)).collect(),
     };
     let active = inner.node(id).is_active();
     let moved = inner.operands(id).iter().any(|&x| inner.node(x).is_active());
@@ -198,23 +207,28 @@ pub(crate) fn formula<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
     }
 }
 
-/// A function of operands as it is written.
-fn call(name: &str, operands: &[u32], extra: &str) -> String {
-    let operands: Vec<String> = operands.iter().map(|x| format!("%{x}")).collect();
-    // A formula without a name is its own.
-    let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let name = if word { name.to_string() } else { format!("({name})") };
-    format!("{name}({}{extra})", operands.join(", "))
+/// What a variable is called.
+type Names<'a> = &'a dyn Fn(u32) -> String;
+
+/// A function call as text.
+fn call(name: &str, operands: &[u32], called: Names<'_>, extra: &str) -> String {
+    let operands: Vec<String> = operands.iter().map(|&x| called(x)).collect();
+    format!("{}({}{extra})", function_word(name), operands.join(", "))
 }
 
-/// A term as it is written.
-fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
+/// The name of a function. A formula without one is shown as its expression.
+pub(super) fn function_word(name: &str) -> String {
+    let word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if word { name.to_string() } else { format!("({name})") }
+}
+
+/// A term as text.
+fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>, called: Names<'_>) -> String {
     let call = |extra: &str| {
         let (operands, n) = term.operands();
-        call(term.name(), &operands[..n], extra)
+        call(term.name(), &operands[..n], called, extra)
     };
     let along = |axis: Axis| format!(", Axis::{axis:?}");
-    let t = |trans| if trans == Trans::Yes { "ᵀ" } else { "" };
     match term {
         Op::Number(c) => format!("{c}"),
         Op::Add(c, x) => {
@@ -226,31 +240,35 @@ fn term<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
                 format!("{c} ")
             };
             match name(inner, id, term).as_str() {
-                word @ ("sum" | "repeat") => format!("{sign}{word}(%{x})"),
-                _ => format!("{sign}%{x}"),
+                word @ ("sum" | "repeat") => format!("{sign}{word}({})", called(x)),
+                _ => format!("{sign}{}", called(x)),
             }
         }
         Op::Divide(c, x) => match name(inner, id, term).as_str() {
-            word @ ("sum" | "repeat") => format!("{word}(%{x}) / {c}"),
-            _ => format!("%{x} / {c}"),
+            word @ ("sum" | "repeat") => format!("{word}({}) / {c}", called(x)),
+            _ => format!("{} / {c}", called(x)),
         },
-        Op::Matmul(s, a, u, b) => format!("%{a}{} · %{b}{}", t(s), t(u)),
-        Op::Transpose(x) => format!("%{x}ᵀ"),
+        Op::Matmul(s, a, t, b) => format!("{}{} · {}{}", called(a), trans(s), called(b), trans(t)),
+        Op::Transpose(x) => format!("{}ᵀ", called(x)),
         Op::Slice(i, j, x) => {
             let (m, n) = inner.node(id).shape();
-            format!("%{x}[{i}..{}, {j}..{}]", i as usize + m, j as usize + n)
+            format!("{}[{i}..{}, {j}..{}]", called(x), i as usize + m, j as usize + n)
         }
         Op::Pad(i, j, _) => call(&format!(", ({i}, {j})")),
         Op::AlongAxis(AxisFunction::CumSum(Order::Backward), axis, _) => call(&format!("{}, backward", along(axis))),
         Op::AlongAxis(_, axis, _) => call(&along(axis)),
         Op::Unary(f, _) => call(&parameter(f).map_or(String::new(), |p| format!(", {p}"))),
-        Op::Binary(Binary::Mul, a, b) => format!("%{a} ⊙ %{b}"),
-        Op::Binary(Binary::Div, a, b) => format!("%{a} / %{b}"),
+        Op::Binary(Binary::Mul, a, b) => format!("{} ⊙ {}", called(a), called(b)),
+        Op::Binary(Binary::Div, a, b) => format!("{} / {}", called(a), called(b)),
         _ => call(""),
     }
 }
 
-/// The names of the terms of a node; none of a leaf.
+pub(super) fn trans(trans: Trans) -> &'static str {
+    if trans == Trans::Yes { "ᵀ" } else { "" }
+}
+
+/// The names of the terms of a node; empty for a leaf.
 pub(crate) fn names<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<String> {
     match inner.custom(id) {
         Some(custom) => vec![custom.rule.name().to_string()],
@@ -258,7 +276,7 @@ pub(crate) fn names<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<String> {
     }
 }
 
-/// The name of a term: of copies, sums and repeats by their shapes.
+/// The name of a term. Copies, sums and repeats are distinguished by their shapes.
 fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
     let (Op::Add(c, x) | Op::Divide(c, x)) = term else {
         return match term {
@@ -267,17 +285,26 @@ fn name<T: Real>(inner: &Inner<'_, T>, id: u32, term: Op<u32>) -> String {
             _ => term.name().to_string(),
         };
     };
-    let ((m, n), (p, q)) = (inner.node(x).shape(), inner.node(id).shape());
+    if let Some(word) = shape_word(inner.node(x).shape(), inner.node(id).shape()) {
+        return word.to_string();
+    }
     match () {
-        _ if (m, n) != (p, q) && m >= p && n >= q => "sum".to_string(),
-        _ if (m, n) != (p, q) => "repeat".to_string(),
         _ if c == 1.0 => "+".to_string(),
         _ if matches!(term, Op::Divide(..)) => format!("/ {c}"),
         _ => format!("{c} ×"),
     }
 }
 
-/// The parameter of a function that has one.
+/// What makes one shape of another, if it is another.
+pub(super) fn shape_word((m, n): (usize, usize), (p, q): (usize, usize)) -> Option<&'static str> {
+    match () {
+        _ if (m, n) == (p, q) => None,
+        _ if m >= p && n >= q => Some("sum"),
+        _ => Some("repeat"),
+    }
+}
+
+/// The parameter of a function, if it has one.
 pub(crate) fn parameter(f: Unary) -> Option<String> {
     let text = format!("{f:?}");
     text.split_once('(').map(|(_, rest)| rest.trim_end_matches(')').to_string())

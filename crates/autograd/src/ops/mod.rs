@@ -1,5 +1,8 @@
-//! What a variable can be computed into: methods of [`Var`](crate::Var).
+//! The operations on variables: methods of [`Var`](crate::Var).
 
+mod along;
+mod order;
+mod pairs;
 mod reduce;
 mod selection;
 mod table;

@@ -1,4 +1,4 @@
-//! From many entries to few: sums, means, extremes, products, norms, and the softmax family.
+//! Reductions: sums, means, extremes, products, norms, and the softmax family.
 
 use kernel::{Axis, AxisFunction, compiled_once};
 
@@ -42,15 +42,15 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(shape, &[Op::quotient::<T>(self.id, count as f64)])
     }
 
-    /// The mean along an axis, and x without it. The mean is taken twice, the second time of what the first left: its rounding,
-    /// which matters where the mean is large beside the deviation, is gone then.
+    /// The mean along an axis, and x minus the mean. The mean is taken twice, the second time of the centred values. This removes its
+    /// rounding error, which matters if the mean is large beside the deviation.
     #[track_caller]
     #[must_use]
     pub fn centred_over(self, axis: Axis) -> (Self, Self) {
         self.centred(|x| x.mean_over(axis))
     }
 
-    /// The first mean needs no gradient, for what follows does not change with it.
+    /// The first mean needs no gradient, because the results do not depend on it.
     #[track_caller]
     fn centred(self, mean: impl Fn(Self) -> Self) -> (Self, Self) {
         let near = mean(self).stop_gradient();
@@ -59,7 +59,7 @@ impl<'t, T: Real> Var<'t, T> {
         (near + rest, c - rest)
     }
 
-    /// The mean of (x − mean)² along an axis. Times n / (n − 1) it is the unbiased estimate from n samples.
+    /// The mean of (x − mean)² along an axis. Multiply by n / (n − 1) for the unbiased estimate from n samples.
     #[track_caller]
     #[must_use]
     pub fn variance_over(self, axis: Axis) -> Self {
@@ -89,7 +89,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.flat().norm_over(Axis::Rows)
     }
 
-    /// The largest entry along an axis; the first of several equal ones has the slope. It is −∞ if there are no entries.
+    /// The largest entry along an axis; among equal entries the first one gets the gradient. It is −∞ if there are no entries.
     #[track_caller]
     #[must_use]
     #[doc(alias = "amax")]
@@ -97,7 +97,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(axis.reduce(self.shape()), &[Op::AlongAxis(AxisFunction::Max, axis, self.id)])
     }
 
-    /// The smallest entry along an axis, ∞ where there is none; the first of several equal ones has the slope.
+    /// The smallest entry along an axis, or ∞ if there are no entries; among equal entries the first one gets the gradient.
     #[track_caller]
     #[must_use]
     pub fn min_over(self, axis: Axis) -> Self {
@@ -126,7 +126,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::ArgMax, axis, self.id)])
     }
 
-    /// The product along an axis, by halves: its derivatives are exact where entries are 0, too. The product of an empty list is 1.
+    /// The product along an axis, by halves, so its derivatives are also exact if entries are 0. The product of no entries is 1.
     #[track_caller]
     #[must_use]
     pub fn product_over(self, axis: Axis) -> Self {
@@ -139,7 +139,7 @@ impl<'t, T: Real> Var<'t, T> {
             let pairs = y.rows_in(0..half) * y.rows_in(half..2 * half);
             y = if m % 2 == 0 { pairs } else { vstack(&[pairs, y.rows_in(m - 1..m)]) };
         }
-        if y.rows() == 1 { y } else { self.tape().record((1, self.cols()), &[Op::Number(1.0)]) }
+        if y.rows() == 1 { y } else { y.sum_over(Axis::Rows) + 1.0 }
     }
 
     /// The product of all entries, 1 × 1.
@@ -174,23 +174,23 @@ impl<'t, T: Real> Var<'t, T> {
         self.diagonal().sum()
     }
 
-    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`. A single +∞ gets 1, the limit; several, or
-    /// nothing but −∞, have none: NaN.
+    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`. A single +∞ gets 1, the limit. With several +∞ or
+    /// only −∞ there is no limit, and the result is NaN.
     #[track_caller]
     #[must_use]
     pub fn softmax(self, axis: Axis) -> Self {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::Softmax, axis, self.id)])
     }
 
-    /// xᵢ − ln Σₖ e^xₖ along an axis, accurate where softmax underflows.
+    /// xᵢ − ln Σₖ e^xₖ along an axis, also accurate if softmax underflows.
     #[track_caller]
     #[must_use]
     pub fn log_softmax(self, axis: Axis) -> Self {
         self.tape().record(self.shape(), &[Op::AlongAxis(AxisFunction::LogSoftmax, axis, self.id)])
     }
 
-    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ for an empty list. Its slope is softmax(x); where all x are −∞ the value is
-    /// −∞ and the slope 0, for no finite change of x moves it.
+    /// ln Σₖ e^xₖ along an axis, without overflow; −∞ if there are no entries. Its slope is softmax(x). If all x are −∞, the value is
+    /// −∞ and the slope 0, because no finite change of x changes it.
     #[track_caller]
     #[must_use]
     #[doc(alias = "logsumexp")]
@@ -217,10 +217,10 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record((1, self.cols()), &[Op::CrossEntropy { x: self.id, t: t.id, p: p.id }])
     }
 
-    /// The cross-entropy with one right class for each column: −ln softmax(x) at that class, 1 × n.
+    /// The cross-entropy with one correct class for each column: −ln softmax(x) at that class, 1 × n.
     ///
     /// # Panics
-    /// If there are not as many classes as columns, or one is not below the number of rows.
+    /// If the numbers of classes and columns differ, or a class is not below the number of rows.
     #[track_caller]
     #[must_use]
     pub fn softmax_cross_entropy_with_classes(self, classes: &[usize]) -> Self {

@@ -1,4 +1,4 @@
-//! Rearranging entries: what is read from where. Every one of these is a selection, a matrix of zeros and ones that is
+//! Rearranging entries. Every function here is a selection, that is a matrix of zeros and ones which is
 //! never stored, and its rule is the transposed selection.
 
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The same entries, column by column, as a matrix of another shape.
     ///
     /// # Panics
-    /// If the number of entries is another.
+    /// If the number of entries differs.
     #[track_caller]
     #[must_use]
     #[doc(alias("view", "unsqueeze", "squeeze", "flatten"))]
@@ -34,7 +34,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record((rows, cols), &[Op::Reshape(self.id)])
     }
 
-    /// The columns in a range: some of the samples.
+    /// A range of columns: some of the samples.
     ///
     /// # Panics
     /// If the range does not lie within the columns.
@@ -47,7 +47,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record_columns(self, range.start, range.len())
     }
 
-    /// The rows in a range: some of the features.
+    /// A range of rows: some of the features.
     ///
     /// # Panics
     /// If the range does not lie within the rows.
@@ -62,7 +62,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The entry in row i and column j, 1 × 1.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no such entry.
     #[track_caller]
     #[must_use]
     pub fn at(self, i: usize, j: usize) -> Self {
@@ -76,7 +76,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(shape, &[Op::Slice(i as u32, j as u32, self.id)])
     }
 
-    /// A `rows × cols` matrix that is zero but for this one, which begins in row i and column j.
+    /// A `rows × cols` matrix that contains this one from row i and column j on, and is zero elsewhere.
     ///
     /// # Panics
     /// If it does not fit.
@@ -88,10 +88,10 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record((rows, cols), &[Op::Pad(i as u32, j as u32, self.id)])
     }
 
-    /// A matrix whose entry (i, j) is this one's at `from(i, j)`: any selection, with repetitions.
+    /// A matrix whose entry (i, j) is the entry of this one at `from(i, j)`. Entries may be used several times.
     ///
     /// # Panics
-    /// If `from` names an entry that is not there.
+    /// If `from` returns an entry that does not exist.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -112,7 +112,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// A matrix of zeros to which each entry (i, j) of this one is added at `to(i, j)`.
     ///
     /// # Panics
-    /// If `to` names an entry that is not there.
+    /// If `to` returns an entry that does not exist.
     #[track_caller]
     #[must_use]
     pub fn scatter_add(self, shape: (usize, usize), to: impl Fn(usize, usize) -> (usize, usize)) -> Self {
@@ -120,7 +120,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(shape, &[Op::Scatter(self.tape().index(index), self.id)])
     }
 
-    /// The columns with these numbers, in this order: the rows of an embedding, where a column is an entry.
+    /// The columns with these indices, in this order. For an embedding whose table has a column for each token.
     ///
     /// # Panics
     /// If there is no such column.
@@ -132,7 +132,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.gather((self.rows(), columns.len()), |i, j| (i, columns[j]))
     }
 
-    /// The rows with these numbers, in this order.
+    /// The rows with these indices, in this order.
     ///
     /// # Panics
     /// If there is no such row.
@@ -144,7 +144,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.gather((rows.len(), self.cols()), |i, j| (rows[i], j))
     }
 
-    /// The matrix `rows` times below itself and `cols` times beside itself.
+    /// The matrix repeated `rows` times vertically and `cols` times horizontally.
     #[track_caller]
     #[must_use]
     #[doc(alias = "repeat")]
@@ -161,7 +161,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.gather((m.min(n), 1), |i, _| (i, i))
     }
 
-    /// The matrix with this column or row as its diagonal, zero elsewhere.
+    /// The matrix with this column or row as its diagonal, and zero elsewhere.
     ///
     /// # Panics
     /// If it is neither a column nor a row.
@@ -173,7 +173,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.scatter_add((m * n, m * n), |i, j| (i + j, i + j))
     }
 
-    /// The lower triangle, the diagonal included, zero above.
+    /// The lower triangle with the diagonal, and zero above it.
     #[track_caller]
     #[must_use]
     #[doc(alias = "tril")]
@@ -181,7 +181,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.where_entry(|i, j| i >= j)
     }
 
-    /// The upper triangle, the diagonal included, zero below.
+    /// The upper triangle with the diagonal, and zero below it.
     #[track_caller]
     #[must_use]
     #[doc(alias = "triu")]
@@ -189,18 +189,18 @@ impl<'t, T: Real> Var<'t, T> {
         self.where_entry(|i, j| i <= j)
     }
 
-    /// The entries of which `keep(i, j)` says so, zero elsewhere.
+    /// The entries for which `keep(i, j)` is true, and zero elsewhere.
     #[track_caller]
     #[must_use]
     #[doc(alias = "masked_fill")]
     pub fn where_entry(self, keep: impl Fn(usize, usize) -> bool) -> Self {
-        // Made before the tape is touched: `keep` may read it, or record on it.
+        // Computed before the tape is borrowed: `keep` may read it, or record on it.
         let (m, n) = self.shape();
         let mask = Matrix::from_fn(m, n, |i, j| T::from_f64(f64::from(u8::from(keep(i, j)))));
         self.tape().constant(mask).keep(self)
     }
 
-    /// a bᵀ of two columns.
+    /// a bᵀ for two columns.
     ///
     /// # Panics
     /// If one is not a column.
@@ -212,7 +212,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.matmul_nt(b)
     }
 
-    /// The sums of all entries up to each along an axis.
+    /// The cumulative sums along an axis.
     #[track_caller]
     #[must_use]
     pub fn cumsum(self, axis: Axis) -> Self {
@@ -220,10 +220,10 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// Matrices of as many columns, one below the other.
+/// Stacks matrices with equal numbers of columns vertically.
 ///
 /// # Panics
-/// If there is none, or they differ in the number of columns.
+/// If there are none, or the numbers of columns differ.
 ///
 /// ```
 /// use autograd::{Matrix, Tape, hstack, vstack};
@@ -238,10 +238,10 @@ pub fn vstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
     stack("vstack", Axis::Rows, parts)
 }
 
-/// Matrices of as many rows, one beside the other.
+/// Stacks matrices with equal numbers of rows horizontally.
 ///
 /// # Panics
-/// If there is none, or they differ in the number of rows.
+/// If there are none, or the numbers of rows differ.
 #[compiled_once]
 #[track_caller]
 #[doc(alias("cat", "concat", "concatenate", "stack"))]
@@ -249,7 +249,7 @@ pub fn hstack<'t, T: Real>(parts: &[Var<'t, T>]) -> Var<'t, T> {
     stack("hstack", Axis::Cols, parts)
 }
 
-/// A matrix of numbers: entry (i, j) is the 1 × 1 variable that `entry(i, j)` returns.
+/// A matrix of scalars: entry (i, j) is the 1 × 1 variable that `entry(i, j)` returns.
 ///
 /// # Panics
 /// If there is no entry, or one is not 1 × 1.
@@ -285,7 +285,7 @@ fn stack<'t, T: Real>(name: &str, axis: Axis, parts: &[Var<'t, T>]) -> Var<'t, T
     first.tape().record((rows, cols), &terms)
 }
 
-/// Checks that rows or columns with these numbers are there.
+/// Checks that rows or columns with these indices exist.
 #[track_caller]
 fn within<T: Real>(name: &str, what: &str, numbers: &[usize], count: usize, x: Var<'_, T>) {
     for k in numbers {
@@ -293,7 +293,7 @@ fn within<T: Real>(name: &str, what: &str, numbers: &[usize], count: usize, x: V
     }
 }
 
-/// For each entry of one matrix its place in another, column by column.
+/// For each entry of one matrix, its index in another, column by column.
 #[track_caller]
 fn places(
     name: &str,
@@ -332,6 +332,6 @@ impl<'t, T: Real> Tape<'t, T> {
     /// The constant 1 on the diagonal of an n × n matrix.
     #[track_caller]
     pub fn identity(&'t self, n: usize) -> Var<'t, T> {
-        self.constant(Matrix::from_fn(n, n, |i, j| T::from_f64(f64::from(u8::from(i == j)))))
+        self.constant(Matrix::identity(n))
     }
 }

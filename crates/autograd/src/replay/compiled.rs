@@ -1,17 +1,18 @@
 //! A closure over matrices that is recorded once and replayed.
 
 use std::borrow::Borrow;
+use std::fmt;
 
-use super::Program;
+use super::{Program, ProgramKind};
 use crate::{Matrix, Real, Tape, Var};
 
-/// A closure that is recorded when it must be and replayed when it can: what an optimizer that evaluates the same
-/// function many times (L-BFGS, a line search, an ODE solver) calls.
+/// A closure that is recorded when necessary and replayed otherwise. It is for algorithms that evaluate the same
+/// function many times: L-BFGS, a line search, an ODE solver.
 ///
-/// It is recorded on the first call, when the shape of an input changes, and when a comparison of variables goes
-/// another way; what has been replayed once runs as fast as a [`Program`]. A closure that takes a plain number off the tape
+/// It is recorded on the first call, when the shape of an input changes, and when a comparison of variables has another
+/// outcome. After one replay it runs as fast as a [`Program`]. A closure that reads a plain number from the tape
 /// ([`Var::item`], [`Var::value`], a gradient, the result of a decomposition) may branch on it unseen, so it is recorded at
-/// every call. It must depend on nothing but its arguments.
+/// every call. The closure must depend only on its arguments.
 ///
 /// ```
 /// use autograd::{Compiled, Matrix};
@@ -26,15 +27,15 @@ use crate::{Matrix, Real, Tape, Var};
 pub struct Compiled<F, T: Real> {
     f: F,
     program: Option<Program<T>>,
-    /// Whether the closure took no number off the tape.
+    /// Whether the closure read no number from the tape.
     replayable: bool,
     recordings: usize,
-    /// Whether the program has been replayed, and so is worth to be made fast.
+    /// Whether the program has been replayed, so that it is worth compiling.
     replayed: bool,
 }
 
 impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
-    /// A closure over matrices that returns a single number.
+    /// A closure over matrices that returns a 1 × 1 variable, or a matrix for [`run`](Compiled::run).
     pub fn new(f: F) -> Self {
         Compiled { f, program: None, replayable: false, recordings: 0, replayed: false }
     }
@@ -44,13 +45,84 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
         self.recordings
     }
 
+    /// Whether it runs as vector loops over single numbers, and if not, the line and the op that prevent it, or that the closure takes
+    /// plain numbers off its tape.
+    ///
+    /// ```
+    /// use autograd::{Compiled, Matrix, ProgramKind};
+    /// let x = Matrix::column(&[1.0, 2.0]);
+    /// let mut single = Compiled::new(|x| x[0].at(0, 0) * x[0].at(1, 0).sin());
+    /// assert_eq!(single.kind(), ProgramKind::NotCalled);
+    /// single.value(&[&x]);
+    /// assert_eq!(single.kind(), ProgramKind::LoopsNext); // one call may be the only one
+    /// single.value(&[&x]);
+    /// assert_eq!(single.kind(), ProgramKind::Loops);
+    ///
+    /// let mut matrices = Compiled::new(|x| x[0].sin().sum());
+    /// matrices.value(&[&x]);
+    /// println!("{matrices}"); // runs node by node: %1 = sin(%0) at src/main.rs:12:43 is 2 × 1, not a single number
+    /// # assert!(matrices.to_string().contains("%1 = sin(%0) at ") && matrices.to_string().contains("is 2 × 1"));
+    /// ```
+    pub fn kind(&self) -> ProgramKind {
+        match &self.program {
+            None => ProgramKind::NotCalled,
+            Some(_) if !self.replayable => ProgramKind::Recorded,
+            Some(program) => program.kind(),
+        }
+    }
+
+    /// The program at x, with its value, which may be a matrix, and its derivatives.
+    ///
+    /// ```
+    /// use autograd::{Compiled, Matrix, ProgramKind, vstack};
+    /// // The residuals of a fit, and their Jacobian by rows.
+    /// let mut residuals = Compiled::new(|x| {
+    ///     let (a, b) = (x[0].at(0, 0), x[0].at(1, 0));
+    ///     vstack(&[a * b - 2.0, a + b - 3.0])
+    /// });
+    /// let x = Matrix::column(&[1.0, 4.0]);
+    /// for _ in 0..3 {
+    ///     assert_eq!(residuals.run(&[&x]).value().as_slice(), [2.0, 2.0]);
+    /// }
+    /// assert_eq!(residuals.kind(), ProgramKind::Loops);
+    /// let row = |w: [f64; 2]| Matrix::column(&w);
+    /// assert_eq!(residuals.run(&[&x]).backward_with(&row([1.0, 0.0]))[0].as_slice(), [4.0, 1.0]);
+    /// ```
+    #[track_caller]
+    pub fn run(&mut self, x: &[impl Borrow<Matrix<T>>]) -> &Program<T> {
+        let shapes = || x.iter().map(|x| x.borrow().shape());
+        let fits = |program: &Program<T>| self.replayable && program.shapes.iter().copied().eq(shapes());
+        let replayed = match self.program.take().filter(fits) {
+            Some(mut program) => program.run(x).is_ok().then_some(program),
+            None => None,
+        };
+        let first = !std::mem::replace(&mut self.replayed, replayed.is_some());
+        let program = match replayed {
+            Some(mut program) => {
+                if first {
+                    program.compile_to_loops();
+                }
+                program
+            }
+            None => {
+                self.recordings += 1;
+                let tape = Tape::new();
+                let vars: Vec<_> = x.iter().map(|x| tape.variable(x.borrow())).collect();
+                let y = (self.f)(&vars);
+                self.replayable = !tape.was_read();
+                y.node_by_node(&vars)
+            }
+        };
+        self.program.insert(program)
+    }
+
     /// f(x).
     ///
     /// # Panics
     /// If it is not 1 × 1.
     #[track_caller]
     pub fn value(&mut self, x: &[impl Borrow<Matrix<T>>]) -> T {
-        let value = self.at(x).value();
+        let value = self.run(x).value();
         let (m, n) = value.shape();
         assert!((m, n) == (1, 1), "Compiled: the function returned {m} × {n}, not a single number: sum it");
         value.as_slice()[0]
@@ -65,33 +137,10 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
         let value = self.value(x);
         (value, self.program.as_ref().map_or_else(Vec::new, Program::backward))
     }
+}
 
-    /// The program, run at x.
-    #[track_caller]
-    fn at(&mut self, x: &[impl Borrow<Matrix<T>>]) -> &Program<T> {
-        let shapes = || x.iter().map(|x| x.borrow().shape());
-        let fits = |program: &Program<T>| self.replayable && program.shapes.iter().copied().eq(shapes());
-        let replayed = match self.program.take().filter(fits) {
-            Some(mut program) => program.run(x).is_ok().then_some(program),
-            None => None,
-        };
-        let first = !std::mem::replace(&mut self.replayed, replayed.is_some());
-        let program = match replayed {
-            Some(mut program) => {
-                if first {
-                    program.compile();
-                }
-                program
-            }
-            None => {
-                self.recordings += 1;
-                let tape = Tape::new();
-                let vars: Vec<_> = x.iter().map(|x| tape.variable(x.borrow())).collect();
-                let y = (self.f)(&vars);
-                self.replayable = !tape.was_read();
-                y.recorded(&vars)
-            }
-        };
-        self.program.insert(program)
+impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> fmt::Display for Compiled<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a closure, recorded {} times, that {}", self.recordings, self.kind())
     }
 }

@@ -1,7 +1,7 @@
-//! A segment in groups: nodes of one level and of the same terms, in an order in which what is read together lies together.
+//! A segment in groups: nodes of one level with the same terms, in an order in which data that is read together is contiguous.
 //!
-//! The level of a node is 1 + the largest of its operands. Slots are numbered from the last group to the first, and the nodes of
-//! a group stand in the order of the slots that their first readers fill; then what a group reads is mostly one run of numbers
+//! The level of a node is 1 + the largest level of its operands. Slots are numbered from the last group to the first, and the nodes of
+//! a group are in the order of the slots that their first readers fill. A group then mostly reads one contiguous range
 //! and needs no list.
 
 use std::cmp::Reverse;
@@ -10,12 +10,12 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::needs::Need;
-use super::segment::{Item, Kind, NONE, Segment, Term};
+use super::needs::NodeNeeds;
+use super::segment::{NONE, SegmentItem, SegmentTerms, Term, TermKind};
 
 /// A segment in order.
-pub(super) struct Layout {
-    /// All that is computed, from the last group to the first, and where each of these ends.
+pub(super) struct SegmentLayout {
+    /// All computed items, from the last group to the first, and the end of each group.
     nodes: Vec<u32>,
     ends: Vec<usize>,
     /// Imported items: those without uses first, then by their number.
@@ -23,62 +23,62 @@ pub(super) struct Layout {
     /// Items whose δ comes from later segments.
     pub exports: Vec<u32>,
     uses: Uses,
-    pub spots: Vec<Spot>,
-    /// How many slots there are.
+    pub item_places: Vec<ItemPlace>,
+    /// The number of slots.
     pub slots: u32,
 }
 
-/// Where an item of a segment is.
+/// The places of an item of a segment.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Spot {
+pub(super) struct ItemPlace {
     level: u32,
     shape: u32,
-    /// Its place among the values of the segment.
+    /// Its index among the values of the segment.
     pub local: u32,
-    /// The slot of its δ; those of its edges follow, each as far from the last as its group is wide.
+    /// The slot of its δ. The slots of its edges follow, spaced by the width of its group.
     pub slot: u32,
     width: u32,
 }
 
-/// A reader of an item, and which of its edges; reader `NONE`: a later segment, and which export.
+/// A reader of an item, and which of its edges. For the reader `NONE`: a later segment, and which export.
 #[derive(Clone, Copy)]
-pub(super) struct Use {
+pub(super) struct SlotUse {
     reader: u32,
     edge: u32,
 }
 
 /// The uses of every item, one item after the other.
 struct Uses {
-    uses: Vec<Use>,
+    uses: Vec<SlotUse>,
     ends: Vec<u32>,
 }
 
-/// Numbers for lists of terms that run alike.
+/// Numbers for lists of terms that can run together.
 #[derive(Default)]
-pub(super) struct Shapes {
-    kinds: Vec<Kind>,
+pub(super) struct TermShapes {
+    kinds: Vec<TermKind>,
     shapes: HashMap<Vec<u32>, u32>,
 }
 
-impl Layout {
+impl SegmentLayout {
     /// The order of a segment that ends with the node `end` of the tape.
-    pub fn of<T: Copy>(segment: &Segment<T>, shapes: &mut Shapes, needs: &[Need], end: u32) -> Self {
+    pub fn of<T: Copy>(segment: &SegmentTerms<T>, shapes: &mut TermShapes, needs: &[NodeNeeds], end: u32) -> Self {
         let items = &segment.items;
         let all = || (0..items.len() as u32).zip(items);
         let mut nodes: Vec<u32> = all().filter(|(_, item)| !item.import && !item.gone).map(|(k, _)| k).collect();
-        let mut spots = vec![Spot::default(); items.len()];
+        let mut item_places = vec![ItemPlace::default(); items.len()];
         for &k in &nodes {
             let terms = segment.terms(k);
-            let below = terms.iter().flat_map(Term::operands).map(|x| spots[x as usize].level).max();
-            spots[k as usize].level = 1 + below.unwrap_or(0);
-            spots[k as usize].shape = shapes.number(items, terms);
+            let below = terms.iter().flat_map(Term::operands).map(|x| item_places[x as usize].level).max();
+            item_places[k as usize].level = 1 + below.unwrap_or(0);
+            item_places[k as usize].shape = shapes.shape_number(items, terms);
         }
-        let outlives = |item: &Item| item.active && item.node != NONE && needs[item.node as usize].last > end;
+        let outlives = |item: &SegmentItem| item.active && item.node != NONE && needs[item.node as usize].last > end;
         let exports: Vec<u32> = nodes.iter().copied().filter(|&k| outlives(&items[k as usize])).collect();
         let uses = Uses::of(segment, &nodes, &exports);
 
         let count = |k: u32| uses.of_item(k).len();
-        let key = |k: u32| (Reverse(spots[k as usize].level), spots[k as usize].shape, count(k));
+        let key = |k: u32| (Reverse(item_places[k as usize].level), item_places[k as usize].shape, count(k));
         nodes.sort_by_cached_key(|&k| key(k));
         let mut start = 0;
         let ends = nodes.chunk_by(|&a, &b| key(a) == key(b)).map(|group| {
@@ -86,90 +86,91 @@ impl Layout {
             start
         });
         let ends: Vec<usize> = ends.collect();
-        let first = |spots: &[Spot], k: u32| uses.of_item(k).first().map_or(k, |&first| slot(spots, first));
+        let first =
+            |item_places: &[ItemPlace], k: u32| uses.of_item(k).first().map_or(k, |&first| slot_of(item_places, first));
         let mut slots = exports.len() as u32;
-        for range in ranges(&ends) {
+        for range in group_ranges(&ends) {
             let group = &mut nodes[range];
             if group.len() > 1 {
-                group.sort_by_cached_key(|&k| first(&spots, k));
+                group.sort_by_cached_key(|&k| first(&item_places, k));
             }
             let width = group.len() as u32;
             for (i, &k) in (0..).zip(&*group) {
-                let spot = &mut spots[k as usize];
-                (spot.slot, spot.width) = (slots + i, width);
+                let place = &mut item_places[k as usize];
+                (place.slot, place.width) = (slots + i, width);
             }
             if count(group[0]) > 0 {
                 slots += width * (1 + segment.terms(group[0]).iter().map(|term| term.edges(items)).sum::<u32>());
             }
         }
         let mut imports: Vec<u32> = all().filter(|(_, item)| item.import).map(|(k, _)| k).collect();
-        imports.sort_by_cached_key(|&k| (count(k), first(&spots, k)));
-        let groups = ranges(&ends).rev().flat_map(|group| &nodes[group]);
+        imports.sort_by_cached_key(|&k| (count(k), first(&item_places, k)));
+        let groups = group_ranges(&ends).rev().flat_map(|group| &nodes[group]);
         for (local, &k) in (0..).zip(imports.iter().chain(groups)) {
-            spots[k as usize].local = local;
+            item_places[k as usize].local = local;
         }
-        Layout { nodes, ends, imports, exports, uses, spots, slots }
+        SegmentLayout { nodes, ends, imports, exports, uses, item_places, slots }
     }
 
     /// The items of each group, from the first level to the last.
     pub fn groups(&self) -> impl Iterator<Item = &[u32]> {
-        ranges(&self.ends).rev().map(|group| &self.nodes[group])
+        group_ranges(&self.ends).rev().map(|group| &self.nodes[group])
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.imports.len() + self.nodes.len()
     }
 
-    /// What the δ of an item is the sum of, in the order of the tape's sweep.
-    pub fn uses(&self, item: u32) -> &[Use] {
+    /// The summands of an item's δ, in the order of the tape's sweep.
+    pub fn uses(&self, item: u32) -> &[SlotUse] {
         self.uses.of_item(item)
     }
 
     /// The slot of a use.
-    pub fn slot(&self, at: Use) -> u32 {
-        slot(&self.spots, at)
+    pub fn slot(&self, at: SlotUse) -> u32 {
+        slot_of(&self.item_places, at)
     }
 }
 
 /// The ranges that end there, one after the other.
-fn ranges(ends: &[usize]) -> impl DoubleEndedIterator<Item = Range<usize>> {
+fn group_ranges(ends: &[usize]) -> impl DoubleEndedIterator<Item = Range<usize>> {
     (0..ends.len()).map(|k| if k == 0 { 0 } else { ends[k - 1] }..ends[k])
 }
 
-fn slot(spots: &[Spot], Use { reader, edge }: Use) -> u32 {
+fn slot_of(item_places: &[ItemPlace], SlotUse { reader, edge }: SlotUse) -> u32 {
     match reader {
         NONE => edge,
-        _ => spots[reader as usize].slot + edge * spots[reader as usize].width,
+        _ => item_places[reader as usize].slot + edge * item_places[reader as usize].width,
     }
 }
 
 impl Uses {
     /// The sweep of a tape goes from the last node to the first, and through the terms of each in order.
-    fn of<T: Copy>(segment: &Segment<T>, nodes: &[u32], exports: &[u32]) -> Self {
+    fn of<T: Copy>(segment: &SegmentTerms<T>, nodes: &[u32], exports: &[u32]) -> Self {
         let items = &segment.items;
         let mut terms = Vec::new();
         for &reader in nodes.iter().filter(|&&k| items[k as usize].active) {
             let mut edge = 0;
             for term in segment.terms(reader) {
-                terms.push((Reverse(term.from), Use { reader, edge }, term));
+                terms.push((Reverse(term.from), SlotUse { reader, edge }, term));
                 edge += term.edges(items);
             }
         }
         terms.sort_by_key(|&(from, ..)| from);
-        let later = (0..).zip(exports).map(|(edge, &k)| (k, Use { reader: NONE, edge }));
-        let here = terms.iter().flat_map(|&(_, Use { reader, edge }, term)| {
+        let later = (0..).zip(exports).map(|(edge, &k)| (k, SlotUse { reader: NONE, edge }));
+        let here = terms.iter().flat_map(|&(_, SlotUse { reader, edge }, term)| {
             let active = term.operands().filter(|&x| items[x as usize].active);
-            active
-                .zip(edge + 1..)
-                .map(move |(x, edge)| (x, Use { reader, edge: if term.kind == Kind::Plain { 0 } else { edge } }))
+            active.zip(edge + 1..).map(move |(x, edge)| {
+                (x, SlotUse { reader, edge: if term.kind == TermKind::Plain { 0 } else { edge } })
+            })
         });
-        let all: Vec<(u32, Use)> = later.chain(here).collect();
+        let all: Vec<(u32, SlotUse)> = later.chain(here).collect();
         let mut ends = vec![0; items.len() + 1];
         all.iter().for_each(|&(x, _)| ends[x as usize + 1] += 1);
         (1..ends.len()).for_each(|k| ends[k] += ends[k - 1]);
-        // Each item's uses go to where its own begin, and move that on to where they end.
-        let mut uses = vec![Use { reader: NONE, edge: NONE }; all.len()];
+        // Each item's uses are written from their start on; this start moves to their end.
+        let mut uses = vec![SlotUse { reader: NONE, edge: NONE }; all.len()];
         for (x, at) in all {
             let end = &mut ends[x as usize];
             uses[*end as usize] = at;
@@ -178,32 +179,32 @@ impl Uses {
         Uses { uses, ends }
     }
 
-    fn of_item(&self, k: u32) -> &[Use] {
+    fn of_item(&self, k: u32) -> &[SlotUse] {
         let start = if k == 0 { 0 } else { self.ends[k as usize - 1] };
         &self.uses[start as usize..self.ends[k as usize] as usize]
     }
 }
 
 impl<T> Term<T> {
-    /// The operands that there are.
+    /// The operands that exist.
     pub fn operands(&self) -> impl Iterator<Item = u32> {
         self.x.into_iter().filter(|&x| x != NONE)
     }
 
-    /// How many slots it fills: none if δx = δy.
-    fn edges(&self, items: &[Item]) -> u32 {
+    /// The number of slots that it fills: none if δx = δy.
+    fn edges(&self, items: &[SegmentItem]) -> u32 {
         let active = self.operands().filter(|&x| items[x as usize].active).count();
-        if self.kind == Kind::Plain { 0 } else { active as u32 }
+        if self.kind == TermKind::Plain { 0 } else { active as u32 }
     }
 }
 
-impl Shapes {
-    /// The number of a list of terms. Terms are alike that are of the same kind and have slots for the same operands; of plain
-    /// ones the number counts.
-    fn number<T>(&mut self, items: &[Item], terms: &[Term<T>]) -> u32 {
+impl TermShapes {
+    /// The number of a list of terms. Terms can run together if they are of the same kind and have slots for the same operands. For plain
+    /// terms the number of terms counts as well.
+    fn shape_number<T>(&mut self, items: &[SegmentItem], terms: &[Term<T>]) -> u32 {
         let mut shape = SmallVec::<[u32; 16]>::new();
-        for run in terms.chunk_by(|a, b| a.kind == Kind::Plain && b.kind == Kind::Plain) {
-            // Functions with a parameter are many if it is data: no more are compared.
+        for run in terms.chunk_by(|a, b| a.kind == TermKind::Plain && b.kind == TermKind::Plain) {
+            // Functions with a parameter can be many if it is data; only this many are compared.
             let recent = self.kinds.len().saturating_sub(64);
             let known = self.kinds[recent..].iter().position(|&kind| kind == run[0].kind);
             let kind = recent + known.unwrap_or(self.kinds.len() - recent);
@@ -211,7 +212,8 @@ impl Shapes {
                 self.kinds.push(run[0].kind);
             }
             let active = |side: usize| run[0].x[side] != NONE && items[run[0].x[side] as usize].active;
-            let slots = if run[0].kind == Kind::Plain { 0 } else { u32::from(active(0)) + 2 * u32::from(active(1)) };
+            let slots =
+                if run[0].kind == TermKind::Plain { 0 } else { u32::from(active(0)) + 2 * u32::from(active(1)) };
             shape.extend([4 * kind as u32 + slots, run.len() as u32]);
         }
         if let Some(&known) = self.shapes.get(&shape[..]) {

@@ -1,4 +1,4 @@
-//! A program that runs node by node, as it stands on the tape.
+//! A program that runs node by node, as it is on the tape.
 
 use kernel::pool::Pooled;
 use smallvec::SmallVec;
@@ -11,7 +11,7 @@ use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real};
 
 pub(super) struct Nodes<T: Real> {
-    pub inner: Inner<'static, T>,
+    pub tape: Inner<'static, T>,
     pub inputs: Vec<u32>,
     pub output: u32,
 }
@@ -19,17 +19,17 @@ pub(super) struct Nodes<T: Real> {
 impl<T: Real> Nodes<T> {
     /// The entries of an input, to change.
     pub fn input_mut(&mut self, k: usize) -> &mut [T] {
-        self.inner.value_mut(self.inputs[k])
+        self.tape.value_mut(self.inputs[k])
     }
 
-    /// Computes everything anew.
+    /// Computes everything again.
     #[track_caller]
-    pub fn run(&mut self) -> Result<(), Stale> {
-        for id in 0..self.inner.records.nodes.len() as u32 {
-            self.inner.recompute(id);
+    pub fn recompute(&mut self) -> Result<(), Stale> {
+        for id in 0..self.tape.records.nodes.len() as u32 {
+            self.tape.recompute(id);
         }
-        for branch in &self.inner.branches {
-            let now = branch.compare(|id| self.inner.view(id).as_slice()[0]);
+        for branch in &self.tape.branches {
+            let now = branch.compare(|id| self.tape.view(id).as_slice()[0]);
             if now != branch.found {
                 return Err(Stale { source: branch.source, recorded: branch.found, now });
             }
@@ -38,33 +38,33 @@ impl<T: Real> Nodes<T> {
     }
 
     /// The output.
-    pub fn value(&self) -> MatrixRef<'_, T> {
-        self.inner.view(self.output)
+    pub fn output_value(&self) -> MatrixRef<'_, T> {
+        self.tape.view(self.output)
     }
 
     /// The gradient of Σ w ⊙ output with respect to the entries of all inputs.
-    pub fn gradient(&self, w: &[T], mut gradient: &mut [T]) {
+    pub fn weighted_gradient(&self, w: &[T], mut gradient: &mut [T]) {
         let mut deltas = Pooled::<Deltas<T>>::take();
-        sweep(&self.inner, &[(self.output, w)], Keep::Leaves, &mut deltas, None);
+        sweep(&self.tape, &[(self.output, w)], Keep::Leaves, &mut deltas, None);
         for &x in &self.inputs {
-            let (dx, rest) = gradient.split_at_mut(self.inner.node(x).len());
-            self.derivative(x, &deltas, dx);
+            let (dx, rest) = gradient.split_at_mut(self.tape.node(x).len());
+            self.copy_derivative(x, &deltas, dx);
             gradient = rest;
         }
     }
 
     /// The tangent of the output when the inputs move along these directions.
-    pub fn tangent<'a>(&self, directions: impl Iterator<Item = MatrixRef<'a, T>>) -> Matrix<T> {
+    pub fn output_tangent<'a>(&self, directions: impl Iterator<Item = MatrixRef<'a, T>>) -> Matrix<T> {
         let seeds: SmallVec<[_; 4]> = self.inputs.iter().copied().zip(directions).collect();
         let mut deltas = Pooled::<Deltas<T>>::take();
-        push(&self.inner, &seeds, &mut deltas);
-        let (rows, cols) = self.value().shape();
+        push(&self.tape, &seeds, &mut deltas);
+        let (rows, cols) = self.output_value().shape();
         let mut tangent = Matrix::zeros(rows, cols);
-        self.derivative(self.output, &deltas, tangent.as_mut_slice());
+        self.copy_derivative(self.output, &deltas, tangent.as_mut_slice());
         tangent
     }
 
-    fn derivative(&self, id: u32, deltas: &Deltas<T>, to: &mut [T]) {
+    fn copy_derivative(&self, id: u32, deltas: &Deltas<T>, to: &mut [T]) {
         match deltas.at(id) {
             None => to.fill(T::default()),
             Some(d) => to.copy_from_slice(d),

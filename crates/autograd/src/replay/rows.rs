@@ -6,46 +6,46 @@ use kernel::Binary;
 use kernel::simd::{Accum, fill, put, vectorised};
 use kernel::table::loops;
 
-use super::loops::{At, BLOCK, Factor, Group, Operand, Row, Scratch, Span, Tables};
+use super::loops::{BLOCK, Factor, LoopGroup, Operand, Places, Scratch, Span, Tables, TermRow};
 use crate::Real;
 
-/// A narrower sum runs node by node.
+/// A sum over fewer nodes runs node by node.
 const NARROW: usize = 8;
 
 impl<T: Real> Tables<T> {
-    /// The values y of the nodes of a group from the `start`-th on, of the values below.
-    pub fn value(&self, group: &Group, start: usize, below: &[T], y: &mut [T], [s, t, _]: &mut Scratch<T>) {
+    /// Computes the values y of the nodes of a group from the `start`-th on, from the values below.
+    pub fn group_values(&self, group: &LoopGroup, start: usize, below: &[T], y: &mut [T], [s, t, _]: &mut Scratch<T>) {
         let n = y.len();
         let mut accum = Accum::Replace;
         for row in group.rows.of(&self.rows) {
             match *row {
-                Row::Number(c) => self.fill(c, start, y, accum, |c, _| c),
-                Row::Sum(ats) => self.sum(ats, start, below, y, accum),
-                Row::Scaled(c, x) => {
-                    let x = self.read(x, start, n, below, s);
-                    self.fill(c, start, y, accum, |c, i| c * x[i]);
+                TermRow::Number(c) => self.fill_row(c, start, y, accum, |c, _| c),
+                TermRow::Sum(places) => self.sum_operands(places, start, below, y, accum),
+                TermRow::Scaled(c, x) => {
+                    let x = self.gather(x, start, n, below, s);
+                    self.fill_row(c, start, y, accum, |c, i| c * x[i]);
                 }
-                Row::Divided(c, x) => {
-                    let x = self.read(x, start, n, below, s);
-                    self.fill(c, start, y, accum, |c, i| x[i] / c);
+                TermRow::Divided(c, x) => {
+                    let x = self.gather(x, start, n, below, s);
+                    self.fill_row(c, start, y, accum, |c, i| x[i] / c);
                 }
-                Row::ScaledProduct(c, a, b) => {
-                    let (a, b) = (self.read(a, start, n, below, s), self.read(b, start, n, below, t));
-                    self.fill(c, start, y, accum, |c, i| c * (a[i] * b[i]));
+                TermRow::ScaledProduct(c, a, b) => {
+                    let (a, b) = (self.gather(a, start, n, below, s), self.gather(b, start, n, below, t));
+                    self.fill_row(c, start, y, accum, |c, i| c * (a[i] * b[i]));
                 }
-                Row::Unary(f, x) => loops::unary(f, self.read(x, start, n, below, s), y, accum),
-                Row::Binary(f, a, b) => {
-                    loops::binary(f, self.read(a, start, n, below, s), self.read(b, start, n, below, t), y, accum);
+                TermRow::Unary(f, x) => loops::unary(f, self.gather(x, start, n, below, s), y, accum),
+                TermRow::Binary(f, a, b) => {
+                    loops::binary(f, self.gather(a, start, n, below, s), self.gather(b, start, n, below, t), y, accum);
                 }
             }
             accum = Accum::Add;
         }
     }
 
-    /// Fills the slots of the same nodes, which have this δ.
-    pub fn pull(
+    /// Fills the slots of the same nodes, whose δ this is.
+    pub fn pull_group(
         &self,
-        group: &Group,
+        group: &LoopGroup,
         start: usize,
         values: &[T],
         dy: &[T],
@@ -57,21 +57,21 @@ impl<T: Real> Tables<T> {
         let mut slot = |x: Operand| if x.active { slots.next().map(|slot| &mut slot[start..][..n]) } else { None };
         for row in group.rows.of(&self.rows) {
             match *row {
-                Row::Number(_) | Row::Sum(_) => {}
-                Row::Scaled(c, x) => {
+                TermRow::Number(_) | TermRow::Sum(_) => {}
+                TermRow::Scaled(c, x) => {
                     if let Some(dx) = slot(x) {
-                        self.fill(c, start, dx, Accum::Replace, |c, i| c * dy[i]);
+                        self.fill_row(c, start, dx, Accum::Replace, |c, i| c * dy[i]);
                     }
                 }
-                Row::Divided(c, x) => {
+                TermRow::Divided(c, x) => {
                     if let Some(dx) = slot(x) {
-                        self.fill(c, start, dx, Accum::Replace, |c, i| dy[i] / c);
+                        self.fill_row(c, start, dx, Accum::Replace, |c, i| dy[i] / c);
                     }
                 }
-                Row::ScaledProduct(c, a, b) => {
+                TermRow::ScaledProduct(c, a, b) => {
                     let multiple = &mut u[..n];
-                    self.fill(c, start, multiple, Accum::Replace, |c, i| c * dy[i]);
-                    let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t)];
+                    self.fill_row(c, start, multiple, Accum::Replace, |c, i| c * dy[i]);
+                    let at = [self.gather(a, start, n, values, s), self.gather(b, start, n, values, t)];
                     let at = [at[0], at[1], dy, multiple];
                     for (side, x) in [a, b].into_iter().enumerate() {
                         if let Some(dx) = slot(x) {
@@ -79,15 +79,15 @@ impl<T: Real> Tables<T> {
                         }
                     }
                 }
-                Row::Unary(f, x) => {
+                TermRow::Unary(f, x) => {
                     if let Some(dx) = slot(x) {
                         let y = &values[group.local as usize + start..][..n];
-                        loops::unary_slope(f, self.read(x, start, n, values, s), y, dy, dx, Accum::Replace);
+                        loops::unary_slope(f, self.gather(x, start, n, values, s), y, dy, dx, Accum::Replace);
                     }
                 }
-                Row::Binary(f, a, b) => {
+                TermRow::Binary(f, a, b) => {
                     let y = &values[group.local as usize + start..][..n];
-                    let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t), y, dy];
+                    let at = [self.gather(a, start, n, values, s), self.gather(b, start, n, values, t), y, dy];
                     for (side, x) in [a, b].into_iter().enumerate() {
                         if let Some(dx) = slot(x) {
                             loops::binary_slope(f, side, at, dx, Accum::Replace);
@@ -98,10 +98,10 @@ impl<T: Real> Tables<T> {
         }
     }
 
-    /// Adds the tangents of the same nodes, of the values and of the tangents below.
-    pub fn push(
+    /// Adds the tangents of the same nodes, from the values and the tangents below.
+    pub fn push_group(
         &self,
-        group: &Group,
+        group: &LoopGroup,
         start: usize,
         values: &[T],
         below: &[T],
@@ -112,30 +112,30 @@ impl<T: Real> Tables<T> {
         let y = &values[group.local as usize + start..][..n];
         for row in group.rows.of(&self.rows) {
             match *row {
-                Row::Number(_) => {}
-                Row::Sum(ats) => self.sum(ats, start, below, dy, Accum::Add),
-                Row::Scaled(c, x) => {
-                    let dx = self.read(x, start, n, below, s);
-                    self.fill(c, start, dy, Accum::Add, |c, i| c * dx[i]);
+                TermRow::Number(_) => {}
+                TermRow::Sum(places) => self.sum_operands(places, start, below, dy, Accum::Add),
+                TermRow::Scaled(c, x) => {
+                    let dx = self.gather(x, start, n, below, s);
+                    self.fill_row(c, start, dy, Accum::Add, |c, i| c * dx[i]);
                 }
-                Row::Divided(c, x) => {
-                    let dx = self.read(x, start, n, below, s);
-                    self.fill(c, start, dy, Accum::Add, |c, i| dx[i] / c);
+                TermRow::Divided(c, x) => {
+                    let dx = self.gather(x, start, n, below, s);
+                    self.fill_row(c, start, dy, Accum::Add, |c, i| dx[i] / c);
                 }
-                Row::ScaledProduct(c, a, b) => {
+                TermRow::ScaledProduct(c, a, b) => {
                     for (a, b) in [(a, b), (b, a)] {
-                        let (da, b) = (self.read(a, start, n, below, s), self.read(b, start, n, values, t));
-                        self.fill(c, start, dy, Accum::Add, |c, i| c * (da[i] * b[i]));
+                        let (da, b) = (self.gather(a, start, n, below, s), self.gather(b, start, n, values, t));
+                        self.fill_row(c, start, dy, Accum::Add, |c, i| c * (da[i] * b[i]));
                     }
                 }
-                Row::Unary(f, x) => {
-                    let dx = self.read(x, start, n, below, t);
-                    loops::unary_slope(f, self.read(x, start, n, values, s), y, dx, dy, Accum::Add);
+                TermRow::Unary(f, x) => {
+                    let dx = self.gather(x, start, n, below, t);
+                    loops::unary_slope(f, self.gather(x, start, n, values, s), y, dx, dy, Accum::Add);
                 }
-                Row::Binary(f, a, b) => {
+                TermRow::Binary(f, a, b) => {
                     for (side, x) in [a, b].into_iter().enumerate().filter(|(_, x)| x.active) {
-                        let dx = self.read(x, start, n, below, u);
-                        let at = [self.read(a, start, n, values, s), self.read(b, start, n, values, t), y, dx];
+                        let dx = self.gather(x, start, n, below, u);
+                        let at = [self.gather(a, start, n, values, s), self.gather(b, start, n, values, t), y, dx];
                         loops::binary_slope(f, side, at, dy, Accum::Add);
                     }
                 }
@@ -143,21 +143,21 @@ impl<T: Real> Tables<T> {
         }
     }
 
-    /// `n` operands of a row from the `start`-th on: where they lie, or gathered.
+    /// `n` operands of a row from the `start`-th on: a slice, or gathered.
     #[inline(always)]
-    fn read<'a>(&self, x: Operand, start: usize, n: usize, from: &'a [T], scratch: &'a mut [T; BLOCK]) -> &'a [T] {
-        match x.at {
-            At::From(first) => &from[first as usize + start..][..n],
-            At::Same(k) => {
+    fn gather<'a>(&self, x: Operand, start: usize, n: usize, from: &'a [T], scratch: &'a mut [T; BLOCK]) -> &'a [T] {
+        match x.places {
+            Places::From(first) => &from[first as usize + start..][..n],
+            Places::Same(k) => {
                 scratch[..n].fill(from[k as usize]);
                 &scratch[..n]
             }
-            At::Runs(list) => {
-                self.runs(list, start, n)
+            Places::Runs(list) => {
+                self.runs_of_list(list, start, n)
                     .for_each(|(to, x)| scratch[to.clone()].copy_from_slice(&from[x..][..to.len()]));
                 &scratch[..n]
             }
-            At::List(list) => {
+            Places::List(list) => {
                 let (list, x) = (&self.lists[list as usize + start..][..n], &mut scratch[..n]);
                 x.iter_mut().zip(list).for_each(|(x, &k)| *x = from[usize::from(k)]);
                 x
@@ -165,9 +165,9 @@ impl<T: Real> Tables<T> {
         }
     }
 
-    /// The runs of a list for `n` nodes from the `start`-th on: for which of these, and its first number.
+    /// The ranges of a list for `n` nodes from the `start`-th on: the nodes, and the first number of each.
     #[inline(always)]
-    fn runs(&self, list: u32, start: usize, n: usize) -> impl Iterator<Item = (Range<usize>, usize)> {
+    fn runs_of_list(&self, list: u32, start: usize, n: usize) -> impl Iterator<Item = (Range<usize>, usize)> {
         let (runs, _) = self.lists[list as usize..].as_chunks::<2>();
         let (mut runs, mut skip, mut done) = (runs.iter(), start, 0);
         std::iter::from_fn(move || {
@@ -185,38 +185,38 @@ impl<T: Real> Tables<T> {
         })
     }
 
-    /// y = Σ x or y += Σ x, one after the other.
-    pub fn sum(&self, ats: Span, start: usize, from: &[T], y: &mut [T], accum: Accum) {
-        let (ats, n) = (ats.of(&self.ats), y.len());
+    /// y = Σ x or y += Σ x, in sequence.
+    pub fn sum_operands(&self, places: Span, start: usize, from: &[T], y: &mut [T], accum: Accum) {
+        let (places, n) = (places.of(&self.places), y.len());
         if n < NARROW {
             for (i, y) in y.iter_mut().enumerate() {
-                let mut terms = ats.iter().map(|&at| from[self.number(at, start + i)]);
+                let mut terms = places.iter().map(|&at| from[self.place_read(at, start + i)]);
                 let first = if accum == Accum::Add { Some(*y) } else { terms.next() };
                 *y = terms.fold(first.unwrap_or_default(), |sum, x| sum + x);
             }
             return;
         }
         let mut accum = accum;
-        for at in ats {
+        for at in places {
             match *at {
-                At::From(first) => {
+                Places::From(first) => {
                     let x = &from[first as usize + start..][..n];
                     fill(y, accum, move |i| x[i]);
                 }
-                At::Same(k) => {
+                Places::Same(k) => {
                     let x = from[k as usize];
                     fill(y, accum, move |_| x);
                 }
-                At::Runs(list) => vectorised(
+                Places::Runs(list) => vectorised(
                     #[inline(always)]
                     || {
-                        for (to, first) in self.runs(list, start, n) {
+                        for (to, first) in self.runs_of_list(list, start, n) {
                             let x = &from[first..][..to.len()];
                             y[to].iter_mut().zip(x).for_each(|(y, &x)| put(y, accum, x));
                         }
                     },
                 ),
-                At::List(list) => {
+                Places::List(list) => {
                     let list = &self.lists[list as usize + start..][..n];
                     match accum {
                         Accum::Replace => y.iter_mut().zip(list).for_each(|(y, &k)| *y = from[usize::from(k)]),
@@ -228,19 +228,19 @@ impl<T: Real> Tables<T> {
         }
     }
 
-    /// Which number a row reads for a node.
-    fn number(&self, at: At, node: usize) -> usize {
+    /// The number that a row reads for a node.
+    fn place_read(&self, at: Places, node: usize) -> usize {
         match at {
-            At::From(first) => first as usize + node,
-            At::Same(k) => k as usize,
-            At::Runs(list) => self.runs(list, node, 1).next().map_or(0, |(_, first)| first),
-            At::List(list) => usize::from(self.lists[list as usize + node]),
+            Places::From(first) => first as usize + node,
+            Places::Same(k) => k as usize,
+            Places::Runs(list) => self.runs_of_list(list, node, 1).next().map_or(0, |(_, first)| first),
+            Places::List(list) => usize::from(self.lists[list as usize + node]),
         }
     }
 
     /// y = f(c, i) or y += f(c, i), where c is the constant of a row.
     #[inline(always)]
-    fn fill(&self, c: Factor<T>, start: usize, y: &mut [T], accum: Accum, f: impl Fn(T, usize) -> T + Copy) {
+    fn fill_row(&self, c: Factor<T>, start: usize, y: &mut [T], accum: Accum, f: impl Fn(T, usize) -> T + Copy) {
         match c {
             Factor::One(c) => fill(y, accum, move |i| f(c, i)),
             Factor::Each(first) => {

@@ -10,7 +10,7 @@ use crate::Real;
 /// A term of a node, and the node of the tape that recorded it.
 #[derive(Clone, Copy)]
 pub(super) struct Term<T> {
-    pub kind: Kind,
+    pub kind: TermKind,
     /// c.
     pub c: T,
     /// The operands, as items of the segment.
@@ -18,9 +18,9 @@ pub(super) struct Term<T> {
     pub from: u32,
 }
 
-/// What a term is. The value of c is no part of it, so that numbers do not decide what runs together.
+/// The kind of a term. It does not include the value of c, so numbers do not decide what can run together.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TermKind {
     /// c.
     Number,
     /// x: its δ is that of the node.
@@ -37,30 +37,30 @@ pub(super) enum Kind {
     Binary(Binary),
 }
 
-/// A value of a segment: computed there, or imported from before it.
+/// A value of a segment: computed in it, or imported from before it.
 #[derive(Clone)]
-pub(super) struct Item {
-    /// The node of the tape; `NONE` for a part of one.
+pub(super) struct SegmentItem {
+    /// The node of the tape; `NONE` for a part of a node.
     pub node: u32,
-    /// Where its terms are; of an import, which entry of its node it is.
+    /// The range of its terms; for an import, which entry of its node it is.
     pub start: usize,
     pub len: usize,
     /// Whether it has a δ.
     pub active: bool,
     pub import: bool,
-    /// Whether its terms went into its reader.
+    /// Whether its terms were merged into its reader.
     pub gone: bool,
 }
 
-/// Consecutive nodes whose values and slots are few enough to be named by 16 bits and to stay in a cache.
-pub(super) struct Segment<T> {
-    pub items: Vec<Item>,
+/// Consecutive nodes. Their values and slots are few enough for 16-bit indices and for the cache.
+pub(super) struct SegmentTerms<T> {
+    pub items: Vec<SegmentItem>,
     pub terms: Vec<Term<T>>,
     /// The item of each node of the tape in this segment, and of entries of inputs that are matrices.
     pub item_of: Vec<u32>,
-    pub entries: HashMap<(u32, u32), u32>,
+    pub entry_items: HashMap<(u32, u32), u32>,
     pub size: usize,
-    /// The node before it, and the one where it had better end.
+    /// The node before it, and the node where it should end if possible.
     pub first: u32,
     pub cut: u32,
 }
@@ -70,34 +70,34 @@ pub(super) const NONE: u32 = u32::MAX;
 impl<T: Real> Term<T> {
     /// c.
     pub fn number(c: T, from: u32) -> Self {
-        Term { kind: Kind::Number, c, x: [NONE; 2], from }
+        Term { kind: TermKind::Number, c, x: [NONE; 2], from }
     }
 
     /// x.
     pub fn plain(x: u32, from: u32) -> Self {
-        Term { kind: Kind::Plain, c: T::from_f64(1.0), x: [x, NONE], from }
+        Term { kind: TermKind::Plain, c: T::from_f64(1.0), x: [x, NONE], from }
     }
 }
 
-impl<T> Segment<T> {
+impl<T> SegmentTerms<T> {
     /// The terms of an item.
     pub fn terms(&self, item: u32) -> &[Term<T>] {
-        let Item { start, len, .. } = self.items[item as usize];
+        let SegmentItem { start, len, .. } = self.items[item as usize];
         &self.terms[start..start + len]
     }
 
     pub fn new(nodes: usize) -> Self {
         let (items, terms, item_of) = (Vec::new(), Vec::new(), vec![NONE; nodes]);
-        Segment { items, terms, item_of, entries: HashMap::new(), size: 0, first: 0, cut: NONE }
+        SegmentTerms { items, terms, item_of, entry_items: HashMap::new(), size: 0, first: 0, cut: NONE }
     }
 
-    pub fn push(&mut self, item: Item) -> u32 {
+    pub fn push(&mut self, item: SegmentItem) -> u32 {
         self.size += 2 + 2 * item.len;
         self.items.push(item);
         self.items.len() as u32 - 1
     }
 
-    /// Takes an item out; its terms are where they were.
+    /// Takes an item out; its terms stay where they are.
     pub fn remove(&mut self, item: u32) -> Range<usize> {
         let item = &mut self.items[item as usize];
         item.gone = true;
@@ -110,7 +110,7 @@ impl<T> Segment<T> {
             self.item_of[item.node as usize] = NONE;
         }
         self.terms.clear();
-        self.entries.clear();
+        self.entry_items.clear();
         self.size = 0;
     }
 }

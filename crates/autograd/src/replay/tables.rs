@@ -1,40 +1,42 @@
-//! The tables of a program in single numbers, written segment by segment.
+//! The tables of a scalar program, written segment by segment.
 
 use kernel::Binary;
 use smallvec::SmallVec;
 
-use super::groups::{Layout, Shapes};
-use super::loops::{At, Factor, Group, Import, Loops, Operand, Pull, Row, Segment, Span, Tables};
-use super::needs::Need;
-use super::segment::{self, Kind, NONE, Term};
+use super::groups::{SegmentLayout, TermShapes};
+use super::loops::{
+    Factor, Import, ImportPull, LoopGroup, Loops, Operand, Places, SegmentLoops, Span, Tables, TermRow,
+};
+use super::needs::NodeNeeds;
+use super::segment::{NONE, SegmentTerms, Term, TermKind};
 use crate::Real;
 use crate::tape::comparison::{Branch, Side};
 use crate::tape::records::Inner;
 
-/// Loops in the making.
+/// Loops under construction.
 pub(super) struct Builder<T> {
     loops: Loops<T>,
-    /// Where the value and the δ of each node of the tape are; of an input, of its first entry.
-    places: Vec<Import>,
-    shapes: Shapes,
+    /// The places of the value and the δ of each node of the tape; for an input, of its first entry.
+    node_places: Vec<Import>,
+    shapes: TermShapes,
 }
 
-/// Runs are stored if they have this many numbers on average.
+/// Ranges are stored if they have this many numbers on average.
 const RUN: usize = 8;
 
 const NOWHERE: Import = Import { value: NONE, delta: NONE };
 
 impl<T: Real> Builder<T> {
-    pub fn new(inner: &Inner<'_, T>, inputs: &[u32], nodes: usize) -> Self {
-        let (mut places, mut values, mut repeats) = (vec![NOWHERE; nodes], Vec::new(), Vec::new());
+    pub fn new(tape: &Inner<'_, T>, inputs: &[u32], nodes: usize) -> Self {
+        let (mut node_places, mut values, mut repeats) = (vec![NOWHERE; nodes], Vec::new(), Vec::new());
         for &id in inputs {
-            let (start, place) = (values.len(), &mut places[id as usize]);
+            let (start, place) = (values.len(), &mut node_places[id as usize]);
             if place.value == NONE {
                 *place = Import { value: start as u32, delta: start as u32 };
             } else {
-                repeats.push((start, place.value as usize, inner.node(id).len()));
+                repeats.push((start, place.value as usize, tape.node(id).len()));
             }
-            values.extend_from_slice(inner.view(id).as_slice());
+            values.extend_from_slice(tape.view(id).as_slice());
         }
         let deltas = values.len();
         let loops = Loops {
@@ -43,54 +45,66 @@ impl<T: Real> Builder<T> {
             values,
             deltas,
             slots: 0,
-            output: NOWHERE,
+            outputs: Vec::new(),
+            shape: (0, 0),
+            output: Vec::new(),
             branches: Vec::new(),
             repeats,
         };
-        Builder { loops, places, shapes: Shapes::default() }
+        Builder { loops, node_places, shapes: TermShapes::default() }
     }
 
     /// The loops, with the values of the recording.
-    pub fn finish(mut self, output: u32, active: bool, branches: Vec<Branch>) -> Loops<T> {
-        let place = |id: u32| self.places[id as usize].value;
+    pub fn finish(
+        mut self,
+        shape: (usize, usize),
+        outputs: &[u32],
+        needs: &[NodeNeeds],
+        branches: Vec<Branch>,
+    ) -> Loops<T> {
+        let place = |id: u32| self.node_places[id as usize].value;
         let right = |side| if let Side::Node(id) = side { Side::Node(place(id)) } else { side };
         let placed = |branch: Branch| Branch { left: place(branch.left), right: right(branch.right), ..branch };
         self.loops.branches = branches.into_iter().map(placed).collect();
-        let Import { value, delta } = self.places[output as usize];
-        self.loops.output = Import { value, delta: if active { delta } else { NONE } };
+        let output = |&id: &u32| {
+            let Import { value, delta } = self.node_places[id as usize];
+            Import { value, delta: if needs[id as usize].active { delta } else { NONE } }
+        };
+        self.loops.outputs = outputs.iter().map(output).collect();
+        (self.loops.shape, self.loops.output) = (shape, vec![T::default(); outputs.len()]);
         self.loops.tables.shrink_to_fit();
         self.loops.values.shrink_to_fit();
-        let _ = self.loops.run();
+        let _ = self.loops.recompute();
         self.loops
     }
 
     /// Writes a segment that ends with the node `end` of the tape.
-    pub fn close(&mut self, segment: &segment::Segment<T>, needs: &[Need], end: u32) {
-        let layout = Layout::of(segment, &mut self.shapes, needs, end);
+    pub fn write_segment(&mut self, segment: &SegmentTerms<T>, needs: &[NodeNeeds], end: u32) {
+        let layout = SegmentLayout::of(segment, &mut self.shapes, needs, end);
         let start = self.loops.values.len();
-        let imports = self.imports(segment, &layout);
+        let imports = self.write_imports(segment, &layout);
         let pulls = self.loops.tables.pulls.len();
         for alike in layout.imports.chunk_by(|&a, &b| layout.uses(a).len() == layout.uses(b).len()) {
-            let uses = self.uses(&layout, alike);
-            let first = imports.start + layout.spots[alike[0] as usize].local;
+            let uses = self.write_uses(&layout, alike);
+            let first = imports.start + layout.item_places[alike[0] as usize].local;
             if uses.len() > 0 {
                 let imports = Span { start: first, end: first + alike.len() as u32 };
-                self.loops.tables.pulls.push(Pull { imports, uses });
+                self.loops.tables.pulls.push(ImportPull { imports, uses });
             }
         }
         let groups = self.loops.tables.groups.len();
         for group in layout.groups() {
-            self.group(segment, &layout, group);
+            self.write_group(segment, &layout, group);
         }
         let exports = Span::from(self.loops.deltas, self.loops.deltas + layout.exports.len());
         for (k, item) in (0..).zip(&segment.items) {
             if !item.import && item.node != NONE && !item.gone {
-                let value = start as u32 + layout.spots[k].local;
-                self.places[item.node as usize] = Import { value, delta: NONE };
+                let value = start as u32 + layout.item_places[k].local;
+                self.node_places[item.node as usize] = Import { value, delta: NONE };
             }
         }
         for (delta, &k) in (exports.start..).zip(&layout.exports) {
-            self.places[segment.items[k as usize].node as usize].delta = delta;
+            self.node_places[segment.items[k as usize].node as usize].delta = delta;
         }
         let len = layout.len();
         self.loops.values.resize(start + len, T::default());
@@ -98,16 +112,16 @@ impl<T: Real> Builder<T> {
         self.loops.slots = self.loops.slots.max(layout.slots as usize);
         let tables = &self.loops.tables;
         let (pulls, groups) = (Span::from(pulls, tables.pulls.len()), Span::from(groups, tables.groups.len()));
-        self.loops.segments.push(Segment { start, len, imports, groups, exports, pulls });
+        self.loops.segments.push(SegmentLoops { start, len, imports, groups, exports, pulls });
     }
 
-    fn imports(&mut self, segment: &segment::Segment<T>, layout: &Layout) -> Span {
+    fn write_imports(&mut self, segment: &SegmentTerms<T>, layout: &SegmentLayout) -> Span {
         let imports = &mut self.loops.tables.imports;
         let start = imports.len();
         for &k in &layout.imports {
             let item = &segment.items[k as usize];
-            let Import { value, delta } = self.places[item.node as usize];
-            // Of a node that is a matrix, the entry: only inputs are.
+            let Import { value, delta } = self.node_places[item.node as usize];
+            // For a node that is a matrix, the entry: only inputs are matrices.
             let entry = item.start as u32;
             let delta = if item.active { delta + entry } else { NONE };
             imports.push(Import { value: value + entry, delta });
@@ -115,108 +129,108 @@ impl<T: Real> Builder<T> {
         Span::from(start, imports.len())
     }
 
-    fn group(&mut self, segment: &segment::Segment<T>, layout: &Layout, nodes: &[u32]) {
-        let uses = self.uses(layout, nodes);
+    fn write_group(&mut self, segment: &SegmentTerms<T>, layout: &SegmentLayout, nodes: &[u32]) {
+        let uses = self.write_uses(layout, nodes);
         let start = self.loops.tables.rows.len();
         let model = segment.terms(nodes[0]);
         let mut k = 0;
         while k < model.len() {
             let terms = |k: usize| nodes.iter().map(move |&node| &segment.terms(node)[k]);
-            let local = |x: u32| layout.spots[x as usize].local;
+            let local = |x: u32| layout.item_places[x as usize].local;
             let tables = &mut self.loops.tables;
             let mut operand = |side: usize| Operand {
-                at: tables.at(terms(k).map(|term| local(term.x[side]))),
+                places: tables.write_places(terms(k).map(|term| local(term.x[side]))),
                 active: segment.items[model[k].x[side] as usize].active,
             };
             let row = match model[k].kind {
-                Kind::Plain => {
-                    let count = model[k..].iter().take_while(|term| term.kind == Kind::Plain).count();
-                    let start = tables.ats.len();
+                TermKind::Plain => {
+                    let count = model[k..].iter().take_while(|term| term.kind == TermKind::Plain).count();
+                    let start = tables.places.len();
                     for k in k..k + count {
-                        let at = tables.at(terms(k).map(|term| local(term.x[0])));
-                        tables.ats.push(at);
+                        let at = tables.write_places(terms(k).map(|term| local(term.x[0])));
+                        tables.places.push(at);
                     }
                     k += count - 1;
-                    Row::Sum(Span::from(start, tables.ats.len()))
+                    TermRow::Sum(Span::from(start, tables.places.len()))
                 }
-                Kind::Number => Row::Number(tables.factor(terms(k))),
-                Kind::Scaled => {
+                TermKind::Number => TermRow::Number(tables.write_factor(terms(k))),
+                TermKind::Scaled => {
                     let x = operand(0);
-                    Row::Scaled(tables.factor(terms(k)), x)
+                    TermRow::Scaled(tables.write_factor(terms(k)), x)
                 }
-                Kind::Divided => {
+                TermKind::Divided => {
                     let x = operand(0);
-                    Row::Divided(tables.factor(terms(k)), x)
+                    TermRow::Divided(tables.write_factor(terms(k)), x)
                 }
-                Kind::Product => Row::Binary(Binary::Mul, operand(0), operand(1)),
-                Kind::ScaledProduct => {
+                TermKind::Product => TermRow::Binary(Binary::Mul, operand(0), operand(1)),
+                TermKind::ScaledProduct => {
                     let (a, b) = (operand(0), operand(1));
-                    Row::ScaledProduct(tables.factor(terms(k)), a, b)
+                    TermRow::ScaledProduct(tables.write_factor(terms(k)), a, b)
                 }
-                Kind::Unary(f) => Row::Unary(f, operand(0)),
-                Kind::Binary(f) => Row::Binary(f, operand(0), operand(1)),
+                TermKind::Unary(f) => TermRow::Unary(f, operand(0)),
+                TermKind::Binary(f) => TermRow::Binary(f, operand(0), operand(1)),
             };
             self.loops.tables.rows.push(row);
             k += 1;
         }
-        let spot = layout.spots[nodes[0] as usize];
+        let place = layout.item_places[nodes[0] as usize];
         let rows = Span::from(start, self.loops.tables.rows.len());
-        let group = Group { width: nodes.len() as u32, local: spot.local, slot: spot.slot, rows, uses };
+        let group = LoopGroup { width: nodes.len() as u32, local: place.local, slot: place.slot, rows, uses };
         self.loops.tables.groups.push(group);
     }
 
-    /// The slots that items with the same number of uses pull.
-    fn uses(&mut self, layout: &Layout, items: &[u32]) -> Span {
+    /// The slots that items with the same number of uses gather.
+    fn write_uses(&mut self, layout: &SegmentLayout, items: &[u32]) -> Span {
         let tables = &mut self.loops.tables;
-        let start = tables.ats.len();
+        let start = tables.places.len();
         for k in 0..layout.uses(items[0]).len() {
-            let at = tables.at(items.iter().map(|&item| layout.slot(layout.uses(item)[k])));
-            tables.ats.push(at);
+            let at = tables.write_places(items.iter().map(|&item| layout.slot(layout.uses(item)[k])));
+            tables.places.push(at);
         }
-        Span::from(start, tables.ats.len())
+        Span::from(start, tables.places.len())
     }
 }
 
 impl<T: Real> Tables<T> {
     fn shrink_to_fit(&mut self) {
-        let Tables { imports, pulls, groups, rows, ats, lists, factors } = self;
+        let Tables { imports, pulls, groups, rows, places, lists, factors } = self;
         imports.shrink_to_fit();
         pulls.shrink_to_fit();
         groups.shrink_to_fit();
         rows.shrink_to_fit();
-        ats.shrink_to_fit();
+        places.shrink_to_fit();
         lists.shrink_to_fit();
         factors.shrink_to_fit();
     }
 
-    /// These numbers, as briefly as they can be said.
-    fn at(&mut self, numbers: impl Iterator<Item = u32>) -> At {
+    /// These numbers in their shortest form.
+    fn write_places(&mut self, numbers: impl Iterator<Item = u32>) -> Places {
         let short = |x: u32| u16::try_from(x).expect("a segment is small");
         let numbers: SmallVec<[u16; 64]> = numbers.map(short).collect();
-        let (first, start) = (u32::from(numbers[0]), place(self.lists.len()));
+        let (first, start) = (u32::from(numbers[0]), table_index(self.lists.len()));
         let runs = numbers.chunk_by(|a, b| a + 1 == *b);
         match runs.clone().count() {
-            1 => At::From(first),
-            _ if numbers.iter().all(|&x| u32::from(x) == first) => At::Same(first),
+            1 => Places::From(first),
+            _ if numbers.iter().all(|&x| u32::from(x) == first) => Places::Same(first),
             count if count * RUN <= numbers.len() => {
                 self.lists.extend(runs.flat_map(|run| [run[0], run.len() as u16]));
-                At::Runs(start)
+                Places::Runs(start)
             }
             _ => {
                 self.lists.extend_from_slice(&numbers);
-                At::List(start)
+                Places::List(start)
             }
         }
     }
 
-    /// The constants of terms: as one if they are equal.
-    fn factor<'a>(&mut self, terms: impl Iterator<Item = &'a Term<T>> + Clone) -> Factor<T> {
+    /// The constants of terms: a single one if they are equal.
+    fn write_factor<'a>(&mut self, terms: impl Iterator<Item = &'a Term<T>> + Clone) -> Factor<T> {
         let first = terms.clone().next().map_or(T::default(), |term| term.c);
-        // Not `==`, which takes 0 for −0.
+        // Not `==`, because 0 equals −0.
         if terms.clone().all(|term| term.c.to_f64().to_bits() == first.to_f64().to_bits()) {
             return Factor::One(first);
         }
-        let start = place(self.factors.len());
+        let start = table_index(self.factors.len());
         self.factors.extend(terms.map(|term| term.c));
         Factor::Each(start)
     }
@@ -224,11 +238,11 @@ impl<T: Real> Tables<T> {
 
 impl Span {
     fn from(start: usize, end: usize) -> Span {
-        Span { start: place(start), end: place(end) }
+        Span { start: table_index(start), end: table_index(end) }
     }
 }
 
-/// A place in a table.
-fn place(k: usize) -> u32 {
+/// An index of a table.
+fn table_index(k: usize) -> u32 {
     u32::try_from(k).expect("a table has fewer than 2³² entries")
 }

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::loops::Loops;
 use super::nodes::Nodes;
-use super::terms::SEGMENT;
+use super::terms::SEGMENT_SIZE;
 use super::{Compiled, Engine, Program};
-use crate::{Arithmetic, Binary, Leaf, Matrix, Real, Tape, Unary, Var, several};
+use crate::{Arithmetic, Binary, Leaf, Matrix, ProgramKind, Real, Tape, Unary, Var, hstack, matrix, several, vstack};
 
 fn sum<N: Arithmetic>(x: &[N]) -> N {
     N::sum(x)
@@ -18,6 +18,21 @@ fn dot<N: Arithmetic>(a: &[N], b: &[N]) -> N {
 
 /// A program in single numbers of these inputs, of which the last is a matrix whose entries it reads.
 fn record<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Var<'t, T> {
+    let values = record_values(x, steps);
+    sum(&values[values.len().saturating_sub(5)..])
+}
+
+/// The same that ends in a matrix, with inputs, constants and values that come twice among its entries.
+fn record_matrix<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Var<'t, T> {
+    let values = record_values(x, steps);
+    let last = values.len() - 1;
+    let constant = x[0].tape().constant(Leaf::Number(T::from_f64(0.5)));
+    let top = hstack(&[values[last], x[0], values[last / 2], constant.exp()]);
+    let bottom = matrix(4, 2, |i, j| values[last - (i * 3 + j) % values.len()]).t();
+    vstack(&[top, bottom, hstack(&[constant, x[1], values[last], values[last]])])
+}
+
+fn record_values<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Vec<Var<'t, T>> {
     let (matrix, numbers) = x.split_last().unwrap();
     let mut values = numbers.to_vec();
     values.extend((0..4).map(|k| matrix.at(k % 2, k / 2)));
@@ -55,7 +70,7 @@ fn record<'t, T: Real>(x: &[Var<'t, T>], steps: &[[u8; 4]]) -> Var<'t, T> {
             _ => b + 1.0,
         });
     }
-    sum(&values[values.len().saturating_sub(5)..])
+    values
 }
 
 /// A number in the domain of a function.
@@ -76,10 +91,10 @@ fn both<T: Real>(
     let tape = Tape::new();
     let x: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     let y = f(&x);
-    let [nodes, mut loops] = [y.recorded(&x), y.recorded(&x)];
+    let [nodes, mut loops] = [y.node_by_node(&x), y.node_by_node(&x)];
     if let Engine::Nodes(nodes) = &loops.engine {
-        let Nodes { inner, inputs, output } = &**nodes;
-        let compiled = Loops::new(inner, inputs, *output, size).expect("it is made of single numbers");
+        let Nodes { tape, inputs, output } = &**nodes;
+        let compiled = Loops::new(tape, inputs, *output, size).expect("it is made of single numbers");
         loops.engine = Engine::Loops(Box::new(compiled));
     }
     [nodes, loops]
@@ -134,7 +149,7 @@ proptest! {
         steps in prop::collection::vec(any::<[u8; 4]>(), 1..120),
         at in prop::collection::vec(-2.0..2.0f64, 7),
         then in prop::collection::vec(-2.0..2.0f64, 7),
-        size in prop::sample::select(vec![0, 30, 200, SEGMENT]),
+        size in prop::sample::select(vec![0, 30, 200, SEGMENT_SIZE]),
     ) {
         let mut programs = both(&inputs(&at), size, |x| record(x, &steps));
         for x in [&at, &then, &at] {
@@ -144,6 +159,38 @@ proptest! {
         let single = |x: &[f64]| inputs(x).iter().map(|x| x.map(|x| x as f32)).collect::<Vec<_>>();
         let mut programs = both(&single(&at), size, |x| record(x, &steps));
         agree(&mut programs, &single(&then))?;
+    }
+
+    #[test]
+    fn matrices_of_single_numbers(
+        steps in prop::collection::vec(any::<[u8; 4]>(), 1..60),
+        at in prop::collection::vec(-2.0..2.0f64, 7),
+        then in prop::collection::vec(-2.0..2.0f64, 7),
+        size in prop::sample::select(vec![0, 30, SEGMENT_SIZE]),
+    ) {
+        let [mut nodes, mut loops] = both(&inputs(&at), size, |x| record_matrix(x, &steps));
+        for x in [&at, &then].map(|x| inputs(x)) {
+            prop_assert_eq!(nodes.run(&x), loops.run(&x));
+            prop_assert_eq!(nodes.value().shape(), loops.value().shape());
+            prop_assert!(nodes.value().as_slice().iter().zip(loops.value().as_slice()).all(|(&a, &b)| same(a, b)));
+            let (rows, cols) = nodes.value().shape();
+            let w = Matrix::from_fn(rows, cols, |i, j| (1.7 * i as f64 - 0.9 * j as f64).cos());
+            let (expected, found) = (nodes.backward_with(&w), loops.backward_with(&w));
+            for (a, b) in expected.iter().zip(&found).flat_map(|(a, b)| a.as_slice().iter().zip(b.as_slice())) {
+                prop_assert!(same(*a, *b) || (a - b).abs() <= 1e-9 * (1.0 + a.abs()) || a.abs() > 1e12, "{} {}", a, b);
+            }
+            // ⟨w, J v⟩ = ⟨Jᵀ w, v⟩ of the loops alone.
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let forward = dot(loops.tangent(&x).as_slice(), w.as_slice());
+            let terms = found.iter().zip(&x);
+            let (mut backward, mut largest) = (0.0, 1.0f64);
+            for (g, x) in terms {
+                backward += dot(g.as_slice(), x.as_slice());
+                largest = g.as_slice().iter().fold(largest, |max, g| max.max(g.abs()));
+            }
+            let known = largest < 1e6 && (forward + backward).is_finite();
+            prop_assert!(!known || (forward - backward).abs() < 1e-6 * largest, "{} {}", forward, backward);
+        }
     }
 }
 
@@ -161,7 +208,7 @@ fn wide_and_long_programs() {
         |x| x.iter().fold(x[0], |y, &x| (y * 0.9 + x).tanh() - y * x),
     ];
     for f in programs {
-        for size in [1000, SEGMENT] {
+        for size in [1000, SEGMENT_SIZE] {
             let mut programs = both(&x, size, f);
             agree(&mut programs, &turned).unwrap();
             move_alike(&programs, &x).unwrap();
@@ -169,7 +216,7 @@ fn wide_and_long_programs() {
     }
 }
 
-/// Inputs that are constants, come twice, are not used or are the output; outputs that are constant.
+/// Inputs that are constants, are not used or are the output; outputs that are constant.
 #[test]
 fn inputs_of_every_kind() {
     let tape = Tape::new();
@@ -178,10 +225,10 @@ fn inputs_of_every_kind() {
     let outputs =
         [x, constant, x * constant, constant * constant, tape.constant(2.0).sin(), (x * x + x).sin() * constant];
     for y in outputs {
-        for inputs in [vec![x, constant, unused], vec![x, unused, x], vec![unused, constant]] {
+        for inputs in [vec![x, constant, unused], vec![x, unused], vec![unused, constant]] {
             let loops = y.program(&inputs);
             assert!(matches!(loops.engine, Engine::Loops(_)));
-            let mut programs = [y.recorded(&inputs), loops];
+            let mut programs = [y.node_by_node(&inputs), loops];
             let at: Vec<_> = (0..inputs.len()).map(|k| Matrix::full(1, 1, 0.7 - k as f64)).collect();
             agree(&mut programs, &at).unwrap();
             move_alike(&programs, &at).unwrap();
@@ -202,6 +249,41 @@ fn closures_that_branch() {
         assert_eq!(compiled.value_and_gradient(&x), several::value_and_gradient(f, &x));
     }
     assert_eq!(compiled.recordings(), 3);
+}
+
+/// What keeps a program from running as loops is named with its op, its shape and its line; what does not, is none.
+#[test]
+fn kinds_and_what_prevents_loops() {
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::column(&[1.0, 2.0]));
+    let (a, b) = (x.at(0, 0), x.at(1, 0));
+    let loops = [a * b, hstack(&[a, b]), vstack(&[a.sin(), b]).t(), matrix(2, 2, |i, j| if i == j { a } else { b })];
+    for y in loops {
+        let program = y.program(&[x]);
+        assert_eq!(program.kind(), ProgramKind::Loops, "{program}");
+    }
+    let rows = hstack(&[a, b]);
+    let sums = [
+        (x.sin().sum(), "sin(%0)", (2, 1)),
+        (rows.square().sum(), "pad(%1, (0, 0)) + pad(%2, (0, 1))", (1, 2)),
+        (x, "variable", (2, 1)),
+        // Two parts at one place are added.
+        (a.pad((0, 0), (2, 1)) + b.pad((0, 0), (2, 1)), "pad(", (2, 1)),
+    ];
+    for (y, formula, shape) in sums {
+        match y.program(&[x]).kind() {
+            ProgramKind::Nodes(node) => {
+                assert!(node.formula.contains(formula), "{node}");
+                assert_eq!(node.shape, shape);
+                assert!(node.source.file().ends_with("tests.rs") && node.to_string().contains("tests.rs:"), "{node}");
+            }
+            kind => panic!("{kind}"),
+        }
+    }
+    let mut compiled = Compiled::new(|x| x[0] * x[0].item());
+    compiled.value(&[Matrix::full(1, 1, 2.0)]);
+    assert_eq!(compiled.kind(), ProgramKind::Recorded);
+    assert!(compiled.to_string().contains("takes a plain number off the tape"), "{compiled}");
 }
 
 /// A program of matrices stays as it is.

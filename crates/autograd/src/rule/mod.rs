@@ -1,4 +1,4 @@
-//! What a term is, its rule, and how it runs.
+//! The kinds of terms, their rules, and how they run.
 
 pub mod op;
 pub(crate) mod run;

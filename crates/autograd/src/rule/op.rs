@@ -1,4 +1,4 @@
-//! What a term can be, and the rule of each: an op maps to ops.
+//! The kinds of terms and the rule of each. A rule maps an op to ops.
 //!
 //! A node's value is a sum of terms `y += w x`, and the rule of every term is
 //!
@@ -6,8 +6,8 @@
 //! y += w x   ⇒   δx += w δy,   ∇w += δy x
 //! ```
 //!
-//! The kind of operand is the only parameter: [`Op<u32>`] is what the tape stores, `Op<MatrixRef>`
-//! is what runs, and a sweep that is recorded again turns each [`Linear<Var>`] into ops of its own.
+//! The kind of operand is the only type parameter. The tape stores [`Op<u32>`], the loops run `Op<MatrixRef>`,
+//! and a recorded sweep turns each [`LinearTerm<Var>`] into new ops.
 
 use kernel::along::{Axis, AxisFunction};
 use kernel::{Binary, Unary};
@@ -15,15 +15,15 @@ use linalg::Trans;
 
 use crate::Real;
 
-/// A term of a node: what is added to its value, from operands of kind `R`.
+/// A term of a node: what is added to its value, from operands of type `R`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op<R> {
     /// y += c, a plain number.
     Number(f64),
-    /// y += c x, where x is repeated along an axis on which it has length 1 and y has not, and
-    /// summed along an axis on which y has length 1 and x has not.
+    /// y += c x. x is repeated along an axis where it has length 1 and y does not, and
+    /// summed along an axis where y has length 1 and x does not.
     Add(f64, R),
-    /// y += x / c, where x is repeated and summed as in `Add`: for a c whose reciprocal is not exact.
+    /// y += x / c, with x repeated and summed as in `Add`. It is used if the reciprocal of c is not exact.
     Divide(f64, R),
     /// y += A B, with either factor transposed.
     Matmul(Trans, R, Trans, R),
@@ -31,9 +31,9 @@ pub enum Op<R> {
     Transpose(R),
     /// y += the entries of x in column order, in another shape.
     Reshape(R),
-    /// y += the block of x from this row and column on, as large as y.
+    /// y += the block of x that begins at this row and column and is as large as y.
     Slice(u32, u32, R),
-    /// The block of y from this row and column on += x: zeros around it.
+    /// The block of y that begins at this row and column += x.
     Pad(u32, u32, R),
     /// yₖ += x at the k-th entry of an index.
     Gather(Index, R),
@@ -45,7 +45,7 @@ pub enum Op<R> {
     Binary(Binary, R, R),
     /// y += f(x) along an axis.
     AlongAxis(AxisFunction, Axis, R),
-    /// y += −Σᵢ tᵢ ln pᵢ in each column, where p = softmax(x) is a node of its own.
+    /// y += −Σᵢ tᵢ ln pᵢ in each column, where p = softmax(x) is a separate node.
     CrossEntropy {
         /// The logits.
         x: R,
@@ -56,14 +56,14 @@ pub enum Op<R> {
     },
 }
 
-/// A linear term: of δx, an op of δy or the slope of one applied to it; or of the tangent of y, the same of that of x.
+/// A linear term. In reverse mode it is a term of δx: a linear op of δy, or a slope times δy. In forward mode the same for tangents.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Linear<R> {
+pub enum LinearTerm<R> {
     /// A linear op of δy.
     Op(Op<R>),
     /// δx += f'(x, y) ⊙ δy.
     Unary(Unary, R, R, R),
-    /// δa (side 0) or δb (side 1) += the slope of f at (a, b), where it is y, ⊙ δy.
+    /// δa (side 0) or δb (side 1) += the slope of f at (a, b), where its value is y, ⊙ δy.
     Binary(Binary, usize, [R; 4]),
     /// δx += Jᵀ δy of a function along an axis, from x, y and δy.
     AlongAxis(AxisFunction, Axis, [R; 3]),
@@ -79,24 +79,24 @@ pub enum Linear<R> {
     CrossEntropyTargetTangent(R, R),
 }
 
-/// An index list on a tape: for each entry of one matrix its place in another.
+/// An index list on a tape: for each entry of one matrix, its index in another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Index(pub(crate) u32);
 
 /// The rule of every op: which term goes to which operand. It never adds; the sweep adds.
 ///
-/// `op` is the term, `y` the value of its node, `dy` the gradient there; `add(k, term)` says that the
-/// gradient of operand `k` gains `term`.
+/// `op` is the term, `y` the value of its node, `dy` the gradient of y. `add(k, term)` adds `term` to the gradient
+/// of operand `k`.
 #[inline(always)]
-pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, Linear<R>)) {
-    use Linear as D;
+pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usize, LinearTerm<R>)) {
+    use LinearTerm as D;
     use Trans::{No, Yes};
     match op {
         Op::Number(_) => {}
         Op::Add(c, _) => add(0, D::Op(Op::Add(c, dy))),
         Op::Divide(c, _) => add(0, D::Op(Op::Divide(c, dy))),
         Op::Matmul(s, a, t, b) => {
-            // Y = A B: δA += δY Bᵀ, δB += Aᵀ δY; a factor that was transposed gets the transpose of that.
+            // Y = A B: δA += δY Bᵀ, δB += Aᵀ δY; a transposed factor gets the transpose of that.
             add(0, D::Op(if s == No { Op::Matmul(No, dy, t.flip(), b) } else { Op::Matmul(t, b, Yes, dy) }));
             add(1, D::Op(if t == No { Op::Matmul(s.flip(), a, No, dy) } else { Op::Matmul(Yes, dy, s, a) }));
         }
@@ -122,17 +122,17 @@ pub(crate) fn pullback<R: Copy>(op: Op<R>, y: R, dy: R, mut add: impl FnMut(usiz
 
 /// The same rule forward: which term of the tangent of y comes from the tangent of which operand.
 ///
-/// `dx(k)` is the tangent of operand `k`, or `None` where it is zero.
+/// `dx(k)` is the tangent of operand `k`, or `None` if it is zero.
 #[inline(always)]
 pub(crate) fn pushforward<R: Copy>(
     op: Op<R>,
     y: R,
     mut dx: impl FnMut(usize) -> Option<R>,
-    mut add: impl FnMut(Linear<R>),
+    mut add: impl FnMut(LinearTerm<R>),
 ) {
-    use Linear as D;
+    use LinearTerm as D;
     let first = dx(0);
-    let mut of_first = |term: &dyn Fn(R) -> Linear<R>| {
+    let mut of_first = |term: &dyn Fn(R) -> LinearTerm<R>| {
         if let Some(dx) = first {
             add(term(dx));
         }
@@ -172,14 +172,14 @@ pub(crate) fn pushforward<R: Copy>(
 }
 
 impl<R: Copy> Op<R> {
-    /// y += x / c, as a multiple where 1 / c is exact: then both round alike.
+    /// y += x / c, as a multiple if 1 / c is exact, because then both round alike.
     pub(crate) fn quotient<T: Real>(x: R, c: f64) -> Self {
         let (c, r) = (T::from_f64(c).to_f64(), T::from_f64(1.0 / c).to_f64());
         let power_of_two = c.is_normal() && c.to_bits() << 12 == 0;
         if power_of_two && r.is_normal() && r * c == 1.0 { Op::Add(r, x) } else { Op::Divide(c, x) }
     }
 
-    /// The same op of other operands, which `f` is asked for in order.
+    /// The same op with other operands; `f` maps them in order.
     #[inline(always)]
     pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> Op<S> {
         match self {
@@ -200,7 +200,7 @@ impl<R: Copy> Op<R> {
         }
     }
 
-    /// Whether the rule does without the node's value, so that the op may share a node with others.
+    /// Whether the rule does not read the node's value, so that the op may share a node with others.
     pub(crate) fn may_share_node(&self) -> bool {
         match self {
             Op::Number(_) | Op::Add(..) | Op::Divide(..) | Op::Matmul(..) => true,
@@ -212,8 +212,8 @@ impl<R: Copy> Op<R> {
         }
     }
 
-    /// Whether every column of the result is computed from the same column of the operands that have a column for each of n
-    /// samples, which `batched` tells from the others; `cols` says how many columns an operand has.
+    /// Whether every column of the result depends only on the same column of the operands that have a column for each of n
+    /// samples. `batched` says which operands do; `cols` gives the number of columns of an operand.
     pub(crate) fn keeps_samples_apart(self, n: usize, batched: impl Fn(R) -> bool, cols: impl Fn(R) -> usize) -> bool {
         match self {
             Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::CrossEntropy { .. } => true,
@@ -247,7 +247,7 @@ impl<R: Copy> Op<R> {
 }
 
 impl<R: Copy + Default> Op<R> {
-    /// The operands in order, then defaults, and how many there are.
+    /// The operands in order, padded with defaults, and their number.
     #[inline(always)]
     pub(crate) fn operands(self) -> ([R; 3], usize) {
         let (mut all, mut n) = ([R::default(); 3], 0);

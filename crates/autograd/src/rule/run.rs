@@ -1,4 +1,4 @@
-//! One term into a buffer: `y = …` or `y += …`.
+//! Runs one term into a buffer: `y = …` or `y += …`.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use kernel::transpose::transpose;
 use kernel::{along, blocks, cross_entropy};
 use linalg::product;
 
-use super::op::{Index, Linear, Op};
+use super::op::{Index, LinearTerm, Op};
 use crate::{MatrixRef, Real};
 
-/// y = c a + d b for operands of the shape of y: a skip connection, in one pass.
+/// y = c a + d b for operands in the shape of y: a skip connection, in one pass.
 pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
     let (c, d) = (T::from_f64(c), T::from_f64(d));
     in_parts(y, |start, y| {
@@ -31,7 +31,7 @@ impl Indices {
     }
 }
 
-/// Runs a term of a value, whose operands `look` finds.
+/// Runs a term of a value; `look` returns its operands.
 pub(crate) fn run<'a, T: Real, R: Copy>(
     op: Op<R>,
     look: impl Fn(R) -> MatrixRef<'a, T>,
@@ -74,33 +74,35 @@ pub(crate) fn run<'a, T: Real, R: Copy>(
     }
 }
 
-/// Runs a term of a gradient or of a tangent, whose operands `look` finds.
+/// Runs a term of a gradient or of a tangent; `look` returns its operands.
 pub(crate) fn run_linear<'a, T: Real, R: Copy>(
-    term: Linear<R>,
+    term: LinearTerm<R>,
     look: impl Fn(R) -> MatrixRef<'a, T>,
     indices: &Indices,
     accum: Accum,
     dx: Out<'_, T>,
 ) {
     match term {
-        Linear::Op(op) => run(op, look, indices, accum, dx),
-        Linear::Unary(f, x, y, dy) => {
-            // Not `map`, which is a call that copies what it makes.
+        LinearTerm::Op(op) => run(op, look, indices, accum, dx),
+        LinearTerm::Unary(f, x, y, dy) => {
+            // Not `map`, because it is compiled as a call that copies its result.
             let (x, y, dy) = (look(x).as_slice(), look(y).as_slice(), look(dy).as_slice());
             in_parts(dx.data, |start, dx| {
                 loops::unary_slope(f, &x[start..], &y[start..], &dy[start..], dx, accum);
             });
         }
-        Linear::Binary(f, side, [a, b, y, dy]) => {
+        LinearTerm::Binary(f, side, [a, b, y, dy]) => {
             let (a, b, y, dy) = (look(a).as_slice(), look(b).as_slice(), look(y).as_slice(), look(dy).as_slice());
             let at = |start: usize| [&a[start..], &b[start..], &y[start..], &dy[start..]];
             in_parts(dx.data, |start, dx| loops::binary_slope(f, side, at(start), dx, accum));
         }
-        Linear::AlongAxis(f, axis, [x, y, dy]) => along::pull(f, axis, [look(x), look(y), look(dy)], accum, dx),
-        Linear::AlongAxisTangent(f, axis, [x, y, d]) => along::push(f, axis, [look(x), look(y), look(d)], accum, dx),
-        Linear::CrossEntropy(t, p, dy) => cross_entropy::pull([look(t), look(p), look(dy)], accum, dx.data),
-        Linear::CrossEntropyTangent(t, p, d) => cross_entropy::push([look(t), look(p), look(d)], accum, dx.data),
-        Linear::CrossEntropyTarget(x, dy) => cross_entropy::pull_target([look(x), look(dy)], accum, dx.data),
-        Linear::CrossEntropyTargetTangent(x, d) => cross_entropy::push_target([look(x), look(d)], accum, dx.data),
+        LinearTerm::AlongAxis(f, axis, [x, y, dy]) => along::pull(f, axis, [look(x), look(y), look(dy)], accum, dx),
+        LinearTerm::AlongAxisTangent(f, axis, [x, y, d]) => {
+            along::push(f, axis, [look(x), look(y), look(d)], accum, dx)
+        }
+        LinearTerm::CrossEntropy(t, p, dy) => cross_entropy::pull([look(t), look(p), look(dy)], accum, dx.data),
+        LinearTerm::CrossEntropyTangent(t, p, d) => cross_entropy::push([look(t), look(p), look(d)], accum, dx.data),
+        LinearTerm::CrossEntropyTarget(x, dy) => cross_entropy::pull_target([look(x), look(dy)], accum, dx.data),
+        LinearTerm::CrossEntropyTargetTangent(x, d) => cross_entropy::push_target([look(x), look(d)], accum, dx.data),
     }
 }

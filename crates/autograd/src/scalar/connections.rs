@@ -1,10 +1,13 @@
-//! The connections of a number that is not on the tape itself.
+//! The connections of a number that is not recorded itself.
 
 use crate::Real;
 
+/// The number to which nothing leads that counts.
+pub const LEFT_OUT: u32 = 1;
+
 /// Up to three connections y += w x, each to a recorded number.
 ///
-/// Two numbers share a word, the first in its lower half; 0 is none. So a copy is five registers.
+/// Two numbers share a word, the first in its lower half; 0 means none. So a copy takes five registers.
 #[derive(Clone, Copy)]
 pub struct Connections<T> {
     pub weights: [T; 3],
@@ -31,14 +34,14 @@ impl<T: Real> Connections<T> {
         [a as u32, (a >> 32) as u32, b as u32]
     }
 
-    /// How many there are.
+    /// The number of connections.
     #[inline(always)]
     pub fn len(self) -> usize {
         let [a, b] = self.words;
         usize::from(a != 0) + usize::from(a >> 32 != 0) + usize::from(b != 0)
     }
 
-    /// The recorded number that this is, if it is one.
+    /// The recorded number that this one is, if it is one.
     pub fn number(self) -> Option<u32> {
         (self.len() == 1 && self.weights[0] == T::from_f64(1.0)).then_some(self.words[0] as u32)
     }
@@ -49,10 +52,16 @@ impl<T: Real> Connections<T> {
         Connections { weights: self.weights.map(|w| w * c), ..self }
     }
 
-    /// Of c y, and of nothing where c = 0, even if a weight is infinite.
+    /// Of c y; all weights are 0 if c = 0, even if one was infinite.
     #[inline(always)]
     pub fn weighed(self, c: T) -> Self {
         if c == T::default() { Connections { weights: [c; 3], ..self } } else { self.scaled(c) }
+    }
+
+    /// The same, where a function that chooses gives the slope c: what it leaves out counts nothing, whatever is made of it.
+    #[inline(always)]
+    pub fn chosen(self, c: T) -> Self {
+        if c == T::default() && self.words != [0; 2] { Connections::to(LEFT_OUT) } else { self.weighed(c) }
     }
 
     /// Of a + b, unless there are more than three.

@@ -1,4 +1,4 @@
-//! What a sweep over single numbers gives.
+//! The result of a sweep on the scalar tape.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use kernel::pool::Pooled;
 
 use crate::{Real, Scalar};
 
-/// The gradient of a number with respect to the variables of its tape. Owned: it outlives what was recorded.
+/// The gradient of a number with respect to the variables of its tape. It is owned and outlives the tape's records.
 ///
-/// It has the variables only. What lies between is mostly not recorded at all.
+/// It contains only the variables. Most intermediate numbers are never recorded.
 pub struct ScalarGradients<T: Real> {
     pub(super) tape: u64,
     pub(super) values: Pooled<Vec<T>>,
@@ -18,7 +18,7 @@ impl<T: Real> ScalarGradients<T> {
     /// The derivative with respect to a variable.
     ///
     /// # Panics
-    /// If there is none: the number is not a variable, or one of another tape, or recorded later than the gradient.
+    /// If there is none: the number is not a variable, is of another tape, or was recorded after the gradient was computed.
     #[track_caller]
     pub fn wrt(&self, x: Scalar<'_, T>) -> T {
         match self.find(x) {
@@ -32,7 +32,7 @@ impl<T: Real> ScalarGradients<T> {
         self.find(x).ok()
     }
 
-    /// The derivatives with respect to all variables, in the order in which they were recorded.
+    /// The derivatives with respect to all variables, in the order of recording.
     pub fn as_slice(&self) -> &[T] {
         &self.values
     }

@@ -1,8 +1,8 @@
-//! A tape for single numbers: the one rule, and nothing else.
+//! A tape for scalars, which stores nothing but the one rule.
 //!
-//! A recorded number is a list of connections to numbers before it, y = Σ w x + …, and the sweep is δx += w δy from the
-//! last to the first. What a matrix tape keeps beside that (values, shapes, ops, lines) is not there: 12 bytes a
-//! connection and one a number.
+//! A recorded number is a list of connections to earlier numbers, y = Σ w x + …, and the sweep is δx += w δy from the
+//! last to the first. It has no values, shapes, ops or lines, which the matrix tape also stores. It takes 12 bytes a
+//! connection and one byte a number.
 
 mod connections;
 mod gradients;

@@ -1,4 +1,4 @@
-//! The handle of a single number, and its operators.
+//! A number on the scalar tape, and its operators.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -29,13 +29,13 @@ impl<'t, T: Real> Scalar<'t, T> {
         Scalar { value, connections, tape }
     }
 
-    /// The number itself.
+    /// Its value.
     #[inline(always)]
     pub fn value(self) -> T {
         self.value
     }
 
-    /// The tape it is recorded on.
+    /// The tape on which it is recorded.
     #[inline(always)]
     pub fn tape(self) -> &'t ScalarTape<T> {
         self.tape
@@ -83,27 +83,38 @@ impl<'t, T: Real> Scalar<'t, T> {
         self.connections
     }
 
-    /// Which variable it is, in the order in which they were recorded.
+    /// The index of the variable, in the order of recording, if it is one.
     pub(super) fn place(self) -> Option<usize> {
         let number = self.connections.number()?;
         let (place, value) = self.tape.with(|recording| recording.place(number))?;
-        // x + 1 has the connection of x, but is no variable. A variable may be NaN.
+        // x + 1 has the connection of x, but is not a variable. A variable may be NaN.
         (value == self.value || value.partial_cmp(&value).is_none()).then_some(place)
     }
 
-    /// f(x), where f gives value and slope.
+    /// f(x); f returns value and slope. A slope that is infinite where the value is not is a `steep` one.
     #[inline(always)]
-    pub(crate) fn through(self, fused: bool, mut f: impl FnMut(T) -> (T, T)) -> Self {
+    pub(crate) fn through(self, fused: bool, steep: bool, mut f: impl FnMut(T) -> (T, T)) -> Self {
         let x = self.value;
         let (value, slope) = single(
             fused,
             #[inline(always)]
             || f(x),
         );
-        Scalar { value, connections: self.connections.weighed(slope), ..self }
+        Scalar { value, connections: self.connections.weighed(slope), ..self }.settled(!steep || slope.is_finite())
     }
 
-    /// f(a, b), where f gives the value and both slopes; an operand that it `selects` does not count where its slope is 0.
+    /// The same number: unless its weights are finite, recorded. So what is carried has finite weights, and a number that is made of it
+    /// with the slope 0 has the derivative 0, without a test at every product.
+    #[inline(always)]
+    fn settled(self, finite: bool) -> Self {
+        if finite || !self.needs_gradient() {
+            return self;
+        }
+        let number = self.tape.record(self.connections, Connections::none());
+        Scalar { connections: Connections::to(number), ..self }
+    }
+
+    /// f(a, b); f returns the value and both slopes. If f `selects`, an operand whose slope is 0 does not count.
     #[track_caller]
     #[inline(always)]
     pub(crate) fn through_both(
@@ -111,6 +122,7 @@ impl<'t, T: Real> Scalar<'t, T> {
         name: &str,
         b: Self,
         fused: bool,
+        steep: bool,
         selects: [bool; 2],
         mut f: impl FnMut(T, T) -> [T; 3],
     ) -> Self {
@@ -122,23 +134,12 @@ impl<'t, T: Real> Scalar<'t, T> {
         );
         self.same_tape(name, b);
         let of =
-            |x: Self, selects, slope| if selects { x.connections.weighed(slope) } else { x.connections.scaled(slope) };
-        self.joined(value, of(self, selects[0], da), of(b, selects[1], db))
+            |x: Self, selects, slope| if selects { x.connections.chosen(slope) } else { x.connections.weighed(slope) };
+        let y = self.joined(value, of(self, selects[0], da), of(b, selects[1], db));
+        y.settled(!steep || da.is_finite() && db.is_finite())
     }
 
-    #[inline(always)]
-    fn to(self, value: T, slope: T) -> Self {
-        Scalar { value, connections: self.connections.scaled(slope), ..self }
-    }
-
-    /// A number with these slopes in a and b: recorded if it has more than three connections.
-    #[track_caller]
-    #[inline(always)]
-    fn join(self, name: &str, b: Self, value: T, da: T, db: T) -> Self {
-        self.same_tape(name, b);
-        self.joined(value, self.connections.scaled(da), b.connections.scaled(db))
-    }
-
+    /// A number with these connections to a and b. It is recorded if it has more than three.
     #[inline(always)]
     fn joined(self, value: T, a: Connections<T>, b: Connections<T>) -> Self {
         let connections = match a.plus(b) {
@@ -193,7 +194,7 @@ impl<T: Real> Arithmetic for Scalar<'_, T> {
     }
 }
 
-/// Not `for_each`: a panic in a closure would point here, not at the caller.
+/// Not `for_each`, because a panic in a closure would point here instead of at the caller.
 #[track_caller]
 fn same_tapes<'t, T: Real>(name: &str, first: Scalar<'t, T>, x: &[Scalar<'t, T>]) {
     for &x in x {
@@ -205,13 +206,14 @@ impl<T: Real> Neg for Scalar<'_, T> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        self.to(-self.value, T::from_f64(-1.0))
+        Scalar { value: -self.value, connections: self.connections.scaled(T::from_f64(-1.0)), ..self }
     }
 }
 
-/// One operator with its slopes, between numbers and with a plain number on either side.
+/// One operator with its slopes, how they change connections, and whether one is finite where the value is; between numbers and with a
+/// plain number on either side.
 macro_rules! operator {
-    ($Op:ident $op:ident, |$a:ident, $b:ident, $y:ident| $da:expr, $db:expr) => {
+    ($Op:ident $op:ident, |$a:ident, $b:ident, $y:ident| $da:expr, $db:expr, $of:ident, |$slope:ident| $finite:expr) => {
         impl<T: Real> $Op for Scalar<'_, T> {
             type Output = Self;
             #[track_caller]
@@ -219,16 +221,20 @@ macro_rules! operator {
             fn $op(self, other: Self) -> Self {
                 let ($a, $b) = (self.value, other.value);
                 let $y = $a.$op($b);
-                self.join(stringify!($op), other, $y, $da, $db)
+                let finite = |$slope: T| $finite;
+                self.same_tape(stringify!($op), other);
+                let y = self.joined($y, self.connections.$of($da), other.connections.$of($db));
+                y.settled(finite($da) && finite($db))
             }
         }
-        impl<T: Real> $Op<f64> for Scalar<'_, T> {
+        impl<T: Real, C: Real> $Op<C> for Scalar<'_, T> {
             type Output = Self;
             #[inline(always)]
-            fn $op(self, number: f64) -> Self {
-                let ($a, $b) = (self.value, T::from_f64(number));
+            fn $op(self, number: C) -> Self {
+                let ($a, $b) = (self.value, T::from_f64(number.to_f64()));
                 let $y = $a.$op($b);
-                self.to($y, $da)
+                let finite = |$slope: T| $finite;
+                Scalar { value: $y, connections: self.connections.$of($da), ..self }.settled(finite($da))
             }
         }
         impl<'t, T: Real> $Op<Scalar<'t, T>> for f64 {
@@ -237,15 +243,17 @@ macro_rules! operator {
             fn $op(self, x: Scalar<'t, T>) -> Scalar<'t, T> {
                 let ($a, $b) = (T::from_f64(self), x.value);
                 let $y = $a.$op($b);
-                x.to($y, $db)
+                let finite = |$slope: T| $finite;
+                Scalar { value: $y, connections: x.connections.$of($db), ..x }.settled(finite($db))
             }
         }
     };
 }
-operator!(Add add, |a, b, y| T::from_f64(1.0), T::from_f64(1.0));
-operator!(Sub sub, |a, b, y| T::from_f64(1.0), T::from_f64(-1.0));
-operator!(Mul mul, |a, b, y| b, a);
-operator!(Div div, |a, b, y| T::from_f64(1.0) / b, -y / b);
+kernel::assigning!(['t, T: Real] Scalar<'t, T>);
+operator!(Add add, |a, b, y| T::from_f64(1.0), T::from_f64(1.0), scaled, |_slope| true);
+operator!(Sub sub, |a, b, y| T::from_f64(1.0), T::from_f64(-1.0), scaled, |_slope| true);
+operator!(Mul mul, |a, b, y| b, a, scaled, |_slope| true);
+operator!(Div div, |a, b, y| T::from_f64(1.0) / b, -y / b, weighed, |slope| slope.is_finite());
 
 impl<T: Real> PartialEq for Scalar<'_, T> {
     #[inline(always)]
@@ -261,17 +269,17 @@ impl<T: Real> PartialOrd for Scalar<'_, T> {
     }
 }
 
-impl<T: Real> PartialEq<f64> for Scalar<'_, T> {
+impl<T: Real, C: Real> PartialEq<C> for Scalar<'_, T> {
     #[inline(always)]
-    fn eq(&self, other: &f64) -> bool {
-        self.value == T::from_f64(*other)
+    fn eq(&self, other: &C) -> bool {
+        self.value == T::from_f64(other.to_f64())
     }
 }
 
-impl<T: Real> PartialOrd<f64> for Scalar<'_, T> {
+impl<T: Real, C: Real> PartialOrd<C> for Scalar<'_, T> {
     #[inline(always)]
-    fn partial_cmp(&self, other: &f64) -> Option<Ordering> {
-        self.value.partial_cmp(&T::from_f64(*other))
+    fn partial_cmp(&self, other: &C) -> Option<Ordering> {
+        self.value.partial_cmp(&T::from_f64(other.to_f64()))
     }
 }
 

@@ -1,24 +1,24 @@
-//! What a scalar tape holds, and its sweep.
+//! The contents of a scalar tape, and its sweep.
 
 use std::mem::{replace, take};
 
 use kernel::pool::Memory;
 
-use super::connections::Connections;
+use super::connections::{Connections, LEFT_OUT};
 use crate::Real;
 
-/// A recording, or nothing where it has been handed on: an empty one would have a block already.
-pub(crate) struct Kept<T>(pub Option<Recording<T>>);
+/// A recording, or none after it has been passed on, because an empty one would already have a block.
+pub(crate) struct PooledRecording<T>(pub Option<Recording<T>>);
 
-impl<T> Default for Kept<T> {
+impl<T> Default for PooledRecording<T> {
     fn default() -> Self {
-        Kept(None)
+        PooledRecording(None)
     }
 }
 
-kernel::lent!(Kept<Real>);
+kernel::lent!(PooledRecording<Real>);
 
-impl<T> Memory for Kept<T> {
+impl<T> Memory for PooledRecording<T> {
     fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |recording| {
             let blocks = 1 + recording.full.len() + recording.spare.len();
@@ -29,27 +29,30 @@ impl<T> Memory for Kept<T> {
     }
 }
 
-/// Connections in a block. A number's connections lie in one block.
+/// The first number that is recorded.
+const FIRST: usize = LEFT_OUT as usize + 1;
+/// Connections in a block. All connections of a number are in one block.
 const BLOCK: usize = 1 << 16;
-/// The most connections of a + b.
+/// The largest number of connections of a + b.
 const SHORT: usize = 6;
-/// The most connections of one record, which a byte can count; a longer sum goes on in the next one.
+/// The largest number of connections of one record, which a byte can count. A longer sum continues in the next record.
 const LONGEST: usize = 255;
 
-/// The connections of the numbers from `first` on, in the order in which they were recorded; number 0 is none.
+/// The connections of the numbers from `first` on, in the order of recording; number 0 means none, and the next is
+/// [`LEFT_OUT`].
 pub(crate) struct Recording<T> {
-    /// Has room for a short record.
+    /// It always has room for a short record.
     block: Block<T>,
     first: u32,
     full: Vec<Block<T>>,
     spare: Vec<Block<T>>,
     /// The variables, by number, and their values.
     variables: Vec<(u32, T)>,
-    /// The gradient of each number. Zero but in a sweep.
+    /// The gradient of each number. It is zero except during a sweep.
     deltas: Vec<T>,
 }
 
-/// As many connections as fit: a weight and a source for each, and how many each number has.
+/// A block of connections: a weight and a source for each, and the number of connections of each number.
 struct Block<T> {
     used: usize,
     numbers: usize,
@@ -63,16 +66,23 @@ impl<T: Real> Recording<T> {
     pub fn clear(&mut self) {
         self.spare.append(&mut self.full);
         (self.block.used, self.block.numbers, self.first) = (0, 0, 0);
-        self.close(0);
+        for _ in 0..FIRST {
+            self.close(0);
+        }
         self.variables.clear();
     }
 
-    /// How many numbers are recorded.
+    /// The number of recorded numbers.
     pub fn numbers(&self) -> usize {
-        self.first as usize + self.block.numbers - 1
+        self.all() - FIRST
     }
 
-    /// How many connections are recorded.
+    /// The same, with the two that every recording has.
+    fn all(&self) -> usize {
+        self.first as usize + self.block.numbers
+    }
+
+    /// The number of recorded connections.
     pub fn connections(&self) -> usize {
         self.full.iter().chain([&self.block]).map(|block| block.used).sum()
     }
@@ -84,10 +94,10 @@ impl<T: Real> Recording<T> {
         number
     }
 
-    /// Which variable a number is, and its value. Mostly they are recorded before all others.
+    /// The index of the variable of a number, and its value. Variables are mostly recorded before all other numbers.
     pub fn place(&self, number: u32) -> Option<(usize, T)> {
         let at = |k: usize| self.variables.get(k).filter(|(found, _)| *found == number).map(|&(_, value)| (k, value));
-        at(number as usize - 1)
+        at((number as usize).checked_sub(FIRST)?)
             .or_else(|| at(self.variables.binary_search_by_key(&number, |(found, _)| *found).ok()?))
     }
 
@@ -115,8 +125,8 @@ impl<T: Real> Recording<T> {
         (n > 0).then(|| self.close(n))
     }
 
-    /// Gives a number its connections, which were written last. What follows makes no room, so that a record is nothing
-    /// but stores.
+    /// Gives a number its connections, which were written last. The following code does not allocate, so that a record consists only
+    /// of stores.
     #[inline(always)]
     fn close(&mut self, connections: usize) -> u32 {
         let place = self.block.numbers;
@@ -127,7 +137,7 @@ impl<T: Real> Recording<T> {
         number
     }
 
-    /// Lets n connections of a number fit into the block.
+    /// Makes room for n connections of a number in the block.
     #[inline(always)]
     fn make_room(&mut self, n: usize) {
         if self.block.used > BLOCK - n || self.block.numbers == BLOCK {
@@ -138,7 +148,7 @@ impl<T: Real> Recording<T> {
     #[cold]
     #[inline(never)]
     fn next_block(&mut self) {
-        let numbers = self.numbers() + 1;
+        let numbers = self.all();
         assert!(numbers < u32::MAX as usize - BLOCK, "a scalar tape holds fewer than 2³² numbers");
         self.first = numbers as u32;
         let mut next = self.spare.pop().unwrap_or_default();
@@ -146,9 +156,9 @@ impl<T: Real> Recording<T> {
         self.full.push(replace(&mut self.block, next));
     }
 
-    /// The gradient of Σ y with respect to every variable, in their order.
+    /// The gradient of Σ y with respect to every variable, in order of recording.
     pub fn gradients(&mut self, outputs: impl Iterator<Item = Connections<T>>, gradients: &mut Vec<T>) {
-        let all = self.numbers() + 1;
+        let all = self.all();
         self.deltas.resize(all.max(self.deltas.len()), T::default());
         for y in outputs {
             for (w, x) in y.weights.into_iter().zip(y.sources()) {
@@ -156,14 +166,14 @@ impl<T: Real> Recording<T> {
             }
         }
         self.sweep();
-        self.deltas[0] = T::default();
+        self.deltas[..FIRST].fill(T::default());
         gradients.clear();
         gradients.extend(self.variables.iter().map(|&(x, _)| take(&mut self.deltas[x as usize])));
     }
 
-    /// δx += w δy from the last number to the first. What has been passed on is zero again.
+    /// δx += w δy from the last number to the first. A gradient is reset to zero after it is passed on.
     fn sweep(&mut self) {
-        let mut y = self.numbers() + 1;
+        let mut y = self.all();
         let deltas = &mut self.deltas[..y];
         for block in [&self.block].into_iter().chain(self.full.iter().rev()) {
             let mut end = block.used;
@@ -185,7 +195,7 @@ impl<T: Real> Recording<T> {
 }
 
 impl<T: Real> Block<T> {
-    /// Writes connections, and says how many. All three places are written, whatever their number.
+    /// Writes connections and returns their number. All three places are written, whatever the number.
     #[inline(always)]
     fn write(&mut self, connections: Connections<T>) -> usize {
         let (at, n) = (self.used, connections.len());

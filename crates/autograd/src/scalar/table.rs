@@ -19,13 +19,15 @@ macro_rules! methods {
     ) => {
         impl<T: Real> Number for Scalar<'_, T> {
             $(#[inline(always)] fn $method(self $(, $n: $N)?) -> Self {
-                self.through(fused::$method, #[inline(always)] |x| {
+                self.through(fused::$method, const { is_steep(stringify!($df)) }, #[inline(always)] |x| {
                     let y = <T as Values>::$method(x $(, $n)?);
                     (y, of_one::$method(Lane(x), Lane(y) $(, $n)?).0)
                 })
             })*
             $(#[inline(always)] fn $method2(self, other: Self) -> Self {
-                self.through_both(stringify!($method2), other, fused::$method2, [0, 1].map(|operand| Binary::$Name2.selects(operand)), #[inline(always)] |a, b| {
+                let selects = [0, 1].map(|operand| Binary::$Name2.selects(operand));
+                let steep = const { is_steep(concat!(stringify!($da), stringify!($db))) };
+                self.through_both(stringify!($method2), other, fused::$method2, steep, selects, #[inline(always)] |a, b| {
                     let y = Lane(<T as Values>::$method2(a, b));
                     let (a, b) = (Lane(a), Lane(b));
                     [y, of_first::$method2(a, b, y), of_second::$method2(a, b, y)].map(|lane| lane.0)
@@ -35,3 +37,18 @@ macro_rules! methods {
     };
 }
 kernel::functions!(methods);
+
+/// Whether a slope, as text, may be infinite at a number where the function is not: it divides, or has a logarithm or a power.
+const fn is_steep(slope: &str) -> bool {
+    let mut text = slope.as_bytes();
+    while let [first, rest @ ..] = text {
+        match text {
+            [b'r', b'e', b'c', b'i', b'p', ..] | [b'r', b's', b'q', ..] | [b'p', b'o', b'w', ..] | [b'l', b'n', ..] => {
+                return true;
+            }
+            _ if *first == b'/' => return true,
+            _ => text = rest,
+        }
+    }
+    false
+}

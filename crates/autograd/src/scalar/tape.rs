@@ -1,4 +1,4 @@
-//! Recording single numbers.
+//! Recording scalars.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,18 +7,18 @@ use kernel::pool::Pooled;
 
 use super::connections::Connections;
 use super::gradients::ScalarGradients;
-use super::recording::{Kept, Recording};
+use super::recording::{PooledRecording, Recording};
 use crate::{Real, Scalar};
 
-/// A record of a computation in single numbers, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
+/// A record of a scalar computation, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
 ///
-/// A function that is generic in [`Number`](crate::Number) runs on both. This tape gives the gradient of a number, and of
-/// weighted sums; with [`Dual`](crate::Dual) numbers of its numbers it gives second derivatives. It has no replay, no names
-/// of ops and no lines, which the other one has.
+/// A function that is generic in [`Number`](crate::Number) runs on both tapes. This tape gives the gradient of a number, and of
+/// weighted sums; with [`Dual`](crate::Dual) numbers of its numbers it gives second derivatives. Unlike the other tape it has no
+/// replay, no names of ops and no lines.
 ///
-/// A number carries up to three connections to recorded numbers with it. A function of one number only changes their
-/// weights; only where there would be four or more does the tape record anything: σ(x y + b) leaves no trace on it. So it
-/// records less than once a statement, without the expression templates that do that elsewhere (Hogan, *Fast reverse-mode
+/// A number carries up to three connections to recorded numbers. A function of one number only changes their
+/// weights. The tape records a number only if it would have four or more: σ(x y + b) records nothing. So it
+/// records less than once a statement, without expression templates (Hogan, *Fast reverse-mode
 /// automatic differentiation using expression templates in C++*, 2014).
 ///
 /// ```
@@ -34,13 +34,13 @@ use crate::{Real, Scalar};
 /// ```
 pub struct ScalarTape<T: Real> {
     id: u64,
-    recording: RefCell<Pooled<Kept<T>>>,
+    recording: RefCell<Pooled<PooledRecording<T>>>,
 }
 
 impl<T: Real> ScalarTape<T> {
-    /// An empty tape, on the buffers of an earlier one of this thread if there was one.
+    /// An empty tape. It uses the buffers of an earlier one of this thread if there was one.
     pub fn new() -> Self {
-        let mut recording = Pooled::<Kept<T>>::take();
+        let mut recording = Pooled::<PooledRecording<T>>::take();
         recording.0.get_or_insert_default().clear();
         ScalarTape { id: new_id(), recording: RefCell::new(recording) }
     }
@@ -56,7 +56,7 @@ impl<T: Real> ScalarTape<T> {
         values.iter().map(|&x| self.variable(x)).collect()
     }
 
-    /// A number that gets no gradient. Nothing is recorded.
+    /// A number without a gradient. Nothing is recorded.
     pub fn constant(&self, value: T) -> Scalar<'_, T> {
         Scalar::new(self, value, Connections::none())
     }
@@ -80,18 +80,18 @@ impl<T: Real> ScalarTape<T> {
         let active = outputs.iter().any(|(y, _)| y.needs_gradient());
         assert!(active, "backward: the value depends on constants only");
         let mut values = Pooled::<Vec<T>>::take();
-        let outputs = outputs.iter().map(|&(y, w)| y.connections().scaled(w));
+        let outputs = outputs.iter().map(|&(y, w)| y.connections().weighed(w));
         self.with(|recording| recording.gradients(outputs, &mut values));
         ScalarGradients { tape: self.id, values }
     }
 
-    /// Forgets everything that was recorded, and keeps the memory for what comes next.
+    /// Removes everything that was recorded, and keeps the memory for the next recording.
     pub fn clear(&mut self) {
         self.id = new_id();
         self.with(Recording::clear);
     }
 
-    /// How many numbers are recorded, variables included. Those that carry their connections with them are not.
+    /// The number of recorded numbers, including variables. Numbers that carry their connections are not counted.
     pub fn len(&self) -> usize {
         self.with(|recording| recording.numbers())
     }
@@ -101,12 +101,12 @@ impl<T: Real> ScalarTape<T> {
         self.len() == 0
     }
 
-    /// How many connections are recorded, of 12 bytes each in `f64`.
+    /// The number of recorded connections, each of 12 bytes in `f64`.
     pub fn connections(&self) -> usize {
         self.with(|recording| recording.connections())
     }
 
-    /// The number a + b. Every part goes in a register, pair by pair, to a function that stays a call; inlined, it would
+    /// The number a + b. Every part is passed in a register, pair by pair, to a function that is not inlined. Inlined, it would
     /// crowd out the formula around it.
     #[inline(always)]
     pub(super) fn record(&self, a: Connections<T>, b: Connections<T>) -> u32 {

@@ -1,4 +1,4 @@
-//! A whole graph as data: it can be drawn at random, recorded in either precision, and printed as a program.
+//! A whole graph as data. It can be drawn at random, recorded in either precision, and printed as a program.
 
 use std::fmt::{self, Write};
 
@@ -6,15 +6,15 @@ use crate::check::Function;
 use crate::inspect::picture::parameter;
 use crate::{Axis, Binary, Matrix, Real, Tape, Unary, Var, hstack, vstack};
 
-/// A graph of inputs and steps. Whatever the steps say, it can be recorded: operands are taken from what there is, and
-/// arguments are brought into the domain of the function that gets them.
+/// A graph of inputs and steps. Any steps can be recorded: operands are taken from the available values, and
+/// arguments are mapped into the domain of their function.
 ///
-/// `Display` prints a program that checks it. Two graphs of the same inputs and steps are the same graph.
+/// `Display` prints a program that checks it. Two graphs with the same inputs and steps are equal.
 ///
 /// ```
-/// use autograd::strategies::{Graph, Step};
+/// use autograd::strategies::{Graph, GraphStep};
 /// use autograd::{Matrix, check};
-/// let graph = Graph::new(vec![Matrix::from([[0.5, -1.0]])], &[Step([3, 0, 1, 2]), Step([40, 1, 0, 0])]);
+/// let graph = Graph::new(vec![Matrix::from([[0.5, -1.0]])], &[GraphStep([3, 0, 1, 2]), GraphStep([40, 1, 0, 0])]);
 /// check(|x| graph.record(x), graph.inputs());
 /// assert!(graph.to_string().starts_with("use autograd::*;"));
 /// ```
@@ -24,9 +24,9 @@ pub struct Graph {
     nodes: Vec<Node>,
 }
 
-/// What to do next, in four numbers that are taken modulo what there is: the op, two operands, a detail.
+/// A step in four numbers, taken modulo the available choices: the op, two operands, a detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step(pub [u8; 4]);
+pub struct GraphStep(pub [u8; 4]);
 
 /// A value of the graph: an op of earlier values, times a number that keeps it in range.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,20 +73,20 @@ macro_rules! methods {
 }
 
 methods! {
-    /// What is reduced or normalised along an axis.
+    /// Reductions and normalisations along an axis.
     OVER: over(x, axis) (axis):
     sum_over mean_over max_over min_over variance_over norm_over product_over cumsum softmax log_softmax log_sum_exp
 }
 
 methods! {
-    /// What takes a whole matrix.
+    /// Ops on a whole matrix.
     ALL: all(x) (): sum mean max_entry variance norm product diagonal t lower
 }
 
-/// Stacks are at most as large.
+/// The largest size of a stack.
 const LARGEST: usize = 1 << 20;
 
-/// What a step may be, beside a function of one operand.
+/// The ops of a step other than a function of one operand.
 #[derive(Clone, Copy)]
 enum Kind {
     Binary,
@@ -106,7 +106,7 @@ enum Kind {
     All,
 }
 
-/// How often each is meant, where a function of one operand is meant once. Where the shapes do not fit, a step is one of [`ALL`].
+/// The weight of each op, relative to a function of one operand. If the shapes do not fit, a step is one of [`ALL`].
 const KINDS: [(Kind, usize); 15] = [
     (Kind::Binary, 12),
     (Kind::Add, 4),
@@ -126,12 +126,12 @@ const KINDS: [(Kind, usize); 15] = [
 ];
 
 impl Graph {
-    /// The graph of these inputs and steps. Numbers are brought to at most 4, so that no step leaves their range.
+    /// The graph with these inputs and steps. Numbers are limited to 4, so that no step leaves their range.
     ///
     /// # Panics
     /// If there is no input.
     #[track_caller]
-    pub fn new(inputs: Vec<Matrix<f64>>, steps: &[Step]) -> Self {
+    pub fn new(inputs: Vec<Matrix<f64>>, steps: &[GraphStep]) -> Self {
         assert!(!inputs.is_empty(), "Graph: no input");
         let mut graph = Graph { inputs, nodes: Vec::new() };
         let tape = Tape::new();
@@ -140,7 +140,7 @@ impl Graph {
             for mut node in plan(step, &values) {
                 let value = node.record(&values);
                 let largest = value.value().as_slice().iter().fold(0.0, |max: f64, x| max.max(x.abs()));
-                // What was shifted into a domain stays there.
+                // An argument that was shifted into a domain is not scaled.
                 if largest > 4.0 && !matches!(node.call, Call::Shift(_)) {
                     node.scale = 2f64.powi(-(largest / 4.0).log2().ceil() as i32);
                 }
@@ -151,14 +151,14 @@ impl Graph {
         graph
     }
 
-    /// The graph that a byte string spells: shapes and numbers of three inputs, then steps.
+    /// The graph that a byte string encodes: shapes and numbers of three inputs, then steps.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let at = |k: usize| bytes.get(k).copied().unwrap_or(0);
         let (m, n) = (1 + usize::from(at(0) % 4), 1 + usize::from(at(1) % 4));
         let number = |k: usize| f64::from(at(2 + k % 14)) / 64.0 - 1.97 + 0.015 * k as f64;
         let input = |k: usize, m: usize, n: usize| Matrix::from_fn(m, n, |i, j| number(5 * k + i + m * j));
         let inputs = vec![input(0, m, n), input(1, m, 1), input(2, n, n)];
-        let steps = bytes.get(16..).unwrap_or(&[]).chunks_exact(4).map(|b| Step([b[0], b[1], b[2], b[3]]));
+        let steps = bytes.get(16..).unwrap_or(&[]).chunks_exact(4).map(|b| GraphStep([b[0], b[1], b[2], b[3]]));
         Graph::new(inputs, &steps.collect::<Vec<_>>())
     }
 
@@ -167,7 +167,7 @@ impl Graph {
         &self.inputs
     }
 
-    /// How many values are computed from them.
+    /// The number of values that are computed from the inputs.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -177,12 +177,12 @@ impl Graph {
         self.nodes.is_empty()
     }
 
-    /// Records the graph: the last value, and the sum of every other one that nothing reads.
+    /// Records the graph. It returns the last value plus the sums of all other values that nothing reads.
     pub fn record<'t, T: Real>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         self.record_with(x, |_, y, _| y)
     }
 
-    /// The same, where `change` may put something in the place of each value: it gets the number of the node, its value
+    /// The same, but `change` may replace each value. It gets the number of the node, its value
     /// and its operands.
     pub fn record_with<'t, T: Real>(
         &self,
@@ -199,7 +199,7 @@ impl Graph {
         self.loose().into_iter().fold(last, |sum, k| sum + values[k].sum())
     }
 
-    /// The values that nothing reads, but for the last.
+    /// The values that nothing reads, except the last.
     fn loose(&self) -> Vec<usize> {
         let last = self.inputs.len() + self.nodes.len() - 1;
         (0..last).filter(|k| !self.nodes.iter().any(|node| node.operands.contains(k))).collect()
@@ -212,10 +212,10 @@ impl Function for Graph {
     }
 }
 
-/// The nodes of a step: its op, and before it what brings the operands into their domain and shape.
-fn plan(Step([op, a, b, detail]): Step, values: &[Var<'_, f64>]) -> Vec<Node> {
+/// The nodes of a step: its op, preceded by the ops that map the operands into its domain and shape.
+fn plan(GraphStep([op, a, b, detail]): GraphStep, values: &[Var<'_, f64>]) -> Vec<Node> {
     let (op, detail) = (usize::from(op), usize::from(detail));
-    // Recent values first, so that most graphs are deep; index 0 is the last value.
+    // Prefer recent values, so that most graphs are deep; index 0 is the last value.
     let pick = |k: u8| values.len() - 1 - usize::from(k) % values.len();
     let (a, b) = (pick(a), pick(b));
     let ((m, n), (p, q)) = (values[a].shape(), values[b].shape());
@@ -259,8 +259,8 @@ fn plan(Step([op, a, b, detail]): Step, values: &[Var<'_, f64>]) -> Vec<Node> {
     }
 }
 
-/// The argument of a function, brought into its domain where it has one, and then the function: `count` values are
-/// there before.
+/// The argument of a function, mapped into its domain if it has one, and then the function. There are `count` values
+/// before it.
 fn within((low, high): (f64, f64), x: usize, count: usize, f: impl FnOnce(usize) -> Node) -> Vec<Node> {
     let node = |call, x, scale| Node { call, operands: vec![x], scale };
     let mut nodes = match (low.is_finite(), high.is_finite()) {
@@ -269,7 +269,7 @@ fn within((low, high): (f64, f64), x: usize, count: usize, f: impl FnOnce(usize)
         (true, false) => {
             vec![node(Call::Unary(Unary::Square), x, 0.25), node(Call::Shift(low + 0.5), count, 1.0)]
         }
-        // Within 0.9 of the interval, which is symmetric in the table.
+        // Within 0.9 of the interval; in the table it is symmetric.
         (true, true) => {
             vec![
                 node(Call::Unary(Unary::Tanh), x, 0.45 * (high - low)),
@@ -283,7 +283,7 @@ fn within((low, high): (f64, f64), x: usize, count: usize, f: impl FnOnce(usize)
 }
 
 impl Node {
-    /// The op, of values that there are.
+    /// The op, applied to existing values.
     fn record<'t, T: Real>(&self, values: &[Var<'t, T>]) -> Var<'t, T> {
         let x = values[self.operands[0]];
         let y = self.operands.get(1).map_or(x, |&k| values[k]);
@@ -314,7 +314,7 @@ impl Node {
         }
     }
 
-    /// The op as Rust writes it.
+    /// The op as Rust code.
     fn code(&self, name: impl Fn(usize) -> String) -> String {
         let operand = |k: usize| self.operands.get(k).map_or_else(String::new, |&k| name(k));
         let (x, y) = (operand(0), operand(1));

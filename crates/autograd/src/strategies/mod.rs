@@ -1,8 +1,8 @@
-//! Graphs made of steps that any bytes give, and, with the feature `proptest`, strategies of the `proptest` crate for what a tape is
-//! made of: shapes, matrices, functions, whole graphs.
+//! Graphs made of steps, which any bytes can encode. The feature `proptest` adds strategies of the `proptest` crate for
+//! shapes, matrices, functions and whole graphs.
 //!
-//! A test draws graphs with skips and shared operands, of every function of the table, and checks a property of
-//! derivatives; one that fails shrinks to a small graph, which is printed as a program.
+//! A test draws graphs with skips and shared operands, with every function of the table, and checks a property of
+//! derivatives. A failing graph shrinks to a small one, which is printed as a program.
 
 #[cfg(feature = "proptest")]
 mod drawn;
@@ -10,4 +10,4 @@ mod graph;
 
 #[cfg(feature = "proptest")]
 pub use drawn::{binary_functions, graphs, matrices, numbers, shapes, unary_functions};
-pub use graph::{Graph, Step};
+pub use graph::{Graph, GraphStep};

@@ -5,18 +5,18 @@ use kernel::pool::Pooled;
 use kernel::simd::{Out, fill};
 use smallvec::SmallVec;
 
-use crate::rule::op::{Linear, Op, pullback};
+use crate::rule::op::{LinearTerm, Op, pullback};
 use crate::rule::run::run_linear;
 use crate::sweep::gradients::Gradients;
 use crate::sweep::regions::Deltas;
-use crate::tape::custom_rule::{At, CustomNode, Write};
+use crate::tape::custom_rule::{CustomNode, NodeBuffers, Write};
 use crate::tape::records::Inner;
 use crate::{MatrixRef, Real, Tape, Var};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// The gradients of this number with respect to the parameters and variables it was computed from.
-    /// Those of intermediate variables are forgotten on the way, so that their buffers are used again;
+    /// The gradients of this number with respect to the parameters and variables from which it was computed.
+    /// Those of intermediate variables are freed on the way, so that their buffers can be reused;
     /// [`backward_all`](Var::backward_all) keeps them.
     ///
     /// # Panics
@@ -28,7 +28,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().gradients("backward", &[(self, MatrixRef::new(1, 1, &[T::from_f64(1.0)]))], Keep::Leaves)
     }
 
-    /// The gradients of this number with respect to all that it was computed from, intermediate variables included.
+    /// The gradients of this number with respect to everything from which it was computed, including intermediate variables.
     ///
     /// ```
     /// use autograd::Tape;
@@ -64,7 +64,7 @@ impl<'t, T: Real> Tape<'t, T> {
     /// The gradients of Σₖ Σ wₖ ⊙ yₖ for several variables of this tape, in one sweep.
     ///
     /// # Panics
-    /// If there is none, or a weight is not of the shape of its variable, or all depend on constants only.
+    /// If the list is empty, the shapes of a weight and its variable differ, or all variables depend on constants only.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -94,14 +94,14 @@ impl<'t, T: Real> Tape<'t, T> {
         self.note_reading();
         let mut deltas = Pooled::<Deltas<T>>::take();
         self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None));
-        Gradients { tape: self.id(), deltas }
+        Gradients { tape: self.id(), outputs: seeds.len(), deltas }
     }
 }
 
-/// Which derivatives outlive a sweep.
+/// The derivatives that a sweep keeps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// Those of leaves, of what parameters are bound to, and of the operands that a rule or a checkpoint was given.
+    /// Those of leaves, of variables bound to parameters, and of the operands of custom rules and checkpoints.
     Leaves,
     /// Those of all nodes.
     All,
@@ -110,7 +110,7 @@ pub(crate) enum Keep {
 /// What a term of a gradient reads: the value of a node, or δy.
 const DELTA: u32 = u32::MAX;
 
-/// Sees an operand's δ after a node has added to it: the node, the operand, its δ.
+/// A callback after a node has added to an operand's δ. It gets the node, the operand and its δ.
 pub(crate) type Watch<'a, T> = &'a mut dyn FnMut(u32, u32, &[T]);
 
 /// δ of every node up to the last that has a seed, from the last to the first.
@@ -154,7 +154,7 @@ pub(crate) fn sweep<T: Real>(
     deltas.updates.clone_from(&inner.pass.updates);
 }
 
-/// What a term of a node adds to the δ of its operands.
+/// Adds the terms of a node to the δ of its operands.
 #[inline(always)]
 fn pull<T: Real>(
     inner: &Inner<'_, T>,
@@ -175,11 +175,11 @@ fn pull<T: Real>(
         }
         let (rows, cols) = x_node.shape();
         match adjoint {
-            // δx = δy, as at a skip connection, is not copied.
-            Linear::Op(Op::Add(1.0, DELTA)) if deltas.region(x).is_none() && x_node.shape() == node.shape() => {
+            // δx = δy, as at a skip connection, is shared instead of copied.
+            LinearTerm::Op(Op::Add(1.0, DELTA)) if deltas.region(x).is_none() && x_node.shape() == node.shape() => {
                 return deltas.share(x, region);
             }
-            Linear::Op(Op::Pad(0, j, DELTA)) if rows == node.shape().0 && watch.is_none() => {
+            LinearTerm::Op(Op::Pad(0, j, DELTA)) if rows == node.shape().0 && watch.is_none() => {
                 return deltas.add_columns(x, rows * cols, region, j as usize * rows);
             }
             _ => {}
@@ -195,7 +195,7 @@ fn pull<T: Real>(
     });
 }
 
-/// What a node with a rule of its own adds to the δ of its operands.
+/// Adds the terms of a node with a custom rule to the δ of its operands.
 fn pull_whole<T: Real>(
     inner: &Inner<'_, T>,
     custom: &CustomNode<T>,
@@ -204,7 +204,7 @@ fn pull_whole<T: Real>(
     watch: &mut Option<Watch<'_, T>>,
 ) {
     let (rows, cols) = inner.node(custom.id).shape();
-    // The rule reads δy while it writes several others: a copy.
+    // A copy, because the rule reads δy while it writes several others.
     let mut copy = Pooled::<Vec<T>>::take();
     copy.clear();
     copy.extend_from_slice(deltas.slice_mut(region));
@@ -217,7 +217,7 @@ fn pull_whole<T: Real>(
     });
 }
 
-/// The gradients of the operands of a node with a rule of its own.
+/// The gradients of the operands of a node with a custom rule.
 pub(crate) fn pull_custom<T: Real>(
     inner: &Inner<'_, T>,
     custom: &CustomNode<T>,
@@ -226,6 +226,6 @@ pub(crate) fn pull_custom<T: Real>(
 ) {
     let x: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.view(x)).collect();
     let needs: SmallVec<[_; 4]> = custom.operands.iter().map(|&x| inner.node(x).is_active()).collect();
-    let at = At { x: &x, y: inner.view(custom.id), dy, source: inner.source(custom.id) };
+    let at = NodeBuffers { x: &x, y: inner.view(custom.id), dy, source: inner.source(custom.id) };
     custom.rule.pull(&at, &needs, &mut |k, write| add(custom.operands[k], write));
 }

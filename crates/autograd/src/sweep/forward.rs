@@ -20,12 +20,12 @@ pub struct Tangents<T: Real> {
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
     /// The derivatives of everything recorded so far when each variable x moves along its ẋ: forward mode, one pass
-    /// over the tape. A variable in the middle of a computation moves as it is told, whatever its operands do. One that
-    /// comes twice moves along the sum of its directions, as
-    /// [everywhere](crate::book::differentiating#what-gets-none-and-why).
+    /// over the tape. An intermediate variable moves along the given direction, whatever its operands do. A variable that
+    /// is given twice moves along the sum of its directions, as
+    /// [everywhere](crate::book::differentiating#which-variables-get-no-gradient-and-why).
     ///
     /// # Panics
-    /// If ẋ is not of the shape of x, or x is of another tape or constant.
+    /// If the shapes of ẋ and x differ, or x is of another tape or constant.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -53,10 +53,10 @@ impl<'t, T: Real> Tape<'t, T> {
 
 #[compiled_once]
 impl<T: Real> Tangents<T> {
-    /// The derivative of a variable along the direction: zero of one that does not move.
+    /// The derivative of a variable along the direction; zero if it does not move.
     ///
     /// # Panics
-    /// If the variable is of another tape, or recorded later than the tangents were computed.
+    /// If the variable is of another tape, or was recorded after the tangents were computed.
     #[track_caller]
     pub fn of(&self, y: Var<'_, T>) -> Matrix<T> {
         assert!(y.tape().id() == self.tape, "Tangents::of: the variable is of another tape");
@@ -73,7 +73,7 @@ enum Read {
     Tangent(u32),
 }
 
-/// Tangents of every node that moves when the seeds' nodes do: forward mode.
+/// The tangents of every node that moves with the nodes of the seeds: forward mode.
 pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T>)], deltas: &mut Deltas<T>) {
     let count = inner.records.nodes.len() as u32;
     deltas.begin(count as usize);
@@ -113,7 +113,7 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
                 accum = Accum::Add;
             });
         }
-        // An op whose slope is 0 gave no term.
+        // An op whose slope is 0 adds no term.
         if accum == Accum::Replace {
             data.fill(T::default());
         }

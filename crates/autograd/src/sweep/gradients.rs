@@ -1,4 +1,4 @@
-//! What a backward sweep gives.
+//! The result of a backward sweep.
 
 use std::fmt;
 
@@ -9,14 +9,20 @@ use crate::sweep::regions::Deltas;
 use crate::tape::records::Node;
 use crate::{Matrix, MatrixRef, Param, Real, Var};
 
-/// The gradient of a value with respect to the parameters and variables it was computed from; after
-/// [`backward_all`](Var::backward_all) to all intermediate variables too. Owned: it outlives its tape.
+/// The gradient of a value with respect to the parameters and variables from which it was computed. After
+/// [`backward_all`](Var::backward_all) it also has those of all intermediate variables. It is owned and outlives its tape.
 pub struct Gradients<T: Real> {
     pub(crate) tape: u64,
+    /// How many outputs the sweep began with.
+    pub(crate) outputs: usize,
     pub(crate) deltas: Pooled<Deltas<T>>,
 }
 
-/// What a gradient can be asked for: a variable of the same tape, or a parameter.
+/// What a gradient can be taken with respect to: a variable of the same tape, or a parameter.
+#[diagnostic::on_unimplemented(
+    message = "there is no gradient of `{T}` with respect to `{Self}`",
+    note = "ask for a `Var` of the same tape, or for a `&Param<{T}>` that was recorded by `tape.param`"
+)]
 pub trait Wrt<T: Real> {
     #[doc(hidden)]
     fn find<'g>(&self, grads: &'g Gradients<T>) -> Result<MatrixRef<'g, T>, &'static str>;
@@ -24,13 +30,13 @@ pub trait Wrt<T: Real> {
 
 #[compiled_once]
 impl<T: Real> Gradients<T> {
-    /// The gradient with respect to a variable or parameter, of its shape. It is zero where the
+    /// The gradient with respect to a variable or parameter, in its shape. It is zero if the
     /// differentiated value does not depend on it.
     ///
     /// # Panics
-    /// If there is none: the variable is constant, of another tape, recorded later than the value that was differentiated,
-    /// or an intermediate one whose gradient was not [kept](Var::backward_all), or the parameter is not trained or was
-    /// not recorded. [`get`](Gradients::get) asks first.
+    /// If there is none: the variable is constant, of another tape, recorded after the value that was differentiated,
+    /// or an intermediate one whose gradient was not [kept](Var::backward_all); or the parameter is not trained or was
+    /// not recorded. [`get`](Gradients::get) returns `None` instead.
     #[track_caller]
     pub fn wrt(&self, x: impl Wrt<T>) -> MatrixRef<'_, T> {
         match x.find(self) {
@@ -44,7 +50,7 @@ impl<T: Real> Gradients<T> {
         x.find(self).ok()
     }
 
-    /// Adds the gradients of parameters that another tape gave, as of other samples. Those of variables are not added.
+    /// Adds the gradients of parameters from another tape, for example for other samples. Gradients of variables are not added.
     ///
     /// ```
     /// use autograd::{Matrix, Param, Tape};
@@ -59,17 +65,17 @@ impl<T: Real> Gradients<T> {
     /// ```
     ///
     /// # Panics
-    /// If a parameter had another shape.
+    /// If a parameter has different shapes.
     pub fn add(&mut self, other: &Gradients<T>) {
         self.deltas.add(&other.deltas);
     }
 
-    /// The new value of a buffer that a layer asked for with [`Tape::update`](crate::Tape::update), if one did.
+    /// The new value of a buffer that a layer requested with [`Tape::update`](crate::Tape::update), if one did.
     pub fn updated(&self, buffer: &Param<T>) -> Option<&Matrix<T>> {
         self.deltas.updates.iter().find(|(id, _)| *id == buffer.id()).map(|(_, value)| value)
     }
 
-    /// The gradient of a node; `None` of a constant, of one that came later, or where it was not kept.
+    /// The gradient of a node; `None` if it is constant, was recorded later, or was not kept.
     pub(crate) fn of_node(&self, id: u32, node: Node) -> Option<MatrixRef<'_, T>> {
         self.at(id, node.shape())
     }
@@ -85,7 +91,7 @@ impl<T: Real> Clone for Gradients<T> {
     fn clone(&self) -> Self {
         let mut deltas = Pooled::<Deltas<T>>::take();
         deltas.clone_from(&self.deltas);
-        Gradients { tape: self.tape, deltas }
+        Gradients { tape: self.tape, outputs: self.outputs, deltas }
     }
 }
 

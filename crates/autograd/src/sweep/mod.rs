@@ -1,4 +1,4 @@
-//! The rules applied to a tape: backward and forward over buffers, and recorded again.
+//! Applies the rules to a tape: backward and forward over buffers, and recorded again.
 
 pub(crate) mod backward;
 pub(crate) mod forward;

@@ -4,7 +4,7 @@ use kernel::compiled_once;
 use kernel::simd::{Accum, Out};
 use linalg::Trans;
 
-use crate::rule::op::{Linear, Op, pullback};
+use crate::rule::op::{LinearTerm, Op, pullback};
 use crate::rule::run::run_linear;
 use crate::sweep::backward::pull_custom;
 use crate::tape::custom_rule::Write;
@@ -20,15 +20,15 @@ pub struct PerSample<T> {
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// The gradients of each column's loss, without a loop over the columns: one sweep for the whole batch, which keeps
-    /// the products δy xᵀ of the samples apart instead of adding them. Norms of them are what clipping in private
-    /// training and the empirical Fisher information need (Goodfellow, 2015, arXiv:1510.01799).
+    /// The gradients of each column's loss, without a loop over the columns. One sweep over the whole batch keeps
+    /// the products δy xᵀ of the samples separate instead of adding them. Clipping in private training and the empirical Fisher
+    /// information need their norms (Goodfellow, 2015, arXiv:1510.01799).
     ///
-    /// This variable holds a loss in each of n columns, and `data` are the leaves whose columns are the samples.
+    /// This variable holds a loss in each of n columns. `data` are the leaves whose columns are the samples.
     ///
     /// # Panics
-    /// If a leaf of `data` is of another tape or does not have n columns, or an op mixes the samples, as a batch
-    /// normalisation does: it is named with its line.
+    /// If a leaf of `data` is of another tape or does not have n columns, or if an op mixes the samples, as batch
+    /// normalisation does. The message names the op and its line.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -54,7 +54,7 @@ impl<'t, T: Real> Var<'t, T> {
             let batched = inner.descendants(data.iter().map(|x| x.id), self.id);
             separate(inner, &batched, n, self.id).map(|()| Sweep { inner, batched, n }.run(self.id))
         });
-        // Outside of the closure, that a panic points at the caller.
+        // Outside the closure, so that a panic points at the caller.
         match found {
             Ok(found) => PerSample { tape: self.tape().id(), samples: n, found },
             Err(text) => panic!("backward_per_sample: {text}"),
@@ -64,8 +64,8 @@ impl<'t, T: Real> Var<'t, T> {
 
 #[compiled_once]
 impl<T: Real> PerSample<T> {
-    /// The gradients with respect to a variable or, by [`Tape::param`](crate::Tape::param), a parameter: a column for
-    /// each sample, in which its entries lie column by column. Of data, the gradient of each sample's own column.
+    /// The gradients with respect to a variable or, by [`Tape::param`](crate::Tape::param), a parameter: one column for
+    /// each sample, with its entries column by column. For data, the gradient of each sample's own column.
     ///
     /// # Panics
     /// If the variable is of another tape, constant, or recorded after the losses.
@@ -81,7 +81,7 @@ impl<T: Real> PerSample<T> {
     }
 }
 
-/// Whether every op keeps the columns of the batch apart; what and where, if one does not.
+/// Checks that every op keeps the columns of the batch separate; otherwise the error names the op and its line.
 fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32) -> Result<(), String> {
     let leads = inner.ancestors(last);
     for id in (0..=last).filter(|&id| batched[id as usize] && leads[id as usize]) {
@@ -105,7 +105,7 @@ struct Sweep<'a, 't, T: Real> {
 }
 
 impl<T: Real> Sweep<'_, '_, T> {
-    /// For a batched node δ as usual, of the shape of the node; for any other a column for each sample.
+    /// For a batched node δ in the shape of the node, as usual; for any other node a column for each sample.
     fn run(&self, last: u32) -> Vec<Option<Matrix<T>>> {
         let mut found: Vec<Option<Matrix<T>>> = vec![None; last as usize + 1];
         if self.inner.node(last).is_active() && self.batched[last as usize] {
@@ -126,7 +126,7 @@ impl<T: Real> Sweep<'_, '_, T> {
         found
     }
 
-    /// What a term of a node adds, or the whole node if it has a rule of its own.
+    /// Adds the terms of a node, or of the whole node if it has a custom rule.
     fn pull(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) {
         let batched = self.batched[id as usize];
         let (rows, cols) = self.inner.node(id).shape();
@@ -139,7 +139,7 @@ impl<T: Real> Sweep<'_, '_, T> {
                 return;
             }
         }
-        // One sample at a time: where it is alone in δy, or what of δy is its own.
+        // One sample at a time: with only that sample in δy, or with its part of δy.
         for j in 0..self.n {
             let mut alone = Matrix::zeros(rows, cols);
             if batched {
@@ -154,7 +154,7 @@ impl<T: Real> Sweep<'_, '_, T> {
         }
     }
 
-    /// The parameters of W x + b: δy xᵀ and δy of each sample. `false` of any other term.
+    /// The parameters of W x + b: δy xᵀ and δy of each sample. Returns `false` for any other term.
     fn products(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
         let free = |x: u32| self.inner.node(x).is_active() && !self.batched[x as usize];
         match term {
@@ -175,7 +175,7 @@ impl<T: Real> Sweep<'_, '_, T> {
                 }
                 true
             }
-            // Nothing but batched operands: they have theirs.
+            // Only batched operands, which have their terms.
             Some(term) => {
                 let (operands, n) = term.operands();
                 operands[..n].iter().all(|&x| !free(x))
@@ -184,7 +184,7 @@ impl<T: Real> Sweep<'_, '_, T> {
         }
     }
 
-    /// The terms that δy gives to the operands that are batched, or to those that are not.
+    /// The terms that δy gives to the batched operands, or to the others.
     fn fill(
         &self,
         id: u32,
@@ -204,7 +204,7 @@ impl<T: Real> Sweep<'_, '_, T> {
         }
         let Some(term) = term else { return };
         let (operands, _) = term.operands();
-        pullback(term.map(|x| inner.view(x)), inner.view(id), dy, |k, linear: Linear<_>| {
+        pullback(term.map(|x| inner.view(x)), inner.view(id), dy, |k, linear: LinearTerm<_>| {
             let x = operands[k];
             if wanted(x) {
                 let (rows, cols) = inner.node(x).shape();

@@ -1,17 +1,17 @@
-//! Derivatives that are recorded on the tape again, so that they can be differentiated: reverse and forward.
+//! Derivatives that are recorded on the tape, so that they can be differentiated again: reverse and forward.
 
 use std::sync::Arc;
 
 use kernel::{Axis, AxisFunction, Binary, compiled_once};
 use smallvec::SmallVec;
 
-use crate::rule::op::{Linear, Op, pullback, pushforward};
+use crate::rule::op::{LinearTerm, Op, pullback, pushforward};
 use crate::tape::custom_rule::{Recorded, Rule};
 use crate::{Real, Var};
 
-/// The gradients of the number `y` with respect to each of `xs`, recorded on the tape: variables that
-/// can be differentiated again, to any order. With respect to a constant it is 0, as
-/// [everywhere](crate::book::differentiating#what-gets-none-and-why).
+/// The gradients of the number `y` with respect to each of `xs`, recorded on the tape. They are variables that
+/// can be differentiated again, to any order. With respect to a constant the gradient is 0, as
+/// [everywhere](crate::book::differentiating#which-variables-get-no-gradient-and-why).
 ///
 /// # Panics
 /// If `y` is not 1 × 1, or a variable is of another tape.
@@ -37,7 +37,7 @@ pub fn grad<'t, T: Real>(y: Var<'t, T>, xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
 /// The gradients of Σₖ Σ wₖ ⊙ yₖ with respect to each of `xs`, recorded on the tape: vector-Jacobian products.
 ///
 /// # Panics
-/// If there is no output, a weight is not of the shape of its output, or a variable is of another tape.
+/// If the list of outputs is empty, the shapes of a weight and its output differ, or a variable is of another tape.
 ///
 /// ```
 /// use autograd::{Matrix, Tape, vjp};
@@ -61,11 +61,11 @@ pub fn vjp<'t, T: Real>(outputs: &[(Var<'t, T>, Var<'t, T>)], xs: &[Var<'t, T>])
 }
 
 /// The tangent of `y` when each x of `moves` moves along its direction, recorded on the tape: a Jacobian-vector
-/// product, in forward mode. A variable that does not move has the tangent 0; one that comes twice moves along the sum of its
-/// directions, as [everywhere](crate::book::differentiating#what-gets-none-and-why).
+/// product, in forward mode. A variable that does not move has the tangent 0. A variable that is given twice moves along the sum of
+/// its directions, as [everywhere](crate::book::differentiating#which-variables-get-no-gradient-and-why).
 ///
 /// # Panics
-/// If a direction is not of the shape of its variable, or a variable is of another tape or constant.
+/// If the shapes of a direction and its variable differ, or a variable is of another tape or constant.
 ///
 /// ```
 /// use autograd::{Tape, grad, jvp};
@@ -116,7 +116,7 @@ pub fn jvp<'t, T: Real>(y: Var<'t, T>, moves: &[(Var<'t, T>, Var<'t, T>)]) -> Va
 
 #[track_caller]
 fn check_tape<'t, T: Real>(name: &str, y: Var<'t, T>, xs: &[Var<'t, T>]) {
-    // Not `for_each`: a panic in a closure would point here, not at the caller.
+    // Not `for_each`, because a panic in a closure would point here instead of at the caller.
     for &x in xs {
         y.same_tape(name, x);
     }
@@ -126,22 +126,22 @@ fn terms<T: Real>(y: Var<'_, T>) -> SmallVec<[Op<u32>; 4]> {
     y.tape().with(|inner| SmallVec::from_slice(inner.terms(y.id)))
 }
 
-/// A rule of its own and what it is applied to.
+/// A custom rule and its operands.
 type Applied<'t, T> = (Arc<dyn Rule<T>>, SmallVec<[Var<'t, T>; 4]>);
 
-/// The rule and the operands of a node that has its own.
+/// The rule and the operands of a node with a custom rule.
 fn custom<'t, T: Real>(y: Var<'t, T>) -> Option<Applied<'t, T>> {
     let node = y.tape().with(|inner| inner.custom(y.id).cloned())?;
     Some((node.rule, node.operands.iter().map(|&x| Var::new(y.tape(), x)).collect()))
 }
 
-/// The sweep: the terms of each δ, gathered until its node is reached and its sum recorded as one node.
+/// The sweep. The terms of each δ are collected until its node is reached, and their sum is recorded as one node.
 #[track_caller]
 fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
     let tape = seeds[0].0.tape();
     let var = |id| Var::new(tape, id);
     let last = seeds.iter().map(|(y, _)| y.id).max().unwrap_or(0);
-    // Only what was computed from `xs` leads to them.
+    // Only nodes that were computed from `xs` lead to them.
     let leads = tape.with(|inner| inner.descendants(xs.iter().map(|x| x.id), last));
     let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); last as usize + 1];
     for (y, seed) in seeds {
@@ -183,35 +183,36 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
     all
 }
 
-/// A linear term by its definition: as ops of variables, the last of which is returned to be one term of a sum.
-fn define<'t, T: Real>(term: Linear<Var<'t, T>>) -> Op<u32> {
-    // As in the loops, what is 0 stays 0 even if it meets an infinite slope.
+/// The definition of a linear term as ops of variables. The last op is returned, to become one term of a sum.
+fn define<'t, T: Real>(term: LinearTerm<Var<'t, T>>) -> Op<u32> {
+    // As in the loops, 0 stays 0 even if the slope is infinite.
     let weighed = |slope: Var<'t, T>, d: Var<'t, T>| Op::Binary(Binary::Weigh, slope.id, d.id);
     let over = |x: Var<'t, T>, axis| x.sum_over(axis);
     let sum = |axis, x: Var<'t, T>| Op::Add(1.0, over(x, axis).id);
     match term {
-        Linear::Op(op) => op.map(|x| x.id),
-        Linear::Unary(f, x, y, d) => weighed(f.slope(x, y), d),
-        Linear::Binary(f, side, [a, b, y, d]) if f.selects(side) => {
+        LinearTerm::Op(op) => op.map(|x| x.id),
+        LinearTerm::Unary(f, x, y, d) => weighed(f.slope(x, y), d),
+        LinearTerm::Binary(f, side, [a, b, y, d]) if f.selects(side) => {
             let slope = f.slope(side, a, b, y);
             Op::Binary(Binary::Keep, slope.id, slope.weigh(d).id)
         }
-        Linear::Binary(f, side, [a, b, y, d]) => weighed(f.slope(side, a, b, y), d),
-        Linear::AlongAxis(f, axis, at) => along(f, axis, at),
-        Linear::AlongAxisTangent(f, axis, at) => along_tangent(f, axis, at),
-        Linear::CrossEntropy(t, p, d) => Op::Add(1.0, (p.weigh(over(t, Axis::Rows)) - t).weigh(d).id),
-        Linear::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p.weigh(over(t, Axis::Rows)) - t).weigh(d)),
-        Linear::CrossEntropyTarget(x, d) => Op::Add(-1.0, x.log_softmax(Axis::Rows).weigh(d).id),
-        Linear::CrossEntropyTargetTangent(x, d) => {
+        LinearTerm::Binary(f, side, [a, b, y, d]) => weighed(f.slope(side, a, b, y), d),
+        LinearTerm::AlongAxis(f, axis, at) => along(f, axis, at),
+        LinearTerm::AlongAxisTangent(f, axis, at) => along_tangent(f, axis, at),
+        LinearTerm::CrossEntropy(t, p, d) => Op::Add(1.0, (p.weigh(over(t, Axis::Rows)) - t).weigh(d).id),
+        LinearTerm::CrossEntropyTangent(t, p, d) => sum(Axis::Rows, (p.weigh(over(t, Axis::Rows)) - t).weigh(d)),
+        LinearTerm::CrossEntropyTarget(x, d) => Op::Add(-1.0, x.log_softmax(Axis::Rows).weigh(d).id),
+        LinearTerm::CrossEntropyTargetTangent(x, d) => {
             Op::Add(-1.0, over(x.log_softmax(Axis::Rows).weigh(d), Axis::Rows).id)
         }
     }
 }
 
-/// e^(x − y) where y = ln Σ eˣ: 0 where all x are −∞, 1 at +∞.
-fn share<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
+/// softmax(x), the slope of y = ln Σ eˣ. As in the loops, it is 0 at −∞ and at all entries that a +∞ leaves no share.
+fn share<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>, axis: Axis) -> Var<'t, T> {
     let largest = if T::from_f64(f64::MAX).is_finite() { f64::MAX } else { f64::from(f32::MAX) };
-    (x.at_most(largest) - y.clamp(-largest, largest)).exp()
+    let some = (x.at_most(largest) - y.clamp(-largest, largest)).exp();
+    some.keep(x.at_least(-largest).softmax(axis))
 }
 
 /// Jᵀ δy of a function along an axis, from x, y and δy.
@@ -220,13 +221,13 @@ fn along<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -
     match f {
         AxisFunction::Max => {
             let (m, n) = x.shape();
-            product(x.arg_max(axis), d.repeat(m, n))
+            Op::Binary(Binary::Keep, x.arg_max(axis).id, d.repeat(m, n).id)
         }
         AxisFunction::ArgMax => Op::Number(0.0),
         AxisFunction::CumSum(order) => Op::AlongAxis(AxisFunction::CumSum(order.flip()), axis, d.id),
         AxisFunction::Softmax => product(y, d - (y * d).sum_over(axis)),
         AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp().weigh(d.sum_over(axis))).id),
-        AxisFunction::LogSumExp => Op::Add(1.0, share(x, y).weigh(d).id),
+        AxisFunction::LogSumExp => Op::Add(1.0, share(x, y, axis).weigh(d).id),
         AxisFunction::Norm => {
             let (m, n) = x.shape();
             Op::Add(1.0, norm_slope(x, y).weigh(d.repeat(m, n)).id)
@@ -234,7 +235,7 @@ fn along<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T>; 3]) -
     }
 }
 
-/// x / ‖x‖, and 0 where the norm is, with all its derivatives.
+/// x / ‖x‖, and 0 if the norm is 0, with all its derivatives.
 fn norm_slope<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
     let y = y.repeat(x.rows(), x.cols());
     y.keep(x / (y + y.drop_where(y.zero() + 1.0)))
@@ -250,7 +251,7 @@ fn along_tangent<'t, T: Real>(f: AxisFunction, axis: Axis, [x, y, d]: [Var<'t, T
         // The Jacobian is symmetric.
         AxisFunction::Softmax => along(f, axis, [x, y, d]),
         AxisFunction::LogSoftmax => Op::Add(1.0, (d - y.exp().weigh(d).sum_over(axis)).id),
-        AxisFunction::LogSumExp => sum(share(x, y).weigh(d)),
+        AxisFunction::LogSumExp => sum(share(x, y, axis).weigh(d)),
         AxisFunction::Norm => sum(norm_slope(x, y).weigh(d)),
     }
 }

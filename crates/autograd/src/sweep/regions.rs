@@ -1,7 +1,7 @@
-//! Where the derivatives of a sweep lie: in regions of one buffer, each of which is used again when nobody holds it.
+//! Storage of the derivatives of a sweep: regions of one buffer, each of which is reused when no node refers to it.
 //!
-//! At a skip connection δx = δy is not copied: x and y hold one region, until x gains another term while y, or what
-//! else was added to y, still holds it.
+//! At a skip connection δx = δy is not copied. x and y share one region, until x gains another term while y, or another
+//! summand of y, still refers to it.
 
 use kernel::pool::{Memory, widen};
 use kernel::simd::{Accum, fill};
@@ -20,9 +20,9 @@ pub(crate) struct Deltas<T> {
     /// The region of each node's derivative, or `NOWHERE`.
     places: Vec<u32>,
     regions: Vec<Region>,
-    /// The regions that nobody holds, and their lengths.
+    /// The free regions, and their lengths.
     free: Vec<(usize, u32)>,
-    /// How much of the buffer the regions cover.
+    /// The part of the buffer that the regions cover.
     used: usize,
     /// Parameters, by identity.
     pub params: Vec<Slot>,
@@ -42,16 +42,16 @@ impl<T> Memory for Deltas<T> {
 struct Region {
     start: usize,
     len: usize,
-    /// How many nodes have their derivative here.
+    /// The number of nodes whose derivative is stored here.
     holders: u32,
-    /// How many of the first entries have not been written.
+    /// The number of entries at the start that have not been written.
     blank: usize,
 }
 
 const NOWHERE: u32 = u32::MAX;
 
 impl<T: Real> Deltas<T> {
-    /// Forgets everything, for a sweep over `nodes` nodes.
+    /// Clears everything, for a sweep over `nodes` nodes.
     pub fn begin(&mut self, nodes: usize) {
         self.places.clear();
         self.places.resize(nodes, NOWHERE);
@@ -69,23 +69,23 @@ impl<T: Real> Deltas<T> {
         (region != NOWHERE).then_some(region)
     }
 
-    /// The derivative of a node; `None` if it has none, or came later than all that the sweep went through.
+    /// The derivative of a node; `None` if it has none, or was recorded after everything in the sweep.
     pub fn at(&self, id: u32) -> Option<&[T]> {
         let region = self.regions.get(*self.places.get(id as usize)? as usize)?;
         Some(&self.values[region.start..][..region.len])
     }
 
-    /// A copy of it; zeros if there is none.
+    /// A copy of the derivative; zeros if there is none.
     pub fn matrix(&self, id: u32, (rows, cols): (usize, usize)) -> Matrix<T> {
         self.at(id).map_or_else(|| Matrix::zeros(rows, cols), |d| Matrix::from_vec(rows, cols, d.to_vec()))
     }
 
-    /// Whether the sweep came by a node.
+    /// Whether the sweep has reached a node.
     pub fn saw(&self, id: u32) -> bool {
         (id as usize) < self.places.len()
     }
 
-    /// Where to write the next term of a node's derivative, which has the given length: a region that it holds alone.
+    /// Where to write the next term of a node's derivative, which has the given length: a region that no other node shares.
     #[inline]
     pub fn open(&mut self, id: u32, len: usize) -> (u32, Accum) {
         let (region, accum) = self.open_blank(id, len);
@@ -95,7 +95,7 @@ impl<T: Real> Deltas<T> {
         (region, accum)
     }
 
-    /// The same where a part of it may be blank.
+    /// The same, but a part of the region may be unwritten.
     #[inline]
     fn open_blank(&mut self, id: u32, len: usize) -> (u32, Accum) {
         let Some(region) = self.region(id) else {
@@ -106,7 +106,7 @@ impl<T: Real> Deltas<T> {
         if self.regions[region as usize].holders == 1 {
             return (region, Accum::Add);
         }
-        // It was shared, until now that it gains another term.
+        // The region was shared until now; the node gets its own because it gains another term.
         let own = self.take(len);
         self.regions[region as usize].holders -= 1;
         let (from, to) = (self.regions[region as usize].start, self.regions[own as usize].start);
@@ -115,14 +115,14 @@ impl<T: Real> Deltas<T> {
         (own, Accum::Add)
     }
 
-    /// Lets a node without a derivative have that of another.
+    /// Makes a node without a derivative share that of another.
     #[inline]
     pub fn share(&mut self, id: u32, region: u32) {
         self.regions[region as usize].holders += 1;
         self.places[id as usize] = region;
     }
 
-    /// Forgets the derivative of a node.
+    /// Frees the derivative of a node.
     #[inline]
     pub fn release(&mut self, id: u32) {
         let place = std::mem::replace(&mut self.places[id as usize], NOWHERE);
@@ -133,7 +133,7 @@ impl<T: Real> Deltas<T> {
         }
     }
 
-    /// What one region holds, and another to write to.
+    /// The contents of one region, and another region to write to.
     #[inline]
     pub fn pair(&mut self, from: u32, to: u32) -> (&[T], &mut [T]) {
         let range = |region: u32| {
@@ -144,21 +144,21 @@ impl<T: Real> Deltas<T> {
         (from, to)
     }
 
-    /// What a region holds, to write.
+    /// The contents of a region, to write.
     pub fn slice_mut(&mut self, region: u32) -> &mut [T] {
         let Region { start, len, .. } = self.regions[region as usize];
         &mut self.values[start..start + len]
     }
 
-    /// The derivatives that came before a region, and the region to write to: in a sweep that releases none.
+    /// All derivatives before a region, and the region to write to, in a sweep that frees none.
     pub fn before(&mut self, region: u32) -> (Before<'_, T>, &mut [T]) {
         let Region { start, len, .. } = self.regions[region as usize];
         let (values, rest) = self.values.split_at_mut(start);
         (Before { values, places: &self.places, regions: &self.regions }, &mut rest[..len])
     }
 
-    /// The derivative of a node += that of another, in the columns that begin with entry `start`. What is left of them
-    /// stays blank: slices that are cut from the last to the first fill their matrix without a zero being written.
+    /// The derivative of a node += that of another, in the columns that begin with entry `start`. The columns before them
+    /// stay unwritten: slices that are swept from last to first fill their matrix without zeroing it.
     pub fn add_columns(&mut self, id: u32, len: usize, from: u32, start: usize) {
         let (region, accum) = self.open_blank(id, len);
         let blank = if accum == Accum::Replace { len } else { self.regions[region as usize].blank };
@@ -173,7 +173,7 @@ impl<T: Real> Deltas<T> {
         self.regions[region as usize].blank = blank.min(start);
     }
 
-    /// Writes zeros where nothing has been written.
+    /// Writes zeros to the entries that have not been written.
     #[inline]
     pub fn settle(&mut self, region: u32) {
         let Region { start, blank, .. } = self.regions[region as usize];
@@ -197,7 +197,7 @@ impl<T: Real> Deltas<T> {
                 _ => self.insert(found, slot.id, x),
             }
         }
-        // In the order in which they lie, each is split off from the rest.
+        // In the order of their storage, each is split off from the rest.
         sums.sort_unstable_by_key(|(region, _)| region.start);
         let (mut rest, mut at) = (&mut self.values[..], 0);
         let mut pairs = SmallVec::<[(&mut [T], &[T]); 16]>::new();
@@ -218,7 +218,7 @@ impl<T: Real> Deltas<T> {
         );
     }
 
-    /// Adds a parameter that this sweep had not, or without a gradient.
+    /// Adds a parameter that this sweep does not have, or has without a gradient.
     fn insert(&mut self, place: Result<usize, usize>, id: u64, gradient: &[T]) {
         let region = self.take(gradient.len());
         self.slice_mut(region).copy_from_slice(gradient);
@@ -230,7 +230,7 @@ impl<T: Real> Deltas<T> {
         }
     }
 
-    /// A region of this length that one node will hold: one of the last that were released, or a new one.
+    /// A region of this length for one node: one of the last that were freed, or a new one.
     fn take(&mut self, len: usize) -> u32 {
         const RECENT: usize = 8;
         let recent = self.free.len().saturating_sub(RECENT);
@@ -247,7 +247,7 @@ impl<T: Real> Deltas<T> {
     }
 }
 
-/// The derivatives that came before a region.
+/// All derivatives before a region.
 #[derive(Clone, Copy)]
 pub(crate) struct Before<'a, T> {
     values: &'a [T],
@@ -256,7 +256,7 @@ pub(crate) struct Before<'a, T> {
 }
 
 impl<'a, T: Real> Before<'a, T> {
-    /// The derivative of a node of this shape, if it has one.
+    /// The derivative of a node with this shape, if it has one.
     pub fn at(self, id: u32, (rows, cols): (usize, usize)) -> Option<MatrixRef<'a, T>> {
         let region = self.regions.get(self.places[id as usize] as usize)?;
         Some(MatrixRef::new(rows, cols, &self.values[region.start..][..region.len]))

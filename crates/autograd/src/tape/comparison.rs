@@ -1,4 +1,4 @@
-//! Comparisons of variables, which decide what a program records next.
+//! Comparisons of variables, on which a program branches.
 
 use std::cmp::Ordering;
 use std::panic::Location;
@@ -7,7 +7,7 @@ use kernel::compiled_once;
 
 use crate::{Real, Var};
 
-/// The comparisons by operators, at the caller's line.
+/// The comparison operators, with the caller's line.
 macro_rules! operators {
     ($Other:ty) => {
         #[track_caller]
@@ -29,7 +29,7 @@ macro_rules! operators {
     };
 }
 
-/// A comparison that was made while recording, so that a replay can tell whether it would still go the same way.
+/// A comparison that was made during recording, so that a replay can tell whether it still has the same outcome.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Branch {
     pub left: u32,
@@ -52,7 +52,7 @@ impl Branch {
         std::iter::once(self.left).chain(right)
     }
 
-    /// How the two sides compare when `value` is the number at a node.
+    /// The outcome of the comparison when `value` gives the number at a node.
     pub fn compare<T: Real>(&self, value: impl Fn(u32) -> T) -> Option<Ordering> {
         let right = match self.right {
             Side::Node(id) => value(id),
@@ -82,7 +82,7 @@ impl<T: Real> Var<'_, T> {
     }
 }
 
-/// Variables of 1 × 1 compare by value, so that a program in scalars may branch. The tape notes the outcome.
+/// Variables of 1 × 1 compare by value, so that a scalar program may branch. The tape notes the outcome.
 ///
 /// # Panics
 /// If a variable is not 1 × 1.
@@ -103,18 +103,18 @@ impl<T: Real> PartialEq for Var<'_, T> {
     }
 }
 
-impl<T: Real> PartialOrd<f64> for Var<'_, T> {
+impl<T: Real, C: Real> PartialOrd<C> for Var<'_, T> {
     #[track_caller]
-    fn partial_cmp(&self, other: &f64) -> Option<Ordering> {
-        self.branch(Side::Number(*other))
+    fn partial_cmp(&self, other: &C) -> Option<Ordering> {
+        self.branch(Side::Number(other.to_f64()))
     }
 
-    operators!(f64);
+    operators!(C);
 }
 
-impl<T: Real> PartialEq<f64> for Var<'_, T> {
+impl<T: Real, C: Real> PartialEq<C> for Var<'_, T> {
     #[track_caller]
-    fn eq(&self, other: &f64) -> bool {
+    fn eq(&self, other: &C) -> bool {
         self.partial_cmp(other) == Some(Ordering::Equal)
     }
 }

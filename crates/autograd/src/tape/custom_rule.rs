@@ -1,4 +1,4 @@
-//! What the sweeps know of a function with a rule of its own: formulas and custom ops behind one trait.
+//! How the sweeps see a function with a custom rule: formulas and custom ops behind one trait.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -8,22 +8,22 @@ use smallvec::SmallVec;
 
 use crate::{MatrixRef, Real, Var};
 
-/// What the tape knows of a function with a rule of its own.
+/// A function with a custom rule, as the tape sees it.
 pub(crate) trait Rule<T: Real>: Send + Sync {
     fn name(&self) -> &str;
 
-    /// Whether every entry of the value depends on the same entry of the operands alone.
+    /// Whether every entry of the value depends only on the same entry of the operands.
     fn is_elementwise(&self) -> bool {
         false
     }
 
-    /// The value of a recorded shape, into its place; the other shape, if it has another now.
+    /// Writes a value of the recorded shape to its place; returns the new shape if it has changed.
     fn forward(&self, x: &[MatrixRef<'_, T>], shape: Shape, y: &mut [T]) -> Result<(), Shape>;
 
-    /// The gradient of each operand that needs one, for the sweep to place.
-    fn pull(&self, at: &At<'_, T>, needs: &[bool], add: Add<'_, T>);
+    /// Passes the gradient of each operand that needs one to the sweep.
+    fn pull(&self, at: &NodeBuffers<'_, T>, needs: &[bool], add: Add<'_, T>);
 
-    /// The terms of the tangent of y, from the tangents of the operands that move.
+    /// Passes the terms of the tangent of y, from the tangents of the operands that move.
     fn push(&self, x: &[MatrixRef<'_, T>], y: MatrixRef<'_, T>, dx: &[Option<MatrixRef<'_, T>>], add: Add<'_, T>);
 
     /// The gradient of each operand that needs one, recorded.
@@ -46,7 +46,7 @@ pub(crate) fn write<T: Real>(value: MatrixRef<'_, T>, shape: Shape, y: &mut [T])
 }
 
 /// Operands, value and gradient of a node.
-pub(crate) struct At<'a, T> {
+pub(crate) struct NodeBuffers<'a, T> {
     pub x: &'a [MatrixRef<'a, T>],
     pub y: MatrixRef<'a, T>,
     pub dy: MatrixRef<'a, T>,
@@ -54,7 +54,7 @@ pub(crate) struct At<'a, T> {
     pub source: &'static Location<'static>,
 }
 
-/// The same as variables.
+/// The same, as variables.
 #[derive(Clone, Copy)]
 pub(crate) struct Recorded<'a, 't, T: Real> {
     pub x: &'a [Var<'t, T>],
@@ -63,10 +63,10 @@ pub(crate) struct Recorded<'a, 't, T: Real> {
     pub source: &'static Location<'static>,
 }
 
-/// Takes a term for operand k (0 for the tangent of y): what writes it to a place.
+/// Receives a term for operand k (0 for the tangent of y), as a function that writes it to a place.
 pub(crate) type Add<'a, T> = &'a mut dyn FnMut(usize, Write<'_, T>);
 
-/// Writes a term to a place.
+/// A function that writes a term to a place.
 pub(crate) type Write<'a, T> = &'a mut dyn FnMut(&mut [T], Accum);
 
 /// A node's function and operands.

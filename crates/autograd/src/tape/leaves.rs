@@ -4,13 +4,13 @@ use std::ops::Index;
 
 use crate::MatrixRef;
 
-/// The first few lie in the tape itself, so that most tapes allocate nothing for them: what is borrowed for `'t` cannot
-/// lie in a buffer that outlives the tape.
+/// The first few are stored in the tape itself, so that most tapes allocate nothing for them. Matrices borrowed for `'t` cannot
+/// be stored in a buffer that outlives the tape.
 pub(crate) struct Leaves<'t, T> {
     few: [MatrixRef<'t, T>; FEW],
     len: usize,
     more: Vec<MatrixRef<'t, T>>,
-    /// How many there will be, if this tape is like the last.
+    /// The expected number, if this tape is like the last one.
     expected: usize,
 }
 
@@ -21,7 +21,7 @@ impl<'t, T: Copy> Leaves<'t, T> {
         Leaves { few: [MatrixRef::EMPTY; FEW], len: 0, more: Vec::new(), expected }
     }
 
-    /// Adds one; returns its number.
+    /// Adds a matrix; returns its number.
     pub fn push(&mut self, x: MatrixRef<'t, T>) -> usize {
         let number = self.len;
         match self.few.get_mut(number) {

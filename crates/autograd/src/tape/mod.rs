@@ -1,4 +1,4 @@
-//! Recording: values in one buffer, a node for each, operands before results.
+//! Recording: values in one buffer, a node for each value, operands before results.
 
 pub(crate) mod comparison;
 pub(crate) mod custom_rule;
@@ -28,12 +28,12 @@ use leaves::Leaves;
 use pass::Pass;
 use records::{Inner, Records, Slot};
 
-/// A record of a computation: every value, and how it came from earlier ones.
+/// A record of a computation: every value, and how it was computed from earlier ones.
 ///
 /// A tape borrows its parameters and data for `'t`, and its variables borrow the tape for as long.
-/// It has no destructor that mentions `'t`: the model may be changed while the tape is in scope, once
-/// no variable is used any more. A recorded tape cannot be moved; it ends with its scope, and its
-/// buffers serve the next one.
+/// No type with a destructor carries `'t`, so the model can be changed while the tape is in scope, once
+/// its variables are no longer used. A tape cannot be moved after it has recorded something. It ends with its scope, and the
+/// next tape reuses its buffers.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -48,11 +48,11 @@ use records::{Inner, Records, Slot};
 pub struct Tape<'t, T: Real> {
     id: u64,
     inner: RefCell<Inner<'t, T>>,
-    /// Whether a number that was computed on it was taken off as a plain number.
+    /// Whether a computed number was read from the tape as a plain number.
     read: Cell<bool>,
 }
 
-/// What a leaf is made of: borrowed matrices stay where they are, owned ones are copied to the tape.
+/// The value of a leaf. Borrowed matrices are not copied; owned ones are copied to the tape.
 pub enum Leaf<'t, T> {
     /// A matrix that outlives the tape.
     Borrowed(MatrixRef<'t, T>),
@@ -64,8 +64,8 @@ pub enum Leaf<'t, T> {
 
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
-    /// An empty tape, on the buffers of an earlier one of this thread if there was one. Layers on it behave as they do in
-    /// use; [`training`](Tape::training) makes one where they behave as they do in training.
+    /// An empty tape. It uses the buffers of an earlier one of this thread if there was one. Layers behave on it as in
+    /// evaluation; on a tape from [`training`](Tape::training) they behave as in training.
     pub fn new() -> Self {
         Tape::for_pass(Pass::new(None))
     }
@@ -88,14 +88,14 @@ impl<'t, T: Real> Tape<'t, T> {
         self.leaf(value.into(), true)
     }
 
-    /// Records a leaf that gets no gradient: data. Nothing is computed for it in the sweep.
+    /// Records a leaf without a gradient: data. The sweep computes nothing for it.
     #[track_caller]
     #[doc(alias("no_grad", "requires_grad"))]
     pub fn constant(&'t self, value: impl Into<Leaf<'t, T>>) -> Var<'t, T> {
         self.leaf(value.into(), false)
     }
 
-    /// Records a parameter, or finds it where it was recorded before. One that is not trained is a constant.
+    /// Records a parameter, or returns the leaf if it was recorded before. A parameter that is not trained is a constant.
     #[track_caller]
     #[doc(alias = "Parameter")]
     pub fn param(&'t self, param: &'t Param<T>) -> Var<'t, T> {
@@ -111,8 +111,8 @@ impl<'t, T: Real> Tape<'t, T> {
         Var::new(self, node)
     }
 
-    /// Lets a parameter be this variable: a model that reads the parameter on this tape reads `x`. So a model becomes a
-    /// function of its parameters, for a check of their gradients, weights that another network makes, or a step within a
+    /// Binds a parameter to this variable: a model that reads the parameter on this tape reads `x`. So a model becomes a
+    /// function of its parameters. Use it to check their gradients, for weights that another network computes, or for a step inside a
     /// derivative.
     ///
     /// ```
@@ -140,14 +140,14 @@ impl<'t, T: Real> Tape<'t, T> {
         records.nodes[x.id as usize].bind();
     }
 
-    /// How many values the tape holds, leaves included.
+    /// The number of values on the tape, including leaves.
     #[inline]
     pub fn len(&self) -> usize {
         self.inner.borrow().records.nodes.len()
     }
 
-    /// Gives back to the system the memory that this tape holds and does not use: buffers grow by half, and one of an earlier tape may
-    /// be larger than this tape needs. What is free beside it goes by [`free_buffers`](crate::free_buffers).
+    /// Returns memory that this tape holds and does not use to the system. Buffers grow by half, and a buffer from an earlier tape may
+    /// be larger than this tape needs. [`free_buffers`](crate::free_buffers) frees the other free buffers.
     pub fn shrink_to_fit(&self) {
         let inner = &mut *self.inner.borrow_mut();
         let Records { values, nodes, terms, params, .. } = &mut *inner.records;
@@ -164,7 +164,7 @@ impl<'t, T: Real> Tape<'t, T> {
         self.len() == 0
     }
 
-    /// Records a constant that `write` fills in where it lies, from zeros.
+    /// Records a constant that `write` fills in place, starting from zeros.
     #[track_caller]
     pub(crate) fn constant_with(&'t self, shape: (usize, usize), write: impl FnOnce(&mut [T])) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
@@ -179,13 +179,13 @@ impl<'t, T: Real> Tape<'t, T> {
         self.id
     }
 
-    /// Notes that a plain number leaves the tape, on which a program may branch unseen.
+    /// Notes that a plain number is read from the tape, on which a program may branch unseen.
     #[inline]
     pub(crate) fn note_reading(&self) {
         self.read.set(true);
     }
 
-    /// Whether one did.
+    /// Whether a plain number was read.
     pub(crate) fn was_read(&self) -> bool {
         self.read.get()
     }
@@ -198,7 +198,7 @@ impl<'t, T: Real> Tape<'t, T> {
         f(&mut self.inner.borrow_mut())
     }
 
-    /// Keeps an index list.
+    /// Stores an index list.
     pub(crate) fn index(&self, index: impl IntoIterator<Item = usize>) -> Index {
         let entry = |k: usize| u32::try_from(k).expect("an index is below 2³²");
         let indices = &mut self.inner.borrow_mut().indices.0;
@@ -223,7 +223,7 @@ impl<'t, T: Real> Tape<'t, T> {
         Var::new(self, id)
     }
 
-    /// Records a node: the sum of the terms, of which those whose rule reads the value stand alone.
+    /// Records a node: the sum of the terms. Terms whose rule reads the value get their own node.
     #[track_caller]
     pub(crate) fn record(&'t self, shape: (usize, usize), terms: &[Op<u32>]) -> Var<'t, T> {
         debug_assert!(terms.len() == 1 || terms.iter().all(Op::may_share_node));
@@ -234,7 +234,7 @@ impl<'t, T: Real> Tape<'t, T> {
         Var::new(self, inner.push(shape, active))
     }
 
-    /// Records the columns of x from j on, n of them. Nothing is copied: a column is contiguous, and no value changes.
+    /// Records n columns of x from column j on. Nothing is copied, because a column is contiguous and values never change.
     #[track_caller]
     pub(crate) fn record_columns(&'t self, x: Var<'t, T>, j: usize, n: usize) -> Var<'t, T> {
         Var::new(self, self.inner.borrow_mut().push_columns(x.id, j, n))
@@ -246,8 +246,8 @@ impl<'t, T: Real> Tape<'t, T> {
         self.record_copy(x, false)
     }
 
-    /// The value of x as what a function gets that differentiates: a node that takes part in differentiation or not,
-    /// whatever x does, and of which a sweep keeps the gradient as it does of a leaf.
+    /// The value of x as the argument of a function that differentiates. The node takes part in differentiation or not,
+    /// whatever x does, and a sweep keeps its gradient as for a leaf.
     #[track_caller]
     pub(crate) fn record_operand(&'t self, x: Var<'t, T>, active: bool) -> Var<'t, T> {
         let y = self.record_copy(x, active);
@@ -265,7 +265,7 @@ impl<'t, T: Real> Tape<'t, T> {
         Var::new(self, inner.push(shape, active))
     }
 
-    /// Records a function with a rule of its own, of a shape that is known.
+    /// Records a function with a custom rule, whose shape is known.
     #[track_caller]
     pub(crate) fn record_rule(&'t self, shape: (usize, usize), rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();
@@ -277,7 +277,7 @@ impl<'t, T: Real> Tape<'t, T> {
         self.push_custom(inner, shape, rule, x)
     }
 
-    /// Records a function with a rule of its own, whose value has been computed.
+    /// Records a function with a custom rule, whose value has been computed.
     #[track_caller]
     pub(crate) fn record_value(&'t self, value: Matrix<T>, rule: Arc<dyn Rule<T>>, x: &[Var<'t, T>]) -> Var<'t, T> {
         let inner = &mut *self.inner.borrow_mut();

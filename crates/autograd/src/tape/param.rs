@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Matrix, entries};
 
-/// A matrix that is trained: a value, and an identity by which a tape knows it again.
+/// A matrix that is trained: a value, and an identity by which a tape recognizes it.
 ///
-/// Recorded twice on a tape it is one leaf, so shared weights need nothing special, and its
-/// gradient is found after the tape has let go of it. A clone is a parameter of its own.
-/// Serialised as its value, with its [`Role`] where that is not the usual one.
+/// Recorded twice on a tape it is one leaf, so shared weights need nothing special. Its
+/// gradient can be looked up after the tape has ended. A clone is a different parameter.
+/// It is serialised as its value, with its [`Role`] if that is not the usual one.
 ///
 /// ```
 /// use autograd::{Matrix, Param, Tape};
@@ -27,16 +27,16 @@ pub struct Param<T> {
     value: Matrix<T>,
 }
 
-/// What becomes of a parameter in training.
+/// How training treats a parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It moves along its gradient.
+    /// It is trained by its gradient.
     #[default]
     Trained,
-    /// It stays as it is, a constant to the tape, until it is [unfrozen](Param::unfreeze).
+    /// It does not change and is a constant on the tape, until it is [unfrozen](Param::unfreeze).
     Frozen,
-    /// It is no weight but kept with them, such as a running mean: it changes by [`Tape::update`](crate::Tape::update).
+    /// It is not a weight but stored with them, such as a running mean. It changes by [`Tape::update`](crate::Tape::update).
     Buffer,
 }
 
@@ -46,7 +46,7 @@ impl<T> Param<T> {
         Param::with_role(value, Role::Trained)
     }
 
-    /// A matrix that is kept with the parameters and has no gradient.
+    /// A matrix that is stored with the parameters and has no gradient.
     pub fn buffer(value: Matrix<T>) -> Self {
         Param::with_role(value, Role::Buffer)
     }
@@ -66,22 +66,22 @@ impl<T> Param<T> {
         &mut self.value
     }
 
-    /// Its identity: no other parameter of this process has it.
+    /// Its identity: no other parameter of this process has the same one.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// What becomes of it in training.
+    /// How training treats it.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// Whether it is trained: it has a gradient then.
+    /// Whether it is trained. Only then it has a gradient.
     pub fn is_trained(&self) -> bool {
         self.role == Role::Trained
     }
 
-    /// Keeps it as it is from now on: no gradient is computed for it. A buffer stays one.
+    /// Freezes it: from now on no gradient is computed for it. A buffer stays a buffer.
     ///
     /// ```
     /// use autograd::{Matrix, Param, Tape};
@@ -95,7 +95,7 @@ impl<T> Param<T> {
         self.turn(Role::Trained, Role::Frozen);
     }
 
-    /// Lets it be trained again. A buffer stays one.
+    /// Trains it again. A buffer stays a buffer.
     pub fn unfreeze(&mut self) {
         self.turn(Role::Frozen, Role::Trained);
     }
@@ -107,9 +107,17 @@ impl<T> Param<T> {
     }
 }
 
+/// The shape and the numbers; of many the first ones.
 impl<T: fmt::Debug> fmt::Debug for Param<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.value.fmt(f)
+        let (few, first) = (16, 4);
+        let (rows, cols, numbers) = self.value.parts();
+        if numbers.len() <= few {
+            return self.value.fmt(f);
+        }
+        write!(f, "{rows} × {cols} [")?;
+        numbers[..first].iter().try_for_each(|x| write!(f, "{x:?}, "))?;
+        f.write_str("…]")
     }
 }
 
@@ -128,7 +136,7 @@ impl<T: PartialEq> PartialEq for Param<T> {
 impl<T: Serialize> Serialize for Param<T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let (role, (rows, cols, data)) = (self.role, self.value.parts());
-        // Left out only where it is missed by nobody: a format without names needs every field.
+        // Left out only in formats with field names: a format without names needs every field.
         let says_role = role != Role::Trained || !s.is_human_readable();
         let mut raw = s.serialize_struct("Param", 3 + usize::from(says_role))?;
         raw.serialize_field("rows", &rows)?;
@@ -141,7 +149,7 @@ impl<T: Serialize> Serialize for Param<T> {
     }
 }
 
-/// What a file may claim to be a parameter.
+/// A parameter as read from a file, before it is checked.
 #[derive(Deserialize)]
 #[serde(rename = "Param", bound = "T: Deserialize<'de>")]
 struct Raw<T> {

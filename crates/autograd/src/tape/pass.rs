@@ -1,21 +1,21 @@
-//! What a pass is for: evaluation, or training with numbers that are drawn and averages that are kept.
+//! The kind of a pass: evaluation, or training with random numbers and running averages.
 
 use kernel::{compiled_once, split_mix};
 
 use crate::tape::records::Inner;
 use crate::{Matrix, Param, Real, Tape};
 
-/// What layers ask of the tape they are recorded on.
+/// What layers can ask of the tape on which they are recorded.
 pub(crate) struct Pass<T> {
-    /// The state of the stream that training draws from; `None` in evaluation.
+    /// The state of the random stream of a training pass; `None` in evaluation.
     draws: Option<u64>,
     /// The new values of buffers, by identity.
     pub updates: Vec<(u64, Matrix<T>)>,
     pub means: Means,
 }
 
-/// What the means of a loss were divided by: by it the losses of the parts of a batch are put together again. A part counts
-/// by its number of samples, or where its mean is weighted, by the sum of its weights.
+/// The divisors of the means of a loss. They combine the losses of the parts of a batch: a part counts
+/// by its number of samples, or by the sum of its weights if its mean is weighted.
 ///
 /// ```
 /// use autograd::Tape;
@@ -27,16 +27,16 @@ pub(crate) struct Pass<T> {
 pub struct Means {
     /// Whether the tape is of a [part of a batch](Tape::of_part).
     pub of_part: bool,
-    /// Whether one was divided by a number of samples or entries.
+    /// Whether a mean was divided by a number of samples or entries.
     pub counted: bool,
-    /// The sum of weights that one was divided by.
+    /// The sum of weights by which a mean was divided.
     pub weight: Option<f64>,
-    /// Whether another one was divided by another sum.
+    /// Whether another mean was divided by a different sum.
     pub several: bool,
 }
 
 impl<T: Real> Pass<T> {
-    /// A pass that draws from this seed, or evaluates.
+    /// A training pass with this seed, or an evaluation.
     pub fn new(draws: Option<u64>) -> Self {
         Pass { draws, updates: Vec::new(), means: Means::default() }
     }
@@ -48,11 +48,11 @@ impl<T: Real> Pass<T> {
 
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
-    /// An empty tape for a training pass. Layers that behave differently in training ask the tape they are recorded
-    /// on, so no model has to be switched and no composite can forget to pass a mode on: on [`Tape::new`] dropout does
-    /// nothing, here it draws from `seed`.
+    /// An empty tape for a training pass. Layers that behave differently in training ask the tape on which they are recorded,
+    /// so no model has to be switched and no container can forget to pass a mode on. On [`Tape::new`] dropout does
+    /// nothing, here it draws random numbers from `seed`.
     ///
-    /// The same seed gives the same draws in the same order. Take it from your generator, a new one each step.
+    /// The same seed gives the same numbers in the same order. Draw it from your generator, a new one for each step.
     ///
     /// ```
     /// use autograd::Tape;
@@ -64,14 +64,14 @@ impl<'t, T: Real> Tape<'t, T> {
         Tape::for_pass(Pass::new(Some(seed)))
     }
 
-    /// The same empty tape for a part of a batch whose losses are put together afterwards. A part whose weights are all 0 has
-    /// a weighted mean of 0 there and not of NaN: it adds nothing.
+    /// The same empty tape for a part of a batch whose losses are combined afterwards. If all weights of a part are 0, its
+    /// weighted mean is 0 instead of NaN, so it adds nothing.
     pub fn of_part(self) -> Self {
         self.with_mut(|inner| inner.pass.means.of_part = true);
         self
     }
 
-    /// Says what a mean of losses is divided by: by the sum of their weights, or by their number.
+    /// Notes what a mean of losses is divided by: the sum of their weights, or their number.
     pub fn note_mean(&self, weight: Option<f64>) {
         self.with_mut(|inner| {
             let means = &mut inner.pass.means;
@@ -98,8 +98,8 @@ impl<'t, T: Real> Tape<'t, T> {
         self.with_mut(|inner| inner.pass.draw())
     }
 
-    /// Asks that a buffer, such as a running mean, take a new value when a step is made: `f` of its value, or of what
-    /// was asked for earlier on this tape. The gradients carry it ([`Gradients::updated`](crate::Gradients::updated)).
+    /// Requests a new value for a buffer, such as a running mean, that takes effect when a step is made. It is `f` of the current value,
+    /// or of the value that was requested earlier on this tape. The gradients carry it ([`Gradients::updated`](crate::Gradients::updated)).
     ///
     /// ```
     /// use autograd::{Matrix, Param, Tape};
@@ -126,8 +126,8 @@ impl<'t, T: Real> Tape<'t, T> {
         });
     }
 
-    /// Records what `f` does as in a [training pass](Tape::training) that draws from `seed`, on any tape; what it asks of
-    /// buffers is forgotten. For a check of a layer as it is trained, or for the spread of predictions under dropout (Gal,
+    /// Records `f` as in a [training pass](Tape::training) with the given `seed`, on any tape. Updates of
+    /// buffers are ignored. Use it to check a layer in training mode, or to get the spread of predictions under dropout (Gal,
     /// Ghahramani, "Dropout as a Bayesian approximation", 2016).
     ///
     /// ```
@@ -140,8 +140,8 @@ impl<'t, T: Real> Tape<'t, T> {
         self.during(Pass::new(Some(seed)), f)
     }
 
-    /// Records what `f` does as in another pass: its draws, and updates of its own, which are forgotten. What is noted of means
-    /// stays.
+    /// Records `f` as in another pass, with its random numbers and updates, which are then discarded. Notes on means
+    /// are kept.
     pub(crate) fn during<R>(&self, pass: Pass<T>, f: impl FnOnce() -> R) -> R {
         let pass = Pass { means: Means { of_part: pass.means.of_part, ..self.means() }, ..pass };
         let outer = self.with_mut(|inner| std::mem::replace(&mut inner.pass, pass));

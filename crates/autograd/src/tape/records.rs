@@ -1,4 +1,4 @@
-//! What a tape holds: values, nodes, terms, and what is asked of them.
+//! The contents of a tape: values, nodes, terms, and requests of layers.
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -22,15 +22,15 @@ pub(crate) struct Inner<'t, T: Real> {
     pub leaves: Leaves<'t, T>,
     pub indices: Indices,
     pub customs: Vec<CustomNode<T>>,
-    /// The comparisons that were made of values.
+    /// The comparisons of values.
     pub branches: Vec<Branch>,
-    /// What the tape is for.
+    /// The kind of the pass.
     pub pass: Pass<T>,
-    /// How much of the value buffer is in use.
+    /// The used length of the value buffer.
     pub used: usize,
 }
 
-/// Everything of a tape but what it borrows: its values, nodes and terms.
+/// Everything on a tape except what it borrows: its values, nodes and terms.
 #[derive(Default)]
 pub(crate) struct Records<T> {
     pub values: Vec<T>,
@@ -38,7 +38,7 @@ pub(crate) struct Records<T> {
     pub terms: Vec<Op<u32>>,
     /// By identity.
     pub params: Vec<Slot>,
-    /// How many matrices the last tape borrowed.
+    /// The number of matrices that the last tape borrowed.
     pub leaves: usize,
 }
 
@@ -49,8 +49,8 @@ impl<T> Memory for Records<T> {
 }
 
 impl<T> Records<T> {
-    /// The place of a parameter among those that were recorded, or where it would go. Parameters are mostly recorded in
-    /// the order in which they were made: at the end.
+    /// The index of a parameter among those that were recorded, or where it would be inserted. Parameters are mostly recorded in
+    /// the order in which they were made, so this is usually the end.
     pub fn param(&self, id: u64) -> Result<usize, usize> {
         match self.params.last() {
             Some(last) if last.id < id => Err(self.params.len()),
@@ -59,14 +59,14 @@ impl<T> Records<T> {
     }
 }
 
-/// A parameter, and the node that is its value.
+/// A parameter, and the node of its value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub id: u64,
     pub node: u32,
 }
 
-/// A value on the tape: its shape, where it lies, where its terms end, who recorded it.
+/// A value on the tape: its shape, its place, the end of its terms, the line that recorded it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Node {
     rows: u32,
@@ -74,23 +74,23 @@ pub(crate) struct Node {
     terms: u32,
     place: Place,
     active: bool,
-    /// Whether a sweep keeps its derivative: it is a parameter, or an operand that a function got.
+    /// Whether a sweep keeps its derivative: it is a parameter, or an operand of a function.
     bound: bool,
-    /// Whether it is a function with a rule of its own, which stands for its terms.
+    /// Whether it has a custom rule, which replaces its terms.
     custom: bool,
     /// The start in the buffer, or the number of the borrowed matrix.
     value: usize,
     source: &'static Location<'static>,
 }
 
-/// Where a value lies.
+/// Where a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// At a place of its own in the buffer.
+    /// In the buffer.
     Own,
-    /// At that of a matrix whose columns it is.
+    /// In the matrix whose columns it is.
     Within,
-    /// Outside of the tape.
+    /// Outside the tape.
     Borrowed,
 }
 
@@ -108,7 +108,7 @@ impl Node {
         self.active
     }
 
-    /// Whether a parameter or an operand of a function is this variable: a sweep keeps its derivative.
+    /// Marks this variable as a parameter or an operand of a function: a sweep keeps its derivative.
     pub fn is_bound(&self) -> bool {
         self.bound
     }
@@ -129,7 +129,7 @@ impl Node {
 }
 
 impl<'t, T: Real> Inner<'t, T> {
-    /// The next `len` places of the value buffer.
+    /// Reserves the next `len` places of the value buffer.
     pub fn grow(&mut self, len: usize) -> &mut [T] {
         let start = self.used;
         self.used += len;
@@ -138,7 +138,7 @@ impl<'t, T: Real> Inner<'t, T> {
         &mut values[start..start + len]
     }
 
-    /// Computes the sum of terms from `start` on in the value buffer; whether one of their operands needs a gradient.
+    /// Computes the sum of terms from `start` on in the value buffer; returns whether one of their operands needs a gradient.
     pub(crate) fn compute(&mut self, start: usize, shape: (usize, usize), terms: &[Op<u32>]) -> bool {
         let active = Cell::new(false);
         let Records { values, nodes, .. } = &mut *self.records;
@@ -165,7 +165,7 @@ impl<'t, T: Real> Inner<'t, T> {
         active.get()
     }
 
-    /// Computes a function with a rule of its own from `start` on in the value buffer; its shape, if it has another one now.
+    /// Computes a function with a custom rule from `start` on in the value buffer; returns the new shape if it has changed.
     pub(crate) fn apply(
         &mut self,
         rule: &dyn Rule<T>,
@@ -185,7 +185,7 @@ impl<'t, T: Real> Inner<'t, T> {
         self.push_at(shape, Place::Own, self.used - shape.0 * shape.1, active)
     }
 
-    /// A node whose value lies where it is said to.
+    /// Adds a node whose value is stored at the given place.
     #[track_caller]
     pub fn push_at(&mut self, (rows, cols): (usize, usize), place: Place, value: usize, active: bool) -> u32 {
         let id = u32::try_from(self.records.nodes.len()).expect("a tape holds fewer than 2³² values");
@@ -196,7 +196,7 @@ impl<'t, T: Real> Inner<'t, T> {
         id
     }
 
-    /// A leaf outside of the tape.
+    /// Adds a leaf outside the tape.
     #[track_caller]
     pub fn push_borrowed(&mut self, x: MatrixRef<'t, T>, active: bool) -> u32 {
         let number = self.leaves.push(x);
@@ -204,7 +204,7 @@ impl<'t, T: Real> Inner<'t, T> {
         self.push_at(x.shape(), Place::Borrowed, number, active)
     }
 
-    /// The columns of x from j on, n of them, as a node whose value is a part of that of x.
+    /// Adds n columns of x from column j on, as a node whose value is a part of that of x.
     #[track_caller]
     pub fn push_columns(&mut self, x: u32, j: usize, n: usize) -> u32 {
         let node = self.node(x);
@@ -220,13 +220,13 @@ impl<'t, T: Real> Inner<'t, T> {
         self.push_at((rows, n), place, value, node.active)
     }
 
-    /// The last of these nodes and of those that were compared: what a replay of them needs goes up to it. Every comparison
-    /// counts, whatever was recorded before or after it, because it may have chosen what was recorded or what was returned.
+    /// The last of these nodes and of those that were compared: a replay needs everything up to it. Every comparison
+    /// counts, wherever it was recorded, because it may have decided what was recorded or returned.
     pub fn last_needed(&self, nodes: impl Iterator<Item = u32>) -> u32 {
         nodes.chain(self.branches.iter().flat_map(Branch::nodes)).max().unwrap_or(0)
     }
 
-    /// Everything up to a node, with the borrowed leaves copied, and all comparisons.
+    /// Everything up to a node, with copies of the borrowed leaves, and all comparisons.
     pub fn detached(&self, last: u32) -> Inner<'static, T> {
         let mut records = Pooled::<Records<T>>::take();
         let (nodes, from) = (&self.records.nodes[..=last as usize], &self.records);
@@ -248,16 +248,16 @@ impl<'t, T: Real> Inner<'t, T> {
         Inner { records, leaves: Leaves::new(0), indices, customs, branches, pass: Pass::new(None), used }
     }
 
-    /// The value of a node that lies in the buffer, to change.
+    /// The value of a node in the buffer, to change.
     pub fn value_mut(&mut self, id: u32) -> &mut [T] {
         let node = self.node(id);
         &mut self.records.values[node.value..][..node.len()]
     }
 
-    /// Computes the value of a node again, from those of its operands.
+    /// Computes the value of a node again from those of its operands.
     ///
     /// # Panics
-    /// If a function with a rule of its own gives another shape than it was recorded with.
+    /// If a function with a custom rule returns another shape than it was recorded with.
     #[track_caller]
     pub fn recompute(&mut self, id: u32) {
         let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
@@ -288,13 +288,13 @@ impl<'t, T: Real> Inner<'t, T> {
         view(&self.records.nodes[id as usize], &self.records.values, &self.leaves)
     }
 
-    /// The terms of a node: none of a leaf, nor of a function with a rule of its own.
+    /// The terms of a node. A leaf and a function with a custom rule have none.
     pub fn terms(&self, id: u32) -> &[Op<u32>] {
         let start = if id == 0 { 0 } else { self.records.nodes[id as usize - 1].terms };
         &self.records.terms[start as usize..self.records.nodes[id as usize].terms as usize]
     }
 
-    /// The function of a node that has a rule of its own.
+    /// The function of a node that has a custom rule.
     #[inline]
     pub fn custom(&self, id: u32) -> Option<&CustomNode<T>> {
         if !self.records.nodes[id as usize].custom {
@@ -303,7 +303,7 @@ impl<'t, T: Real> Inner<'t, T> {
         self.customs.binary_search_by_key(&id, |custom| custom.id).ok().map(|k| &self.customs[k])
     }
 
-    /// Whether a node was computed from nothing on the tape.
+    /// Whether a node is a leaf.
     pub fn is_leaf(&self, id: u32) -> bool {
         self.terms(id).is_empty() && !self.records.nodes[id as usize].custom
     }
@@ -325,7 +325,7 @@ impl<'t, T: Real> Inner<'t, T> {
         }
     }
 
-    /// Which nodes up to `y` it was computed from, itself included.
+    /// The nodes up to `y` from which it was computed, including itself.
     pub fn ancestors(&self, y: u32) -> Vec<bool> {
         let mut leads = vec![false; y as usize + 1];
         leads[y as usize] = true;
@@ -337,7 +337,7 @@ impl<'t, T: Real> Inner<'t, T> {
         leads
     }
 
-    /// Which nodes up to `last` were computed from one of `xs`, these included.
+    /// The nodes up to `last` that were computed from one of `xs`, including these.
     pub fn descendants(&self, xs: impl IntoIterator<Item = u32>, last: u32) -> Vec<bool> {
         let mut reached = vec![false; last as usize + 1];
         let mut first = last + 1;
@@ -353,7 +353,7 @@ impl<'t, T: Real> Inner<'t, T> {
         reached
     }
 
-    /// What the terms of a node are called.
+    /// The names of the terms of a node.
     pub fn names(&self, id: u32) -> Vec<&str> {
         match self.custom(id) {
             Some(custom) => vec![custom.rule.name()],

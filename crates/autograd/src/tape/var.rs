@@ -1,4 +1,4 @@
-//! The handle of a value on a tape, and its operators.
+//! A variable: the handle of a value on a tape, and its operators.
 
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -11,10 +11,11 @@ use crate::rule::op::Op;
 use crate::tape::Tape;
 use crate::{Matrix, Real};
 
-/// A value on a [`Tape`]: copy it freely, compute with it, differentiate what comes of it.
+/// A value on a [`Tape`]. It is `Copy`; compute with it and differentiate the result.
 ///
-/// `+ − × ÷` go entry by entry between equal shapes, with a plain `f64`, or with an operand that is
-/// 1 × 1, m × 1 or 1 × n and is repeated; nothing else is.
+/// `+ − × ÷` act entry by entry between equal shapes, with a plain number, or with an operand that is
+/// 1 × 1, m × 1 or 1 × n and is repeated. No other shape is repeated. A plain number on the right may be an `f64` or an `f32`; on the
+/// left it is an `f64`. `y += x` records `y + x` and calls it y.
 #[derive(Clone, Copy)]
 pub struct Var<'t, T: Real> {
     tape: &'t Tape<'t, T>,
@@ -28,7 +29,7 @@ impl<'t, T: Real> Var<'t, T> {
         Var { tape, id }
     }
 
-    /// The tape it is recorded on.
+    /// The tape on which it is recorded.
     #[inline]
     pub fn tape(self) -> &'t Tape<'t, T> {
         self.tape
@@ -59,10 +60,10 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape.with(|inner| inner.view(self.id).to_owned())
     }
 
-    /// The number in a 1 × 1 variable.
+    /// The number of a 1 × 1 variable.
     ///
     /// # Panics
-    /// If the shape is another.
+    /// If it has another shape.
     #[inline]
     #[track_caller]
     pub fn item(self) -> T {
@@ -80,10 +81,10 @@ impl<'t, T: Real> Var<'t, T> {
 
     // ---------------------------------------------------------------- products
 
-    /// A B, of m × k and k × n.
+    /// A B for an m × k matrix A and a k × n matrix B.
     ///
     /// # Panics
-    /// If the inner lengths differ. So do the other products.
+    /// If the inner lengths differ. The other products panic under the same condition.
     #[track_caller]
     #[must_use]
     #[doc(alias("mm", "dot", "einsum", "bmm"))]
@@ -91,21 +92,21 @@ impl<'t, T: Real> Var<'t, T> {
         self.times("matmul", Trans::No, b, Trans::No)
     }
 
-    /// Aᵀ B, of k × m and k × n.
+    /// Aᵀ B for a k × m matrix A and a k × n matrix B.
     #[track_caller]
     #[must_use]
     pub fn matmul_tn(self, b: Self) -> Self {
         self.times("matmul_tn", Trans::Yes, b, Trans::No)
     }
 
-    /// A Bᵀ, of m × k and n × k.
+    /// A Bᵀ for an m × k matrix A and an n × k matrix B.
     #[track_caller]
     #[must_use]
     pub fn matmul_nt(self, b: Self) -> Self {
         self.times("matmul_nt", Trans::No, b, Trans::Yes)
     }
 
-    /// Aᵀ Bᵀ, of k × m and n × k.
+    /// Aᵀ Bᵀ for a k × m matrix A and an n × k matrix B.
     #[track_caller]
     #[must_use]
     pub fn matmul_tt(self, b: Self) -> Self {
@@ -116,8 +117,22 @@ impl<'t, T: Real> Var<'t, T> {
     fn times(self, name: &str, s: Trans, b: Self, t: Trans) -> Self {
         self.same_tape(name, b);
         let ((m, k), (l, n)) = (s.shape(self.shape()), t.shape(b.shape()));
-        assert!(k == l, "{name}: the inner lengths of {} and {} differ", dims(self), dims(b));
+        if k != l {
+            let hint = Self::transposed(s.shape(self.shape()), t.shape(b.shape()));
+            panic!("{name}: the inner lengths of {} and {} differ{hint}", dims(self), dims(b));
+        }
         self.tape.record((m, n), &[Op::Matmul(s, self.id, t, b.id)])
+    }
+
+    /// What makes a product A B of these shapes fit, as it is said in its message.
+    pub(crate) fn transposed((m, k): (usize, usize), (l, n): (usize, usize)) -> String {
+        let which = match () {
+            _ if k == n => "the right factor",
+            _ if m == l => "the left factor",
+            _ if m == n => "both factors",
+            _ => return String::new(),
+        };
+        format!(": {which} transposed would fit; columns are samples, so X is features × samples")
     }
 
     // ---------------------------------------------------------------- repeats, multiples
@@ -145,12 +160,25 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     #[must_use]
     pub fn scale(self, c: f64) -> Self {
+        // A derivative of 0 stays 0 beside an infinite slope: an elementwise product sees to that.
+        if !T::from_f64(c).is_finite() {
+            return self * self.number(c);
+        }
         self.tape.record(self.shape(), &[Op::Add(c, self.id)])
     }
 
-    /// x / c, as f64 divides.
+    /// A constant of one entry.
+    #[track_caller]
+    fn number(self, c: f64) -> Self {
+        self.tape.record((1, 1), &[Op::Number(c)])
+    }
+
+    /// x / c, rounded as by f64 division.
     #[track_caller]
     fn quotient(self, c: f64) -> Self {
+        if T::from_f64(c) == T::default() || c.is_nan() {
+            return self / self.number(c);
+        }
         self.tape.record(self.shape(), &[Op::quotient::<T>(self.id, c)])
     }
 
@@ -168,7 +196,7 @@ impl<'t, T: Real> Var<'t, T> {
 
     // ---------------------------------------------------------------- of several operands
 
-    /// x held between two numbers; the slope is 1 where it lies between or on them.
+    /// x clamped between two numbers. The slope is 1 if x is between them or equal to one.
     ///
     /// # Panics
     /// If `low` is larger than `high`.
@@ -192,11 +220,11 @@ impl<'t, T: Real> Var<'t, T> {
         self + w * (b - self)
     }
 
-    /// a where this mask is not 0, b where it is. What is not chosen does not count, even if it or its slope is infinite or NaN:
-    /// `mask.select(x.sqrt(), y)` has the gradient of the branch taken, to any order.
+    /// a where this mask is not 0, b where it is. The value that is not chosen has no influence, even if it or its slope is infinite or
+    /// NaN: `mask.select(x.sqrt(), y)` has the gradient of the chosen branch, to any order.
     ///
-    /// That holds as long as elementwise functions, sums, slices and repeats lead to the branch: they pass a derivative 0 on as 0,
-    /// whatever their slope. A product of matrices, a softmax and a decomposition add up 0 · ∞, which is NaN. There, choose the
+    /// This holds if only elementwise functions, sums, slices and repeats lead to the branch: they pass a derivative of 0 on as 0,
+    /// whatever their slope. A matrix product, a softmax or a decomposition computes 0 · ∞ = NaN. In that case select the
     /// argument too: `mask.select(w.matmul(mask.select(x, safe)), y)`.
     ///
     /// # Panics
@@ -221,14 +249,14 @@ impl<'t, T: Real> Var<'t, T> {
 
     // ---------------------------------------------------------------- how the tables record
 
-    /// A function of the table by its value: `x.unary(Unary::Tanh)` is `x.tanh()`.
+    /// A function of the table, given as a value: `x.unary(Unary::Tanh)` is `x.tanh()`.
     #[track_caller]
     #[must_use]
     pub fn unary(self, f: Unary) -> Self {
         self.tape.record(self.shape(), &[Op::Unary(f, self.id)])
     }
 
-    /// A function of two operands by its value: `a.binary(Binary::Mul, b)` is `a * b`.
+    /// A function of two operands, given as a value: `a.binary(Binary::Mul, b)` is `a * b`.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -253,17 +281,9 @@ impl<'t, T: Real> Var<'t, T> {
         Self::fitting(name, self.shape(), other.shape())
     }
 
-    /// The one shape rule of all elementwise operators: equal, or 1 on one side.
     #[track_caller]
-    pub(crate) fn fitting(name: &str, (m, n): (usize, usize), (p, q): (usize, usize)) -> (usize, usize) {
-        let common = |a: usize, b: usize| if a == b || b == 1 { Some(a) } else { (a == 1).then_some(b) };
-        // One operand has the common shape; a column and a row together do not make a matrix.
-        match (common(m, p), common(n, q)) {
-            (Some(r), Some(c)) if (r, c) == (m, n) || (r, c) == (p, q) => (r, c),
-            _ => panic!(
-                "{name}: {m} × {n} and {p} × {q} do not fit: shapes must be equal, or one of them 1 × 1, {m} × 1 or 1 × {n}"
-            ),
-        }
+    pub(crate) fn fitting(name: &str, a: (usize, usize), b: (usize, usize)) -> (usize, usize) {
+        kernel::matrix::fitting(name, a, b)
     }
 
     #[inline]
@@ -276,10 +296,10 @@ impl<'t, T: Real> Var<'t, T> {
 /// Σ Wₖ Xₖ + b as one node: `affine(&[(w, x)], Some(b))` is W X + b, and
 /// `affine(&[(w, h), (u, x)], Some(b))` the pre-activation of a recurrent layer.
 ///
-/// Each W is m × kₖ, each X is kₖ × n, b is m × 1 or any other shape that repeats to m × n.
+/// Each W is m × kₖ, each X is kₖ × n, and b is m × 1 or any other shape that repeats to m × n.
 ///
 /// # Panics
-/// If there is no product, or the shapes do not fit.
+/// If the list of products is empty, or the shapes do not fit.
 ///
 /// ```
 /// use autograd::{Matrix, Tape, affine};
@@ -306,8 +326,10 @@ pub fn affine<'t, T: Real>(products: &[(Var<'t, T>, Var<'t, T>)], b: Option<Var<
         w0.same_tape("affine", w);
         w0.same_tape("affine", x);
         let ((p, k), (l, q)) = (w.shape(), x.shape());
-        let fits = k == l && (p, q) == (m, n);
-        assert!(fits, "affine: W {} times X {} does not make {m} × {n}", dims(w), dims(x));
+        if k != l || (p, q) != (m, n) {
+            let hint = if k == l { String::new() } else { Var::<T>::transposed((p, k), (l, q)) };
+            panic!("affine: W {} times X {} does not make {m} × {n}{hint}", dims(w), dims(x));
+        }
         terms.push(Op::Matmul(Trans::No, w.id, Trans::No, x.id));
     }
     w0.tape.record((m, n), &terms)
@@ -343,11 +365,11 @@ macro_rules! operator {
                 $vars
             }
         }
-        impl<'t, T: Real> $Op<f64> for Var<'t, T> {
+        impl<'t, T: Real, C: Real> $Op<C> for Var<'t, T> {
             type Output = Var<'t, T>;
             #[track_caller]
-            fn $op(self, number: f64) -> Self {
-                let ($x, $c) = (self, number);
+            fn $op(self, number: C) -> Self {
+                let ($x, $c) = (self, number.to_f64());
                 $right
             }
         }
@@ -361,6 +383,7 @@ macro_rules! operator {
         }
     };
 }
+kernel::assigning!(['t, T: Real] Var<'t, T>);
 operator!(Add add, |a, b| a.plus("add", 1.0, b), |x, c| x.line(1.0, c), x.line(1.0, c));
 operator!(Sub sub, |a, b| a.plus("sub", -1.0, b), |x, c| x.line(1.0, -c), x.line(-1.0, c));
 operator!(Mul mul, |a, b| a.binary(Binary::Mul, b), |x, c| x.scale(c), x.scale(c));

@@ -1,10 +1,10 @@
-//! The largest entry of each column. Of several equal ones it is the first; what is not a number comes before all.
+//! The largest entry of each column. Among equal entries it is the first one; a NaN counts as the largest.
 
 use crate::columns::{each_column, first_max};
 use crate::simd::{Accum, put};
 use crate::{Float, MatrixRef};
 
-/// y += max x, one for each column; −∞ where a column has no entry.
+/// y += max x, one for each column; −∞ for a column without entries.
 pub fn max<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     each_column(
         x.shape(),
@@ -17,7 +17,7 @@ pub fn max<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     );
 }
 
-/// δx += δy where the largest entry is.
+/// δx += δy at the largest entry.
 pub fn max_pull<T: Float>(x: MatrixRef<'_, T>, dy: MatrixRef<'_, T>, accum: Accum, dx: &mut [T]) {
     if accum == Accum::Replace {
         dx.fill(T::default());
@@ -32,7 +32,7 @@ pub fn max_pull<T: Float>(x: MatrixRef<'_, T>, dy: MatrixRef<'_, T>, accum: Accu
     );
 }
 
-/// ẏ += ẋ there.
+/// ẏ += ẋ at the largest entry.
 pub fn max_push<T: Float>(x: MatrixRef<'_, T>, dx: MatrixRef<'_, T>, accum: Accum, dy: &mut [T]) {
     each_column(
         x.shape(),
@@ -44,7 +44,7 @@ pub fn max_push<T: Float>(x: MatrixRef<'_, T>, dx: MatrixRef<'_, T>, accum: Accu
     );
 }
 
-/// y += 1 where the largest entry is. The slope is 0.
+/// y += 1 at the largest entry. The slope is 0.
 pub fn arg_max<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     if accum == Accum::Replace {
         y.fill(T::default());

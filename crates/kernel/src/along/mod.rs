@@ -1,7 +1,7 @@
 //! Functions along an axis, each with its value, its pullback and its tangent.
 //!
-//! They are written for columns. What is done to each row of a matrix is done to each column of its transpose, where the
-//! entries lie together. A norm needs no transpose: its sums run through all rows at once.
+//! They are written for columns. A function of rows is computed on the columns of the transpose, where the entries are
+//! contiguous. A norm needs no transpose, because its sums run through all rows at once.
 
 mod cumulative;
 mod extremes;
@@ -35,21 +35,21 @@ pub enum AxisFunction {
     Norm,
 }
 
-/// From where sums accumulate.
+/// The direction in which sums accumulate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// From the first entry on.
+    /// From the first entry to the last.
     Forward,
-    /// From the last entry back.
+    /// From the last entry to the first.
     Backward,
 }
 
-/// What a sum or a softmax runs along.
+/// The axis that a sum or a softmax runs along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
     /// Down the rows of each column: one result for each column, that is for each sample.
     Rows,
-    /// AxisFunction the columns of each row: one result for each row, that is for each feature.
+    /// Along the columns of each row: one result for each row, that is for each feature.
     Cols,
 }
 
@@ -95,7 +95,7 @@ impl AxisFunction {
     }
 }
 
-/// y = f(x) or y += f(x). A function whose slope reads y replaces.
+/// y = f(x) or y += f(x). A function whose slope reads y overwrites.
 #[compiled_once]
 pub fn value<T: Float>(f: AxisFunction, axis: Axis, x: MatrixRef<'_, T>, accum: Accum, y: Out<'_, T>) {
     if f == AxisFunction::Norm {
@@ -155,7 +155,7 @@ fn flat<T: Float>(accum: Accum, to: &mut [T]) {
     }
 }
 
-/// What `f` makes of columns, or of rows by transposes of the operands that it reads and of the result.
+/// Applies `f` to columns, or to rows by transposing the operands that it reads and the result.
 fn by_columns<T: Float, const N: usize>(
     axis: Axis,
     operands: [MatrixRef<'_, T>; N],
@@ -187,19 +187,19 @@ fn by_columns<T: Float, const N: usize>(
 }
 
 impl Order {
-    /// The other one.
+    /// The other axis.
     pub fn flip(self) -> Order {
         if self == Order::Forward { Order::Backward } else { Order::Forward }
     }
 }
 
 impl Axis {
-    /// The shape of the results, one for each group that the axis runs through.
+    /// The shape of the results: one for each group that the axis runs through.
     pub fn reduce(self, (m, n): (usize, usize)) -> (usize, usize) {
         if self == Axis::Rows { (1, n) } else { (m, 1) }
     }
 
-    /// How many entries a group has.
+    /// The number of entries of a group.
     pub fn group_len(self, (m, n): (usize, usize)) -> usize {
         if self == Axis::Rows { m } else { n }
     }

@@ -1,4 +1,4 @@
-//! √Σ x². Squares that would overflow or lose digits are taken of the entries over the largest.
+//! √Σ x². If squares would overflow or lose digits, the entries are first divided by the largest.
 
 use super::Axis;
 use crate::blocks::{add, sum_columns};
@@ -30,7 +30,7 @@ pub fn norm<T: Float>(axis: Axis, x: MatrixRef<'_, T>, y: &mut [T]) {
             }
         }
     }
-    // Below it, squares that were lost are more than rounding of their sum.
+    // Below this, the digits that the squares lose are more than the rounding of their sum.
     let least = T::from_f64(axis.group_len((m, n)) as f64 * T::MIN_POSITIVE);
     for (k, y) in y.iter_mut().enumerate() {
         *y = match (axis, *y) {
@@ -51,13 +51,13 @@ fn over_largest<'a, T: Float>(x: impl Iterator<Item = &'a T> + Clone) -> T {
     }
 }
 
-/// x / y, and 0 where y is.
+/// x / y, and 0 if y is 0.
 #[inline(always)]
 fn slope<T: Float>(x: T, y: T) -> T {
     if y == T::default() { y } else { x / y }
 }
 
-/// Where the result of the group of an entry is: in its column, or in its row.
+/// The index of the result of an entry's group: in its column, or in its row.
 macro_rules! group {
     ($axis:expr, $g:expr, $i:expr) => {
         if $axis == Axis::Rows { $g.index } else { $i }

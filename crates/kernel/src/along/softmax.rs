@@ -1,10 +1,10 @@
-//! softmax, its logarithm, and ln Σ eˣ, of each column.
+//! softmax, log-softmax and ln Σ eˣ of each column.
 
-use crate::columns::{LogSoftmax, above, at_max, each_column, log_sum_exp, max, sum, times};
+use crate::columns::{LogSoftmax, above, at_max, each_column, log_sum_exp, max, sum, times, total};
 use crate::simd::{Accum, put, vectorised};
 use crate::{Float, MatrixRef};
 
-/// y = e^(x − max) / Σ e^(x − max), in passes over the whole so that short columns cost no more. A single +∞ has all of it.
+/// y = e^(x − max) / Σ e^(x − max), in passes over the whole matrix so that short columns cost no more. A single +∞ gets 1.
 pub fn softmax<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
     let (shape, x) = (x.shape(), x.as_slice());
     each_column(
@@ -32,7 +32,7 @@ pub fn softmax<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
     );
 }
 
-/// δx += y ⊙ (δy − Σ y δy), and so the tangent, for the Jacobian is symmetric.
+/// δx += y ⊙ (δy − Σ y δy). The tangent is the same, because the Jacobian is symmetric.
 pub fn softmax_slope<T: Float>(y: MatrixRef<'_, T>, dy: MatrixRef<'_, T>, accum: Accum, dx: &mut [T]) {
     let (shape, y, dy) = (y.shape(), y.as_slice(), dy.as_slice());
     each_column(
@@ -105,42 +105,64 @@ pub fn log_sum_exp_of<T: Float>(x: MatrixRef<'_, T>, y: &mut [T]) {
     );
 }
 
-/// How far an entry that equals y = ln Σ eˣ is above it; where all are −∞ the slope is 0.
-#[inline(always)]
-fn at_sum<T: Float>(x: &[T], y: T) -> T {
-    if y.to_f64() == f64::NEG_INFINITY { y } else { at_max(x, y) }
+/// The slope of ln Σ eˣ = y: e^(x − max) / Σ e^(x − max), because y is rounded. If y is infinite or NaN, it is e^(x − y). Its entries that
+/// equal y are then 0 if all are −∞, 1 at one +∞ and NaN at several.
+#[derive(Clone, Copy)]
+struct Slope<T> {
+    max: T,
+    at: T,
+    scale: T,
 }
 
-/// δx += e^(x − y) ⊙ δy.
+impl<T: Float> Slope<T> {
+    #[inline(always)]
+    fn of(x: &[T], y: T) -> Self {
+        let (zero, one) = (T::default(), T::from_f64(1.0));
+        if y.is_finite() {
+            let max = max(x);
+            return Slope { max, at: zero, scale: one / total(x, max, zero) };
+        }
+        let at = if y.to_f64() == f64::NEG_INFINITY { y } else { at_max(x, y) };
+        Slope { max: y, at, scale: one }
+    }
+
+    /// The slope at an entry, times d.
+    #[inline(always)]
+    fn times(self, x: T, d: T) -> T {
+        times(Float::exp(above(x, self.max, self.at)) * self.scale, d)
+    }
+}
+
+/// δx += softmax(x) ⊙ δy.
 pub fn log_sum_exp_pull<T: Float>([x, y, dy]: [MatrixRef<'_, T>; 3], accum: Accum, dx: &mut [T]) {
     let (shape, x, y, dy) = (x.shape(), x.as_slice(), y.as_slice(), dy.as_slice());
     each_column(
         shape,
         #[inline(always)]
         |g| {
-            let (y, dy, x, dx) = (y[g.index], dy[g.index], g.of(x), g.of_mut(dx));
-            let at = at_sum(x, y);
+            let (dy, x, dx) = (dy[g.index], g.of(x), g.of_mut(dx));
+            let slope = Slope::of(x, y[g.index]);
             g.for_each(
                 #[inline(always)]
-                |i| put(&mut dx[i], accum, times(Float::exp(above(x[i], y, at)), dy)),
+                |i| put(&mut dx[i], accum, slope.times(x[i], dy)),
             );
         },
     );
 }
 
-/// ẏ += Σ e^(x − y) ẋ.
+/// ẏ += Σ softmax(x) ẋ.
 pub fn log_sum_exp_push<T: Float>([x, y, dx]: [MatrixRef<'_, T>; 3], accum: Accum, dy: &mut [T]) {
     let (shape, x, y, dx) = (x.shape(), x.as_slice(), y.as_slice(), dx.as_slice());
     each_column(
         shape,
         #[inline(always)]
         |g| {
-            let (x, y, dx) = (g.of(x), y[g.index], g.of(dx));
-            let at = at_sum(x, y);
+            let (x, dx) = (g.of(x), g.of(dx));
+            let slope = Slope::of(x, y[g.index]);
             let mean = sum(
                 [x, dx],
                 #[inline(always)]
-                |[x, dx]| times(Float::exp(above(x, y, at)), dx),
+                |[x, dx]| slope.times(x, dx),
             );
             put(&mut dy[g.index], accum, mean);
         },

@@ -1,8 +1,8 @@
-//! The error function and its complement, as straight-line code like the other functions here.
+//! The error function and its complement, as branch-free code like the other functions here.
 //!
 //! For |x| < 1, erf x = x P(x²). Beyond, erfc |x| = e^(−x²) G(u) / (1 + 2 |x|), where u maps |x| to [−1, 1] by way of
 //! t = (|x| − k) / (|x| + k), in which (1 + 2 x) e^(x²) erfc x is nearly a polynomial (Shepherd and Laframboise,
-//! *Math. Comp.* 36, 1981). x² is taken as a rounded square and what that lost, so that e^(−x²) keeps its digits.
+//! *Math. Comp.* 36, 1981). x² is split into a rounded square and its rounding error, so that e^(−x²) keeps its digits.
 //! P and G interpolate at Chebyshev points of 2 x² − 1 in [−1, 1] and of u, computed in 60 digits; they are good to 2⁻⁵⁸ and
 //! 2⁻²⁷.
 

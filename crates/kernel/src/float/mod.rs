@@ -1,8 +1,11 @@
-//! `f32` and `f64`, and their functions as formulas that become vector code.
+//! `f32` and `f64`, and their functions as formulas that vectorize.
 
 mod erf;
 mod f32;
 mod f64;
+mod formulas;
+pub(crate) mod gamma;
+pub(crate) mod special;
 
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
@@ -10,9 +13,9 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
 /// `f32` or `f64`.
 ///
-/// The methods are scalar formulas without branches or tables, so that a loop over a slice inside
-/// [`pulp::Arch::dispatch`] becomes vector code for the processor it runs on.
-/// The largest errors stated are in units in the last place over all finite and special arguments.
+/// The methods are scalar formulas without branches or tables, so a loop over a slice inside [`pulp::Arch::dispatch`]
+/// is vectorized for the processor it runs on.
+/// The stated errors are maxima over all finite and special arguments, in units in the last place.
 ///
 /// ```
 /// use autograd::Float;
@@ -42,7 +45,7 @@ pub trait Float:
 {
     /// The distance from 1 to the next larger number.
     const EPSILON: f64;
-    /// The least positive number with all its digits.
+    /// The smallest positive normal number.
     const MIN_POSITIVE: f64;
 
     /// The nearest number of this type.
@@ -90,28 +93,28 @@ pub trait Float:
     /// Whether the number is neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
-    /// Calls a function that is compiled once for each type of numbers.
+    /// Calls a function that is compiled once for each number type.
     #[doc(hidden)]
     #[track_caller]
     fn dispatch<F: CompiledOnce>(function: F, args: F::Args<Self>) -> F::Out<Self>;
 }
 
 mod sealed {
-    /// No other type is one of the two.
+    /// Seals [`Float`]: no other type can implement it.
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
 }
 
-/// The trait by which a trait of numbers dispatches.
+/// The trait through which a trait of numbers dispatches.
 macro_rules! dispatching {
     ($Number:ident) => {
         /// A function that is compiled once for `f32` and once for `f64`, by the attribute
         /// [`compiled_once`](macro@crate::compiled_once).
         pub trait CompiledOnce {
-            /// The types of its arguments.
+            /// The types of the arguments.
             type Args<T: $Number>;
-            /// The type of its result.
+            /// The type of the result.
             type Out<T: $Number>;
             /// The function for `f32`.
             #[track_caller]

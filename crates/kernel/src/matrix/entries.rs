@@ -1,9 +1,9 @@
-//! Numbers in a file: a list of them in a format for people, their bytes in one for machines. Matrices are written so;
-//! other lists of numbers are by `#[serde(with = "autograd::entries")]`, and lists of lists by `entries::lists`.
+//! Numbers in a file: a list of numbers in a text format, bytes in a binary format. Matrices are stored this way. Other
+//! lists of numbers can use `#[serde(with = "autograd::entries")]`, and lists of lists `entries::lists`.
 //!
 //! A format that is not [human readable](Serializer::is_human_readable) gets `{"f32": bytes}` or `{"f64": bytes}`,
-//! little-endian, 4 or 8 bytes per number, and `{"each": list}` of entries of another kind. Numbers are converted to the
-//! type that is asked for: exactly from `f32` to `f64`, to the nearest from `f64` to `f32`, which must not overflow.
+//! little-endian, 4 or 8 bytes per number, or `{"each": list}` for entries of another kind. Numbers are converted to the
+//! requested type: exactly from `f32` to `f64`, to the nearest from `f64` to `f32`. The latter must not overflow.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use serde_bytes::Bytes;
 /// Writes the numbers.
 ///
 /// # Errors
-/// Those of the format.
+/// Returns the errors of the format.
 pub fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Result<S::Ok, S::Error> {
     if s.is_human_readable() {
         return s.collect_seq(entries);
@@ -38,20 +38,20 @@ pub fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Result<S::
     }
 }
 
-/// Reads them, as a list or as bytes of either type.
+/// Reads the numbers, from a list or from bytes of either type.
 ///
 /// # Errors
-/// If they are neither, or one is too large for the type that is asked for.
+/// If the data are neither, or a number is too large for the requested type.
 pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
     if d.is_human_readable() {
-        // Also what serde has buffered of a format for machines, which does not say so.
+        // serde may have buffered a binary format, and the buffer does not say so.
         d.deserialize_any(Either(PhantomData))
     } else {
         Entries::deserialize(d)?.numbers()
     }
 }
 
-/// Lists of numbers, each as [`entries`](self).
+/// Lists of numbers, each stored as [`entries`](self).
 ///
 /// ```
 /// #[derive(serde::Serialize, serde::Deserialize)]
@@ -66,15 +66,15 @@ pub mod lists {
     /// Writes the lists.
     ///
     /// # Errors
-    /// Those of the format.
+    /// Returns the errors of the format.
     pub fn serialize<T: Serialize, S: Serializer>(lists: &[Vec<T>], s: S) -> Result<S::Ok, S::Error> {
         s.collect_seq(lists.iter().map(|list| Ref(list)))
     }
 
-    /// Reads them.
+    /// Reads the lists.
     ///
     /// # Errors
-    /// As for one list.
+    /// The same as for one list.
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<Vec<T>>, D::Error> {
         #[derive(Deserialize)]
         #[serde(bound = "T: Deserialize<'de>")]
@@ -85,7 +85,7 @@ pub mod lists {
     }
 }
 
-/// The entries, to write as part of something else.
+/// The entries, to be written as part of another value.
 pub struct Ref<'a, T>(pub &'a [T]);
 
 impl<T: Serialize> Serialize for Ref<'_, T> {
@@ -94,7 +94,7 @@ impl<T: Serialize> Serialize for Ref<'_, T> {
     }
 }
 
-/// What a file for machines may say; the order is that of [`Kind`].
+/// The variants in a binary file, in the order of [`Kind`].
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", bound = "T: Deserialize<'de>")]
 enum Entries<'b, T> {
@@ -119,7 +119,7 @@ fn each<const N: usize, T, E: de::Error>(
 ) -> Result<Vec<T>, E> {
     let (chunks, rest) = bytes.as_chunks();
     if !rest.is_empty() {
-        return Err(E::custom(format!("{} bytes are no whole number of entries of {N} bytes", bytes.len())));
+        return Err(E::custom(format!("{} bytes are not a whole number of entries of {N} bytes", bytes.len())));
     }
     let mut numbers = Vec::with_capacity(chunks.len());
     for &chunk in chunks {
@@ -144,7 +144,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
     }
 }
 
-/// An `f64` of a file, as the type that is asked for.
+/// An `f64` from a file, converted to the requested type.
 struct Double(f64);
 
 impl<'de> Deserializer<'de> for Double {
@@ -172,12 +172,17 @@ enum Kind {
     Each,
 }
 
-/// Takes one number and appends its bytes; whatever else a value may be is an error.
+/// Accepts one number and appends its bytes. Any other value is an error.
+///
+/// It is how a `T` that can only be serialized tells whether it is an `f32`: `TypeId` would ask for `T: 'static`, and so would every
+/// generic model that holds a matrix.
 struct Number<'b>(&'b mut Vec<u8>);
 
 macro_rules! no_number {
-    ($($method:ident($($of:ty),*) -> $Ok:ty;)*) => {
-        $(fn $method(self, $(_: $of),*) -> Result<$Ok, Error> { Err(ser::Error::custom("not a number")) })*
+    ($($method:ident$(<$V:ident>)?($($of:ty),*) -> $Ok:ty;)*) => {
+        $(fn $method$(<$V: Serialize + ?Sized>)?(self, $(_: $of),*) -> Result<$Ok, Error> {
+            Err(ser::Error::custom("not a number"))
+        })*
     };
 }
 
@@ -202,21 +207,6 @@ impl Serializer for Number<'_> {
         self.0.extend_from_slice(&x.to_le_bytes());
         Ok(Kind::F64)
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Kind, Error> {
-        self.serialize_none()
-    }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<Kind, Error> {
-        self.serialize_none()
-    }
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<Kind, Error> {
-        self.serialize_none()
-    }
     no_number! {
         serialize_bool(bool) -> Kind;
         serialize_i8(i8) -> Kind;
@@ -231,6 +221,9 @@ impl Serializer for Number<'_> {
         serialize_str(&str) -> Kind;
         serialize_bytes(&[u8]) -> Kind;
         serialize_none() -> Kind;
+        serialize_some<V>(&V) -> Kind;
+        serialize_newtype_struct<V>(&'static str, &V) -> Kind;
+        serialize_newtype_variant<V>(&'static str, u32, &'static str, &V) -> Kind;
         serialize_unit() -> Kind;
         serialize_unit_struct(&'static str) -> Kind;
         serialize_unit_variant(&'static str, u32, &'static str) -> Kind;

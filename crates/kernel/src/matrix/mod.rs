@@ -1,9 +1,12 @@
-//! The matrix that goes in and comes out: contiguous, column by column.
+//! The matrix of inputs and results: contiguous, column by column.
 //!
 //! A column is a sample, so a sample is contiguous in memory, and the bytes are those of a NumPy
 //! array of shape *batch × features* in C order.
 
+mod algebra;
 pub mod entries;
+
+pub use algebra::fitting;
 
 use std::fmt;
 use std::ops::{Index, IndexMut, Range};
@@ -36,7 +39,7 @@ pub struct MatrixRef<'a, T> {
     data: &'a [T],
 }
 
-// Not derived: the numbers need not be `Copy` for the reference to be.
+// Not derived, because the numbers need not be `Copy` for the reference to be.
 impl<T> Copy for MatrixRef<'_, T> {}
 
 impl<T> Clone for MatrixRef<'_, T> {
@@ -45,7 +48,7 @@ impl<T> Clone for MatrixRef<'_, T> {
     }
 }
 
-/// What a file may claim to be a matrix, before its length is believed.
+/// A matrix as read from a file, before its length is checked.
 #[derive(Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
 struct Raw<T> {
@@ -68,7 +71,7 @@ impl<T> Matrix<T> {
         (self.rows, self.cols, &self.data)
     }
 
-    /// A matrix of what comes from outside.
+    /// A matrix from untrusted data.
     pub fn from_parts(rows: usize, cols: usize, data: Vec<T>) -> Result<Self, String> {
         if rows.checked_mul(cols) == Some(data.len()) {
             Ok(Matrix { rows, cols, data })
@@ -88,7 +91,7 @@ impl<T: Copy> Matrix<T> {
         Matrix { rows, cols, data }
     }
 
-    /// A matrix over values that already lie column by column.
+    /// A matrix from values that are already stored column by column.
     ///
     /// # Panics
     /// If `data` does not have `rows · cols` values.
@@ -168,24 +171,6 @@ impl<T: Copy> Matrix<T> {
         &mut self.data[column]
     }
 
-    /// The columns with the given numbers, in that order: a minibatch.
-    ///
-    /// # Panics
-    /// If a number is not below the number of columns.
-    #[track_caller]
-    pub fn select_cols(&self, columns: &[usize]) -> Self {
-        let mut data = Vec::with_capacity(self.rows * columns.len());
-        for &j in columns {
-            data.extend_from_slice(&self.data[column("Matrix::select_cols", j, self.shape())]);
-        }
-        Matrix { rows: self.rows, cols: columns.len(), data }
-    }
-
-    /// The matrix with rows and columns exchanged.
-    pub fn transpose(&self) -> Self {
-        Matrix::from_fn(self.cols, self.rows, |i, j| self[(j, i)])
-    }
-
     /// `f` of every entry.
     pub fn map<U: Copy>(&self, f: impl FnMut(T) -> U) -> Matrix<U> {
         Matrix { rows: self.rows, cols: self.cols, data: self.data.iter().copied().map(f).collect() }
@@ -203,7 +188,7 @@ impl<'a, T> MatrixRef<'a, T> {
     /// No rows and no columns.
     pub const EMPTY: Self = MatrixRef { rows: 0, cols: 0, data: &[] };
 
-    /// A view of values that lie column by column.
+    /// A view of values that are stored column by column.
     ///
     /// # Panics
     /// If `data` does not have `rows · cols` values, or there are 2³² rows or columns.
@@ -215,7 +200,7 @@ impl<'a, T> MatrixRef<'a, T> {
         MatrixRef { rows: side(rows), cols: side(cols), data }
     }
 
-    /// A view of values that are known to fill it.
+    /// A view of values whose number is known to be right.
     #[inline(always)]
     pub fn of(rows: u32, cols: u32, data: &'a [T]) -> Self {
         debug_assert_eq!(data.len(), rows as usize * cols as usize);
@@ -251,7 +236,7 @@ impl<'a, T> MatrixRef<'a, T> {
         &self.data[column("MatrixRef::col", j, self.shape())]
     }
 
-    /// A copy that owns its entries.
+    /// An owned copy.
     pub fn to_owned(self) -> Matrix<T>
     where
         T: Copy,
@@ -260,7 +245,7 @@ impl<'a, T> MatrixRef<'a, T> {
     }
 }
 
-/// Where a column of a matrix of this shape lies.
+/// The range of a column in a matrix of this shape.
 #[inline]
 #[track_caller]
 fn column(name: &str, j: usize, (m, n): (usize, usize)) -> Range<usize> {
@@ -307,7 +292,7 @@ impl<T: Copy> Index<(usize, usize)> for MatrixRef<'_, T> {
     }
 }
 
-/// Rows on lines of their own; a precision applies to every entry: `{:8.3}`.
+/// Each row on its own line. A precision applies to every entry: `{:8.3}`.
 impl<T: Copy + fmt::Display> fmt::Display for MatrixRef<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for i in 0..self.rows() {

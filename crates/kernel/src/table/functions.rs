@@ -1,15 +1,15 @@
-//! The table of elementwise functions: one line each, the formula and its slope.
+//! The table of elementwise functions. Each line has a formula and its slope.
 //!
-//! A value is computed for `f32` and `f64`; a slope is generic in the [`Number`], which is how derivatives of any
-//! order, in reverse and forward, come from the same line. The macro hands the table to another macro, which makes of every line
-//! what it needs: the variants ([`kinds`](super::kinds)), the values ([`real`](super::real)), the slopes ([`slopes`](super::slopes)),
+//! A value is computed for `f32` and `f64`. A slope is generic in the [`Number`], so derivatives of any order, in reverse and
+//! forward mode, come from the same line. The macro passes the table to other macros, each of which generates code from every
+//! line: the variants ([`kinds`](super::kinds)), the values ([`real`](super::real)), the slopes ([`slopes`](super::slopes)),
 //! the methods of every number ([`number`](super::number)), the vector loops ([`loops`](super::loops)), and in `autograd` the methods
-//! of variables. Adding a function is adding its line.
+//! of variables. To add a function, add its line.
 //!
-//! A line that is too long has its value and its slopes on lines of their own, in the same order.
+//! If a line is too long, its value and slopes are on separate lines, in the same order.
 //!
-//! After the slope a line may say `in` which interval the function is defined, and `kinks at` which points it or one of
-//! its first two derivatives jumps.
+//! After the slope a line may have `in` with the interval where the function is defined, and `kinks at` with the points where it
+//! or one of its first two derivatives jumps.
 
 use super::Number;
 
@@ -22,10 +22,10 @@ pub const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
 /// 2 √(2/π), and that times 0.044715.
 pub const GELU: (f64, f64) = (1.595_769_121_605_730_8, 1.595_769_121_605_730_8 * 0.044715);
 
-/// From this number on, an exponential beside it has underflowed.
+/// From this number on, an exponential is negligible beside it.
 pub const FAR: f64 = 1e3;
 
-/// x, or ±[`FAR`] beyond: so that a product with 0 is 0 where x is infinite.
+/// x, clamped to ±[`FAR`], so that a product with 0 is 0 even if x is infinite.
 #[inline(always)]
 pub(super) fn near<N: Number>(x: N) -> N {
     x.at_least(-FAR).at_most(FAR)
@@ -58,7 +58,11 @@ one {
     /// xⁿ for a whole number n; x⁰ = 1.
     Powi: powi(x, y; n: i32, [-3, -2, -1, 0, 1, 2, 3, 4]) =>
         x.powi(n),
-        if n == 0 { x.zero() } else { x.powi(n - 1) * f64::from(n) },
+        match n {
+            0 => x.zero(),
+            i32::MIN => x.powi(n) / x * f64::from(n),
+            _ => x.powi(n - 1) * f64::from(n),
+        },
         in POSITIVE;
     /// xᵖ for x > 0, and for x = 0 where the power or a slope of it is finite.
     Powf: powf(x, y; p: f64, [-0.5, 1.7]) => x.powf(p as _), if p == 0.0 { x.zero() } else { x.powf(p - 1.0) * p }, in POSITIVE;
@@ -94,8 +98,8 @@ one {
     Sinh: sinh(x, y)       => x.sinh(),                        x.cosh();
     /// The hyperbolic cosine.
     Cosh: cosh(x, y)       => x.cosh(),                        x.sinh();
-    /// The hyperbolic tangent. Its slope is 1 − y² of the rounded y, which saves an exponential: it is good to 4 units in the
-    /// last place of 1. About 2|x| / ln 2 − 2 of its bits are lost, and from |x| = 19 on, in `f32` from 9 on, it has none.
+    /// The hyperbolic tangent. Its slope is 1 − y² of the rounded y, which saves an exponential and is accurate to 4 units in the
+    /// last place of 1. It loses about 2|x| / ln 2 − 2 bits, and all of them from |x| = 19 on (from 9 on in `f32`).
     Tanh: tanh(x, y)       => Float::tanh(x),                   -(y * y) + 1.0;
     /// The number with hyperbolic sine x.
     Asinh: asinh(x, y)     => x.asinh(),                       x.hypot(x.zero() + 1.0).recip();
@@ -115,9 +119,9 @@ one {
     /// min(x, c); the slope at c is 1.
     AtMost: at_most(x, y; c: f64, [0.5]) => -Float::larger(-x, -c as _), -(x - c).step() + 1.0, kinks at [c];
 
-    /// The logistic function 1 / (1 + e⁻ˣ). Its slope is y (1 − y) of the rounded y, which saves an exponential: for x > 0 it is good to
-    /// 2 units in the last place of 1. About x / ln 2 of its bits are lost, and from x = 37 on, in `f32` from 17 on, it has none;
-    /// for x < 0 it has all. `log_sigmoid` and the losses of logits have all digits on both sides.
+    /// The logistic function 1 / (1 + e⁻ˣ). Its slope is y (1 − y) of the rounded y, which saves an exponential. For x > 0 it is accurate
+    /// to 2 units in the last place of 1. It loses about x / ln 2 bits, and all of them from x = 37 on (from 17 on in `f32`).
+    /// For x < 0 it has all bits. `log_sigmoid` and the losses of logits have all digits on both sides.
     Sigmoid: sigmoid(x, y) => Float::sigmoid(x),                y * (-y + 1.0);
     /// ln σ(x) = −ln(1 + e⁻ˣ).
     LogSigmoid: log_sigmoid(x, y) => -Float::softplus(-x),      (-x).sigmoid();
@@ -188,6 +192,22 @@ one {
     Erf: erf(x, y)         => Float::erf(x),                    (-near(x).square()).exp() * FRAC_2_SQRT_PI;
     /// 1 − erf x, accurate where it is small.
     Erfc: erfc(x, y)       => Float::erfc(x),                   (-near(x).square()).exp() * -FRAC_2_SQRT_PI;
+    /// The number whose error function is x, for |x| ≤ 1.
+    #[doc(alias = "erfinv")]
+    ErfInv: erf_inv(x, y)  => special::erf_inv(x.to_f64()) as Self, y.square().exp() / FRAC_2_SQRT_PI, in (-1.0, 1.0);
+    /// ln |Γ(x)|; ∞ at the poles 0, −1, −2, … Its zeros left of 0 are differences of larger numbers.
+    #[doc(alias("lgamma", "gammaln"))]
+    LnGamma: ln_gamma(x, y) => gamma::ln_gamma(x.to_f64()) as Self, x.digamma(), in POSITIVE;
+    /// ψ(x), the derivative of ln |Γ(x)|; ∓∞ at ±0 and NaN at −1, −2, …
+    #[doc(alias = "psi")]
+    Digamma: digamma(x, y) => gamma::digamma(x.to_f64()) as Self, x.polygamma(1), in POSITIVE;
+    /// ψ⁽ⁿ⁾(x), the nth derivative of ψ, for n ≥ 0; NaN for n < 0.
+    #[doc(alias = "trigamma")]
+    Polygamma: polygamma(x, y; n: i32, [1, 2]) => gamma::polygamma(n, x.to_f64()) as Self, x.polygamma(n.saturating_add(1)), in POSITIVE;
+    /// sin(πx) / (πx), and 1 at 0.
+    Sinc: sinc(x, y)       => special::sinc(0, x.to_f64()) as Self, x.sinc_derivative(1);
+    /// The nth derivative of `sinc`, for n ≥ 0; NaN for n < 0.
+    SincDerivative: sinc_derivative(x, y; n: i32, [1, 2]) => special::sinc(n, x.to_f64()) as Self, x.sinc_derivative(n.saturating_add(1));
 }
 two {
     //   method            f(a, b)                             ∂f/∂a                    ∂f/∂b
@@ -199,7 +219,7 @@ two {
     SquaredError: squared_error(a, b, y) => (a - b) * (a - b), (a - b) * 2.0,           (b - a) * 2.0;
     /// The negative log-likelihood −t ln σ(x) − (1 − t) ln(1 − σ(x)) of a probability `t` under the
     /// logit `x`, as w |x| + ln(1 + e^−|x|) with w = 1 − t for x > 0 and t else, which is exact to rounding for any logit.
-    /// Of an infinite logit it is the limit: 0 for the right one of the targets 0 and 1, else ∞.
+    /// For an infinite logit it is the limit: 0 if the target is the corresponding one of 0 and 1, otherwise ∞.
     BceWithLogits: bce_with_logits(x, t, y) =>
         {
             let (w, size) = (if x > 0.0 { 1.0 - t } else { t }, Float::abs(x));
@@ -207,9 +227,9 @@ two {
         },
         x.sigmoid() - t,
         -x;
-    /// The larger number; of two equal ones the slope is the first's.
+    /// The larger number; if they are equal, the first one has the slope.
     Max: max(a, b, y)      => Float::larger(a, b),              -(b - a).step() + 1.0,   (b - a).step(), kink at a - b;
-    /// The smaller number; of two equal ones the slope is the first's.
+    /// The smaller number; if they are equal, the first one has the slope.
     Min: min(a, b, y)      => -Float::larger(-a, -b),           -(a - b).step() + 1.0,   (a - b).step(), kink at a - b;
     /// aᵇ for a > 0; 0 to a positive power is 0, and 0⁰ = 1.
     Pow: pow(a, b, y) =>
@@ -229,19 +249,35 @@ two {
         y.keep(a / y),
         y.keep(b / y),
         in [ALL, POSITIVE];
-    /// b where a ≠ 0, else 0: nothing of b counts there, even if it is infinite. The slope in a is 0.
+    /// ln(eᵃ + eᵇ), without overflow. Where both are −∞ it is −∞ and the slopes are 0, as those of `log_sum_exp`.
+    #[doc(alias = "logaddexp")]
+    LogAddExp: log_add_exp(a, b, y) =>
+        Float::larger(a, b) + Float::ln_1p(Float::exp(if a == b { 0.0 } else { -Float::abs(a - b) })),
+        (y + f64::MAX).step().keep((a - b).sigmoid()),
+        (y + f64::MAX).step().keep((b - a).sigmoid());
+    /// The remainder a − b ⌊a / b⌋, with the sign of b. The slope in b is −⌊a / b⌋.
+    Remainder: remainder(a, b, y) =>
+        { let r = a % b; if r != 0.0 && (r < 0.0) != (b < 0.0) { r + b } else { r } },
+        a.zero() + 1.0,
+        (y - a) / b,
+        in [ALL, POSITIVE], kink at (a / b * PI).sin();
+    /// The remainder a − b trunc(a / b), with the sign of a. The slope in b is −trunc(a / b).
+    Fmod: fmod(a, b, y) => a % b,                              a.zero() + 1.0,          (y - a) / b, in [ALL, POSITIVE], kink at (a / b * PI).sin();
+    /// |a| with the sign of b, that of −0 too; the slope in a at 0 is 0, that in b is 0.
+    Copysign: copysign(a, b, y) => a.copysign(b),               y.sign() * a.sign(),     b.zero(), kink at a * b;
+    /// b if a ≠ 0, otherwise 0. Then b has no influence, even if it is infinite. The slope in a is 0.
     Keep: keep(a, b, y) =>
         if a == 0.0 { 0.0 } else { b },
         a.zero(),
         a.keep(a.zero() + 1.0),
         kink at a;
-    /// b where a = 0, else 0. The slope in a is 0.
+    /// b if a = 0, otherwise 0. The slope in a is 0.
     Drop: drop_where(a, b, y) =>
         if a == 0.0 { b } else { 0.0 },
         a.zero(),
         a.drop_where(a.zero() + 1.0),
         kink at a;
-    /// a b where b ≠ 0, else 0: nothing of a counts there, even if it is infinite or NaN.
+    /// a b if b ≠ 0, otherwise 0. Then a has no influence, even if it is infinite or NaN.
     Weigh: weigh(a, b, y) =>
         if b == 0.0 { b } else { a * b },
         b,

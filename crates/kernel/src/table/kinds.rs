@@ -1,4 +1,6 @@
-//! The functions of the table as values: their names, where they are defined, where they have kinks.
+//! The functions of the table as values: their names, domains and kinks.
+
+use std::f64::consts::PI;
 
 use smallvec::SmallVec;
 
@@ -35,12 +37,12 @@ macro_rules! kinds {
                 [$(kinds!(@each Unary::$Name $($samples)?)),*].concat()
             }
 
-            /// The open interval on which it is defined, or on which tests try it.
+            /// The open interval where it is defined, or where tests try it.
             pub fn domain(self) -> (f64, f64) {
                 match self { $(kinds!(@any Unary::$Name $($n)?) => kinds!(@or ALL $(, $domain)?),)* }
             }
 
-            /// Where the function or one of its first two derivatives jumps.
+            /// The points where the function or one of its first two derivatives jumps.
             pub fn kinks(self) -> SmallVec<[f64; 2]> {
                 match self { $(kinds!(@with Unary::$Name $($n)?) => {
                     $(let _ = $n;)?
@@ -58,18 +60,18 @@ macro_rules! kinds {
                 match self { $(Binary::$Name2 => stringify!($method2),)* }
             }
 
-            /// Whether it chooses what counts of an operand: where its slope is 0, nothing does.
+            /// Whether it selects: an operand whose slope is 0 has no influence.
             #[inline(always)]
             pub const fn selects(self, operand: usize) -> bool {
                 matches!((self, operand), (Binary::Keep | Binary::Drop, _) | (Binary::Weigh, 0))
             }
 
-            /// The open intervals on which it is defined, or on which tests try it.
+            /// The open intervals where it is defined, or where tests try it.
             pub fn domain(self) -> [(f64, f64); 2] {
                 match self { $(Binary::$Name2 => kinds!(@or [ALL; 2] $(, $domain2)?),)* }
             }
 
-            /// On which side of its kink (a, b) lies: −1, 0 or 1; `None` of a function without.
+            /// The side of its kink on which (a, b) lies: −1, 0 or 1; `None` for a function without a kink.
             pub fn side(self, a: f64, b: f64) -> Option<i8> {
                 match self { $(Binary::$Name2 => {
                     let ($a, $b) = (a, b);
@@ -90,7 +92,7 @@ macro_rules! kinds {
 }
 functions!(kinds);
 
-/// The sign of x − at: on which side of a kink x lies.
+/// The sign of x − at: the side of a kink on which x lies.
 pub fn side(x: f64, at: f64) -> i8 {
     i8::from(x > at) - i8::from(x < at)
 }

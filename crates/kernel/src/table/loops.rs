@@ -23,7 +23,7 @@ macro_rules! loops {
             )* }
         }
 
-        /// δx = f'(x, y) δy or δx += f'(x, y) δy; where δy = 0 it is 0, whatever the slope.
+        /// δx = f'(x, y) δy or δx += f'(x, y) δy. If δy = 0, it is 0 whatever the slope.
         #[compiled_once]
         pub fn unary_slope<T: Real>(f: Unary, x: &[T], y: &[T], dy: &[T], dx: &mut [T], accum: Accum) {
             let (x, y, dy) = (&x[..dx.len()], &y[..dx.len()], &dy[..dx.len()]);

@@ -1,4 +1,4 @@
-//! The table of elementwise functions, and what follows from each of its lines.
+//! The table of elementwise functions, and the code that is generated from its lines.
 
 pub mod functions;
 pub mod kinds;
@@ -8,5 +8,5 @@ pub mod real;
 pub mod slopes;
 
 pub use kinds::{Binary, Unary};
-pub use number::{Arithmetic, Dual, Lane, Number};
+pub use number::{Arithmetic, Dual, Lane, LeftOf, Number};
 pub use real::{CompiledOnce, Real, Values};

@@ -1,16 +1,21 @@
-//! What formulas compute with: plain numbers, lanes of a vector loop, dual numbers; `autograd` adds those of its two tapes.
+//! The numbers that formulas compute with: plain numbers, lanes of a vector loop, dual numbers. `autograd` adds those of its two tapes.
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::real::Values;
 use super::slopes::{fused, of_first, of_one, of_second};
 use super::{Binary, Real};
-use crate::functions;
 use crate::simd::single;
+use crate::{assigning, functions};
 
 /// The operators of a [`Number`].
+#[diagnostic::on_unimplemented(
+    message = "formulas do not compute with `{Self}`",
+    note = "numbers are `f64`, a `Var` of a `Tape`, a `Scalar` of a `ScalarTape`, and a `Dual` of these: write the function for \
+            `fn f<N: Number>(x: N) -> N`, and convert an `f32` or an integer by `f64::from`"
+)]
 pub trait Arithmetic:
     Copy
     + PartialOrd
@@ -24,15 +29,23 @@ pub trait Arithmetic:
     + Sub<f64, Output = Self>
     + Mul<f64, Output = Self>
     + Div<f64, Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + AddAssign<f64>
+    + SubAssign<f64>
+    + MulAssign<f64>
+    + DivAssign<f64>
 {
     /// 0, of the same kind and shape.
     #[must_use]
     fn zero(self) -> Self;
 
-    /// Σ xᵢ. Of variables it is one node of the tape.
+    /// Σ xᵢ. For variables it is one node of the tape.
     ///
     /// # Panics
-    /// If there is none.
+    /// If the list is empty.
     #[track_caller]
     #[must_use]
     fn sum(x: &[Self]) -> Self {
@@ -40,10 +53,10 @@ pub trait Arithmetic:
         x[1..].iter().fold(x[0], |sum, &x| sum + x)
     }
 
-    /// Σ aᵢ bᵢ. Of variables it is one node of the tape.
+    /// Σ aᵢ bᵢ. For variables it is one node of the tape.
     ///
     /// # Panics
-    /// If there is none, or the lengths differ.
+    /// If the lists are empty, or their lengths differ.
     #[track_caller]
     #[must_use]
     fn dot(a: &[Self], b: &[Self]) -> Self {
@@ -70,10 +83,11 @@ macro_rules! numbers {
             $($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
-        /// What a formula computes with: `f64`, a `Var`, a `Scalar`, or a [`Dual`] of any.
+        /// The numbers that a formula computes with: `f64`, a `Var`, a `Scalar`, or a [`Dual`] of any of them.
         ///
-        /// A function that is generic in it is written once and evaluated, differentiated in reverse or forward, or
-        /// both, unchanged. Plain numbers stand on the right: `x * 2.0 + 1.0`.
+        /// A function that is generic in it is written once. It can be evaluated, differentiated in reverse or forward mode, or
+        /// both, unchanged. Plain numbers stand on the right, as in `x * 2.0 + 1.0` and `y *= 0.5`, or on either side if the function
+        /// says so: see [`LeftOf`].
         ///
         /// ```
         /// use autograd::{Dual, Number, Tape};
@@ -87,6 +101,11 @@ macro_rules! numbers {
         /// assert_eq!(f(0.5, 2.0), f(x, y).item());
         /// assert!((reverse - forward).abs() < 1e-15);
         /// ```
+        #[diagnostic::on_unimplemented(
+            message = "formulas do not compute with `{Self}`",
+            note = "numbers are `f64`, a `Var` of a `Tape`, a `Scalar` of a `ScalarTape`, and a `Dual` of these: write the function for \
+                    `fn f<N: Number>(x: N) -> N`, and convert an `f32` or an integer by `f64::from`"
+        )]
         pub trait Number: Arithmetic {
             $($(#[$doc])* #[track_caller] #[must_use] fn $method(self $(, $n: $N)?) -> Self;)*
             $($(#[$doc2])* #[track_caller] #[must_use] fn $method2(self, other: Self) -> Self;)*
@@ -126,17 +145,17 @@ macro_rules! numbers {
 }
 functions!(numbers);
 
-/// A number of a vector loop: it has the operators with `f64` that an `f32` lacks.
+/// A number of a vector loop. It has the operators with `f64` that `f32` lacks.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub struct Lane<T>(
     /// The number.
     pub T,
 );
 
-/// A number and its derivative along one direction: forward mode, one number at a time.
+/// A number and its derivative along one direction: forward mode for scalars.
 ///
-/// Whatever is computed from dual numbers carries the derivative with it (Clifford, 1873; Wengert, 1964). A `Dual` of a
-/// `Dual` carries second derivatives, a `Dual` of a `Var` can be differentiated again in reverse.
+/// Every result computed from dual numbers carries its derivative with it (Clifford, 1873; Wengert, 1964). A `Dual` of a
+/// `Dual` carries second derivatives, and a `Dual` of a `Var` can be differentiated again in reverse mode.
 ///
 /// ```
 /// use autograd::{Dual, Number};
@@ -154,12 +173,12 @@ pub struct Dual<N> {
 }
 
 impl<N: Number> Dual<N> {
-    /// The number along which derivatives are taken: its own is 1.
+    /// The number with respect to which derivatives are taken: its own derivative is 1.
     pub fn variable(value: N) -> Self {
         Dual { value, tangent: value.zero() + 1.0 }
     }
 
-    /// A number that does not move: its derivative is 0.
+    /// A constant: its derivative is 0.
     pub fn constant(value: N) -> Self {
         Dual { value, tangent: value.zero() }
     }
@@ -195,9 +214,9 @@ impl<N: Number> Neg for Dual<N> {
     }
 }
 
-/// An operator between two numbers, and with a plain one on the right.
+/// An operator between two numbers, and with a plain one on the right; of dual numbers on the left too.
 macro_rules! operator {
-    ($Op:ident $op:ident, |$a:ident, $b:ident| $vars:expr, |$x:ident, $c:ident| $number:expr) => {
+    ($Op:ident $op:ident, |$a:ident, $b:ident| $vars:expr, |$x:ident, $c:ident| $number:expr, $left:expr) => {
         impl<T: Real> $Op for Lane<T> {
             type Output = Self;
             #[inline(always)]
@@ -228,18 +247,81 @@ macro_rules! operator {
                 $number
             }
         }
+        impl<N: Number> $Op<Dual<N>> for f64 {
+            type Output = Dual<N>;
+            #[inline(always)]
+            fn $op(self, number: Dual<N>) -> Dual<N> {
+                let ($x, $c) = (number, self);
+                $left
+            }
+        }
     };
 }
 operator!(Add add, |a, b| Dual { value: a.value + b.value, tangent: a.tangent + b.tangent },
-    |x, c| Dual { value: x.value + c, ..x });
+    |x, c| Dual { value: x.value + c, ..x }, x + c);
 operator!(Sub sub, |a, b| Dual { value: a.value - b.value, tangent: a.tangent - b.tangent },
-    |x, c| Dual { value: x.value - c, ..x });
-operator!(Mul mul, |a, b| Dual { value: a.value * b.value, tangent: a.tangent * b.value + a.value * b.tangent },
-    |x, c| Dual { value: x.value * c, tangent: x.tangent * c });
+    |x, c| Dual { value: x.value - c, ..x }, -x + c);
+operator!(Mul mul, |a, b| {
+    Dual { value: a.value * b.value, tangent: b.value.weigh(a.tangent) + a.value.weigh(b.tangent) }
+}, |x, c| Dual { value: x.value * c, tangent: if c.is_finite() { x.tangent * c } else { (x.value.zero() + c).weigh(x.tangent) } }, x * c);
 operator!(Div div, |a, b| {
     let y = a.value / b.value;
-    Dual { value: y, tangent: (a.tangent - y * b.tangent) / b.value }
-}, |x, c| Dual { value: x.value / c, tangent: x.tangent / c });
+    Dual { value: y, tangent: b.value.recip().weigh(a.tangent - y.weigh(b.tangent)) }
+}, |x, c| Dual { value: x.value / c, tangent: if c == 0.0 || c.is_nan() { (x.value.zero() + 1.0 / c).weigh(x.tangent) } else { x.tangent / c } }, (x.zero() + c) / x);
+
+assigning!([T: Real] Lane<T>);
+assigning!([N: Number] Dual<N>);
+
+/// `+=`, `-=`, `*=` and `/=`, of everything that the operators take.
+#[macro_export]
+macro_rules! assigning {
+    ([$($generics:tt)*] $Type:ty) => {
+        $crate::assigning!(@ [$($generics)*] $Type, Add AddAssign add_assign +);
+        $crate::assigning!(@ [$($generics)*] $Type, Sub SubAssign sub_assign -);
+        $crate::assigning!(@ [$($generics)*] $Type, Mul MulAssign mul_assign *);
+        $crate::assigning!(@ [$($generics)*] $Type, Div DivAssign div_assign /);
+    };
+    (@ [$($generics:tt)*] $Type:ty, $Op:ident $Assign:ident $assign:ident $op:tt) => {
+        impl<$($generics)*, R> std::ops::$Assign<R> for $Type
+        where
+            Self: std::ops::$Op<R, Output = Self>,
+        {
+            #[track_caller]
+            #[inline(always)]
+            fn $assign(&mut self, other: R) {
+                *self = *self $op other;
+            }
+        }
+    };
+}
+
+/// `f64` where it stands on the left of numbers of kind `N`: `2.0 * x`, `1.0 - x`, `1.0 / x`.
+///
+/// Every kind of number can do that. A function that is generic in [`Number`] has to say it, as Rust does not infer it:
+///
+/// ```
+/// use autograd::{Dual, LeftOf, Number, Tape};
+/// fn f<N: Number>(x: N) -> N
+/// where
+///     f64: LeftOf<N>,
+/// {
+///     2.0 * x.sin() + 1.0 / x
+/// }
+/// let tape = Tape::new();
+/// let x = tape.variable(0.5);
+/// let y = f(x);
+/// assert_eq!((y.item(), y.backward().wrt(x)[(0, 0)]), (f(0.5), f(Dual::variable(0.5)).tangent));
+/// ```
+///
+/// Within such a function a number on the right of an `f64` is taken for an `N`, so `0.5 * 2.0` must be computed before it. That is why
+/// not every function says it; the others write `x * 2.0`, `-x + 1.0` and `x.recip()`.
+#[diagnostic::on_unimplemented(
+    message = "a plain `f64` cannot stand on the left of `{N}`",
+    note = "write `x * 2.0`, `-x + 1.0` and `x.recip()`, or add `where f64: LeftOf<{N}>` to the function"
+)]
+pub trait LeftOf<N>: Add<N, Output = N> + Sub<N, Output = N> + Mul<N, Output = N> + Div<N, Output = N> {}
+
+impl<N> LeftOf<N> for f64 where f64: Add<N, Output = N> + Sub<N, Output = N> + Mul<N, Output = N> + Div<N, Output = N> {}
 
 // Numbers compare by their values.
 impl<T: Real> PartialEq<f64> for Lane<T> {

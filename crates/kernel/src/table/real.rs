@@ -1,16 +1,21 @@
-//! The numbers of a tape: `f32` and `f64`, with the values of every function of the table.
+//! The number types of a tape, `f32` and `f64`, with the values of every function of the table.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use super::functions::{FAR, GELU, SELU};
+use crate::float::{gamma, special};
 use crate::{Float, functions};
 
-/// A number of a tape, `f32` or `f64`: a [`Float`] with every function of the table.
+/// A number type of a tape, `f32` or `f64`: a [`Float`] with every function of the table.
 ///
-/// A function that is generic in it may be compiled once for both, by the attribute
+/// A function that is generic in it can be compiled once for both types by the attribute
 /// [`compiled_once`](macro@crate::compiled_once), instead of in every crate that calls it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number of a tape",
+    note = "numbers are `f32` and `f64`: write `2.0` in place of `2`, and convert an integer by `n as f64`"
+)]
 pub trait Real: Float + Values {
-    /// Calls a function that is compiled once for each type of numbers.
+    /// Calls a function that is compiled once for each number type.
     #[doc(hidden)]
     #[track_caller]
     fn dispatch<F: CompiledOnce>(function: F, args: F::Args<Self>) -> F::Out<Self>;
@@ -39,7 +44,7 @@ macro_rules! values {
         two {$($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
-        /// The formulas of the table, of plain numbers.
+        /// The formulas of the table for plain numbers.
         pub trait Values: Sized {
             $(#[doc(hidden)] fn $method(x: Self $(, $n: $N)?) -> Self;)*
             $(#[doc(hidden)] fn $method2(a: Self, b: Self) -> Self;)*

@@ -41,7 +41,7 @@ macro_rules! slopes {
             })*
         }
 
-        /// Whether a formula or its slope is made of fused products.
+        /// Whether a formula or its slope contains fused multiply-adds.
         #[allow(non_upper_case_globals)] // the names are those of the methods
         pub mod fused {
             use super::is_fused;
@@ -84,8 +84,8 @@ macro_rules! slopes {
 }
 functions!(slopes);
 
-/// Whether a formula, as text, calls a function of [`Real`] that is made of fused products: exp, ln and relatives. Compiled
-/// for a processor of any age, each product would be a call. One pass, for rustc interprets it for every line of the table.
+/// Whether a formula, given as text, calls a function of [`Real`] that contains fused multiply-adds: exp, ln and relatives. Code for
+/// the baseline processor would call a function for each of them. It takes one pass, because rustc interprets it for every line.
 const fn is_fused(formula: &str) -> bool {
     let mut text = formula.as_bytes();
     while let [_, rest @ ..] = text {

@@ -1,4 +1,4 @@
-//! Products of matrices: which way each is made.
+//! Matrix products, and the choice of how each is computed.
 
 mod packed;
 mod tile;
@@ -7,7 +7,7 @@ mod unpacked;
 use faer::linalg::matmul::matmul;
 use faer::traits::RealField;
 use faer::{MatMut, MatRef, Par};
-use kernel::columns::Kept;
+use kernel::columns::CompensatedSum;
 use kernel::pool::{Pooled, aligned};
 use kernel::simd::{Accum, Out, put};
 use kernel::threads::join;
@@ -19,23 +19,23 @@ use crate::Trans;
 use packed::packed;
 use unpacked::Unpacked;
 
-/// A product of at least this many multiplications is made in panels along its longer side, for as many
+/// A product of at least this many multiplications is split into panels along its longer side, over several
 /// threads. The panels depend on the shape alone, so the bits do not depend on the number of threads.
 const PANELS: usize = 1 << 22;
 
-/// A product of at least this many, with no side shorter than [`LARGE_SIDE`], is not left to faer, which takes up to twice as long
-/// (`cargo bench -p tape-nn --bench ops`, *product*).
+/// A product of at least this many multiplications, with no side shorter than [`LARGE_SIDE`], does not use faer, which takes up to
+/// twice as long (`cargo bench -p tape-nn --bench ops`, *product*).
 const LARGE: usize = 1 << 27;
 const LARGE_SIDE: usize = 64;
 
-/// Nor is one of at most this many, with a side no longer than [`SMALL_SIDE`], if its rows are a multiple of [`SMALL_ROWS`] and so
-/// fill vectors. A transposed left factor is copied, if neither of its sides is longer than that.
+/// A product of at most this many, with a side no longer than [`SMALL_SIDE`], does not use faer either if its rows are a multiple of
+/// [`SMALL_ROWS`] and so fill vectors. A transposed left factor is copied if both its sides are no longer than that.
 const SMALL: usize = 1 << 19;
 const SMALL_SIDE: usize = 32;
 const SMALL_ROWS: usize = 16;
 
-/// Sums of more than this many terms are made of sums of [`LONG_PART`], or [`LONG_PACKED`] where the large products are, and the
-/// roundings of adding those are kept.
+/// Sums of more terms than this are compensated sums of [`LONG_PART`] terms each, or of [`LONG_PACKED`] if the product is
+/// a large one.
 const LONG: usize = 1 << 13;
 const LONG_PART: usize = 1 << 6;
 const LONG_PACKED: usize = 1 << 14;
@@ -76,7 +76,7 @@ pub fn product<T: Float + RealField + Pod>(
     short(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
 }
 
-/// A product whose sums may have more terms than one accumulator takes, in panels for as many threads.
+/// A product whose sums may have more terms than one accumulator takes, in panels over several threads.
 #[cold]
 #[inline(never)]
 fn long<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
@@ -88,7 +88,7 @@ fn long<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: A
     panels(a, b, y, width, &|a, b, y| kept(a, b, accum, y, LONG_PART));
 }
 
-/// The product as a sum over parts, each of `terms` terms; what rounding loses when the parts are added is added at the end.
+/// The product as a sum over parts of `terms` terms each. The rounding errors of adding the parts are added at the end.
 fn kept<T: Float + RealField + Pod>(
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
@@ -97,7 +97,7 @@ fn kept<T: Float + RealField + Pod>(
     terms: usize,
 ) {
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
-    let mut total = vec![Kept::default(); m * n];
+    let mut total = vec![CompensatedSum::default(); m * n];
     let mut buffer = Pooled::<Vec<T>>::take();
     let part = aligned(&mut buffer, m * n);
     for p in (0..k).step_by(terms) {
@@ -117,27 +117,33 @@ fn short<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: 
     let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
     let (work, least) = (m * k * n, m.min(k).min(n));
     if work < PANELS {
-        return matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
+        return by_faer(a, b, accum, y);
     }
     if work >= LARGE && least >= LARGE_SIDE {
         return packed(y, accum, a, b, rayon_core::current_num_threads());
     }
-    // Four panels at most, none narrower than 64.
+    // At most four panels, none narrower than 64.
     let width = m.max(n).div_ceil(4).next_multiple_of(32).max(64);
     let panel = |a: MatRef<'_, T>, b: MatRef<'_, T>, y: MatMut<'_, T>| {
-        matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
+        by_faer(a, b, accum, y);
     };
     panels(a, b, y, width, &panel);
+}
+
+/// Out of line, because faer's checks of shapes take registers from the small products.
+#[inline(never)]
+fn by_faer<T: Float + RealField>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
+    matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
 }
 
 fn faer_accum(accum: Accum) -> faer::Accum {
     if accum == Accum::Add { faer::Accum::Add } else { faer::Accum::Replace }
 }
 
-/// How a panel of y is made.
+/// The function that computes a panel of y.
 type Panel<'p, T> = dyn Fn(MatRef<'_, T>, MatRef<'_, T>, MatMut<'_, T>) + Sync + 'p;
 
-/// Cuts a product along its longer side into panels no wider than `width`, on the threads there are.
+/// Splits a product along its longer side into panels no wider than `width`, over the available threads.
 fn panels<T: Float + RealField>(
     a: MatRef<'_, T>,
     b: MatRef<'_, T>,
@@ -169,7 +175,7 @@ pub(crate) mod tests {
     use super::*;
     use kernel::Matrix;
 
-    /// Integers, whose sums are exact in any order.
+    /// Integers, because their sums are exact in any order.
     pub fn integers<T: Float>(m: usize, n: usize) -> Matrix<T> {
         Matrix::from_fn(m, n, |i, j| T::from_f64(((i * 7 + j * 5) % 13) as f64 - 6.0))
     }
@@ -192,7 +198,7 @@ pub(crate) mod tests {
         product(s, a.view(), t, b.view(), accum, Out { rows, cols, data: y.as_mut_slice() });
     }
 
-    /// Every way a product can be made, by its sides: small and not, by panels, large.
+    /// Every way to compute a product, chosen by its sides: small or not, in panels, large.
     #[test]
     fn as_naive() {
         for (m, k, n) in
@@ -222,7 +228,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Also where a tile is padded.
+    /// Also if a tile is padded.
     #[test]
     fn what_is_not_a_number_stays_in_its_row_and_column() {
         for (m, k, n) in [(16, 20, 9), (48, 32, 32), (70, 70, 70), (513, 514, 515)] {

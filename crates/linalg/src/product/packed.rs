@@ -1,9 +1,9 @@
-//! Large products of matrices, in blocks that the innermost loop finds where it reads them.
+//! Large matrix products, in blocks that the innermost loop reads in order.
 //!
-//! The scheme is that of Goto and van de Geijn, *Anatomy of High-Performance Matrix Multiplication* (2008), as BLIS divides it:
-//! panels of a few rows of A and of a few columns of B are copied so that both are read in order, and one panel of each gives
-//! a tile of y whose sums stay in registers. A panel of B stays in the first cache while a block of A passes by, which stays in
-//! the second.
+//! The scheme is that of Goto and van de Geijn, *Anatomy of High-Performance Matrix Multiplication* (2008), as BLIS divides it.
+//! Panels of a few rows of A and of a few columns of B are copied so that both are read in order. One panel of each gives
+//! a tile of y whose accumulators stay in registers. A panel of B stays in the L1 cache while a block of A streams past, which stays
+//! in the L2 cache.
 
 use faer::reborrow::ReborrowMut;
 use faer::traits::RealField;
@@ -18,19 +18,19 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::tile::Tile;
 
-/// The number of terms of a sum that are added in one go: a panel of B, of as many rows and 12 columns, has 12 KiB in `f32`.
+/// The number of terms of a sum that are added at a time: a panel of B with as many rows and 12 columns has 12 KiB in `f32`.
 const TERMS: usize = 256;
-/// Columns of a tile and of a panel of B.
+/// The columns of a tile and of a panel of B.
 const N: usize = 12;
-/// Panels of A
+/// The number of panels of A in a block.
 const PANELS: usize = 8;
-/// and columns of y in a block, whose sums wait for the next terms in the second cache.
+/// The number of columns of y in a block, whose accumulators wait in the L2 cache for the next terms.
 const COLUMNS: usize = 43 * N;
-/// Threads get multiples of this many rows: whole tiles.
+/// Threads get multiples of this many rows, that is whole tiles.
 const ROWS: usize = 32;
 
-/// y = A B or y += A B on `threads` threads, for matrices whose columns or rows are contiguous. The bits of an entry depend on its
-/// row of A and its column of B alone: y may be cut anywhere.
+/// y = A B or y += A B on `threads` threads, for matrices whose columns or rows are contiguous. The bits of an entry depend only on
+/// its row of A and its column of B, so y may be split anywhere.
 pub(crate) fn packed<T: Float + RealField + Pod>(
     mut y: MatMut<'_, T>,
     accum: Accum,
@@ -58,14 +58,14 @@ pub(crate) fn packed<T: Float + RealField + Pod>(
     }
 }
 
-/// The threads of the first of two parts of `len` rows or columns, and where it ends; `None` if one thread does all.
+/// The number of threads for the first of two parts of `len` rows or columns, and its end; `None` if one thread does everything.
 fn halves(len: usize, whole: usize, threads: usize) -> Option<(usize, usize)> {
     let few = threads / 2;
     let middle = (len * few / threads.max(1)).next_multiple_of(whole);
     (few > 0 && middle < len).then_some((few, middle))
 }
 
-/// Copies B in panels: all of the first terms, then all of the next.
+/// Copies B in panels: all panels of the first terms, then all of the next.
 fn pack_b<T: Float + RealField>(b: MatRef<'_, T>, to: &mut [T], threads: usize) {
     let (k, n) = b.shape();
     let wide = n.next_multiple_of(N);
@@ -169,14 +169,14 @@ impl<T: Float + RealField + Pod> Block<'_, T> {
 impl<T: Float + RealField + Pod> WithSimd for Block<'_, T> {
     type Output = ();
 
-    /// The sums of a tile take most of the registers; what is left is for the factors.
+    /// The accumulators of a tile take most of the registers; the factors use the rest.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if const { S::REGISTER_COUNT >= 32 } { self.run::<S, 2>(simd) } else { self.run::<S, 1>(simd) }
     }
 }
 
-/// Copies x in panels of `height` rows, each column by column. What is missing in the last panel is zero.
+/// Copies x in panels of `height` rows, each column by column. The last panel is padded with zeros.
 #[inline(always)]
 fn pack<T: Float + RealField>(x: MatRef<'_, T>, height: usize, to: &mut [T]) {
     let (rows, cols) = x.shape();
@@ -208,7 +208,7 @@ fn pack<T: Float + RealField>(x: MatRef<'_, T>, height: usize, to: &mut [T]) {
     }
 }
 
-/// Columns of x from i + r on as the rows of a panel from r on, N at a time; returns the first row that is left.
+/// Copies columns of x from i + r on into the rows of a panel from r on, N at a time; returns the first row that is left.
 #[inline(always)]
 fn turned<T: Float + RealField, const N: usize>(
     x: MatRef<'_, T>,
@@ -257,7 +257,7 @@ mod tests {
         MatRef::from_column_major_slice(x.as_slice(), x.rows(), x.cols())
     }
 
-    /// A product by `multiply(y, accum, a, b)`, against the naive one, with every factor transposed or not.
+    /// Compares a product by `multiply(y, accum, a, b)` with the naive one, with every factor transposed or not.
     fn check<T: Float + RealField>(
         (m, k, n): (usize, usize, usize),
         multiply: impl Fn(MatMut<'_, T>, Accum, MatRef<'_, T>, MatRef<'_, T>),
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    /// At the edges of tiles, panels and blocks, and far from them.
+    /// Sizes at the edges of tiles, panels and blocks, and far from them.
     const SHAPES: [(usize, usize, usize); 6] =
         [(1, 1, 1), (32, 256, 12), (33, 257, 13), (31, 600, 520), (260, 20, 70), (7, 513, 1033)];
 
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// On processors with other vectors than this one's.
+    /// Vectors that other processors have.
     #[test]
     fn with_any_vectors() {
         fn block<T: Float + RealField + Pod>(run: impl Fn(Block<'_, T>)) {

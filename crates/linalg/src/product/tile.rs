@@ -1,4 +1,4 @@
-//! A part of a product in registers.
+//! A tile of a product, whose accumulators stay in registers.
 
 use faer::traits::RealField;
 use kernel::Float;
@@ -10,10 +10,10 @@ use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
 pub(crate) struct Tile<T: Float + RealField, S: Simd, const V: usize, const N: usize>([[T::SimdVec<S>; V]; N]);
 
 impl<T: Float + RealField + Pod, S: Simd, const V: usize, const N: usize> Tile<T, S, V, N> {
-    /// The rows of a tile.
+    /// The number of rows of a tile.
     pub const HEIGHT: usize = V * (size_of::<T::SimdVec<S>>() / size_of::<T>());
 
-    /// Σ a bᵀ over `terms` columns a of A, each of at least as many entries as a tile has rows, and rows b of B.
+    /// Σ a bᵀ over `terms` columns a of A and rows b of B. Each a has at least as many entries as a tile has rows.
     #[inline(always)]
     pub fn product<'a>(simd: S, terms: usize, a: impl Fn(usize) -> &'a [T], b: impl Fn(usize) -> [T; N]) -> Self {
         let simd = &T::simd_ctx(simd);
@@ -31,7 +31,7 @@ impl<T: Float + RealField + Pod, S: Simd, const V: usize, const N: usize> Tile<T
         Tile(sums)
     }
 
-    /// Adds other sums, before its own.
+    /// Adds other sums before its own.
     #[inline(always)]
     pub fn add(&mut self, simd: S, other: &[T]) {
         let simd = &T::simd_ctx(simd);

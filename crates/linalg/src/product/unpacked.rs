@@ -1,4 +1,4 @@
-//! Unpacked products, in tiles that read both factors where they are.
+//! Small products, in tiles that read both factors in place.
 
 use faer::traits::RealField;
 use kernel::Float;
@@ -16,18 +16,18 @@ pub(crate) struct Unpacked<'a, T> {
     pub b: &'a [T],
     /// m, k, n.
     pub sides: [usize; 3],
-    /// Whether what lies in `b` is Bᵀ.
+    /// Whether `b` is stored as Bᵀ.
     pub transposed: bool,
 }
 
 impl<T: Float + RealField + Pod> Unpacked<'_, T> {
     /// # Panics
-    /// If the rows of y do not fill vectors, which have 16 numbers at most.
+    /// If the rows of y do not fill vectors, which have at most 16 numbers.
     pub fn run(self) {
         Arch::new().dispatch(self);
     }
 
-    /// Rows of y from i on, as many as V vectors have, N columns at a time.
+    /// Rows of y from i on, as many as fit in V vectors, N columns at a time.
     #[inline(always)]
     fn rows<S: Simd, const V: usize, const N: usize>(&mut self, simd: S, i: usize) {
         let [_, _, n] = self.sides;
@@ -46,11 +46,11 @@ impl<T: Float + RealField + Pod> Unpacked<'_, T> {
         }
     }
 
-    /// N columns of y from j on, of those rows.
+    /// N columns of y from j on, in these rows.
     #[inline(always)]
     fn tile<S: Simd, const V: usize, const N: usize>(&mut self, simd: S, i: usize, j: usize) {
         let Unpacked { a, b, sides: [m, k, n], .. } = *self;
-        // Two calls, so that the loop does not ask at every term.
+        // Two calls, so that the loop has no condition on every term.
         let tile = if self.transposed {
             Tile::<T, S, V, N>::product(
                 simd,
@@ -90,7 +90,7 @@ impl<T: Float + RealField + Pod> WithSimd for Unpacked<'_, T> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let ([m, _, _], lanes) = (self.sides, Tile::<T, S, 1, 1>::HEIGHT);
         assert!(m % lanes == 0, "{m} rows in vectors of {lanes}");
-        // The sums of a tile and what is multiplied fit the registers.
+        // The accumulators and the factors of a tile fit in the registers.
         let mut i = 0;
         while i + 2 * lanes <= m {
             if const { S::REGISTER_COUNT >= 32 } {

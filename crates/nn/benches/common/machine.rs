@@ -1,4 +1,4 @@
-//! What the machine can do.
+//! Measures the limits of the machine.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ pub fn faer_product<'a>(a: MatRef<'a, f32>, b: MatRef<'a, f32>) -> impl FnMut() 
     move || matmul(y.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq)
 }
 
-/// A copy of a number of numbers.
+/// A copy of this many numbers.
 pub fn copy(len: usize) -> impl FnMut() {
     let (x, mut y) = (vec![1.0f32; len], vec![0.0; len]);
     move || {

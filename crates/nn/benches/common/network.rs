@@ -4,7 +4,7 @@ use nn::{Activation, Mlp};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
-/// A network of these sizes; with skips where they are equal, if asked for.
+/// A network with these layer sizes; optionally with skips between layers of equal size.
 pub fn network(sizes: &[usize], activation: Activation, skips: bool) -> Mlp<f32> {
     Mlp::builder(sizes).activation(activation).skips(skips).build(&mut ChaCha8Rng::seed_from_u64(1))
 }

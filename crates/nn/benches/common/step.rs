@@ -1,11 +1,11 @@
-//! Their training step.
+//! The training step of these networks.
 
 use std::hint::black_box;
 
 use nn::loss::softmax_cross_entropy;
 use nn::{Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape};
 
-/// Forward, softmax cross-entropy, backward, Adam: a step of a network of these sizes with this batch.
+/// Forward, softmax cross-entropy, backward, Adam: a step of a network with these sizes on this batch.
 pub fn training_step(mut net: Mlp<f32>, batch: usize) -> impl FnMut() {
     let (inputs, classes) = (net.layers[0].inputs(), net.layers[net.layers.len() - 1].outputs());
     let x = Matrix::from_fn(inputs, batch, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5);

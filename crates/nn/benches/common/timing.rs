@@ -1,11 +1,11 @@
-//! What every bench begins with: options of the command line, and runs that are timed in turns.
+//! Shared by all benchmarks: command-line options, and timing of functions that run in turns.
 
 use std::process::exit;
 use std::time::{Duration, Instant};
 
-/// The numbers given after these options, in their order, or what they are if not given.
+/// The numbers given for these options, in their order, or the defaults.
 pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
-    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench" && arg != "--json"); // cargo says the first
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench" && arg != "--json"); // cargo passes the first
     while let Some(arg) = args.next() {
         let known = options.iter_mut().find(|(name, _)| *name == arg);
         match (known, args.next().and_then(|number| number.parse().ok())) {
@@ -19,9 +19,9 @@ pub fn options<const N: usize>(mut options: [(&str, f64); N]) -> [f64; N] {
     options.map(|(_, value)| value)
 }
 
-/// What each takes in its turns, in seconds, least first.
+/// The times of each function in its turns, in seconds, sorted.
 ///
-/// A turn is one run that is not counted, for the caches, and then as many as take a millisecond.
+/// A turn is one uncounted run to warm the caches, then enough runs to take a millisecond.
 pub fn turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -> [Vec<f64>; N] {
     let start = Instant::now();
     let mut times: [Vec<f64>; N] = [(); N].map(|()| Vec::new());
@@ -30,7 +30,7 @@ pub fn turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -> [
             run();
             let (start, mut count) = (Instant::now(), 0);
             while count == 0 || start.elapsed() < Duration::from_millis(1) {
-                let many = (count / 4).max(1); // so that what is timed is not the clock
+                let many = (count / 4).max(1); // so that the clock itself is negligible
                 (0..many).for_each(|_| run());
                 count += many;
             }
@@ -41,7 +41,7 @@ pub fn turns<const N: usize>(seconds: f64, mut runs: [&mut dyn FnMut(); N]) -> [
     times
 }
 
-/// With one thread for whatever would use more.
+/// Runs a function with one thread.
 pub fn one_thread<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts").install(run)
 }

@@ -1,9 +1,9 @@
-"""What it costs to build: an edit of a program, the tests, CI, the first example from a clone, cold builds beside faer.
+"""The cost of builds: an edit of a program, the tests, CI, the first example from a clone, cold builds relative to faer.
 
 python build.py [--only edit,test,ci,digits,cold] [--rounds R] [--jobs J] [--json]
 
-Prints seconds of the processor, which neighbours disturb least, and seconds that passed, as medians of the rounds, each row
-next to its goal. Nothing is fetched meanwhile, and no other target folder is used than empty ones of its own.
+Prints processor seconds, which other load disturbs least, and elapsed seconds, as medians of the rounds, each row
+with its goal. Nothing is fetched meanwhile, and only empty target folders are used.
 
 edit    The README's first program as the crate of a new user, with the profiles that the README recommends. It is built, then
         one number in it is changed and it is built again, for release and for dev. The same program with more steps is timed.
@@ -11,8 +11,8 @@ test    `cargo test --workspace` from an empty target folder.
 ci      `.ci/run` from an empty target folder.
 digits  A clone of the last commit, and `cargo run --release --example digits` in it.
 cold    Release builds in turns, with this workspace's lock file and profile: a crate that depends on faer alone, with the
-        workspace's features; tape-nn without default features (light); tape-nn with them (default). Ratios are to faer alone. How many
-        crates there are counts their own.
+        workspace's features; tape-nn without default features (light); tape-nn with them (default). Ratios are to faer alone. The
+        numbers of crates include ours.
 """
 import argparse, contextlib, json, os, pathlib, re, resource, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -34,7 +34,7 @@ MORE_STEPS = 20_000
 
 
 class Row:
-    """Costs of the rounds, as (of the processor, passed), and a goal for one of them."""
+    """Costs of the rounds, as (processor, elapsed) seconds, and a goal for one of them."""
 
     def __init__(self, what, goal=None, of="processor"):
         self.what, self.goal, self.of, self.costs = what, goal, of, []
@@ -79,7 +79,7 @@ def main():
         print(json.dumps({"rows": {row.what: row.medians() for row in rows}, "crates": crates}))
         return
     print(f"medians of {a.rounds} rounds, {a.jobs} jobs\n")
-    print("| what | of the processor | passed | goal | met |\n|---|--:|--:|--:|---|")
+    print("| what | processor | elapsed | goal | met |\n|---|--:|--:|--:|---|")
     for row in rows:
         print(row.line())
     if crates:
@@ -87,7 +87,7 @@ def main():
 
 
 def edit(a, folder):
-    """Edits of a new user's program, and how much slower the program is in debug."""
+    """Edits of a new user's program, and how much slower the program runs in a debug build."""
     program, profiles = block("rust", "use "), block("toml", "[profile")
     dependencies = [f'tape-nn = {{ path = "{ROOT}/crates/nn" }}']
     place = crate(folder / "first", "first", dependencies, profiles, program)
@@ -163,17 +163,17 @@ KINDS = {"edit": edit, "test": test, "ci": ci, "digits": digits, "cold": cold}
 
 
 def block(language, beginning):
-    """The first block of the README in this language that begins so."""
+    """The first block of the README in this language that begins with this text."""
     return re.search(rf"^```{language}\n({re.escape(beginning)}.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S).group(1)
 
 
 def line_of(dependency):
-    """How the workspace depends on a crate."""
+    """The workspace's dependency line of a crate."""
     return re.search(rf"^{dependency} = .*$", (ROOT / "Cargo.toml").read_text(), re.M).group()
 
 
 def crate(place, name, dependencies, profiles, program=None):
-    """A crate that is no member of the workspace, with its lock file."""
+    """A crate outside the workspace, with the workspace's lock file."""
     (place / "src").mkdir(parents=True)
     (place / "src" / ("main.rs" if program else "lib.rs")).write_text(program or "")
     (place / "Cargo.toml").write_text(MANIFEST.format(name=name, dependencies="\n".join(dependencies), profiles=profiles))
@@ -182,7 +182,7 @@ def crate(place, name, dependencies, profiles, program=None):
 
 
 def changed(program, round):
-    """The program with another rate of learning."""
+    """The program with another learning rate."""
     edited = re.sub(r"(Adam::new\(0\.01)\)", rf"\g<1>{round + 1})", program)
     assert edited != program, "the first program of the README has no Adam::new(0.01)"
     return edited
@@ -200,7 +200,7 @@ def empty_target(folder):
 
 
 def cost(work):
-    """Seconds of the processor, and that passed."""
+    """Processor seconds and elapsed seconds."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     work()
     passed, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -221,7 +221,7 @@ def cargo(place, *arguments):
 
 
 def run(command, place):
-    """What the command prints. Where it fails, the end of that is shown."""
+    """The output of the command. If it fails, the end of the output is shown."""
     done = subprocess.run(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")

@@ -3,9 +3,9 @@
 pip install torch numpy jax optax
 python compare.py [workload ...] [--rounds R] [--min-seconds S] [--threads 1,2] [--peers ours,torch,...]
 
-Builds the Rust peers first (burn takes several minutes the first time), then runs all in turn, R rounds for each workload
-and number of threads, each on as many cores. Prints Markdown tables: the median over the rounds and the ratios ours /
-peer (below 1, ours is faster), then the peak memory over that of the idle process. Peers that are not there are left out.
+Builds the Rust peers first (burn takes several minutes the first time), then runs all of them in turn, R rounds for each workload
+and number of threads, on the same number of cores. Prints Markdown tables: the median over the rounds and the ratios ours /
+peer (below 1, ours is faster), then the peak memory over that of the idle process. Missing peers are left out.
 """
 import argparse, importlib.metadata, json, os, pathlib, platform, shutil, statistics, subprocess, sys
 
@@ -13,11 +13,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[3]
 NAMES = ["xor", "digits", "mnist", "tanh", "wide", "resid", "rnn"]
 PEERS = ["ours", "handwritten", "torch", "jax", "burn", "candle"]
-HEAVY = ["tanh", "wide"]  # where memory is looked at
+HEAVY = ["tanh", "wide"]  # the workloads whose memory is measured
 
 
 class Missing(SystemExit):
-    """Why a peer, or what it would have measured, is not there."""
+    """Why a peer or its measurement is missing."""
 
 
 def main():
@@ -113,7 +113,7 @@ def bench(name):
 
 
 def build(command, folder, name):
-    """The executable that cargo builds of this name; cargo itself is not run again while measuring."""
+    """The executable that cargo builds with this name; cargo itself does not run during measurements."""
     done = subprocess.run([*command, "--message-format=json"], cwd=folder, stdout=subprocess.PIPE, text=True)
     for line in done.stdout.splitlines():
         message = json.loads(line)

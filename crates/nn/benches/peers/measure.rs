@@ -1,4 +1,4 @@
-//! What the peers in Rust share: the command line, the timing, and the line that is printed.
+//! Shared by the peers in Rust: the command line, the timing, and the printed line.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -6,8 +6,8 @@ use std::time::Instant;
 /// A training step, which returns the loss before it.
 pub type Step = Box<dyn FnMut() -> f64>;
 
-/// The names of workloads.md, each with where the loss of a random start lies: near ln of the number of classes, where the
-/// outputs are small.
+/// The names of workloads.md, each with the range of the loss at random initial weights: near ln of the number of classes, because
+/// the outputs are small.
 const WORKLOADS: [(&str, Range<f64>); 7] = [
     ("xor", 0.02..9.0),
     ("digits", 2.0..2.8),
@@ -18,7 +18,7 @@ const WORKLOADS: [(&str, Range<f64>); 7] = [
     ("rnn", 0.3..3.0),
 ];
 
-/// `peer [workload …] [--min-seconds S]`: a line for each workload; as many threads as RAYON_NUM_THREADS says.
+/// `peer [workload …] [--min-seconds S]`: prints a line for each workload. RAYON_NUM_THREADS sets the number of threads.
 pub fn measure(peer: &str, build: impl Fn(&str) -> Step) {
     let (mut names, mut min_seconds) = (Vec::new(), 2.0);
     let mut args = std::env::args().skip(1);
@@ -55,7 +55,7 @@ pub fn measure(peer: &str, build: impl Fn(&str) -> Step) {
     }
 }
 
-/// Resident memory in MiB, now or at its largest, where the system tells it.
+/// Resident memory in MiB, current or peak, if the system reports it.
 fn memory(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(which));

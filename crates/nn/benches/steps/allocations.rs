@@ -1,11 +1,11 @@
-//! The bytes that a training step of `peers/workloads.md` takes from the heap beyond those held when it begins.
+//! The heap memory that a training step of `peers/workloads.md` allocates beyond the memory held when it begins.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench allocations -- [workload …] [--threads N]
 //! ```
 //!
-//! A JSON line for each workload: the median and the most of the steps after the first two. The heap is counted for all
-//! threads, so a list that rayon makes now and then is in the most alone. A bench of its own: counting would slow `steps`.
+//! It prints a JSON line for each workload: the median and the maximum over the steps after the first two. The heap is counted for
+//! all threads, so a list that rayon occasionally allocates shows only in the maximum. It is separate from `steps`, because counting is slow.
 
 mod ours;
 mod plan;
@@ -16,11 +16,11 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 
-/// Steps that are counted.
+/// The number of steps that are counted.
 const STEPS: usize = 9;
 
 fn main() {
-    let mut args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect(); // cargo says so
+    let mut args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect(); // cargo passes it
     let threads = args.iter().position(|arg| arg == "--threads").map_or(1, |at| {
         let [_, threads] = args.drain(at..).take(2).collect::<Vec<_>>().try_into().expect("--threads N, at the end");
         threads.parse().expect("a number of threads")

@@ -1,4 +1,4 @@
-//! The handwritten step under each plan: what a person would do by hand for two threads.
+//! The handwritten step under each plan for two threads.
 
 use autograd::Real;
 use faer::traits::{RealField, math_utils};
@@ -8,7 +8,7 @@ use super::kernels::Adam;
 use super::plan::{Plan, best, halves};
 use super::workloads::{LEARNING_RATE, Step, Workload, data, weights, workload};
 
-/// The handwritten step of a workload, on its weights and data from this seed.
+/// The handwritten step of a workload, with weights and data from this seed.
 pub fn build<T: Real + RealField>(name: &str, seed: u64, plan: Option<Plan>) -> Box<dyn Step> {
     let workload = workload(name);
     let net = |workload, data, parts| network(workload, weights::<T>(workload, seed), data, parts);
@@ -34,7 +34,7 @@ impl<T> Step for Whole<T> {
     }
 }
 
-/// Two networks with the same weights, each with half of the batch; the moments are those of the first.
+/// Two networks with the same weights, each with half of the batch. The moments belong to the first.
 struct Halves<T> {
     nets: [Box<dyn Net<T>>; 2],
     adam: Adam,
@@ -71,7 +71,7 @@ fn pieces<'a, T>(a: &'a mut Parameter<T>, b: &'a mut Parameter<T>) -> (Piece<'a,
 }
 
 impl<T: Real + RealField> Piece<'_, T> {
-    /// w ← Adam of (g₀ + g₁) / 2, some weights after the other so that all stays in cache.
+    /// w ← Adam of (g₀ + g₁) / 2, a few weights at a time so that everything stays in cache.
     fn update(self, adam: &Adam) {
         const BLOCK: usize = 2048;
         let ([w0, w1], [g0, g1]) = (self.w, self.g);

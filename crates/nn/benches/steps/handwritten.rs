@@ -1,5 +1,5 @@
-//! The same training steps without a tape, as one would write them by hand on matrix products and loops.
-//! They are the bar that the recorded steps are measured against.
+//! The same training steps without a tape, as one would write them by hand with matrix products and loops.
+//! The recorded steps are compared with them.
 //!
 //! Columns are samples. A dense layer is three products, everything else is one pass over a slice:
 //!
@@ -7,9 +7,9 @@
 //! y = W x + b        ∇W = δy xᵀ    ∇b = Σ δy    δx = Wᵀ δy
 //! ```
 //!
-//! Every buffer is allocated once. An activation's buffer holds its δ as soon as the activation is no longer needed,
-//! and a layer is updated as soon as its gradient is known, while that is still in cache, unless the update waits for
-//! another thread. How two threads share a step is in `by_hand.rs`.
+//! Every buffer is allocated once. An activation's buffer is reused for its δ as soon as the activation is no longer needed.
+//! A layer is updated as soon as its gradient is known, while that is still in cache, unless the update waits for
+//! another thread. `by_hand.rs` says how two threads share a step.
 
 use autograd::Real;
 use faer::Accum;
@@ -23,7 +23,7 @@ use super::workloads::{Activation, Data, Network, Targets, Workload};
 
 /// A network, its batch, and a gradient for every parameter.
 pub trait Net<T>: Send {
-    /// Computes the gradients, and updates each parameter as soon as its own is known if there is an optimizer.
+    /// Computes the gradients. If there is an optimizer, updates each parameter as soon as its gradient is known.
     /// Returns the mean loss before the update.
     fn gradients(&mut self, adam: Option<&Adam>) -> f64;
 
@@ -31,7 +31,7 @@ pub trait Net<T>: Send {
     fn parameters(&mut self) -> Vec<&mut Parameter<T>>;
 }
 
-/// The network of a workload with these weights; with `parts`, what is large is made by two threads.
+/// The network of a workload with these weights. With `parts`, two threads share large products and updates.
 pub fn network<T: Real + RealField>(
     workload: &Workload,
     weights: Vec<(usize, usize, Vec<T>)>,
@@ -80,7 +80,7 @@ pub fn network<T: Real + RealField>(
 struct Mlp<T> {
     layers: Vec<Dense<T>>,
     activation: Activation,
-    /// The input, and what every layer puts out.
+    /// The input, and the output of every layer.
     h: Vec<Vec<T>>,
     dh: Vec<T>,
     targets: Targets<T>,
@@ -187,7 +187,7 @@ impl<T: Real + RealField> Net<T> for Recurrent<T> {
     fn gradients(&mut self, adam: Option<&Adam>) -> f64 {
         let Recurrent { cell, u, head, x, h, da, y, dh, targets, scratch } = self;
         let (width, n, len) = (cell.w.rows, dh.len(), h.len());
-        // a = U x + b for all times at once, then aₜ += W hₜ₋₁ and hₜ = tanh(aₜ) in turn.
+        // a = U x + b for all time steps at once, then aₜ += W hₜ₋₁ and hₜ = tanh(aₜ) in sequence.
         fill_columns(h, &cell.b.value);
         u.push(x, Accum::Add, h);
         tanh(&mut h[..n]);
@@ -201,7 +201,7 @@ impl<T: Real + RealField> Net<T> for Recurrent<T> {
         let loss = loss(y, targets);
         head.gradient(y, last, scratch);
         head.w.pull(y, Accum::Replace, dh);
-        // δaₜ = (1 − hₜ²) δhₜ and δhₜ₋₁ = Wᵀ δaₜ in turn, then the gradients for all times at once.
+        // δaₜ = (1 − hₜ²) δhₜ and δhₜ₋₁ = Wᵀ δaₜ in sequence, then the gradients for all time steps at once.
         transpose(&cell.w.value, width, scratch);
         for t in (0..len).step_by(n).rev() {
             let da = &mut da[t..t + n];
@@ -260,7 +260,7 @@ pub struct Parameter<T> {
     pub gradient: Vec<T>,
     pub m: Vec<T>,
     pub v: Vec<T>,
-    /// Whether products with it, if large, and its update are made by two threads.
+    /// Whether two threads share its update and large products with it.
     pub parts: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the handwritten steps are made of: products, Adam, losses and activations, each one pass over its slices.
+//! The building blocks of the handwritten steps: products, Adam, losses and activations, each one pass over its slices.
 
 use autograd::{Float, Real};
 use faer::linalg::matmul::matmul;
@@ -18,15 +18,15 @@ macro_rules! simd {
     };
 }
 
-/// The closure must be inlined into the variant for each instruction set, else it is compiled for none of them.
-/// This takes both the attribute above and, for the closure to be an `FnOnce` and nothing more, the bound here:
-/// without either the softmax takes 17 times as long.
+/// The closure must be inlined into the variant for each instruction set; otherwise it is compiled for none of them.
+/// This takes the attribute above and a bound of `FnOnce` alone here.
+/// Without either the softmax takes 17 times as long.
 fn dispatch<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
 }
 
-/// From this many weights on, ∇W = δy xᵀ is computed with a transposed copy of x. On Zen 4 faer gained 8 % by it at
-/// 4096 × 4096, nothing at 1024 × 1024, and lost 5 to 40 % below that; on another AVX-512 processor it gained up to 100 %.
+/// With at least this many weights, ∇W = δy xᵀ uses a transposed copy of x. On Zen 4 this made faer 8 % faster at
+/// 4096 × 4096, no faster at 1024 × 1024, and 5 to 40 % slower below that. On another AVX-512 processor it gained up to 100 %.
 pub const LARGE: usize = 1024 * 1024;
 
 /// A column-major matrix with this many rows.
@@ -34,14 +34,14 @@ pub fn view<T>(x: &[T], rows: usize) -> MatRef<'_, T> {
     MatRef::from_column_major_slice(x, rows, x.len() / rows)
 }
 
-/// Rows, columns and depth of the parts of a large product: 960 = 10 × 96, the rows of faer's kernel, and a block of
-/// A fits the second-level cache. 1024 × 1024 × 256 went from 94 to 106 Gflop/s so, 4096 × 4096 × 512 from 85 to 95.
+/// Rows, columns and depth of the parts of a large product. 960 = 10 × 96 are the rows of faer's kernel, and a block of
+/// A fits in the L2 cache. This raised 1024 × 1024 × 256 from 94 to 106 Gflop/s, and 4096 × 4096 × 512 from 85 to 95.
 const BLOCK: (usize, usize, usize) = (960, 960, 256);
 
 /// Products of fewer multiplications, and updates of fewer weights, are not worth a second thread.
 pub const SHARED: (usize, usize) = (1 << 21, 1 << 15);
 
-/// y = A B, or y += A B; by two threads along its longer side, with `parts`.
+/// y = A B, or y += A B. With `parts`, two threads split it along its longer side.
 pub fn product<T: RealField>(y: &mut [T], rows: usize, accum: Accum, parts: bool, a: MatRef<'_, T>, b: MatRef<'_, T>) {
     let (columns, depth) = (b.ncols(), a.ncols());
     let y = MatMut::from_column_major_slice_mut(y, rows, columns);
@@ -76,7 +76,7 @@ pub fn blocks<T: RealField>(mut y: MatMut<'_, T>, accum: Accum, a: MatRef<'_, T>
     }
 }
 
-/// y = xᵀ, tile by tile: a line of cache is read or written whole, however far apart the columns are.
+/// y = xᵀ, tile by tile, so that a cache line is read or written completely, however far apart the columns are.
 pub fn transpose<T: Copy + Default>(x: &[T], rows: usize, y: &mut Vec<T>) {
     const TILE: usize = 16;
     let columns = x.len() / rows;
@@ -125,7 +125,7 @@ impl Adam {
         rayon::join(|| self.entries(w0, g0, m0, v0), || self.entries(w1, g1, m1, v1));
     }
 
-    /// Of some weights, from their gradients and moments.
+    /// Updates some weights from their gradients and moments.
     pub fn entries<T: Real + RealField>(&self, w: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
         const BETA: (f64, f64) = (0.9, 0.999);
         let real = T::from_f64;
@@ -228,7 +228,7 @@ pub fn fill_columns<T: Copy>(y: &mut [T], b: &[T]) {
     y.chunks_exact_mut(b.len()).for_each(|y| y.copy_from_slice(b));
 }
 
-/// b = the sum of y's columns; four at a time, for every sum waits for the one before.
+/// b = the sum of y's columns, four at a time, because each addition waits for the one before.
 pub fn sum_columns<T: Real + RealField>(y: &[T], b: &mut [T]) {
     let rows = b.len();
     b.fill(T::default());

@@ -1,14 +1,14 @@
-//! Times the training steps of `peers/workloads.md`, on the tape and written by hand.
+//! Times the training steps of `peers/workloads.md`, on the tape and handwritten.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench steps -- [workload …] [--threads N] [--min-seconds S] [--f64]
 //!     [--peer NAME] [--count N] [--plan NAME]
 //! ```
 //!
-//! Two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`, measured in turns so that
-//! whatever else the machine does falls on both. Before timing, both must agree on the loss. `--peer` builds one of them
-//! alone, for a profiler or for its memory, and `--count` then runs exactly that number of steps. With two threads, the
-//! handwritten step follows the fastest plan of `plan.rs`, or the one asked for.
+//! It prints two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`. They are measured in turns so that
+//! other load on the machine affects both. Before timing, both must agree on the loss. `--peer` runs only one of them,
+//! for a profiler or to measure its memory, and `--count` then runs exactly that number of steps. With two threads, the
+//! handwritten step follows the fastest plan of `plan.rs`, or the given one.
 
 mod by_hand;
 mod handwritten;
@@ -59,7 +59,7 @@ fn options() -> Result<Options, String> {
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
-            "--bench" => {} // cargo says so
+            "--bench" => {} // cargo passes it
             "--f64" => options.f64 = true,
             "--threads" => options.threads = parse(&value()?)?,
             "--min-seconds" => options.min_seconds = parse(&value()?)?,
@@ -109,7 +109,7 @@ fn compare<T: autograd::Real + faer::traits::RealField>(name: &str, options: &Op
     let both = Duration::from_secs_f64(2.0 * options.min_seconds);
     while start.elapsed() < both || times[0].len() < 10 {
         for (k, (_, step)) in peers.iter_mut().enumerate() {
-            // A turn is long enough to warm the caches for this peer, whose first step is not counted.
+            // A turn is long enough to warm the caches for this peer; its first step is not counted.
             let turn = Instant::now();
             step.step();
             loop {
@@ -137,7 +137,7 @@ fn compare<T: autograd::Real + faer::traits::RealField>(name: &str, options: &Op
     }
 }
 
-/// The process's resident memory, now or at its largest, where the system tells it.
+/// The resident memory of the process, current or peak, if the system reports it.
 fn memory_mib(which: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(which));

@@ -9,8 +9,8 @@ use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, Reduction, Res
 use super::plan::{self, Plan};
 use super::workloads::{self, Data, LEARNING_RATE, Network, Step, Targets, Workload};
 
-/// The step of a workload on the tape, on its weights and data from this seed. Threads share what is large by themselves;
-/// a batch in halves is asked for where the handwritten step does it.
+/// The step of a workload on the tape, with weights and data from this seed. Large operations are split over threads automatically;
+/// the batch is split in halves where the handwritten step does this.
 pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
     let workload = workloads::workload(name);
     let data = workloads::data::<T>(&workload, seed);
@@ -93,7 +93,7 @@ impl<T: Real> Model<T> for Deep<T> {
 impl<T: Real> Model<T> for Recurrent<T> {
     fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T> {
         let (w, b) = (tape.param(&self.cell.weight), self.cell.bias.as_ref().map(|b| tape.param(b)));
-        // The inputs of all times in one product; the state starts at 0, so the first has no product with W.
+        // The inputs of all time steps in one product. The state starts at 0, so the first step has no product with W.
         let inputs = affine(&[(tape.param(&self.input), tape.constant(inputs))], b);
         let mut at = (0..inputs.cols() / batch).map(|k| inputs.columns(k * batch..(k + 1) * batch));
         let first = at.next().map(|a| a.tanh());
@@ -104,7 +104,7 @@ impl<T: Real> Model<T> for Recurrent<T> {
 
 struct Training<M, T: Real> {
     model: M,
-    /// In one part or in halves.
+    /// The batch in one part or in halves.
     data: Vec<(Matrix<T>, Targets<T>)>,
     batch: usize,
     adam: Adam,

@@ -1,15 +1,15 @@
-//! How threads share a step: the plans, and the halves of a batch.
+//! How two threads share a step: the plans, and the halves of a batch.
 
 use super::workloads::{Data, Network, Targets, Workload};
 
 /// What two threads share.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Plan {
-    /// Nothing: one does it all.
+    /// Nothing: one thread does everything.
     Whole,
     /// Every large product and update, in two parts.
     Parts,
-    /// The batch: each does half of the samples, then half of the update.
+    /// The batch: each thread takes half of the samples, then half of the update.
     Halves,
 }
 
@@ -23,7 +23,7 @@ impl std::str::FromStr for Plan {
     }
 }
 
-/// The fastest for a workload, as far as it was compared with `--plan` (`peers/workloads.md`).
+/// The fastest plan for a workload, as far as the plans were compared with `--plan` (`peers/workloads.md`).
 pub fn best(workload: &str) -> Plan {
     match (rayon::current_num_threads(), workload) {
         (1, _) | (_, "xor") => Plan::Whole,
@@ -32,7 +32,7 @@ pub fn best(workload: &str) -> Plan {
     }
 }
 
-/// The data of each half of the samples; of every time, if there are several.
+/// The data of each half of the samples, for every time step if there are several.
 pub fn halves<T: Copy>(Data { inputs, targets }: Data<T>, workload: &Workload) -> [Data<T>; 2] {
     let times = match workload.network {
         Network::Recurrent { times, .. } => times,

@@ -1,4 +1,4 @@
-//! The seven training steps, their weights and their data: the same numbers for every implementation in this bench.
+//! The seven training steps, their weights and their data: the same numbers for every implementation in this benchmark.
 //!
 //! Columns are samples: inputs are features × batch, weights outputs × inputs, all column-major.
 
@@ -7,7 +7,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
-/// Tiny, so that the fixed batch is never learnt and no gradient becomes subnormal.
+/// Tiny, so that the fixed batch is never memorized and no gradient becomes subnormal.
 pub const LEARNING_RATE: f64 = 1e-6;
 
 /// The names of all workloads.
@@ -53,7 +53,7 @@ pub enum Loss {
 /// A fixed batch.
 #[derive(Clone, Debug)]
 pub struct Data<T> {
-    /// features × batch; of a recurrent network features × (batch · times), the batch of one time after the other.
+    /// features × batch; for a recurrent network features × (batch · time steps), the batch of one time step after the other.
     pub inputs: Vec<T>,
     pub targets: Targets<T>,
 }
@@ -66,7 +66,7 @@ pub enum Targets<T> {
     Values(Vec<T>),
 }
 
-/// The workload of this name.
+/// The workload with this name.
 pub fn workload(name: &str) -> Workload {
     use Activation::{Relu, Tanh};
     use Loss::{SoftmaxCrossEntropy, SquaredError};
@@ -85,7 +85,7 @@ pub fn workload(name: &str) -> Workload {
 }
 
 impl Network {
-    /// Rows and columns of the parameters, layer by layer: W, b, W, b, …; of a recurrent network W, b, U, then the head.
+    /// Rows and columns of the parameters, layer by layer: W, b, W, b, …; for a recurrent network W, b, U, then the head.
     pub fn shapes(&self) -> Vec<(usize, usize)> {
         let dense = |inputs, outputs| [(outputs, inputs), (outputs, 1)];
         match *self {

@@ -6,9 +6,10 @@
 //! | CSV of any columns | [`Csv::table`], [`Encoding`] | [`Table`], [`Encoder`], [`Dataset`] |
 //! | NPY, NPZ, IDX | [`read_npy`], `read_npz` (feature `npz`), [`read_idx`] (feature `gz` for compressed ones) | [`Array`] |
 //! | files larger than memory | [`Csv::chunks`], [`ArrayReader::chunks`], [`shuffle_chunks`] | parts of these |
-//! | samples | [`random_split`], [`stratified_split`], [`k_fold`] and its kin | their numbers in each part |
-//! | samples | [`Sampler`], [`minibatches`] | their numbers in each minibatch |
-//! | features | [`Pipeline`] of [`Standardize`], [`MinMax`], [`Pca`], [`Zca`] | features |
+//! | samples | [`random_split`], [`stratified_split`], [`k_fold`] and variants | their indices in each part |
+//! | tables | [`Pipeline`](crate::pipeline::Pipeline) | answers |
+//! | samples | [`Sampler`], [`minibatches`] | their indices in each minibatch |
+//! | features | [`Preprocessing`] of [`Standardize`], [`MinMax`], [`Pca`], [`Zca`] | features |
 //!
 //! ```
 //! use nn::data::{Csv, Standardize, minibatches, stratified_split};
@@ -23,7 +24,7 @@
 //! let (train, test) = stratified_split(&data.t, 0.67, &mut rng);
 //! let (mut train, mut test) = (data.select(&train), data.select(&test));
 //!
-//! let standardize = Standardize::fit(&train.x); // the test set has no say in it
+//! let standardize = Standardize::fit(&train.x); // fitted to the training set only
 //! train.x = standardize.apply(&train.x);
 //! test.x = standardize.apply(&test.x);
 //!
@@ -34,12 +35,14 @@
 //! # Ok::<(), nn::data::CsvError>(())
 //! ```
 
-// One way: sources make samples, and maps know neither.
+// One-way dependencies: sources make samples, and maps know neither.
 mod maps;
 mod samples;
 mod source;
 
-pub use self::maps::{Components, Covariance, Fitted, MinMax, Pca, Pipeline, Standardize, Step, Summary, Zca};
+pub use self::maps::{
+    Components, Covariance, Fitted, MinMax, Pca, Preprocessing, PreprocessingStep, Standardize, Summary, Zca,
+};
 pub(crate) use self::samples::first_not_finite;
 pub use self::samples::{
     Dataset, Minibatches, NotFinite, Sampler, ShuffledChunks, Targets, group_k_fold, k_fold, minibatches, random_split,
@@ -48,7 +51,8 @@ pub use self::samples::{
 pub use self::source::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
 #[cfg(feature = "csv")]
 pub use self::source::{
-    Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
+    Csv, CsvError, DatePart, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, TableRow, Unknown,
+    read_csv,
 };
 #[cfg(feature = "npz")]
 pub use self::source::{read_npz, read_npz_at_most, write_npz};

@@ -4,7 +4,7 @@ use super::{Diagnosis, LayerReport};
 use crate::plot::{Chart, Figure};
 
 impl Diagnosis {
-    /// Gradients, activations, and dead and saturated units, each against the number of the layer. Feature `plot`.
+    /// Gradients, activations, and dead and saturated units, each plotted against the index of the layer. Feature `plot`.
     ///
     /// ```
     /// use nn::{Activation, Layer, Matrix, Mlp, Tape, diagnose};

@@ -1,4 +1,4 @@
-//! What stands out in a diagnosis, in words that say what to do.
+//! The findings of a diagnosis, each with advice.
 
 use std::fmt;
 
@@ -6,38 +6,38 @@ use super::nodes::Place;
 use super::{Diagnosis, Entries, LayerReport, rows};
 use crate::{Gradients, Param, Real, Var};
 
-/// From where on something is reported.
+/// The thresholds of the findings.
 pub mod limits {
-    /// |tanh a| beyond which it counts as saturated: the slope is below 2 %. Of a sigmoid the same a / 2, below 4 % of 1/4.
+    /// |tanh a| above which it counts as saturated: the slope is below 2 %. For a sigmoid the same at a / 2: below 4 % of 1/4.
     pub const SATURATED: f64 = 0.99;
     /// The share of saturated outputs in a layer.
     pub const SATURATED_SHARE: f64 = 0.5;
     /// The share of dead units in a layer.
     pub const DEAD_SHARE: f64 = 0.25;
-    /// δ of the first layer over δ of the last, below which gradients vanish and above whose inverse they explode.
+    /// δ of the first layer / δ of the last. Below this, gradients vanish; above its inverse, they explode.
     pub const VANISHING: f64 = 1e-3;
     /// The part of a layer's outputs that varies from sample to sample.
     pub const SPREAD: f64 = 1e-3;
-    /// ‖∇‖ ‖w‖ / loss, the relative change of the loss for one of the weights, below which the surface is flat.
+    /// ‖∇‖ ‖w‖ / loss, the relative change of the loss per relative change of the weights. Below this, the surface is flat.
     pub const FLAT: f64 = 1e-4;
-    /// ‖Δw‖ / ‖w‖ of a healthy step, from and to; about 10⁻³ is usual.
+    /// The range of ‖Δw‖ / ‖w‖ for a healthy step; about 10⁻³ is usual.
     pub const UPDATE: (f64, f64) = (1e-6, 0.1);
     /// The largest RMS of the inputs, and the largest ratio of the deviations of two features.
     pub const INPUTS: (f64, f64) = (10.0, 100.0);
 }
 
-/// Something that keeps a network from training, or soon will.
+/// A problem that prevents a network from training, or will do so.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Finding {
     /// A value or gradient is NaN or infinite.
     NotFinite {
-        /// Where it came up first.
+        /// Where it first occurred.
         what: String,
-        /// The parameters that are nearest.
+        /// The nearest parameters.
         params: Vec<String>,
     },
-    /// No gradient reaches these parameters: the loss was not computed from them.
+    /// No gradient reaches these parameters, because the loss was not computed from them.
     Unreached {
         /// Their names.
         params: Vec<String>,
@@ -47,29 +47,29 @@ pub enum Finding {
         /// Their names.
         layers: Vec<String>,
     },
-    /// The gradient shrinks on its way to the first layer.
+    /// The gradient vanishes on its way to the first layer.
     Vanishing {
         /// The first layer.
         first: String,
         /// The last layer.
         last: String,
-        /// δ of the first over δ of the last.
+        /// δ of the first layer / δ of the last.
         ratio: f64,
     },
-    /// The gradient grows on its way to the first layer.
+    /// The gradient explodes on its way to the first layer.
     Exploding {
         /// The first layer.
         first: String,
         /// The last layer.
         last: String,
-        /// δ of the first over δ of the last.
+        /// δ of the first layer / δ of the last.
         ratio: f64,
     },
     /// From this layer on all samples look nearly the same.
     Collapsed {
         /// The first such layer.
         layer: String,
-        /// Which part of its outputs varies from sample to sample.
+        /// The part of its outputs that varies from sample to sample.
         spread: f64,
     },
     /// Many ReLU units are active for no sample of the batch.
@@ -79,21 +79,21 @@ pub enum Finding {
         /// The largest share.
         share: f64,
     },
-    /// Many outputs of tanh or sigmoid lie where the slope is nearly 0.
+    /// Many outputs of tanh or sigmoid are where the slope is nearly 0.
     Saturated {
         /// The layers.
         layers: Vec<String>,
         /// The largest share.
         share: f64,
     },
-    /// The next step would change these weights by a large part of themselves, or by next to nothing.
+    /// The next step would change these weights by a large fraction, or by almost nothing.
     Update {
         /// The layer where it is worst.
         layer: String,
         /// ‖Δw‖ / ‖w‖.
         ratio: f64,
     },
-    /// The inputs are large, or their features of very different size.
+    /// The inputs are large, or the sizes of their features differ greatly.
     Inputs {
         /// The layer that reads them.
         layer: String,
@@ -102,7 +102,7 @@ pub enum Finding {
         /// The largest and the smallest deviation of a feature that varies.
         deviations: (f64, f64),
     },
-    /// The gradient is tiny, and the loss is not.
+    /// The gradient is tiny, but the loss is not.
     Flat {
         /// The loss.
         loss: f64,
@@ -192,7 +192,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings, gravest first. What follows from a graver one is not told again.
+/// The findings, the most serious first. Consequences of a more serious one are left out.
 pub(super) fn findings<T: Real>(
     diagnosis: &Diagnosis,
     params: &[(String, &Param<T>)],
@@ -221,7 +221,7 @@ pub(super) fn findings<T: Real>(
         found.extend(along(layers));
         found.extend(collapsed(layers));
     }
-    // Where no gradient arrives, no step is made.
+    // Without a gradient there is no step.
     let no_gradient = found.iter().any(|f| matches!(f, Finding::Alike { .. } | Finding::Vanishing { .. }));
     let dead = above(layers, limits::DEAD_SHARE, |layer| layer.dead);
     found.extend(dead.map(|(layers, share)| Finding::Dead { layers, share }));
@@ -244,7 +244,7 @@ fn names<'n>(all: impl Iterator<Item = &'n String>) -> Vec<String> {
     all.cloned().collect()
 }
 
-/// The layers where a share is at least this large, and the largest.
+/// The layers whose share is at least this large, and the largest share.
 fn above(
     layers: &[LayerReport],
     limit: f64,
@@ -268,7 +268,7 @@ fn along(layers: &[LayerReport]) -> Option<Finding> {
     }
 }
 
-/// The first hidden layer from which on samples are not told apart.
+/// The first hidden layer from which on samples cannot be distinguished.
 fn collapsed(layers: &[LayerReport]) -> Option<Finding> {
     let (_, hidden) = layers.split_last()?;
     let flat = |layer: &&LayerReport| layer.spread.is_some_and(|spread| spread < limits::SPREAD);
@@ -276,7 +276,7 @@ fn collapsed(layers: &[LayerReport]) -> Option<Finding> {
     Some(Finding::Collapsed { layer: layer.name.clone(), spread: layer.spread? })
 }
 
-/// The step that is farthest from what is healthy.
+/// The step that is farthest from the healthy range.
 fn update(layers: &[LayerReport]) -> Option<Finding> {
     let (low, high) = limits::UPDATE;
     let all = layers.iter().filter_map(|layer| Some((layer.name.clone(), layer.update?)));
@@ -285,7 +285,7 @@ fn update(layers: &[LayerReport]) -> Option<Finding> {
     (excess(ratio) > 1.0).then_some(Finding::Update { layer, ratio })
 }
 
-/// Inputs that should be standardised.
+/// Inputs that should be standardized.
 fn inputs<T: Real>(place: &Place<'_, T>) -> Option<Finding> {
     let x = place.inputs.iter().map(|x| x.value()).find(|x| x.cols() > 1)?;
     let deviations = rows(&x).map(|feature| Entries::of(&feature).deviation()).filter(|s| *s > 0.0);

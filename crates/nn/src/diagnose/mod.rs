@@ -1,7 +1,7 @@
-//! What ails a network: activations, gradients, dead and saturated units layer by layer, and what to do about it.
+//! Finds what is wrong with a network: activations, gradients, dead and saturated units layer by layer, with advice.
 //!
-//! The tape of any model knows every value and, after a sweep, every gradient. [`diagnose`] reads them: it needs
-//! a model and a loss, nothing else.
+//! The tape of any model has every value and, after a sweep, every gradient. [`diagnose`] reads them; it needs
+//! only a model and a loss.
 //!
 //! ```
 //! use nn::{Activation, Layer, Matrix, Mlp, Reduction, Tape, diagnose, loss};
@@ -20,9 +20,9 @@
 //!
 //! # Layers
 //!
-//! A layer is a place where parameters meet what was computed from data: a product W x, a sum with b, a scale. It bears the name of
-//! the module that holds these parameters (`layers.0` of `layers.0.weight`), or theirs where nothing holds them
-//! (`w + b`). A layer that is used several times, as through time, is one line, over all its uses.
+//! A layer is a place where parameters meet data: a product W x, a sum with b, a scale. Its name is that of
+//! the module that holds these parameters (`layers.0` for `layers.0.weight`), or their own names if no module holds them
+//! (`w + b`). A layer that is used several times, as in a recurrent network, is one line over all its uses.
 
 mod finding;
 mod nodes;
@@ -40,7 +40,7 @@ pub use finding::{Finding, limits};
 
 use nodes::{Place, Saturating};
 
-/// The state of a network on one batch. It displays as a table and findings, `{:#}` shows every layer of a deep one.
+/// The state of a network on one batch. It prints as a table and findings; `{:#}` shows every layer of a deep network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
     /// The loss.
@@ -49,29 +49,29 @@ pub struct Diagnosis {
     pub gradient: f64,
     /// Every layer, in the order of recording.
     pub layers: Vec<LayerReport>,
-    /// What is wrong, the gravest first; empty if nothing stands out.
+    /// The problems, the most serious first; empty if nothing stands out.
     pub findings: Vec<Finding>,
 }
 
-/// What a layer does to a batch, and a sweep to the layer. RMS is the root of the mean square of all entries: it does not
+/// What a layer does to a batch, and the sweep to the layer. RMS is the root of the mean square of all entries, so it does not
 /// grow with the size of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerReport {
     /// Its name in the model.
     pub name: String,
-    /// How many units it has.
+    /// The number of units.
     pub units: usize,
-    /// The mean of its outputs, after the activation function where one follows.
+    /// The mean of its outputs, after the activation function if one follows.
     pub mean: f64,
     /// The RMS of its outputs.
     pub rms: f64,
-    /// Which part of Σ z² is variation from sample to sample; 0 where all samples get the same outputs. `None` of one sample.
+    /// The part of Σ z² that varies from sample to sample; 0 if all samples get the same outputs. `None` for one sample.
     pub spread: Option<f64>,
     /// The share of ReLU units that are active for no sample.
     pub dead: Option<f64>,
     /// The share of outputs of tanh and sigmoid where the slope is below 4 % of the largest.
     pub saturated: Option<f64>,
-    /// Whether all its units have equal values and equal gradients: no step will ever tell them apart.
+    /// Whether all its units have equal values and equal gradients, so that no step can make them different.
     pub alike: bool,
     /// The RMS of δa, the gradient at its pre-activations; `None` if nothing before it is trained.
     pub delta: Option<f64>,
@@ -79,11 +79,11 @@ pub struct LayerReport {
     pub weight: f64,
     /// The RMS of their gradient; `None` if none is trained.
     pub weight_gradient: Option<f64>,
-    /// ‖Δw‖ / ‖w‖ of the next step; `None` without an optimizer, or where w = 0.
+    /// ‖Δw‖ / ‖w‖ of the next step; `None` without an optimizer, or if w = 0.
     pub update: Option<f64>,
 }
 
-/// Looks at a model through a loss that was recorded on a tape: its gradients are swept, nothing is changed.
+/// Diagnoses a model from a loss that was recorded on a tape. It sweeps the gradients and changes nothing.
 ///
 /// # Panics
 /// If the loss is not a single number, or depends on constants only.
@@ -94,7 +94,7 @@ pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
     examine(model, loss, &grads, &|_| None)
 }
 
-/// The same, with how far the next step of an optimizer would move each layer. The state is left as it is.
+/// The same, and how far the next step of an optimizer would move each layer. The state is not changed.
 ///
 /// ```
 /// use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Tape, diagnose_step};
@@ -108,7 +108,7 @@ pub fn diagnose<T: Real>(model: &dyn Module<T>, loss: Var<'_, T>) -> Diagnosis {
 /// ```
 ///
 /// # Panics
-/// As [`diagnose`] does, and as [`Optimizer::step`] does if the state is of another model.
+/// Under the same conditions as [`diagnose`], and as [`Optimizer::step`] if the state belongs to another model.
 #[compiled_once]
 #[track_caller]
 pub fn diagnose_step<T: Real>(
@@ -118,7 +118,7 @@ pub fn diagnose_step<T: Real>(
     state: &State<T>,
 ) -> Diagnosis {
     let grads = loss.backward_all();
-    // The step is made on a copy, of which each parameter stands for the one of the same name.
+    // The step is made on a copy, whose parameters correspond to those of the model by name.
     let before: Vec<(String, &Param<T>)> = model.named_params();
     let mut copy = Weights::of(model);
     let gradient = |param: &Param<T>| {
@@ -146,7 +146,7 @@ impl<T: Real> ParamGradients<T> for GradientsOfCopies<T> {
     }
 }
 
-/// `moved` tells Σ Δw² of a parameter in the next step, if there is one.
+/// `moved` gives Σ Δw² of a parameter in the next step, if there is one.
 fn examine<T: Real>(
     model: &dyn Module<T>,
     loss: Var<'_, T>,

@@ -1,4 +1,4 @@
-//! Which nodes of a tape are a layer: where parameters meet what was computed from data.
+//! Finds the nodes of a tape that are a layer: where parameters meet data.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use crate::{Param, Real, Var};
 /// A layer on a tape.
 pub(super) struct Place<'t, T: Real> {
     pub name: String,
-    /// The numbers of its parameters in the list of the model.
+    /// The indices of its parameters in the list of the model.
     pub params: BTreeSet<usize>,
     /// Its pre-activations: one node for each use.
     pub nodes: Vec<Var<'t, T>>,
-    /// What an activation function made of each of them, if one follows at once.
+    /// The output of the activation function for each of them, if one follows directly.
     activated: Vec<Option<Var<'t, T>>>,
     /// All activation functions up to the next layer, through norms, slices and sums.
     pub activations: Vec<(Saturating, Var<'t, T>)>,
@@ -30,20 +30,20 @@ pub(super) enum Saturating {
 }
 
 impl<'t, T: Real> Place<'t, T> {
-    /// What it hands on, for each use.
+    /// Its output for each use.
     pub fn outputs(&self) -> impl Iterator<Item = Var<'t, T>> {
         self.nodes.iter().zip(&self.activated).map(|(a, z)| z.unwrap_or(*a))
     }
 }
 
-/// What is known of a node.
+/// The properties of a node.
 #[derive(Clone, Default)]
 struct Known {
-    /// The parameters it was computed from, if from nothing else.
+    /// The parameters from which it was computed, if it was computed only from parameters.
     params: Option<BTreeSet<usize>>,
-    /// The layer it was computed from, by its number; of several the latest.
+    /// The index of the layer from which it was computed; the last one if there are several.
     layer: Option<usize>,
-    /// Whether it is itself the node of a layer.
+    /// Whether it is the node of a layer itself.
     is_layer: bool,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn layers<'t, T: Real>(params: &[(String, &Param<T>)], loss: Var<'t, 
         let of = |x: &Var<'t, T>| &known[x.index()];
         let (fixed, moving): (Vec<Var<'t, T>>, Vec<_>) = operands.iter().partition(|x| of(x).params.is_some());
         let mut own = BTreeSet::new();
-        // A number made of many parameters is a penalty, not a layer.
+        // A number that was computed from many parameters is a penalty, not a layer.
         for x in fixed.iter().filter(|x| x.shape() != (1, 1) || x.param_id().is_some()) {
             own.extend(of(x).params.iter().flatten());
         }
@@ -124,7 +124,7 @@ struct Use<'t, T: Real> {
     inputs: Vec<Var<'t, T>>,
 }
 
-/// Whether a node does no more to x than add to it or scale it.
+/// Whether a node only adds to x or scales it.
 fn goes_on<T: Real>(node: Var<'_, T>, x: Var<'_, T>) -> bool {
     let reads = |y: Var<'_, T>| y.index() == x.index();
     let entrywise = |term: &Op<Var<'_, T>>| match *term {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Diagnosis, LayerReport};
 
-/// More layers than this are shown by their first and last.
+/// With more layers than this, only the first and last are shown.
 const SHOWN: usize = 20;
 const ENDS: usize = 8;
 
@@ -24,7 +24,7 @@ impl fmt::Display for Diagnosis {
                 table.push(dots);
             }
         }
-        // What no layer has needs no column.
+        // A column that is empty in all layers is left out.
         let has = |column: usize| table[1..].iter().any(|row| !["", "–"].contains(&&*row[column]));
         let columns: Vec<usize> = (0..HEAD.len()).filter(|&column| has(column)).collect();
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -1,8 +1,8 @@
-//! What goes into an estimator: checked, and standardised.
+//! The inputs of an estimator: they are checked and standardized.
 
 use serde::{Deserialize, Serialize};
 
-use super::{EstimatorError, Settings};
+use super::EstimatorError;
 use crate::data::{Dataset, Standardize, Targets, first_not_finite};
 use crate::{Layer, Linear, Matrix, Mlp, Real, Tape, Var};
 
@@ -11,20 +11,20 @@ use crate::{Layer, Linear, Matrix, Mlp, Real, Tape, Var};
 #[serde(bound = "T: Real")]
 pub(super) struct Inputs<T> {
     count: usize,
-    /// Empty if they have none.
+    /// Empty if they have no names.
     pub names: Vec<String>,
     standardize: Option<Standardize<T>>,
 }
 
 impl<T: Real> Inputs<T> {
-    /// What the features of these samples are, if they can be trained on.
-    pub fn fit<Y: Targets>(data: &Dataset<T, Y>, settings: &Settings) -> Result<Self, EstimatorError> {
+    /// The features of these samples, if they can be used for training.
+    pub fn fit<Y: Targets>(data: &Dataset<T, Y>, standardize: bool) -> Result<Self, EstimatorError> {
         let (count, names) = (data.features(), data.feature_names.clone());
         at_least("features", count, 1)?;
         at_least("samples", data.len(), 2)?;
         let inputs = Inputs { count, names, standardize: None };
         inputs.check(&data.x)?;
-        let standardize = settings.standardize.then(|| Standardize::fit(&data.x));
+        let standardize = standardize.then(|| Standardize::fit(&data.x));
         Ok(Inputs { standardize, ..inputs })
     }
 
@@ -32,7 +32,7 @@ impl<T: Real> Inputs<T> {
         self.count
     }
 
-    /// Samples as the network takes them.
+    /// Samples as inputs of the network.
     pub fn of(&self, x: &Matrix<T>) -> Result<Matrix<T>, EstimatorError> {
         self.check(x)?;
         Ok(self.standardize.as_ref().map_or_else(|| x.clone(), |standardize| standardize.apply(x)))
@@ -53,21 +53,22 @@ impl<T: Real> Inputs<T> {
         Ok(f(net.forward(tape.constant(&x))).value())
     }
 
-    /// Whether each layer of the network takes what it is given, as it does unless a file was changed.
+    /// Whether the layers of the network fit together; they do unless a file was changed.
     fn suit(&self, net: &Mlp<T>) -> bool {
         let scaled = self.standardize.as_ref().is_none_or(|standardize| standardize.mean().len() == self.count);
         let mut width = self.count;
         let fits = |layer: &Linear<T>| {
             let given = std::mem::replace(&mut width, layer.outputs());
             let bias = layer.bias.as_ref().is_none_or(|b| b.value().shape() == (layer.outputs(), 1));
-            layer.inputs() == given && bias
+            layer.inputs() == given && layer.outputs() > 0 && bias
         };
         scaled && net.norms.is_empty() && !net.layers.is_empty() && net.layers.iter().all(fits)
     }
 
     fn check(&self, x: &Matrix<T>) -> Result<(), EstimatorError> {
         if x.rows() != self.count {
-            return Err(EstimatorError::Features { found: x.rows(), expected: self.count });
+            let (found, expected) = (x.rows(), self.count);
+            return Err(EstimatorError::Features { found, expected, transposed: x.cols() == expected });
         }
         finite("feature", x, &self.names)
     }
@@ -77,8 +78,13 @@ pub(super) fn at_least(what: &'static str, found: usize, expected: usize) -> Res
     if found < expected { Err(EstimatorError::TooFew { what, found, expected }) } else { Ok(()) }
 }
 
-pub(super) fn as_many(samples: usize, targets: usize) -> Result<(), EstimatorError> {
-    if samples == targets { Ok(()) } else { Err(EstimatorError::Targets { targets, samples }) }
+/// Whether each column of x has a target.
+pub(super) fn as_many<T: Real>(x: &Matrix<T>, targets: usize) -> Result<(), EstimatorError> {
+    let (rows, samples) = x.shape();
+    if samples == targets {
+        return Ok(());
+    }
+    Err(EstimatorError::Targets { targets, samples, transposed: rows == targets })
 }
 
 /// Whether no entry is NaN or infinite.
@@ -88,7 +94,7 @@ pub(super) fn finite<T: Real>(what: &'static str, x: &Matrix<T>, names: &[String
     Err(EstimatorError::NotFinite { what, row, sample, value })
 }
 
-/// What all fitted models can say.
+/// The methods of all fitted models.
 macro_rules! common {
     ($Fitted:ident) => {
         impl<T: Real> $Fitted<T> {
@@ -97,17 +103,17 @@ macro_rules! common {
                 self.inputs.count()
             }
 
-            /// What the features are called; empty if they have no names.
+            /// The names of the features; empty if they have no names.
             pub fn feature_names(&self) -> &[String] {
                 &self.inputs.names
             }
 
-            /// The network, which takes standardised features where the model does that.
+            /// The network. It takes standardized features if the model standardizes.
             pub fn net(&self) -> &Mlp<T> {
                 &self.net
             }
 
-            /// How training went.
+            /// The course of the training.
             pub fn curves(&self) -> &Curves {
                 &self.curves
             }

@@ -1,4 +1,4 @@
-//! Networks in two lines, for those who come from scikit-learn: `fit`, `predict`, `predict_proba`, `score`.
+//! Networks in two lines, with scikit-learn's interface: `fit`, `predict`, `predict_proba`, `score`.
 //!
 //! ```
 //! use nn::data::Dataset;
@@ -18,19 +18,27 @@
 //! # Ok::<(), nn::estimator::EstimatorError>(())
 //! ```
 //!
-//! What is fitted is a model like any other: [`nn::save`](crate::save) writes it, [`nn::load`](crate::load) reads it.
+//! [`Mean`], [`Majority`], [`Ridge`] and [`Logistic`] have the same interface and the same fitted types. They are baselines for
+//! networks. All estimators use the [weights](crate::data::Dataset::weights) of a dataset: only their ratios matter, and a sample of
+//! weight 0 is ignored. A [`Pipeline`](crate::pipeline::Pipeline) adds the encoding of a table to an estimator.
 //!
-//! Wrong data is an error and not a panic: NaN, another number of features, a single class, a setting out of range.
+//! A fitted model is a model like any other: [`nn::save`](crate::save) writes it, [`nn::load`](crate::load) reads it.
+//!
+//! Wrong data is an error and not a panic: NaN, a different number of features, a single class, a setting out of its range.
 
+mod baseline;
 mod classifier;
 mod error;
 mod inputs;
 mod regressor;
 mod settings;
 mod training;
+mod weights;
 
+pub use baseline::{Logistic, Majority, Mean, Ridge};
 pub use classifier::{FittedClassifier, MlpClassifier};
 pub use error::EstimatorError;
 pub use regressor::{FittedRegressor, MlpRegressor};
 pub use settings::Settings;
 pub use training::Curves;
+pub use weights::ClassWeights;

@@ -1,4 +1,4 @@
-//! Numbers.
+//! Regression.
 
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 use super::inputs::{Inputs, as_many, at_least, common, finite};
 use super::settings::builder;
 use super::training::train;
+use super::weights::{self, counted, relative};
 use super::{Curves, EstimatorError, Settings};
 use crate::data::{Dataset, Standardize, random_split};
 use crate::loss::mse;
 use crate::metrics::r2;
 use crate::{Activation, Matrix, Mlp, Module, Real, Reduction, Var};
 
-/// A network that learns numbers, one or several for each sample: linear outputs and half the squared error.
+/// A network for regression with one or several outputs: linear outputs and half the squared error.
 ///
-/// scikit-learn's `MLPRegressor`, but for standardised inputs, early stopping by loss and not by R², and targets brought to
-/// mean 0 and variance 1 for training: so the learning rate and the tolerance suit targets of any size, and every output
-/// counts alike.
+/// It is scikit-learn's `MLPRegressor` with these differences: inputs are standardized, early stopping uses the loss and not R², and
+/// targets are scaled to mean 0 and variance 1 for training. So the learning rate and the tolerance suit targets of any size, and
+/// every output has the same weight.
 ///
 /// ```
 /// use nn::estimator::MlpRegressor;
@@ -30,7 +31,7 @@ use crate::{Activation, Matrix, Mlp, Module, Real, Reduction, Var};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MlpRegressor {
-    /// How it is trained.
+    /// The training settings.
     pub settings: Settings,
 }
 builder!(MlpRegressor);
@@ -47,7 +48,7 @@ impl MlpRegressor {
     /// Trains on a dataset, and keeps its names.
     ///
     /// # Errors
-    /// As [`fit`](MlpRegressor::fit).
+    /// Under the same conditions as [`fit`](MlpRegressor::fit).
     pub fn fit_dataset<T: Real>(&self, data: &Dataset<T, Matrix<T>>) -> Result<FittedRegressor<T>, EstimatorError> {
         fit_dataset(self, data)
     }
@@ -70,10 +71,10 @@ pub struct FittedRegressor<T> {
 
 #[compiled_once]
 impl<T: Real> FittedRegressor<T> {
-    /// The numbers of each sample, outputs × samples.
+    /// The predictions for each sample, outputs × samples.
     ///
     /// # Errors
-    /// If there is another number of features than in training, or one is NaN or infinite.
+    /// If the number of features differs from that in training, or one is NaN or infinite.
     pub fn predict(&self, x: &Matrix<T>) -> Result<Matrix<T>, EstimatorError> {
         let y = self.inputs.through(&self.net, x, |y| y)?;
         if y.rows() != self.outputs() {
@@ -85,12 +86,13 @@ impl<T: Real> FittedRegressor<T> {
     /// R² of the predictions for samples with these targets, the mean over the outputs.
     ///
     /// # Errors
-    /// As [`predict`](FittedRegressor::predict), or if there are not as many targets as samples, or other outputs.
+    /// Under the same conditions as [`predict`](FittedRegressor::predict), or if the numbers of targets and samples, or of outputs, differ.
     pub fn score(&self, x: &Matrix<T>, t: &Matrix<T>) -> Result<f64, EstimatorError> {
-        as_many(x.cols(), t.cols())?;
         if t.rows() != self.outputs() {
-            return Err(EstimatorError::Outputs { found: t.rows(), expected: self.outputs() });
+            let (found, expected) = (t.rows(), self.outputs());
+            return Err(EstimatorError::Outputs { found, expected, transposed: t.cols() == expected });
         }
+        as_many(x, t.cols())?;
         Ok(r2(&self.predict(x)?, t))
     }
 
@@ -99,7 +101,7 @@ impl<T: Real> FittedRegressor<T> {
         self.targets.mean().len()
     }
 
-    /// What the outputs are called; empty if they have no names.
+    /// The names of the outputs; empty if they have no names.
     pub fn target_names(&self) -> &[String] {
         &self.target_names
     }
@@ -108,7 +110,7 @@ common!(FittedRegressor);
 
 #[compiled_once]
 fn fit<T: Real>(mlp: &MlpRegressor, x: &Matrix<T>, t: &Matrix<T>) -> Result<FittedRegressor<T>, EstimatorError> {
-    as_many(x.cols(), t.cols())?;
+    as_many(x, t.cols())?;
     fit_dataset(mlp, &Dataset::new(x.clone(), t.clone()))
 }
 
@@ -118,18 +120,44 @@ fn fit_dataset<T: Real>(
     data: &Dataset<T, Matrix<T>>,
 ) -> Result<FittedRegressor<T>, EstimatorError> {
     mlp.settings.check()?;
-    as_many(data.x.cols(), data.t.cols())?;
-    let inputs = Inputs::fit(data, &mlp.settings)?;
+    let ready = prepare(data, mlp.settings.standardize)?;
+    let split = |t: &Matrix<T>, fraction, rng: &mut _| random_split(t.cols(), fraction, rng);
+    let (net, curves) = train(&mlp.settings, ready.data.t.rows(), &ready.data, split, half_squares)?;
+    Ok(ready.fitted(net, curves))
+}
+
+/// The data to which a regressor is fitted: samples of positive weight, scaled inputs and targets, weights of mean 1.
+pub(super) struct Ready<T: Real> {
+    pub data: Dataset<T, Matrix<T>>,
+    inputs: Inputs<T>,
+    targets: Standardize<T>,
+}
+
+#[compiled_once]
+pub(super) fn prepare<T: Real>(data: &Dataset<T, Matrix<T>>, standardize: bool) -> Result<Ready<T>, EstimatorError> {
+    as_many(&data.x, data.t.cols())?;
+    let data = counted(data)?;
+    let inputs = Inputs::fit(&data, standardize)?;
     at_least("outputs", data.t.rows(), 1)?;
     finite("target", &data.t, &data.target_names)?;
     let targets = Standardize::fit(&data.t);
-    let data = Dataset { x: inputs.of(&data.x)?, t: targets.apply(&data.t), ..data.clone() };
-    let split = |t: &Matrix<T>, fraction, rng: &mut _| random_split(t.cols(), fraction, rng);
-    let (net, curves) = train(&mlp.settings, data.t.rows(), &data, split, half_squares)?;
-    Ok(FittedRegressor { net, inputs, targets, target_names: data.target_names, curves })
+    let (x, t, weights) = (inputs.of(&data.x)?, targets.apply(&data.t), relative(data.weights));
+    Ok(Ready { data: Dataset { x, t, weights, ..data }, inputs, targets })
 }
 
-/// Σ (y − t)² / 2 of a sample, the mean over samples.
-fn half_squares<'t, T: Real>(y: Var<'t, T>, t: &Matrix<T>) -> Var<'t, T> {
-    mse(y, y.tape().constant(t.clone()), Reduction::Mean) * (t.rows() as f64 / 2.0)
+impl<T: Real> Ready<T> {
+    pub fn fitted(self, net: Mlp<T>, curves: Curves) -> FittedRegressor<T> {
+        let (inputs, targets, target_names) = (self.inputs, self.targets, self.data.target_names);
+        FittedRegressor { net, inputs, targets, target_names, curves }
+    }
+}
+
+/// Σ (y − t)² / 2 of a sample, averaged over the samples with their weights.
+fn half_squares<'t, T: Real>(y: Var<'t, T>, t: &Matrix<T>, weights: Option<&[f64]>) -> Var<'t, T> {
+    let t = y.tape().constant(t.clone());
+    let mean = match weights {
+        None => mse(y, t, Reduction::Mean),
+        weights => weights::mean((y - t).square(), weights),
+    };
+    mean * (y.rows() as f64 / 2.0)
 }

@@ -1,39 +1,40 @@
-//! How an estimator is trained.
+//! The training settings of an estimator.
 
 use serde::{Deserialize, Serialize};
 
 use super::EstimatorError;
 use crate::Activation;
 
-/// How an estimator is trained. The defaults are scikit-learn's, and inputs are standardised besides.
+/// The training settings of an estimator. The defaults are scikit-learn's; in addition, inputs are standardized.
 ///
-/// A step minimises the mean loss of a batch of n samples and the penalty α ‖W‖² / 2n of all weights but the biases, by
-/// [`Adam`](crate::Adam). Weights start by [`Init::Xavier`](crate::Init::Xavier), as scikit-learn's do, and biases at 0.
+/// A step minimises the mean loss of a batch of n samples and the penalty α ‖W‖² / 2n of all weights of the network except the
+/// biases, by [`Adam`](crate::Adam). If samples have weights, these are scaled to mean 1 and each loss is multiplied by its weight.
+/// The weights of the network are initialised by [`Init::Xavier`](crate::Init::Xavier), as in scikit-learn, and biases with 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// How many units each hidden layer has; none for a linear model. One layer of 100.
+    /// The number of units of each hidden layer; empty for a linear model. Default: one layer of 100.
     pub hidden: Vec<usize>,
-    /// The activation of hidden units. Relu.
+    /// The activation of hidden units. Default: relu.
     pub activation: Activation,
-    /// The learning rate of Adam. 0.001.
+    /// The learning rate of Adam. Default: 0.001.
     pub lr: f64,
-    /// α of the penalty. 0.0001.
+    /// α of the penalty. Default: 0.0001.
     pub alpha: f64,
-    /// How many samples a step is made from, or all if there are fewer. 200.
+    /// The number of samples in a batch; all samples if there are fewer. Default: 200.
     pub batch: usize,
-    /// How often each sample is seen at most. 200.
+    /// The largest number of epochs. Default: 200.
     pub max_epochs: usize,
-    /// By how much the loss should fall within `patience` epochs. 0.0001.
+    /// The decrease of the loss that is expected within `patience` epochs. Default: 0.0001.
     pub tolerance: f64,
-    /// After how many epochs in a row without such a fall training ends. 10.
+    /// Training ends after this number of consecutive epochs without such a decrease. Default: 10.
     pub patience: usize,
-    /// The share of the samples that is held out for early stopping, whose loss counts then in place of that of the
-    /// others. None.
+    /// The share of the samples that is held out for early stopping. Their loss is then used instead of the training
+    /// loss. Default: none.
     pub early_stopping: Option<f64>,
-    /// The seed of initial weights, order of samples, and choice of those held out. 0.
+    /// The seed of the initial weights, the order of samples, and the held-out samples. Default: 0.
     pub seed: u64,
-    /// Whether features are brought to mean 0 and variance 1. Yes.
+    /// Whether features are scaled to mean 0 and variance 1. Default: yes.
     pub standardize: bool,
 }
 
@@ -59,8 +60,9 @@ impl Settings {
     /// Whether every setting is in its range.
     pub(super) fn check(&self) -> Result<(), EstimatorError> {
         let share = self.early_stopping.unwrap_or(0.5);
-        let ranges: [(_, _, &dyn std::fmt::Debug, _); 7] = [
+        let ranges: [(_, _, &dyn std::fmt::Debug, _); 8] = [
             ("hidden", self.hidden.iter().all(|&units| units > 0), &self.hidden, "at least 1 unit in each layer"),
+            ("activation", self.activation.check().is_ok(), &self.activation, "one whose number is in its range"),
             ("lr", self.lr > 0.0 && self.lr.is_finite(), &self.lr, "a positive number"),
             ("alpha", self.alpha >= 0.0 && self.alpha.is_finite(), &self.alpha, "0 or a positive number"),
             ("batch", self.batch > 0, &self.batch, "at least 1 sample"),
@@ -81,7 +83,7 @@ impl Settings {
 macro_rules! builder {
     ($Estimator:ident) => {
         builder! { $Estimator:
-            /// How many units each hidden layer has.
+            /// The number of units of each hidden layer.
             hidden: &[usize] => <[usize]>::to_vec;
             /// The activation of hidden units.
             activation: Activation;
@@ -89,20 +91,20 @@ macro_rules! builder {
             lr: f64;
             /// α of the penalty α ‖W‖² / 2n of a batch of n samples.
             alpha: f64;
-            /// How many samples a step is made from.
+            /// The number of samples in a batch.
             batch: usize;
-            /// How often each sample is seen at most.
+            /// The largest number of epochs.
             max_epochs: usize;
-            /// By how much the loss should fall within [`patience`](Self::patience) epochs.
+            /// The decrease of the loss that is expected within [`patience`](Self::patience) epochs.
             tolerance: f64;
-            /// After how many epochs in a row without such a fall training ends.
+            /// Training ends after this number of consecutive epochs without such a decrease.
             patience: usize;
-            /// Holds out this share of the samples; ends when their loss does not fall any more, with the weights for
-            /// which it was least.
+            /// Holds out this share of the samples. Training ends when their loss no longer decreases, with the weights of the lowest
+            /// loss.
             early_stopping: f64 => Some;
-            /// The seed of all that is drawn.
+            /// The seed of all random numbers.
             seed: u64;
-            /// Whether features are brought to mean 0 and variance 1.
+            /// Whether features are scaled to mean 0 and variance 1.
             standardize: bool;
         }
     };

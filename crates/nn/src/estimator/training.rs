@@ -1,86 +1,111 @@
-//! The loop.
+//! A network that is built and trained as the settings say.
+
+use std::ops::ControlFlow;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::at_least;
+use super::weights::relative;
 use super::{EstimatorError, Settings};
 use crate::data::{Dataset, Sampler, Targets};
-use crate::{Adam, Init, Layer, Mlp, Optimizer, Real, Tape, Var};
+use crate::parallel::Parallel;
+use crate::train::{Batches, End, TrainError, Trainer};
+use crate::{Adam, Init, Layer, Matrix, Mlp, Real, Tape, Var};
 
-/// How training went.
+/// The course of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
-    /// The mean loss of the samples in each epoch, penalty included, each before the step it led to.
+    /// The mean loss of the samples in each epoch, including the penalty, each before its step. For [`Logistic`](super::Logistic) it is
+    /// one number, the value at the end. For the other baselines, which are computed directly, it is empty.
     pub losses: Vec<f64>,
-    /// The mean loss of the samples held out, after each epoch.
+    /// The mean loss of the held-out samples, after each epoch.
     pub validation: Vec<f64>,
-    /// Whether training ended because the loss did not fall any more, and not after the last epoch.
+    /// Whether training ended because the loss no longer decreased, and not after the last epoch.
     pub converged: bool,
 }
 
-/// A network of these outputs, trained on `data`; where some of that is held out, divided by `split`, its loss decides.
-pub(super) fn train<T: Real, Y: Targets + Clone>(
+impl Curves {
+    /// Of a model that is computed directly, without a curve.
+    pub(super) fn solved() -> Self {
+        Curves { converged: true, ..Curves::default() }
+    }
+}
+
+/// Samples in batches `(x, t, weights)`.
+struct Weighted<'d, T, Y>(&'d Dataset<T, Y>);
+
+impl<T: Real, Y: Targets + Sync> Batches for Weighted<'_, T, Y> {
+    type Batch = (Matrix<T>, Y, Option<Vec<f64>>);
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn batch(&self, samples: &[usize]) -> Self::Batch {
+        let (x, t) = self.0.batch(samples);
+        (x, t, self.0.weights.as_ref().map(|weights| weights.select(samples)))
+    }
+}
+
+/// A network with this number of outputs, trained on `data`. If samples are held out (chosen by `split`), their loss decides. The
+/// arguments of `loss` are outputs, targets and the weights of the samples, which have mean 1 over the part.
+pub(super) fn train<T: Real, Y: Targets + Clone + Send + Sync>(
     settings: &Settings,
     outputs: usize,
     data: &Dataset<T, Y>,
     split: impl Fn(&Y, f64, &mut ChaCha8Rng) -> (Vec<usize>, Vec<usize>),
-    loss: impl for<'t> Fn(Var<'t, T>, &Y) -> Var<'t, T>,
+    loss: impl for<'t> Fn(Var<'t, T>, &Y, Option<&[f64]>) -> Var<'t, T> + Send + Sync,
 ) -> Result<(Mlp<T>, Curves), EstimatorError> {
     let rng = &mut ChaCha8Rng::seed_from_u64(settings.seed);
     let parts = settings.early_stopping.map(|share| split(&data.t, 1.0 - share, rng));
-    let held_out = parts.as_ref().map(|(_, held_out)| data.select(held_out));
-    let training = parts.as_ref().map(|(training, _)| data.select(training));
+    let part = |samples: &Vec<usize>| {
+        let part = data.select(samples);
+        Dataset { weights: relative(part.weights), ..part }
+    };
+    let held_out = parts.as_ref().map(|(_, held_out)| part(held_out));
+    let training = parts.as_ref().map(|(training, _)| part(training));
     let data = training.as_ref().unwrap_or(data);
     at_least("samples to train on", data.len(), 1)?;
     at_least("samples held out", held_out.as_ref().map_or(1, Dataset::len), 1)?;
 
     let sizes = [&[data.features()], &*settings.hidden, &[outputs]].concat();
     let mut net = Mlp::builder(&sizes).activation(settings.activation).init(Init::Xavier).build(rng);
-    let sampler = Sampler::shuffled(data.len(), settings.batch.min(data.len()), settings.seed);
-    let mut adam = Adam::new(settings.lr).with().no_decay_of_biases_and_norms();
-    let mut state = adam.init(&net);
-    let (mut curves, mut best, mut stale) = (Curves::default(), (f64::INFINITY, None), 0);
-
-    for epoch in 0..settings.max_epochs {
-        let mut total = 0.0;
-        for batch in sampler.epoch(epoch as u64) {
-            let (x, t) = data.batch(&batch);
-            let n = batch.len() as f64;
-            let penalty = settings.alpha * squares(&net) / 2.0;
-            let tape = Tape::new();
-            let loss = loss(net.forward(tape.constant(&x)), &t);
-            total += n * loss.item().to_f64() + penalty;
-            let grads = loss.backward();
-            adam.rules.l2 = settings.alpha / n;
-            adam.step(&mut net, &grads, &mut state);
-        }
-        if !total.is_finite() {
-            return Err(EstimatorError::Diverged { epoch: epoch + 1 });
-        }
-        curves.losses.push(total / data.len() as f64);
-        let mut decisive = total / data.len() as f64;
-        if let Some(Dataset { x, t, .. }) = &held_out {
-            let tape = Tape::new();
-            decisive = loss(net.forward(tape.constant(x)), t).item().to_f64();
-            curves.validation.push(decisive);
-        }
-
-        stale = if decisive > best.0 - settings.tolerance { stale + 1 } else { 0 };
-        if decisive < best.0 {
-            best = (decisive, held_out.as_ref().map(|_| net.clone()));
-        }
-        if stale > settings.patience {
-            curves.converged = true;
-            break;
-        }
+    let &Settings { lr, alpha, tolerance, patience, .. } = settings;
+    let curve = if held_out.is_some() { "validation_loss" } else { "loss" };
+    let held_out = held_out.as_ref().map(Weighted);
+    let (mut best, mut stale) = (f64::INFINITY, 0);
+    let mut trainer = Trainer::new(
+        |tape, net: &Mlp<T>, (x, t, weights): &(Matrix<T>, Y, Option<Vec<f64>>)| {
+            let penalty = tape.is_training().then(|| squares(tape, net) * (alpha / (2.0 * x.cols() as f64)));
+            let mean = loss(net.forward(tape.constant(x)), t, weights.as_deref());
+            penalty.map_or(mean, |penalty| mean + penalty)
+        },
+        Adam::new(lr),
+    )
+    .epochs(settings.max_epochs)
+    .sampler(Sampler::shuffled(data.len(), settings.batch.min(data.len()), settings.seed))
+    .parallel(Parallel::mean().shards_of(usize::MAX)) // a penalty knows the n of its shard alone
+    .quiet()
+    .on_epoch_end(move |progress, _| {
+        let loss = progress.history[curve][progress.epoch - 1];
+        stale = if loss > best - tolerance { stale + 1 } else { 0 };
+        best = best.min(loss);
+        if stale > patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if let Some(held_out) = &held_out {
+        trainer = trainer.validate(held_out).keep_best();
     }
-    Ok((best.1.unwrap_or(net), curves))
+    let trained = trainer.fit(&mut net, &Weighted(data)).map_err(|error| match error {
+        TrainError::Diverged { epoch, .. } => EstimatorError::Diverged { epoch },
+        other => unreachable!("the settings were checked: {other}"),
+    })?;
+    let curve = |name| trained.history.get(name).unwrap_or_default().to_vec();
+    let (losses, validation) = (curve("loss"), curve("validation_loss"));
+    Ok((net, Curves { losses, validation, converged: trained.end == End::Callback }))
 }
 
 /// ‖W‖² over all layers.
-fn squares<T: Real>(net: &Mlp<T>) -> f64 {
-    let weights = net.layers.iter().flat_map(|layer| layer.weight.value().as_slice());
-    weights.map(|w| w.to_f64() * w.to_f64()).sum()
+fn squares<'t, T: Real>(tape: &'t Tape<'t, T>, net: &'t Mlp<T>) -> Var<'t, T> {
+    let squares = net.layers.iter().map(|layer| tape.param(&layer.weight).square().sum());
+    squares.reduce(|sum, w| sum + w).expect("a network has a layer")
 }

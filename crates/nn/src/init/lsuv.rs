@@ -1,11 +1,10 @@
 //! Layer-sequential unit variance.
 
-use std::{error, fmt};
-
 use autograd::{Matrix, Op, Real, Tape, compiled_once};
 use rand::Rng;
 
 use super::draw;
+use crate::setting::NOT_NEGATIVE;
 use crate::{Init, Layer, Path};
 
 /// Initialises by measuring (Mishkin & Matas 2016, "All you need is a good init", algorithm 1): every weight becomes
@@ -35,7 +34,7 @@ use crate::{Init, Layer, Path};
 /// steps, as where its bias varies more than that from unit to unit. Weights up to there have changed.
 ///
 /// # Panics
-/// If the samples do not fit the model.
+/// If the samples do not fit the model, or `tolerance` is negative or not finite.
 #[track_caller]
 pub fn lsuv<T: Real, L: Layer<T>>(
     model: &mut L,
@@ -54,6 +53,7 @@ fn scale<T: Real>(
     tolerance: f64,
     rng: &mut dyn Rng,
 ) -> Result<Vec<(String, f64)>, LsuvError> {
+    NOT_NEGATIVE.expect("lsuv: tolerance", tolerance);
     let names: Vec<_> = variances(model, x).into_iter().map(|(name, _)| name).collect();
     for name in &names {
         change(model, name, |w| *w = draw(Init::Orthogonal(1.0), w.rows(), w.cols(), &mut *rng));
@@ -119,29 +119,23 @@ fn change<T: Real>(model: &mut dyn Layer<T>, name: &str, mut f: impl FnMut(&mut 
     });
 }
 
-/// A weight whose outputs cannot be given variance 1.
-#[derive(Clone, PartialEq)]
+/// A weight whose outputs cannot be scaled to variance 1.
+#[derive(thiserror::Error, Clone, PartialEq)]
+#[error(
+    "lsuv: the outputs of `{weight}` have variance {variance} after {steps} steps: they {}",
+    match *.variance {
+        0.0 => "are the same for all units and samples: the samples are all alike, or the layer before is dead",
+        v if !v.is_finite() => "are not finite: look at the samples, and standardize them",
+        _ => "do not come closer: biases that differ more than that from unit to unit? Set them to 0 first",
+    }
+)]
 pub struct LsuvError {
     /// Its name.
     pub weight: String,
     /// The variance of its outputs.
     pub variance: f64,
-    /// How often it was scaled.
+    /// The number of scalings.
     pub steps: usize,
 }
 
-impl fmt::Display for LsuvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LsuvError { weight, variance, steps } = self;
-        let why = match *variance {
-            0.0 => "are the same for all units and samples: the samples are all alike, or the layer before is dead",
-            v if !v.is_finite() => "are not finite: look at the samples, and standardize them",
-            _ => "do not come closer: biases that differ more than that from unit to unit? Set them to 0 first",
-        };
-        write!(f, "lsuv: the outputs of `{weight}` have variance {variance} after {steps} steps: they {why}")
-    }
-}
-
 autograd::debug_as_display!(LsuvError);
-
-impl error::Error for LsuvError {}

@@ -1,15 +1,15 @@
 //! Initial weights.
 //!
-//! The sum a = Σ wᵢ zᵢ over n inputs has the variance n σ² E(z²), where σ² is that of the weights. So with σ² = 1 / n a
-//! linear layer keeps the size of what goes through it, an activation h asks for the factor 1 / E(h(a)²) more (its
-//! [`gain`] squared), and the gradient, which goes through Wᵀ, asks for the number of outputs in the place of n.
+//! The sum a = Σ wᵢ zᵢ over n inputs has the variance n σ² E(z²), where σ² is the variance of the weights. So with σ² = 1 / n a
+//! linear layer keeps the size of its inputs. An activation h needs another factor 1 / E(h(a)²) (its
+//! [`gain`] squared). For the gradient, which passes through Wᵀ, n is the number of outputs.
 //! [`lsuv`] measures instead.
 //!
 //! # Zero does not train
 //!
-//! Units that start alike stay alike. If two units of a hidden layer have the same incoming and the same outgoing
-//! weights, then h is the same in both, so is δ, and so is the update of all these weights: a layer of M such units is
-//! one unit for ever. [`symmetric`] finds that out.
+//! Units that start equal stay equal. If two units of a hidden layer have the same incoming and the same outgoing
+//! weights, then h is the same in both, and so is δ, and so is the update of all these weights. A layer of M such units remains
+//! equivalent to one unit. [`symmetric`] detects this.
 //!
 //! ```
 //! use nn::{Activation, Adam, Init, Layer, Linear, Matrix, Mlp, Optimizer, Reduction, Tape, init, loss};
@@ -28,7 +28,7 @@
 //!     assert!(init::symmetric(&stuck, &grads).contains(&"layers.0.weight".to_string()));
 //!     adam.step(&mut stuck, &grads, &mut state);
 //! }
-//! assert_eq!(stuck.layers[0].weight.value(), &Matrix::zeros(8, 2)); // nothing but the last bias has learnt
+//! assert_eq!(stuck.layers[0].weight.value(), &Matrix::zeros(8, 2)); // only the last bias has learnt
 //! ```
 
 mod gain;
@@ -41,24 +41,25 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use serde::{Deserialize, Serialize};
 
 use crate::Layer;
+use crate::setting::{FINITE, NOT_NEGATIVE};
 
 pub use gain::gain;
 pub use lsuv::{LsuvError, lsuv};
 pub use symmetry::symmetric;
 
-/// How the weights of a layer are drawn: W is outputs × inputs.
+/// How the weights of a layer are drawn. W is outputs × inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
     /// 0: for biases. [Not for weights](self#zero-does-not-train) of hidden layers.
     Zeros,
-    /// One value for all.
+    /// The same value for all.
     Constant(f64),
     /// Uniform on [−a, a].
     Uniform(f64),
     /// Normal with this deviation.
     Normal(f64),
-    /// Normal with deviation σ, of which only what lies in [−2σ, 2σ] is taken: the deviation of what is left is
+    /// Normal with deviation σ, truncated to [−2σ, 2σ]: the resulting deviation is
     /// 0.880 σ. `trunc_normal_(std, a=-2*std, b=2*std)` in PyTorch.
     TruncatedNormal(f64),
     /// Uniform with variance 2 / (inputs + outputs), on ±√(6 / (inputs + outputs)), for tanh: a compromise between
@@ -74,30 +75,30 @@ pub enum Init {
     LeCun,
     /// Uniform with variance 1 / inputs, on ±√(3 / inputs).
     LeCunUniform,
-    /// Uniform on ±1/√inputs, variance 1 / (3 inputs): what `torch.nn.Linear` does, where it is called
-    /// `kaiming_uniform_(a=√5)`. It draws its bias so too: `Init::Uniform(1/√inputs)`.
+    /// Uniform on ±1/√inputs, variance 1 / (3 inputs): the default of `torch.nn.Linear`, which calls it
+    /// `kaiming_uniform_(a=√5)`. It draws its bias in the same way: `Init::Uniform(1/√inputs)`.
     TorchLinear,
-    /// `gain` times a matrix with orthonormal columns, or rows if these are fewer, all of them equally likely: Q of a
+    /// `gain` times a random matrix with orthonormal columns, or rows if it has fewer rows, uniformly distributed: Q of a
     /// Gaussian matrix = Q R with a positive diagonal of R (Saxe, McClelland, Ganguli 2014; Mezzadri 2007).
     Orthogonal(f64),
-    /// Variance `scale` / fan, of which all named rules are cases: `variance_scaling` in JAX and Keras.
+    /// Variance `scale` / fan, which includes all named rules: `variance_scaling` in JAX and Keras.
     Scaled {
         /// The square of the gain.
         scale: f64,
-        /// What it is divided by.
+        /// The divisor.
         fan: Fan,
-        /// How the numbers are distributed.
+        /// The distribution of the numbers.
         law: Law,
     },
 }
 
-/// The number of connections that the variance of a weight is divided by.
+/// The number of connections by which the variance of a weight is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fan {
-    /// Inputs: keeps the size of activations.
+    /// Inputs: this keeps the size of activations.
     In,
-    /// Outputs: keeps the size of gradients.
+    /// Outputs: this keeps the size of gradients.
     Out,
     /// (inputs + outputs) / 2.
     Mean,
@@ -111,11 +112,11 @@ pub enum Law {
     Uniform,
     /// Normal.
     Normal,
-    /// Normal within ±2 deviations, made wider so that what is left has deviation σ: it reaches to ±2.27 σ.
+    /// Normal truncated to ±2 deviations and widened so that the result has deviation σ: it extends to ±2.27 σ.
     TruncatedNormal,
 }
 
-/// The deviation of the standard normal distribution within ±2: √(1 − 4 φ(2) / (2 Φ(2) − 1)).
+/// The deviation of the standard normal distribution truncated to ±2: √(1 − 4 φ(2) / (2 Φ(2) − 1)).
 const TRUNCATED: f64 = 0.879_625_661_034_239_8;
 
 impl Init {
@@ -135,6 +136,9 @@ impl Init {
 
     /// Draws an outputs × inputs matrix.
     ///
+    /// # Panics
+    /// If a width, deviation or scale is negative, or a number is not finite.
+    ///
     /// ```
     /// use nn::Init;
     /// # use rand::SeedableRng;
@@ -142,14 +146,34 @@ impl Init {
     /// let w = Init::Uniform(0.5).sample::<f32>(3, 2, rng);
     /// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.5));
     /// ```
+    #[track_caller]
     pub fn sample<T: Real>(self, outputs: usize, inputs: usize, rng: &mut impl Rng) -> Matrix<T> {
         draw(self, outputs, inputs, rng)
+    }
+
+    /// # Panics
+    /// If its number is out of its range.
+    #[track_caller]
+    fn expect(self) {
+        match self {
+            Init::Constant(c) => FINITE.expect("Init::Constant", c),
+            Init::Orthogonal(gain) => FINITE.expect("Init::Orthogonal", gain),
+            Init::Uniform(a) => NOT_NEGATIVE.expect("Init::Uniform", a),
+            Init::Normal(deviation) => NOT_NEGATIVE.expect("Init::Normal", deviation),
+            Init::TruncatedNormal(deviation) => NOT_NEGATIVE.expect("Init::TruncatedNormal", deviation),
+            Init::Scaled { scale, .. } => NOT_NEGATIVE.expect("Init::Scaled: scale", scale),
+            _ => 0.0,
+        };
     }
 }
 
 /// An outputs × inputs matrix.
 #[compiled_once]
+#[track_caller]
 pub(crate) fn draw<T: Real>(init: Init, outputs: usize, inputs: usize, rng: &mut dyn Rng) -> Matrix<T> {
+    if outputs * inputs > 0 {
+        init.expect();
+    }
     let scaled = |scale, fan, law| Init::Scaled { scale, fan, law };
     let mut each =
         |draw: &dyn Fn(&mut dyn Rng) -> f64| Matrix::from_fn(outputs, inputs, |_, _| T::from_f64(draw(&mut *rng)));
@@ -191,7 +215,7 @@ fn normal(rng: &mut dyn Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
-/// Drawn again until it lies within ±2, which it does 19 times of 20.
+/// Drawn again until it is within ±2, which happens 19 times out of 20.
 fn truncated_normal(rng: &mut dyn Rng) -> f64 {
     loop {
         let z = normal(rng);

@@ -1,16 +1,16 @@
-//! Hidden units that are all alike.
+//! Detects hidden units that are all equal.
 
 use autograd::{Axis, MatrixRef, Real, compiled_once};
 
 use crate::{Module, ParamGradients, Path};
 
-/// The names of the weights that treat all units alike, and whose gradients do, too: they compute the same and
-/// [will stay so](super#zero-does-not-train) with any optimizer that treats all entries alike. A layer is worth a single
-/// unit then.
+/// The names of the weights that are equal for all units and whose gradients are, too. These units compute the same and
+/// [will continue to](super#zero-does-not-train) with any optimizer that treats all entries in the same way. The layer is then
+/// equivalent to a single unit.
 ///
-/// The units of a matrix are its rows, those of the layer before its columns; a bias tells nothing. Alike is: equal to
-/// 10⁻⁵ of the largest entry. No random initialisation comes close to that, and no weight whose gradient tells units
-/// apart is named, even if it is all zero: softmax regression trains from zero.
+/// The units of a matrix are its rows, those of the layer before are its columns; a bias says nothing. Equal means equal to
+/// 10⁻⁵ of the largest entry; no random initialisation comes close to that. A weight whose gradient differs between units
+/// is not named, even if it is all zero: softmax regression trains from zero.
 ///
 /// ```
 /// use nn::{Layer, Linear, Init, Matrix, Tape, init, loss, Reduction};
@@ -22,7 +22,7 @@ use crate::{Module, ParamGradients, Path};
 ///     init::symmetric(model, &y.square().mean().backward())
 /// };
 /// assert_eq!(names(&model), ["0.weight", "1.weight"]);
-/// model[1] = Linear::new(4, 1, Init::LeCun, rng); // one layer that tells the units apart is enough
+/// model[1] = Linear::new(4, 1, Init::LeCun, rng); // one layer that distinguishes the units is enough
 /// assert!(names(&model).is_empty());
 /// ```
 #[compiled_once]

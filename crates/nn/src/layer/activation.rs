@@ -1,4 +1,4 @@
-//! Activation functions, as a choice that is stored with a model.
+//! Activation functions, as a setting that is stored with a model.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,10 @@ use std::str::FromStr;
 use autograd::compiled_once;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::setting::{FINITE, POSITIVE};
 use crate::{Axis, Init, Layer, Module, Real, Var};
 
-/// The enum, its names and its formulas from the table.
+/// Generates the enum, its names and its formulas from the table.
 macro_rules! activations {
     ($($(#[$meta:meta])+ $Variant:ident $(($c:ident: $Number:ty = $default:literal))? $name:literal, |$a:ident| $h:expr;)+) => {
         /// z = h(a), entry by entry, except for the softmax family.
@@ -27,7 +28,7 @@ macro_rules! activations {
         }
 
         impl Activation {
-            /// Every activation, with the usual number where it has one.
+            /// Every activation, with the default parameter if it has one.
             pub const ALL: &[Activation] = &[$(Activation::$Variant $(($default))?),+];
 
             fn name(self) -> &'static str {
@@ -36,7 +37,7 @@ macro_rules! activations {
                 }
             }
 
-            /// The number it has beside its name.
+            /// Its parameter, if it has one.
             fn number(self) -> Option<f64> {
                 match self {
                     $($(Activation::$Variant($c) => Some($c),)?)+
@@ -44,7 +45,7 @@ macro_rules! activations {
                 }
             }
 
-            /// The same with another number.
+            /// The same activation with another parameter.
             fn with_number(self, number: f64) -> Option<Self> {
                 match self {
                     $($(Activation::$Variant($c) => {
@@ -60,6 +61,9 @@ macro_rules! activations {
         impl<T: Real> Layer<T> for Activation {
             #[track_caller]
             fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+                if let Err(problem) = self.check() {
+                    panic!("{problem}");
+                }
                 match self {
                     $(Activation::$Variant $(($c))? => (|$a: Var<'t, T>| $h)(x),)+
                 }
@@ -102,9 +106,9 @@ activations! {
     Softsign                           "softsign",     |a| a.softsign();
     /// h(a) = tanh a.
     Tanh                               "tanh",         |a| a.tanh();
-    /// h(a) = a held between −1 and 1; the slope at ±1 is 0.
+    /// h(a) = a clamped to [−1, 1]; the slope at ±1 is 0.
     HardTanh                           "hard_tanh",    |a| a.hard_tanh();
-    /// h(a) = a/6 + ½ held between 0 and 1; the slope at ±3 is 0.
+    /// h(a) = a/6 + ½ clamped to [0, 1]; the slope at ±3 is 0.
     HardSigmoid                        "hard_sigmoid", |a| a.hard_sigmoid();
     /// h(a) = a times the hard sigmoid of a (Howard et al., 2019).
     HardSwish                          "hard_swish",   |a| a.hard_swish();
@@ -117,14 +121,20 @@ activations! {
 }
 
 impl Activation {
-    /// Whether h(−a) = −h(a): then the sign of a unit can be [flipped](crate::Mlp::flip_sign).
+    /// Whether its number is in its range; celu divides by its own.
+    pub(crate) fn check(self) -> Result<(), String> {
+        let range = if let Activation::Celu(_) = self { POSITIVE } else { FINITE };
+        self.number().map_or(Ok(()), |c| range.check(self.name(), c).map(drop))
+    }
+
+    /// Whether h(−a) = −h(a). Then the sign of a unit can be [flipped](crate::Mlp::flip_sign).
     pub fn is_odd(self) -> bool {
         use Activation::*;
         matches!(self, Identity | Tanh | Softsign | HardTanh | Tanhshrink)
     }
 
-    /// The initial weights that suit it: He's for functions that let half of their inputs pass, which halves the
-    /// variance, LeCun's for selu, else Xavier's. [`Init::he`] has the exact factor for each.
+    /// The initial weights that suit it: He's for functions that pass half of their inputs, which halves the
+    /// variance; LeCun's for selu; otherwise Xavier's. [`Init::he`] has the exact factor for each.
     pub fn init(self) -> Init {
         use Activation::*;
         match self {
@@ -135,7 +145,7 @@ impl Activation {
     }
 }
 
-/// The name, with the number in parentheses if it has one: `relu`, `leaky_relu(0.01)`. [`parse`](str::parse) reads it.
+/// The name, with the parameter in parentheses if it has one: `relu`, `leaky_relu(0.01)`. [`parse`](str::parse) reads it.
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.number() {
@@ -145,7 +155,7 @@ impl fmt::Display for Activation {
     }
 }
 
-/// From a name, with or without a number: `leaky_relu` is `leaky_relu(0.01)`.
+/// From a name, with or without a parameter: `leaky_relu` is `leaky_relu(0.01)`.
 impl FromStr for Activation {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
@@ -160,7 +170,9 @@ impl FromStr for Activation {
         let Some(number) = number else { return Ok(activation) };
         let c = number.parse().ok().filter(|c: &f64| c.is_finite());
         let c = c.ok_or_else(|| format!("activation `{text}`: `{number}` is not a finite number"))?;
-        activation.with_number(c).ok_or_else(|| format!("activation `{text}`: `{name}` takes no number"))
+        let known = activation.with_number(c);
+        let known = known.ok_or_else(|| format!("activation `{text}`: `{name}` takes no number"))?;
+        known.check().map(|()| known)
     }
 }
 

@@ -1,6 +1,6 @@
-//! A choice among layers is a layer.
+//! An enum of layers is a layer.
 
-/// The enum, its parameters (the variant adds nothing to their names) and its `forward`, from the list of variants.
+/// Generates the enum, its parameters (the variant adds nothing to their names) and its `forward` from the list of variants.
 macro_rules! choice {
     ($(#[$outer:meta])+ $Name:ident: $($(#[$meta:meta])+ $Variant:ident($Layer:ty);)+) => {
         $(#[$outer])+

@@ -1,4 +1,4 @@
-//! Skips that concatenate.
+//! Skip connections that concatenate.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use autograd::{compiled_once, vstack};
 use super::{Activation, Linear, Sequential};
 use crate::{Layer, Module, Real, Var};
 
-/// xₖ = fₖ([x₀; …; xₖ₋₁]), y = [x₀; …; x_L]: each layer sees the inputs and all earlier outputs, one below the other
+/// xₖ = fₖ([x₀; …; xₖ₋₁]), y = [x₀; …; x_L]: each layer sees the inputs and all earlier outputs, stacked
 /// (Huang, Liu, van der Maaten, Weinberger, "Densely connected convolutional networks", 2017, eq. 2).
 ///
 /// ```
@@ -26,8 +26,8 @@ pub struct DenseBlock<L> {
 
 #[compiled_once]
 impl<T: Real> DenseBlock<Sequential<T>> {
-    /// A block of `depth` layers fₖ(x) = h(W x + b) with `growth` outputs each: `inputs` + `depth` × `growth` features
-    /// come out.
+    /// A block of `depth` layers fₖ(x) = h(W x + b) with `growth` outputs each. It returns `inputs` + `depth` × `growth`
+    /// features.
     pub fn new(inputs: usize, growth: usize, depth: usize, activation: Activation, rng: &mut impl Rng) -> Self {
         Self::drawn(inputs, growth, depth, activation, rng)
     }

@@ -1,4 +1,4 @@
-//! Units left out at random.
+//! Dropout: units that are zeroed at random.
 
 use autograd::compiled_once;
 use rand::rngs::ChaCha8Rng;
@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{Layer, Matrix, Module, Real, Var};
 
-/// In training yᵢ = xᵢ / (1 − p) with probability 1 − p, else 0, so that y is x in the mean; in evaluation y = x
-/// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *JMLR* 15, 2014; "inverted": the division happens here).
+/// In training yᵢ = xᵢ / (1 − p) with probability 1 − p, otherwise 0, so that the mean of y is x. In evaluation y = x
+/// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *JMLR* 15, 2014; "inverted": the division happens in training).
 ///
-/// Which entries stay is drawn by ChaCha8 from the next [seed of the tape](crate::Tape::draw), column by column.
+/// ChaCha8 with the next [seed of the tape](crate::Tape::draw) decides which entries stay, column by column.
 ///
 /// ```
 /// use nn::{Dropout, Layer, Matrix, Tape};
@@ -28,7 +28,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Leaves each entry out with probability `p`.
+    /// Zeroes each entry with probability `p`.
     ///
     /// # Panics
     /// Unless 0 ≤ p < 1.
@@ -40,7 +40,7 @@ impl Dropout {
         }
     }
 
-    /// The probability with which an entry is left out.
+    /// The probability that an entry is zeroed.
     pub fn p(&self) -> f64 {
         self.p
     }

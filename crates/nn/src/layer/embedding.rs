@@ -1,4 +1,4 @@
-//! A vector for every word.
+//! Embeddings: a vector for every token.
 
 use autograd::compiled_once;
 use rand::Rng;
@@ -8,12 +8,12 @@ use super::expect_features;
 use crate::init::draw;
 use crate::{Init, Matrix, Module, Param, Real, Tape, Var};
 
-/// A table E of vectors, features × vocabulary: index k stands for column k.
+/// A table E of vectors, features × vocabulary. Index k selects column k.
 ///
-/// The gradient of E is that of a selection: each column gets the sum over all places where its index stood.
+/// The gradient of E is that of a selection: each column gets the sum over all positions of its index.
 ///
-/// The same table can read as well as write (Press & Wolf 2017, "Using the output embedding to improve language
-/// models"): [`logits`](Embedding::logits) uses the one parameter a second time, and its gradient is the sum of both.
+/// The same table can also produce outputs (Press & Wolf 2017, "Using the output embedding to improve language
+/// models"): [`logits`](Embedding::logits) uses the parameter a second time, and its gradient is the sum of both uses.
 ///
 /// ```
 /// use nn::{Embedding, Reduction, Tape, loss};
@@ -31,8 +31,8 @@ pub struct Embedding<T> {
     /// E, features × vocabulary.
     #[module(transposed, embedding)]
     pub weight: Param<T>,
-    /// The index of what only fills up a sequence: its vector is 0 whatever its column holds, which therefore gets no
-    /// gradient by [`lookup`](Embedding::lookup).
+    /// The index of padding in a sequence. Its vector is 0 whatever its column holds, so the column gets no
+    /// gradient from [`lookup`](Embedding::lookup).
     #[module(skip)]
     pub padding: Option<usize>,
 }
@@ -48,7 +48,7 @@ impl<T: Real> Embedding<T> {
         Embedding { weight: Param::new(draw(Init::Normal(1.0), features, vocabulary, rng)), padding: None }
     }
 
-    /// The same table with an index for padding, whose column is set to 0.
+    /// The same table with a padding index, whose column is set to 0.
     ///
     /// # Panics
     /// If the index is not below the size of the vocabulary.
@@ -60,13 +60,13 @@ impl<T: Real> Embedding<T> {
         Embedding { padding: Some(index), ..self }
     }
 
-    /// How many indices there are.
+    /// The size of the vocabulary.
     #[inline]
     pub fn vocabulary(&self) -> usize {
         self.weight.value().cols()
     }
 
-    /// How many numbers stand for one.
+    /// The number of features of a vector.
     #[inline]
     pub fn features(&self) -> usize {
         self.weight.value().rows()
@@ -89,7 +89,7 @@ impl<T: Real> Embedding<T> {
         }
     }
 
-    /// Eᵀ h, vocabulary × batch: how well each vector fits to each column of h, features × batch.
+    /// Eᵀ h, vocabulary × batch: the score of each vector for each column of h, features × batch.
     ///
     /// # Panics
     /// If h has another number of features.
@@ -100,7 +100,7 @@ impl<T: Real> Embedding<T> {
     }
 }
 
-/// Columns that are vectors already, such as those of another program.
+/// Columns that are vectors already, such as those from another program.
 impl<T: Real> From<Matrix<T>> for Embedding<T> {
     fn from(table: Matrix<T>) -> Self {
         Embedding { weight: Param::new(table), padding: None }

@@ -23,7 +23,7 @@ pub struct Linear<T> {
 
 #[compiled_once]
 impl<T: Real> Linear<T> {
-    /// A layer with weights drawn as `init` says and biases 0.
+    /// A layer with weights drawn by `init` and biases 0.
     pub fn new(inputs: usize, outputs: usize, init: Init, rng: &mut impl Rng) -> Self {
         Linear::drawn(inputs, outputs, init, rng)
     }
@@ -40,13 +40,13 @@ impl<T: Real> Linear<T> {
         Linear { bias: None, ..self }
     }
 
-    /// How many features a sample has.
+    /// The number of inputs.
     #[inline]
     pub fn inputs(&self) -> usize {
         self.weight.value().cols()
     }
 
-    /// How many outputs a sample gets.
+    /// The number of outputs.
     #[inline]
     pub fn outputs(&self) -> usize {
         self.weight.value().rows()

@@ -1,4 +1,4 @@
-//! The multilayer perceptron: the lecture's shallow and deep feed-forward networks.
+//! The multilayer perceptron: the shallow and deep feed-forward networks of the lecture.
 
 use std::marker::PhantomData;
 
@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{Activation, BatchNorm, Dropout, LayerNorm, Linear, RmsNorm};
 use crate::{Init, Layer, Module, Param, Path, Real, Var};
 
-/// y = W⁽ᴸ⁾ h(… h(W⁽¹⁾ x + b⁽¹⁾) …) + b⁽ᴸ⁾: an activation after every layer but the last, whose outputs
-/// are left as they are (logits, or the values of a regression).
+/// y = W⁽ᴸ⁾ h(… h(W⁽¹⁾ x + b⁽¹⁾) …) + b⁽ᴸ⁾: an activation after every layer except the last, whose outputs
+/// have none (logits, or the values of a regression).
 ///
 /// ```
 /// use nn::{Activation, Layer, Matrix, Mlp, Tape};
@@ -22,10 +22,10 @@ use crate::{Init, Layer, Module, Param, Path, Real, Var};
 /// assert_eq!(y.shape(), (3, 5));
 /// ```
 ///
-/// With all that a [builder](Mlp::builder) can add, a hidden layer is
+/// With all options of the [builder](Mlp::builder), a hidden layer is
 ///
 /// ```text
-/// z ← dropout(h(norm(W z + b)))           or, with skips, where W is square,   z ← z + dropout(h(norm(W z + b)))
+/// z ← dropout(h(norm(W z + b)))           or, with skips, if W is square,   z ← z + dropout(h(norm(W z + b)))
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 #[serde(bound = "T: Real")]
@@ -37,10 +37,10 @@ pub struct Mlp<T> {
     /// A normalisation for each hidden layer, or none.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub norms: Vec<NormLayer<T>>,
-    /// What is left out of the hidden units in training.
+    /// The dropout of the hidden units in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropout: Option<Dropout>,
-    /// Whether the inputs of a hidden layer are added to its outputs where they are as many.
+    /// Whether the inputs of a hidden layer are added to its outputs if their numbers are equal.
     #[module(skip)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skips: bool,
@@ -48,7 +48,7 @@ pub struct Mlp<T> {
 
 #[compiled_once]
 impl<T: Real> Mlp<T> {
-    /// A network with these layer sizes, inputs first: weights [as they suit the activation](Activation::init), biases 0.
+    /// A network with these layer sizes, inputs first: weights [that suit the activation](Activation::init), biases 0.
     ///
     /// # Panics
     /// If there are fewer than two sizes.
@@ -57,7 +57,7 @@ impl<T: Real> Mlp<T> {
         Mlp::builder(sizes).activation(activation).build(rng)
     }
 
-    /// A network with these layer sizes, inputs first, and whatever else is asked for.
+    /// A builder for a network with these layer sizes, inputs first.
     ///
     /// ```
     /// use nn::{Activation, Mlp, Module, Norm};
@@ -82,7 +82,7 @@ impl<T: Real> Mlp<T> {
         }
     }
 
-    /// A network of these layers.
+    /// A network from these layers.
     pub fn from_layers(layers: Vec<Linear<T>>, activation: Activation) -> Self {
         Mlp { layers, activation, norms: Vec::new(), dropout: None, skips: false }
     }
@@ -114,7 +114,7 @@ impl<T: Real> Layer<T> for Mlp<T> {
     }
 }
 
-/// What [`Mlp::builder`] has been told.
+/// The settings of [`Mlp::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MlpBuilder<T> {
@@ -129,17 +129,17 @@ pub struct MlpBuilder<T> {
 
 #[compiled_once]
 impl<T: Real> MlpBuilder<T> {
-    /// What comes after every layer but the last; relu if it is not said.
+    /// The activation after every layer except the last. The default is relu.
     pub fn activation(self, activation: Activation) -> Self {
         MlpBuilder { activation, ..self }
     }
 
-    /// Normalises before every activation.
+    /// Adds a normalisation before every activation.
     pub fn norm(self, norm: Norm) -> Self {
         MlpBuilder { norm: Some(norm), ..self }
     }
 
-    /// Leaves each hidden unit out with this probability in training.
+    /// Zeroes each hidden unit with this probability in training.
     ///
     /// # Panics
     /// Unless 0 ≤ p < 1.
@@ -148,17 +148,17 @@ impl<T: Real> MlpBuilder<T> {
         MlpBuilder { dropout: Some(Dropout::new(p)), ..self }
     }
 
-    /// Whether the inputs of each hidden layer are added to its outputs, where they are as many.
+    /// Whether the inputs of each hidden layer are added to its outputs if their numbers are equal.
     pub fn skips(self, skips: bool) -> Self {
         MlpBuilder { skips, ..self }
     }
 
-    /// How the weights are drawn, if not [as they suit the activation](Activation::init).
+    /// The initial weights. By default they [suit the activation](Activation::init).
     pub fn init(self, init: Init) -> Self {
         MlpBuilder { init: Some(init), ..self }
     }
 
-    /// The network.
+    /// Builds the network.
     ///
     /// # Panics
     /// If there are fewer than two sizes.
@@ -192,7 +192,7 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// The normalisation of that many features.
+    /// The normalisation for this number of features.
     pub fn layer<T: Real>(self, features: usize) -> NormLayer<T> {
         norm_layer(self, features)
     }

@@ -35,13 +35,14 @@ pub use residual::{Residual, Shortcut};
 pub use sequential::{AnyLayer, Sequential};
 pub use tied::{Tied, TiedAutoencoder};
 
+use crate::nearest::transpose_hint;
 use crate::{Real, Var};
 
 /// # Panics
-/// With the name of the layer and both shapes if the samples do not have as many features as it needs.
+/// With the name of the layer and both shapes if the samples have the wrong number of features.
 #[compiled_once]
 #[track_caller]
 fn expect_features<T: Real>(layer: &str, features: usize, x: Var<'_, T>) {
     let (m, n) = x.shape();
-    assert!(m == features, "{layer}: {features} features expected, got {m} × {n}");
+    assert!(m == features, "{layer}: {features} features expected, got {m} × {n}{}", transpose_hint(n == features));
 }

@@ -1,15 +1,16 @@
 //! Normalisations: by the statistics of a sample, or of a batch.
 //!
-//! All end in y = c ⊙ s + b with a scale s that has the weight in it, so the matrix is multiplied once. √(σ² + ε) is taken as
+//! All end in y = c ⊙ s + b with a scale s that includes the weight, so the matrix is multiplied only once. √(σ² + ε) is computed as
 //! the length of (σ, √ε), so that no square overflows.
 
 use autograd::compiled_once;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::expect_features;
+use crate::setting::{NOT_NEGATIVE, SHARE, read};
 use crate::{Axis, Layer, Matrix, Module, Param, Real, Var};
 
-/// Each sample with mean 0 and variance 1 over its features, then scaled and moved:
+/// Normalises each sample to mean 0 and variance 1 over its features, then scales and shifts it:
 ///
 /// y = w ⊙ (x − μ) / √(σ² + ε) + b, where μ and σ² are the mean and the mean squared deviation of the features of a
 /// sample (Ba, Kiros, Hinton, "Layer normalization", 2016).
@@ -28,8 +29,9 @@ pub struct LayerNorm<T> {
     /// b, features × 1.
     #[module(norm_shift)]
     pub bias: Param<T>,
-    /// ε.
+    /// ε ≥ 0.
     #[module(skip)]
+    #[serde(deserialize_with = "epsilon")]
     pub eps: f64,
 }
 
@@ -48,7 +50,7 @@ impl<T: Real> Layer<T> for LayerNorm<T> {
         expect_features("LayerNorm", self.weight.value().rows(), x);
         let tape = x.tape();
         let (_, c) = x.centred_over(Axis::Rows);
-        let scale = with_epsilon(root_mean_square(c, Axis::Rows), self.eps).recip();
+        let scale = with_epsilon("LayerNorm: eps", root_mean_square(c, Axis::Rows), self.eps).recip();
         c * tape.param(&self.weight).matmul(scale) + tape.param(&self.bias)
     }
 }
@@ -60,8 +62,9 @@ pub struct RmsNorm<T> {
     /// w, features × 1.
     #[module(norm_scale)]
     pub weight: Param<T>,
-    /// ε.
+    /// ε ≥ 0.
     #[module(skip)]
+    #[serde(deserialize_with = "epsilon")]
     pub eps: f64,
 }
 
@@ -78,20 +81,20 @@ impl<T: Real> Layer<T> for RmsNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         expect_features("RmsNorm", self.weight.value().rows(), x);
-        let scale = with_epsilon(root_mean_square(x, Axis::Rows), self.eps).recip();
+        let scale = with_epsilon("RmsNorm: eps", root_mean_square(x, Axis::Rows), self.eps).recip();
         x * x.tape().param(&self.weight).matmul(scale)
     }
 }
 
-/// Each feature with mean 0 and variance 1 over the batch, then scaled and moved:
+/// Normalises each feature to mean 0 and variance 1 over the batch, then scales and shifts it:
 ///
 /// y = w ⊙ (x − μ) / √(σ² + ε) + b (Ioffe, Szegedy, "Batch normalization", 2015).
 ///
-/// In training μ and σ² are the mean and the mean squared deviation over the batch, and a step moves the running
-/// statistics by a share m, the momentum: μ̄ ← (1 − m) μ̄ + m μ, and σ̄² likewise with n / (n − 1) σ², the estimate
-/// without bias. In evaluation μ̄ and σ̄² take their places. Momentum and estimate are PyTorch's.
+/// In training μ and σ² are the mean and the mean squared deviation over the batch. A step updates the running
+/// statistics with the momentum m: μ̄ ← (1 − m) μ̄ + m μ, and σ̄² likewise with the unbiased estimate
+/// n / (n − 1) σ². In evaluation μ̄ and σ̄² are used instead. Momentum and estimate are PyTorch's.
 ///
-/// A batch of one sample is b, whatever the sample, and tells nothing of a variance: σ̄² stays as it is.
+/// For a batch of one sample the output is b. It says nothing about the variance, so σ̄² does not change.
 ///
 /// ```
 /// use nn::{BatchNorm, Layer, Matrix, Tape};
@@ -114,11 +117,13 @@ pub struct BatchNorm<T> {
     pub running_mean: Param<T>,
     /// σ̄², features × 1: a buffer.
     pub running_var: Param<T>,
-    /// m.
+    /// m, from 0 to 1.
     #[module(skip)]
+    #[serde(deserialize_with = "momentum")]
     pub momentum: f64,
-    /// ε.
+    /// ε ≥ 0.
     #[module(skip)]
+    #[serde(deserialize_with = "epsilon")]
     pub eps: f64,
 }
 
@@ -136,7 +141,7 @@ impl<T: Real> BatchNorm<T> {
         }
     }
 
-    /// Asks for the step of the running statistics.
+    /// Requests the update of the running statistics.
     fn track(&self, mean: Var<'_, T>, deviation: Var<'_, T>, batch: usize) {
         let towards = |buffer: &Param<T>, share: f64, value: Matrix<T>| {
             let (keep, add) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum * share));
@@ -157,14 +162,16 @@ impl<T: Real> Layer<T> for BatchNorm<T> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         expect_features("BatchNorm", self.weight.value().rows(), x);
+        SHARE.expect("BatchNorm: momentum", self.momentum);
         let tape = x.tape();
         let (c, deviation) = if tape.is_training() {
             let (mean, c) = x.centred_over(Axis::Cols);
             let deviation = root_mean_square(c, Axis::Cols);
             self.track(mean, deviation, x.cols());
-            (c, with_epsilon(deviation, self.eps))
+            (c, with_epsilon("BatchNorm: eps", deviation, self.eps))
         } else {
-            (x - tape.param(&self.running_mean), (tape.param(&self.running_var) + self.eps).sqrt())
+            let epsilon = NOT_NEGATIVE.expect("BatchNorm: eps", self.eps);
+            (x - tape.param(&self.running_mean), (tape.param(&self.running_var) + epsilon).sqrt())
         };
         c * (tape.param(&self.weight) * deviation.recip()) + tape.param(&self.bias)
     }
@@ -178,8 +185,17 @@ fn root_mean_square<'t, T: Real>(x: Var<'t, T>, axis: Axis) -> Var<'t, T> {
 
 /// √(σ² + ε).
 #[track_caller]
-fn with_epsilon<'t, T: Real>(deviation: Var<'t, T>, epsilon: f64) -> Var<'t, T> {
+fn with_epsilon<'t, T: Real>(what: &str, deviation: Var<'t, T>, epsilon: f64) -> Var<'t, T> {
+    NOT_NEGATIVE.expect(what, epsilon);
     deviation.hypot(deviation.tape().constant(Matrix::full(1, 1, T::from_f64(epsilon.sqrt()))))
+}
+
+fn epsilon<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    read(NOT_NEGATIVE, d)
+}
+
+fn momentum<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+    read(SHARE, d)
 }
 
 fn ones<T: Real>(features: usize) -> Param<T> {

@@ -1,4 +1,4 @@
-//! A rectifier whose slope below 0 is learnt.
+//! A rectifier with a learnt slope for negative inputs.
 
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::expect_features;
 use crate::{Layer, Matrix, Module, Param, Real, Var};
 
-/// y = max(x, 0) + a min(x, 0), the slope a learnt for each feature or one for all
+/// y = max(x, 0) + a min(x, 0), where the slope a is learnt for each feature or shared by all
 /// (He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015, eq. 1). The slope at 0 is a.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct PRelu<T> {
@@ -17,12 +17,12 @@ pub struct PRelu<T> {
 
 #[compiled_once]
 impl<T: Real> PRelu<T> {
-    /// A slope for each feature, 1/4 at first.
+    /// A slope for each feature, initially 1/4.
     pub fn new(features: usize) -> Self {
         PRelu { weight: Param::new(Matrix::full(features, 1, T::from_f64(0.25))) }
     }
 
-    /// One slope for all features, 1/4 at first.
+    /// One slope for all features, initially 1/4.
     pub fn shared() -> Self {
         PRelu::new(1)
     }

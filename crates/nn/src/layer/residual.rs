@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Layer, Module, Real, Var};
 
-/// y = x + f(x) (He et al., "Deep residual learning for image recognition", 2016): the inner layer
+/// y = x + f(x) (He et al., "Deep residual learning for image recognition", 2016). The inner layer
 /// keeps the number of features.
 ///
 /// With f = norm, activation, linear, … it is the residual unit "with pre-activation" of the same authors
@@ -25,7 +25,7 @@ impl<T: Real, L: Layer<T>> Layer<T> for Residual<L> {
     }
 }
 
-/// y = s(x) + f(x): a skip with a layer of its own, such as a linear one, the "projection shortcut", where f changes the
+/// y = s(x) + f(x): a skip with its own layer, such as a linear one (the "projection shortcut"), for an f that changes the
 /// number of features (He et al., 2016, eq. 2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct Shortcut<L, S> {
@@ -44,7 +44,7 @@ impl<T: Real, L: Layer<T>, S: Layer<T>> Layer<T> for Shortcut<L, S> {
     }
 }
 
-/// A row or a number would be repeated.
+/// A row or a number would be repeated, so the shapes are checked.
 #[compiled_once]
 #[track_caller]
 fn same_shape<T: Real>(layer: &str, x: Var<'_, T>, what: &str, y: Var<'_, T>) {

@@ -1,4 +1,4 @@
-//! One layer after the other: as a list that is stored, or as a tuple of any layers.
+//! Layers in sequence: as a list that is stored, or as a tuple of any layers.
 
 use autograd::compiled_once;
 use serde::de::Error;
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{Layer, Module, Param, Path, Real, Var};
 
-/// Layers one after the other, chosen when the program runs: a list that can be cloned, stored and loaded.
+/// Layers in sequence, chosen at run time: a list that can be cloned, stored and loaded.
 ///
-/// Parameters have the names that PyTorch's `Sequential` gives them. For layers of one's own there are tuples, whose
-/// layers and names are the same: `(Linear::new(…), Activation::Relu)`.
+/// Parameters have the names of PyTorch's `Sequential`. Use tuples for your own layers; their layers and names
+/// work in the same way: `(Linear::new(…), Activation::Relu)`.
 ///
 /// ```
 /// use nn::{Activation, BatchNorm, Dropout, Init, Layer, Linear, Matrix, Module, Residual, Sequential, Tape};
@@ -31,7 +31,7 @@ use crate::{Layer, Module, Param, Path, Real, Var};
 /// assert_eq!(net.named_params().last().unwrap().0, "4.bias");
 /// ```
 ///
-/// A list of a file whose layers do not fit together is an error when it is loaded.
+/// If the layers in a file do not fit together, loading returns an error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent, bound = "T: Real")]
 pub struct Sequential<T> {
@@ -49,7 +49,7 @@ impl<'de, T: Real> Deserialize<'de> for Sequential<T> {
 
 #[compiled_once]
 impl<T: Real> Sequential<T> {
-    /// No layer yet: y = x.
+    /// No layers: y = x.
     #[inline]
     pub fn new() -> Self {
         Sequential { layers: Vec::new() }
@@ -99,7 +99,7 @@ impl<T: Real> Layer<T> for Sequential<T> {
 }
 
 choice! {
-    /// One of the library's layers, for [`Sequential`]. Every one becomes it by `into`.
+    /// One of the library's layers, for [`Sequential`]. Every layer converts to it by `into`.
     #[non_exhaustive]
     AnyLayer:
     /// W x + b.
@@ -109,21 +109,21 @@ choice! {
     /// A rectifier with a learnt slope.
     #[serde(rename = "prelu")]
     PRelu(PRelu<T>);
-    /// Entries left out at random.
+    /// Entries that are zeroed at random.
     Dropout(Dropout);
-    /// Samples normalised.
+    /// Normalised samples.
     LayerNorm(LayerNorm<T>);
-    /// Features normalised.
+    /// Normalised features.
     BatchNorm(BatchNorm<T>);
-    /// Samples scaled.
+    /// Scaled samples.
     RmsNorm(RmsNorm<T>);
-    /// A list within the list.
+    /// A nested list.
     Sequential(Sequential<T>);
     /// x + f(x).
     Residual(Residual<Sequential<T>>);
     /// s(x) + f(x).
     Shortcut(Shortcut<Sequential<T>, Sequential<T>>);
-    /// x with all outputs below it.
+    /// x stacked with all outputs.
     DenseBlock(DenseBlock<Sequential<T>>);
     /// A multilayer perceptron.
     Mlp(Mlp<T>);
@@ -131,7 +131,7 @@ choice! {
     TiedAutoencoder(TiedAutoencoder<T>);
 }
 
-/// A tuple of layers is a layer: one after the other, each of a type of its own.
+/// A tuple of layers is a layer: they run in sequence, and each may have a different type.
 macro_rules! tuples {
     ($(($($L:ident $k:tt),+))+) => {$(
         impl<T: Real, $($L: Module<T>),+> Module<T> for ($($L,)+) {

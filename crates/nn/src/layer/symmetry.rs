@@ -1,7 +1,7 @@
-//! Weight-space symmetries: other weights, the same function.
+//! Weight-space symmetries: different weights, the same function.
 //!
-//! M hidden units can be numbered in M! ways, and where h(−a) = −h(a) each can change its sign, so a layer has 2ᴹ M!
-//! equivalent weight vectors. Layers that are joined by skips share the numbers and signs of their units.
+//! M hidden units can be ordered in M! ways, and if h(−a) = −h(a) the sign of each can be flipped, so a layer has 2ᴹ M!
+//! equivalent weight vectors. Layers that are joined by skips share the order and the signs of their units.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use crate::{Matrix, Module, Param, Path, Real, Role};
 
 #[compiled_once]
 impl<T: Real> Mlp<T> {
-    /// Numbers the units of a hidden layer anew, counted from 0: unit `permutation[i]` becomes unit i. The outputs stay
-    /// the same, but for the order in which they are summed.
+    /// Permutes the units of a hidden layer (counted from 0): unit `permutation[i]` becomes unit i. The outputs do not
+    /// change, except for the order of summation.
     ///
-    /// With it go its normalisation, the weights of the next layer, and the layers to which skips tie it.
+    /// Its normalisation, the weights of the next layer, and layers that are tied to it by skips are permuted too.
     ///
     /// ```
     /// use nn::{Activation, Mlp};
@@ -50,10 +50,10 @@ impl<T: Real> Mlp<T> {
         }
     }
 
-    /// Changes the sign of a unit of a hidden layer, both counted from 0, and of the weights that go out of it. The outputs
-    /// stay the same to the bit.
+    /// Changes the sign of a unit of a hidden layer (both counted from 0) and of its outgoing weights. The outputs
+    /// are the same to the bit.
     ///
-    /// What comes in changes its sign in the normalisation, if there is one. Layers to which skips tie the unit follow.
+    /// The sign of its inputs changes in the normalisation, if there is one. Units that are tied to it by skips follow.
     ///
     /// # Panics
     /// If there is no such unit, the activation is not [odd](crate::Activation::is_odd), or a skip ties the unit to an
@@ -79,7 +79,7 @@ impl<T: Real> Mlp<T> {
         }
     }
 
-    /// The hidden layers whose units are those of this one, because skips add the ones to the others.
+    /// The hidden layers whose units are tied to those of this one, because skips add them.
     #[track_caller]
     fn tied(&self, name: &str, layer: usize) -> Range<usize> {
         let hidden = self.layers.len().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! The autoencoder whose decoder is its encoder, transposed.
+//! An autoencoder whose decoder is its transposed encoder.
 
 use autograd::compiled_once;
 use rand::Rng;
@@ -8,18 +8,18 @@ use super::expect_features;
 use crate::init::draw;
 use crate::{Activation, Init, Layer, Matrix, Module, Param, Real, Var, affine};
 
-/// Squeezes x into a code and unfolds it again, with every weight used twice:
+/// Maps x to a code and back, with every weight used twice:
 ///
 /// ```text
 /// encode:  z⁽⁰⁾ = x,   z⁽ˡ⁾ = h(W⁽ˡ⁾ z⁽ˡ⁻¹⁾ + b⁽ˡ⁾),           the code z⁽ᴸ⁾ without h
 /// decode:  y⁽ᴸ⁾ = z,   y⁽ˡ⁻¹⁾ = h(W⁽ˡ⁾ᵀ y⁽ˡ⁾ + c⁽ˡ⁾),          the output y⁽⁰⁾ without h
 /// ```
 ///
-/// The decoder has biases of its own, and half the weights of one with matrices of its own (Vincent et al. 2010, §3). Each
-/// W is one parameter and one leaf on the tape, so its gradient is the sum over both uses,
+/// The decoder has separate biases. The model has half the weights of one with separate decoder matrices (Vincent et al. 2010, §3).
+/// Each W is one parameter and one leaf on the tape, so its gradient is the sum over both uses,
 /// ∇W = δa zᵀ + y δrᵀ with a = W z + b and r = Wᵀ y + c.
 ///
-/// With one layer there is no h, and the least squared error is that of as many principal components
+/// With one layer there is no h, and the smallest squared error is that of the same number of principal components
 /// (Baldi & Hornik 1989).
 ///
 /// ```
@@ -81,7 +81,7 @@ impl<T: Real> TiedAutoencoder<T> {
     /// The code of every sample: inputs × batch → code × batch.
     ///
     /// # Panics
-    /// If x has another number of rows.
+    /// If x has the wrong number of rows.
     #[track_caller]
     pub fn encode<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         let mut z = x;
@@ -94,10 +94,10 @@ impl<T: Real> TiedAutoencoder<T> {
         z
     }
 
-    /// What is unfolded from codes: code × batch → inputs × batch.
+    /// The reconstruction from codes: code × batch → inputs × batch.
     ///
     /// # Panics
-    /// If the code has another number of rows.
+    /// If the code has the wrong number of rows.
     #[track_caller]
     pub fn decode<'t>(&'t self, code: Var<'t, T>) -> Var<'t, T> {
         let mut y = code;

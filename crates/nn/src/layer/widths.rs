@@ -1,4 +1,4 @@
-//! How many features go through the layers of a list: whether what one gives is what the next takes.
+//! Checks that the layers of a list fit together: the outputs of one are the inputs of the next.
 
 use autograd::compiled_once;
 
@@ -6,10 +6,10 @@ use super::mlp::NormLayer;
 use super::{AnyLayer, Linear};
 use crate::{Param, Real};
 
-/// The number of features, and the layer that gives them; `None` if any number may come.
+/// The number of features, and the layer that outputs them; `None` if any number is possible.
 pub(super) type Width = Option<(usize, String)>;
 
-/// What layers one after the other give, if they fit together.
+/// The number of outputs of layers in sequence, if they fit together.
 #[compiled_once]
 pub(super) fn through<T: Real>(layers: &[AnyLayer<T>], x: Width) -> Result<Width, String> {
     layers.iter().try_fold(x, |x, layer| step(layer, x))

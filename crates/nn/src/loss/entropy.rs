@@ -1,16 +1,17 @@
-//! Cross-entropies with their options: weights of classes, smoothed labels.
+//! Cross-entropies with options: class weights, label smoothing.
 
 use autograd::{Axis, Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
-use super::target::{POSITIVE, WEIGHT, per_row, positives, share, smoothed, weights};
+use super::target::{POSITIVE, SHARE, WEIGHT, per_row, positives, share, smoothed, weights};
 use super::{Loss, Losses, Target};
+use crate::setting::Range;
 
 /// Cross-entropy −Σᵢ cᵢ t'ᵢ ln softmax(x)ᵢ of each sample, with weights cᵢ of the classes and smoothed targets
 /// t' = (1 − ε) t + ε / K (Szegedy et al. 2016, section 7).
 ///
-/// A sample weighs w = Σᵢ cᵢ tᵢ, the weight of its class, in the [mean](Losses::mean) Σ wₙ Eₙ / Σ wₙ. So a class as an
-/// index and as probabilities means the same, where PyTorch divides by the number of samples in the second case.
+/// In the [mean](Losses::mean) Σ wₙ Eₙ / Σ wₙ a sample has the weight w = Σᵢ cᵢ tᵢ of its class. So a class given as an
+/// index and the same class given as probabilities have the same loss; PyTorch divides by the number of samples in the second case.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -25,7 +26,7 @@ use super::{Loss, Losses, Target};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CrossEntropy {
-    /// cᵢ of each class; all 1 if there are none.
+    /// cᵢ of each class; all 1 if `None`.
     #[serde(deserialize_with = "weights")]
     pub class_weights: Option<Vec<f64>>,
     /// ε, from 0 to 1; usually 0 or 0.1.
@@ -34,7 +35,13 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// The loss of each sample, 1 × n, of logits K × n.
+    /// Whether each option is in its range.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let weights = self.class_weights.iter().flatten().map(|&w| ("class_weights", w, WEIGHT));
+        options("softmax_cross_entropy", self.label_smoothing, weights)
+    }
+
+    /// The loss of each sample, 1 × n, for logits K × n.
     ///
     /// # Panics
     /// If the shapes do not fit, a class is not below the number of rows, or an option is out of its range.
@@ -48,24 +55,27 @@ impl CrossEntropy {
 #[track_caller]
 fn cross_entropy<'t, T: Real>(entropy: &CrossEntropy, x: Var<'t, T>, t: Target<'t, '_, T>) -> Losses<'t, T> {
     let name = "softmax_cross_entropy";
+    if let Err(problem) = entropy.check() {
+        panic!("{problem}");
+    }
     let t = t.like(name, x);
-    let smooth = smoothed(name, t, entropy.label_smoothing, x.rows());
+    let smooth = smoothed(t, entropy.label_smoothing, x.rows());
     match &entropy.class_weights {
         None => x.softmax_cross_entropy(smooth).into(),
         Some(weights) => {
-            let weights = per_row(name, weights, WEIGHT, x);
+            let weights = per_row(name, weights, x);
             let of_samples = (weights * t).sum_over(Axis::Rows);
             Losses { values: x.softmax_cross_entropy(weights * smooth), weights: Some(of_samples) }
         }
     }
 }
 
-/// Binary cross-entropy −p t' ln σ(x) − (1 − t') ln(1 − σ(x)) of each entry, with weights p of what is positive and
+/// Binary cross-entropy −p t' ln σ(x) − (1 − t') ln(1 − σ(x)) of each entry, with weights p of the positive class and
 /// smoothed targets t' = (1 − ε) t + ε / 2.
 ///
-/// As in PyTorch, p is no weight of the sample in the [mean](Losses::mean): that divides by the number of entries.
+/// As in PyTorch, p is not a weight of the sample in the [mean](Losses::mean), which divides by the number of entries.
 ///
-/// For a single row of logits, classes as targets are 0 and 1.
+/// If there is a single row of logits, targets may be the classes 0 and 1.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -78,7 +88,7 @@ fn cross_entropy<'t, T: Real>(entropy: &CrossEntropy, x: Var<'t, T>, t: Target<'
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BinaryCrossEntropy {
-    /// p > 0 of each row; all 1 if there are none.
+    /// p > 0 of each row; all 1 if `None`.
     #[serde(deserialize_with = "positives")]
     pub pos_weight: Option<Vec<f64>>,
     /// ε, from 0 to 1; usually 0.
@@ -86,8 +96,24 @@ pub struct BinaryCrossEntropy {
     pub label_smoothing: f64,
 }
 
+/// The options of a cross-entropy, with the name of each.
+fn options<'a>(
+    of: &str,
+    label_smoothing: f64,
+    weights: impl Iterator<Item = (&'a str, f64, Range)>,
+) -> Result<(), String> {
+    let mut all = weights.chain([("label_smoothing", label_smoothing, SHARE)]);
+    all.try_for_each(|option| crate::setting::all(of, &[option]))
+}
+
 impl BinaryCrossEntropy {
-    /// The loss of each entry, of the shape of the logits.
+    /// Whether each option is in its range.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let weights = self.pos_weight.iter().flatten().map(|&p| ("pos_weight", p, POSITIVE));
+        options("bce_with_logits", self.label_smoothing, weights)
+    }
+
+    /// The loss of each entry, in the shape of the logits.
     ///
     /// # Panics
     /// If the shapes do not fit or an option is out of its range.
@@ -105,19 +131,22 @@ fn binary_cross_entropy<'t, T: Real>(
     t: Target<'t, '_, T>,
 ) -> Losses<'t, T> {
     let name = "bce_with_logits";
+    if let Err(problem) = entropy.check() {
+        panic!("{problem}");
+    }
     let t = match t {
-        // The second of two classes is the row.
+        // The row belongs to the second of two classes.
         Target::Classes(classes) if x.rows() == 1 => {
             Target::Classes(classes).values(name, x, (2, x.cols())).rows_in(1..2)
         }
         t => t.like(name, x),
     };
-    let t = smoothed(name, t, entropy.label_smoothing, 2);
+    let t = smoothed(t, entropy.label_smoothing, 2);
     match &entropy.pos_weight {
         None => x.bce_with_logits(t),
         Some(weights) => {
-            // p t and 1 − t are τ and 1 − τ of all the weight there is, w = p t + 1 − t.
-            let positive = per_row(name, weights, POSITIVE, x) * t;
+            // p t and 1 − t are τ and 1 − τ times the total weight w = p t + 1 − t.
+            let positive = per_row(name, weights, x) * t;
             let all = positive + (1.0 - t);
             all * x.bce_with_logits(positive / all)
         }

@@ -1,7 +1,7 @@
 //! Losses: E(w) = Σ Eₙ, or the mean.
 //!
-//! A [`Loss`] says how far predictions are from targets, sample by sample ([`each`](Loss::each)); weights may be put on
-//! the samples ([`weighted`](Losses::weighted)); a [`Reduction`] makes one number of them.
+//! A [`Loss`] measures how far predictions are from targets, sample by sample ([`each`](Loss::each)). Samples can have
+//! weights ([`weighted`](Losses::weighted)). A [`Reduction`] reduces the losses to one number.
 //!
 //! ```
 //! use autograd::{Matrix, Tape};
@@ -17,25 +17,28 @@
 //! let weighted = loss.each(x, &[0, 1][..]).weighted(importance).mean();
 //! assert!(plain.item() < weighted.item());
 //!
-//! let huber: Loss = serde_json::from_str(r#"{"huber": {"delta": 0.5}}"#)?; // a choice that is stored
+//! let huber: Loss = serde_json::from_str(r#"{"huber": {"delta": 0.5}}"#)?; // stored as a setting
 //! assert_eq!(huber.of(x, tape.constant(Matrix::zeros(3, 2)), Reduction::Sum).item(), 2.125);
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
 mod entropy;
+mod pairs;
 mod reduction;
 mod target;
 
 use autograd::{Axis, Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
+use crate::setting::all;
 use target::POSITIVE;
 
 pub use entropy::{BinaryCrossEntropy, CrossEntropy};
+pub use pairs::{cosine_embedding, hinge_embedding, margin_ranking, triplet_margin};
 pub use reduction::{Losses, Reduction};
 pub use target::Target;
 
-/// A loss of predictions y (x where they are logits) and targets t, as a choice that is stored with a model.
+/// A loss of predictions y (x if they are logits) and targets t, as a setting that is stored with a model.
 ///
 /// | loss | formula | for each |
 /// |---|---|---|
@@ -50,11 +53,14 @@ pub use target::Target;
 /// | `GaussianNll` | (s + (μ − t)² e⁻ˢ) / 2: t has mean μ and variance eˢ; less ln(2π) / 2 | entry of t |
 /// | `MultiMargin` | Σ max(0, margin − x_c + xᵢ) / K over the K classes i but the right one, c (Crammer & Singer 2001) | sample |
 ///
-/// The predictions of `GaussianNll` are the m rows of μ above the m rows of s. All are stable for logits of any size, but
-/// for those that are exponents: eˣ of `PoissonNll` and e⁻ˢ of `GaussianNll` overflow where it does. Of infinite logits the loss is its
-/// limit, and NaN where there is none: if several logits of a sample are +∞ or all are −∞, and for s = −∞.
+/// The predictions of `GaussianNll` are the m rows of μ above the m rows of s. All losses are stable for logits of any size, except
+/// where the logit is an exponent: eˣ of `PoissonNll` and e⁻ˢ of `GaussianNll` can overflow. For infinite logits the loss is its
+/// limit. It is NaN if there is none: if several logits of a sample are +∞ or all are −∞, and for s = −∞.
 ///
-/// Targets are numbers, a [`Var`] of the shape of the predictions, or classes, which count as 1 in the row of the class and
+/// Losses of pairs and triplets are functions: [`margin_ranking`], [`hinge_embedding`], [`cosine_embedding`], [`triplet_margin`]. CTC,
+/// the adaptive softmax and margins of several labels are not done.
+///
+/// Targets are numbers (a [`Var`] in the shape of the predictions) or classes, which count as 1 in the row of the class and
 /// 0 elsewhere: see [`Target`].
 ///
 /// ```
@@ -74,13 +80,13 @@ pub enum Loss {
     Mse,
     /// Absolute error.
     L1,
-    /// Squared error, absolute from δ on.
+    /// Squared error, absolute error above δ.
     Huber {
         /// δ > 0.
         #[serde(deserialize_with = "target::positive")]
         delta: f64,
     },
-    /// Absolute error, squared below β.
+    /// Absolute error, squared error below β.
     SmoothL1 {
         /// β > 0.
         #[serde(deserialize_with = "target::positive")]
@@ -98,7 +104,7 @@ pub enum Loss {
     GaussianNll,
     /// Hinge loss of several classes.
     MultiMargin {
-        /// By how much the score of the right class should be above every other; usually 1.
+        /// The margin by which the score of the correct class should exceed every other; usually 1.
         #[serde(deserialize_with = "target::positive")]
         margin: f64,
     },
@@ -108,7 +114,7 @@ impl Loss {
     /// The losses of a batch as one number, 1 × 1.
     ///
     /// # Panics
-    /// As [`each`](Loss::each).
+    /// Under the same conditions as [`each`](Loss::each).
     #[track_caller]
     pub fn of<'t, 'c, T: Real>(
         &self,
@@ -119,13 +125,26 @@ impl Loss {
         self.each(y, t).reduce(reduction)
     }
 
-    /// The loss of each entry, of the shape of the predictions, or of each sample, 1 × n: see the table.
+    /// The loss of each entry, in the shape of the predictions, or of each sample, 1 × n: see the table.
     ///
     /// # Panics
     /// If the shapes do not fit, a class is not below the number of rows, or an option of the loss is out of its range.
     #[track_caller]
     pub fn each<'t, 'c, T: Real>(&self, y: Var<'t, T>, t: impl Into<Target<'t, 'c, T>>) -> Losses<'t, T> {
         each(self, y, t.into())
+    }
+
+    /// Whether each setting is in its range; if not, which setting is what, and what it should be.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = |setting, x| all(self.name(), &[(setting, x, POSITIVE)]);
+        match *self {
+            Loss::Huber { delta } => positive("delta", delta),
+            Loss::SmoothL1 { beta } => positive("beta", beta),
+            Loss::MultiMargin { margin } => positive("margin", margin),
+            Loss::BceWithLogits(ref entropy) => entropy.check(),
+            Loss::SoftmaxCrossEntropy(ref entropy) => entropy.check(),
+            Loss::Mse | Loss::L1 | Loss::KlDivergence | Loss::PoissonNll | Loss::GaussianNll => Ok(()),
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -148,27 +167,35 @@ impl Loss {
 #[track_caller]
 fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses<'t, T> {
     let name = loss.name();
+    if let Err(problem) = loss.check() {
+        panic!("{problem}");
+    }
     match *loss {
         Loss::Mse => y.squared_error(t.like(name, y)),
         Loss::L1 => (y - t.like(name, y)).abs(),
-        Loss::Huber { delta } => huber(y - t.like(name, y), POSITIVE.expect("huber: delta", delta)),
-        Loss::SmoothL1 { beta } => huber(y - t.like(name, y), POSITIVE.expect("smooth_l1: beta", beta)) / beta,
+        Loss::Huber { delta } => huber(y - t.like(name, y), within::<T>("huber: delta", delta)),
+        Loss::SmoothL1 { beta } => huber(y - t.like(name, y), within::<T>("smooth_l1: beta", beta)) / beta,
         Loss::BceWithLogits(ref entropy) => return entropy.each(y, t),
         Loss::SoftmaxCrossEntropy(ref entropy) => return entropy.each(y, t),
         Loss::KlDivergence => kl_divergence(y, t.like(name, y)),
-        // Beyond, eˣ is ∞.
+        // Above this, eˣ is ∞.
         Loss::PoissonNll => y.exp() - y.at_most(1e3).weigh(t.like(name, y)),
         Loss::GaussianNll => {
             let (m, n) = y.shape();
-            assert!(m % 2 == 0, "{name}: {m} × {n} is not means above as many logarithms of variances");
+            assert!(m % 2 == 0, "{name}: {m} × {n} does not split into means above logarithms of variances");
             let (mean, log) = (y.rows_in(0..m / 2), y.rows_in(m / 2..m));
             (log + (-log).exp().weigh(mean.squared_error(t.values(name, y, (m / 2, n))))) / 2.0
         }
-        Loss::MultiMargin { margin } => {
-            multi_margin(y, t.like(name, y), POSITIVE.expect("multi_margin: margin", margin))
-        }
+        Loss::MultiMargin { margin } => multi_margin(y, t.like(name, y), within::<T>("multi_margin: margin", margin)),
     }
     .into()
+}
+
+/// A positive setting, which is positive and finite as a number of the tape, too.
+#[track_caller]
+fn within<T: Real>(what: &str, x: f64) -> f64 {
+    POSITIVE.expect(what, T::from_f64(x).to_f64());
+    x
 }
 
 /// Squared error (y − t)², summed or averaged over all entries. Regression, with linear outputs.
@@ -225,7 +252,7 @@ pub fn softmax_cross_entropy<'t, 'c, T: Real>(
 /// [`Loss::GaussianNll`] takes the logarithm of the variance instead, which a network predicts without a constraint.
 ///
 /// # Panics
-/// If `t` is not of the shape of `y`, or `variance` cannot be repeated to it.
+/// If the shapes of `t` and `y` differ, or `variance` cannot be repeated to it.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -248,20 +275,20 @@ pub fn gaussian_nll<'t, T: Real>(
     reduction.of((variance.ln() + y.squared_error(t) / variance) / 2.0)
 }
 
-/// softmax(x) of each column: the probability of each class. Of one row, which is the logit of two classes as
-/// [`BinaryCrossEntropy`] takes it, σ(x): the probability of class 1.
+/// softmax(x) of each column: the probability of each class. A single row is the logit of two classes as in
+/// [`BinaryCrossEntropy`], so the result is σ(x), the probability of class 1.
 #[compiled_once]
 pub fn probabilities<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
     if x.rows() == 1 { x.sigmoid() } else { x.softmax(Axis::Rows) }
 }
 
-/// c (d − c / 2) with c = d held between ±δ: d² / 2, and δ (|d| − δ / 2) beyond.
+/// c (d − c / 2) with c = d clamped to ±δ: d² / 2, and δ (|d| − δ / 2) beyond.
 #[compiled_once]
 fn huber<T: Real>(d: Var<'_, T>, delta: f64) -> Var<'_, T> {
     d.clamp(-delta, delta).square() / 2.0 + (d.abs() - delta).relu() * delta
 }
 
-/// Σᵢ tᵢ ln tᵢ is nothing to the predictions; 0 ln 0 is made as 0 ln 1, whose slope is no NaN.
+/// Σᵢ tᵢ ln tᵢ is constant in the predictions. 0 ln 0 is computed as 0 ln 1, whose slope is not NaN.
 #[compiled_once]
 fn kl_divergence<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
     let entropy = t * t.select(t, target::number(t, 1.0)).ln();

@@ -1,15 +1,15 @@
-//! From the losses of a batch to one number.
+//! Reduces the losses of a batch to one number.
 
 use autograd::{Real, Var, compiled_once};
 use serde::{Deserialize, Serialize};
 
-/// How the losses of a batch become one number.
+/// How the losses of a batch are reduced to one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
     /// The lecture's E = Σ Eₙ.
     Sum,
-    /// The mean: over all entries of a matrix of losses, over the samples of a row of them.
+    /// The mean: over all entries of a matrix of losses, or over the samples of a row of losses.
     #[default]
     Mean,
 }
@@ -44,16 +44,16 @@ fn of<'t, T: Real>(reduction: Reduction, losses: Var<'t, T>) -> Var<'t, T> {
 pub struct Losses<'t, T: Real> {
     /// wₙ Eₙ.
     pub(super) values: Var<'t, T>,
-    /// wₙ, where they are not all 1.
+    /// wₙ, if they are not all 1.
     pub(super) weights: Option<Var<'t, T>>,
 }
 
 #[compiled_once]
 impl<'t, T: Real> Losses<'t, T> {
-    /// The same with other weights on top: of samples, 1 × n, of outputs, m × 1, or of entries, m × n.
+    /// The same with additional weights: for samples, 1 × n, for outputs, m × 1, or for entries, m × n.
     ///
-    /// Where the weight is 0 nothing counts: the loss adds 0 and its predictions have the gradient 0, even if it or they are
-    /// infinite or NaN. What the predictions were computed from should be finite: a product of matrices multiplies it by that 0.
+    /// If the weight is 0, the loss adds 0 and its predictions have the gradient 0, even if it or they are
+    /// infinite or NaN. The operands of the predictions should be finite, because a matrix product multiplies them by that 0.
     ///
     /// # Panics
     /// If they cannot be repeated to the shape of the losses.
@@ -66,7 +66,7 @@ impl<'t, T: Real> Losses<'t, T> {
         Losses { values: self.values.weigh(weights), weights: Some(self.weights.map_or(weights, |w| w.weigh(weights))) }
     }
 
-    /// wₙ Eₙ, of each entry or sample.
+    /// wₙ Eₙ, for each entry or sample.
     #[inline]
     pub fn values(self) -> Var<'t, T> {
         self.values
@@ -80,8 +80,8 @@ impl<'t, T: Real> Losses<'t, T> {
 
     /// Σ wₙ Eₙ / Σ wₙ; NaN if all weights are 0.
     ///
-    /// The tape [notes](autograd::Tape::note_mean) what it was divided by: so the losses of micro-batches and shards, and of
-    /// the batches of an epoch or a validation set, are put together by Σ wₙ.
+    /// The tape [notes](autograd::Tape::note_mean) the divisor, so the losses of micro-batches and shards, and of
+    /// the batches of an epoch or a validation set, are combined by Σ wₙ.
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
         let tape = self.values.tape();
@@ -106,7 +106,7 @@ impl<'t, T: Real> Losses<'t, T> {
     }
 }
 
-/// Losses of a formula of yours, all with weight 1.
+/// The losses of your own formula, all with weight 1.
 impl<'t, T: Real> From<Var<'t, T>> for Losses<'t, T> {
     fn from(values: Var<'t, T>) -> Self {
         Losses { values, weights: None }

@@ -1,15 +1,15 @@
-//! What predictions are compared with, and options from files.
+//! Targets of predictions, and options from files.
 
 use autograd::{Leaf, Matrix, Real, Var, compiled_once};
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserializer;
 
-use crate::setting::Range;
 pub(super) use crate::setting::{NOT_NEGATIVE as WEIGHT, POSITIVE, SHARE};
+use crate::setting::{read, read_all};
 
-/// What the predictions of a batch are compared with.
+/// The targets for the predictions of a batch.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'t, 'c, T: Real> {
-    /// The right class of each sample: 1 in its row, 0 elsewhere.
+    /// The correct class of each sample: 1 in its row, 0 elsewhere.
     Classes(&'c [usize]),
     /// A number for each prediction: values of a regression, or probabilities.
     Values(Var<'t, T>),
@@ -17,13 +17,13 @@ pub enum Target<'t, 'c, T: Real> {
 
 #[compiled_once]
 impl<'t, T: Real> Target<'t, '_, T> {
-    /// As numbers of the shape of the predictions, on their tape.
+    /// The target as numbers in the shape of the predictions, on their tape.
     #[track_caller]
     pub(super) fn like(self, name: &str, y: Var<'t, T>) -> Var<'t, T> {
         self.values(name, y, y.shape())
     }
 
-    /// As numbers of the given shape, on the tape of the predictions.
+    /// The target as numbers in the given shape, on the tape of the predictions.
     #[track_caller]
     pub(super) fn values(self, name: &str, y: Var<'t, T>, (m, n): (usize, usize)) -> Var<'t, T> {
         match self {
@@ -75,36 +75,26 @@ pub(super) fn number<'t, T: Real>(y: Var<'t, T>, x: f64) -> Var<'t, T> {
 /// One weight for each row, as a column on the tape of `y`.
 #[compiled_once]
 #[track_caller]
-pub(super) fn per_row<'t, T: Real>(what: &str, weights: &[f64], range: Range, y: Var<'t, T>) -> Var<'t, T> {
+pub(super) fn per_row<'t, T: Real>(what: &str, weights: &[f64], y: Var<'t, T>) -> Var<'t, T> {
     let (m, n) = y.shape();
     assert!(weights.len() == m, "{what}: {} weights for {m} × {n} logits: one for each row", weights.len());
-    let column = weights.iter().map(|&w| T::from_f64(range.expect(what, w))).collect();
+    let column = weights.iter().map(|&w| T::from_f64(w)).collect();
     y.tape().constant(Matrix::from_vec(m, 1, column))
 }
 
-/// t (1 − ε) + ε / K: the target of a class out of K, smoothed by ε.
+/// t (1 − ε) + ε / K: the target of one of K classes, smoothed by ε.
 #[compiled_once]
 #[track_caller]
-pub(super) fn smoothed<'t, T: Real>(name: &str, t: Var<'t, T>, smoothing: f64, classes: usize) -> Var<'t, T> {
-    SHARE.expect(name, smoothing);
+pub(super) fn smoothed<T: Real>(t: Var<'_, T>, smoothing: f64, classes: usize) -> Var<'_, T> {
     if smoothing == 0.0 { t } else { t * (1.0 - smoothing) + smoothing / classes as f64 }
 }
 
-fn read<E: Error>(range: Range, x: f64) -> Result<f64, E> {
-    range.check("it", x).map_err(|problem| E::custom(problem.trim_start_matches("it: ")))
-}
-
-fn read_all<'de, D: Deserializer<'de>>(range: Range, d: D) -> Result<Option<Vec<f64>>, D::Error> {
-    let numbers = Option::<Vec<f64>>::deserialize(d)?;
-    numbers.map(|numbers| numbers.into_iter().map(|x| read(range, x)).collect()).transpose()
-}
-
 pub(super) fn positive<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    read(POSITIVE, f64::deserialize(d)?)
+    read(POSITIVE, d)
 }
 
 pub(super) fn share<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
-    read(SHARE, f64::deserialize(d)?)
+    read(SHARE, d)
 }
 
 pub(super) fn weights<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<f64>>, D::Error> {

@@ -1,9 +1,9 @@
-//! How well scores rank: the area under the receiver operating characteristic.
+//! The area under the ROC curve.
 
 use autograd::{Matrix, Real, compiled_once};
 
-/// The probability that a random positive sample has a larger score than a random negative one, ties counting one half:
-/// the area under the ROC curve, by the ranks of Mann & Whitney (1947; Hanley & McNeil 1982).
+/// The probability that a random positive sample has a larger score than a random negative one; ties count one half.
+/// This is the area under the ROC curve, by the ranks of Mann & Whitney (1947; Hanley & McNeil 1982).
 ///
 /// NaN if all samples are positive or none is, or if a score is NaN.
 ///
@@ -14,7 +14,7 @@ use autograd::{Matrix, Real, compiled_once};
 /// ```
 ///
 /// # Panics
-/// If there are not as many scores as samples.
+/// If the numbers of scores and samples differ.
 #[compiled_once]
 #[track_caller]
 pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
@@ -25,7 +25,7 @@ pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
         return f64::NAN;
     }
     pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    // Twice the number of pairs of a positive sample above a negative one, of which equal scores are half a pair.
+    // Twice the number of pairs with the positive sample above the negative one; equal scores count as half a pair.
     let (mut above, mut negatives) = (0u128, 0u128);
     for equal in pairs.chunk_by(|a, b| a.0 == b.0) {
         let up = equal.iter().filter(|(_, positive)| *positive).count() as u128;
@@ -38,7 +38,7 @@ pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
 
 /// The mean over the classes of the area under the ROC curve of one class against all others, by its row of scores.
 ///
-/// A class without samples, or that all samples have, has no curve and is left out. NaN if no class has one.
+/// A class without samples, or one that all samples have, has no curve and is left out. NaN if no class has one.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -47,13 +47,13 @@ pub fn roc_auc<T: Real>(scores: &[T], positive: &[bool]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not one of those with scores.
+/// If the numbers of columns and samples differ, or a class has no row of scores.
 #[compiled_once]
 #[track_caller]
 pub fn roc_auc_ovr<T: Real>(scores: &Matrix<T>, actual: &[usize]) -> f64 {
     super::check_classes("roc_auc_ovr", scores, actual);
     if scores.rows() == 1 {
-        // Both classes have one curve.
+        // Both classes have the same curve.
         return roc_auc(scores.as_slice(), &actual.iter().map(|&class| class == 1).collect::<Vec<_>>());
     }
     let class = |k: usize| {

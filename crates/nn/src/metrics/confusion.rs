@@ -1,4 +1,4 @@
-//! The table of predicted against actual classes, and what follows from it.
+//! The confusion matrix, and the metrics computed from it.
 
 use std::fmt;
 
@@ -25,24 +25,24 @@ pub struct Confusion {
     names: Vec<String>,
 }
 
-/// How the numbers of several classes become one.
+/// How the values of several classes are averaged.
 ///
-/// A class without samples that is never predicted is left out. Of another class a precision or recall that is undefined,
-/// 0 / 0, counts as 0. Both are as in scikit-learn. The mean of nothing is NaN.
+/// A class without samples that is never predicted is left out. For other classes an undefined precision or recall,
+/// 0 / 0, counts as 0. Both are as in scikit-learn. The mean of no classes is NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
-    /// The mean over the classes, small and large alike.
+    /// The mean over the classes, with equal weights.
     Macro,
-    /// Of the hits, samples and predictions of all classes together.
+    /// From the hits, samples and predictions of all classes together.
     Micro,
-    /// The mean over the classes, weighted by how many samples they have.
+    /// The mean over the classes, weighted by their numbers of samples.
     Weighted,
 }
 
-/// What there is to say about a class.
+/// The counts of a class.
 #[derive(Clone, Copy, Default)]
 struct Hits {
-    /// Samples of the class that were predicted to be of it.
+    /// Samples of the class that were predicted correctly.
     hits: usize,
     samples: usize,
     predictions: usize,
@@ -80,7 +80,7 @@ impl Confusion {
     /// Counts the pairs of a prediction and a sample, over classes `0..classes`.
     ///
     /// # Panics
-    /// If there are not as many predictions as samples, or one is not below `classes`.
+    /// If the numbers of predictions and samples differ, or one is not below `classes`.
     #[track_caller]
     pub fn new(predicted: &[usize], actual: &[usize], classes: usize) -> Self {
         let (n, samples) = (predicted.len(), actual.len());
@@ -94,10 +94,10 @@ impl Confusion {
         Confusion { counts, names: (0..classes).map(|k| k.to_string()).collect() }
     }
 
-    /// The same counts, with names to print in place of the indices of the classes.
+    /// The same counts, with class names to print instead of indices.
     ///
     /// # Panics
-    /// If there is not a name for every class.
+    /// If the numbers of names and classes differ.
     #[track_caller]
     pub fn with_names<S: AsRef<str>>(self, names: &[S]) -> Self {
         let (n, classes) = (names.len(), self.classes());
@@ -118,7 +118,7 @@ impl Confusion {
     /// The number of samples of class `actual` that were predicted to be of class `predicted`.
     ///
     /// # Panics
-    /// If one is not below the number of classes.
+    /// If either is not below the number of classes.
     #[track_caller]
     pub fn count(&self, actual: usize, predicted: usize) -> usize {
         self.counts[(actual, predicted)]
@@ -158,17 +158,17 @@ impl Confusion {
         Share::F1.of(self.hits(class))
     }
 
-    /// The recalls of the classes as one number. Micro or weighted, it is the accuracy.
+    /// The average of the recalls of the classes. Micro or weighted, it is the accuracy.
     pub fn mean_recall(&self, average: Average) -> f64 {
         self.mean(Share::Recall, average)
     }
 
-    /// The precisions of the classes as one number. Micro, it is the accuracy.
+    /// The average of the precisions of the classes. Micro, it is the accuracy.
     pub fn mean_precision(&self, average: Average) -> f64 {
         self.mean(Share::Precision, average)
     }
 
-    /// The F1 of the classes as one number. Micro, it is the accuracy.
+    /// The average of the F1 of the classes. Micro, it is the accuracy.
     ///
     /// ```
     /// use nn::metrics::{Average, Confusion};

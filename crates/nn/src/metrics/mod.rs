@@ -1,7 +1,7 @@
-//! How good are predictions? Of classes, of probabilities, of numbers.
+//! Metrics: how good are predictions of classes, probabilities and numbers?
 //!
-//! Shapes are those of models: a column for each sample. One row of scores is the logit of two classes, as
-//! [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) takes it, and one row of probabilities that of class 1. Sums are made in `f64`, in the order of the samples.
+//! Shapes are those of models: a column for each sample. One row of scores is the logit of two classes, as in
+//! [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy), and one row of probabilities is that of class 1. Sums are computed in `f64`, in the order of the samples.
 
 mod auc;
 mod confusion;
@@ -9,13 +9,15 @@ mod regression;
 
 use autograd::{Matrix, Real, compiled_once};
 
+use crate::nearest::transpose_hint;
+
 pub use auc::{roc_auc, roc_auc_ovr};
 pub use confusion::{Average, Confusion};
 pub use regression::{mae, mse, r2, r2_each, rmse};
 
-/// The row of the largest entry of every column: the class with the largest score, for every sample.
+/// The row of the largest entry of every column: the predicted class for every sample.
 ///
-/// The first of equal entries wins. NaN is below every number, so it wins (and the answer is 0) only in a column
+/// Among equal entries the first is chosen. NaN counts as smaller than every number, so it is chosen (row 0) only in a column
 /// that has nothing else.
 ///
 /// ```
@@ -37,8 +39,8 @@ pub fn argmax_cols<T: Copy + PartialOrd>(scores: &Matrix<T>) -> Vec<usize> {
     (0..cols).map(|j| argmax(scores.col(j))).collect()
 }
 
-/// The class that a model answers for every sample: that of the largest score; of one row, which is the logit of two classes,
-/// 1 where it is above 0.
+/// The predicted class of every sample: that of the largest score. A single row is the logit of two classes, so the class is
+/// 1 if the logit is above 0.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -66,7 +68,7 @@ pub fn answers<T: Real>(scores: &Matrix<T>) -> Vec<usize> {
 /// ```
 ///
 /// # Panics
-/// If there are not as many predictions as samples.
+/// If the numbers of predictions and samples differ.
 #[track_caller]
 pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
     assert_eq!(predicted.len(), actual.len(), "accuracy: {} predictions, {} samples", predicted.len(), actual.len());
@@ -76,7 +78,7 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
 
 /// The share of samples whose class is among the `k` with the largest scores; NaN if there are none.
 ///
-/// Of equal scores the first class comes first, and NaN after every number: for k = 1 it is the accuracy of [`answers`].
+/// Among equal scores the first class comes first, and NaN comes last. For k = 1 it is the accuracy of [`answers`].
 ///
 /// ```
 /// use autograd::Matrix;
@@ -85,14 +87,14 @@ pub fn accuracy(predicted: &[usize], actual: &[usize]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not one of those with scores.
+/// If the numbers of columns and samples differ, or a class has no row of scores.
 #[compiled_once]
 #[track_caller]
 pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
     check_classes("top_k", scores, actual);
     let found = (0..actual.len()).filter(|&j| {
         let class = actual[j];
-        // Of one row: 0 against the logit.
+        // For one row: 0 against the logit.
         let score = |class| match scores.rows() {
             1 if class == 0 => 0.0,
             1 => scores[(0, j)].to_f64(),
@@ -110,10 +112,10 @@ pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
     found.count() as f64 / actual.len() as f64
 }
 
-/// The mean of −ln p over the samples, p the probability that was given to the right class; NaN if there are none.
+/// The mean of −ln p over the samples, where p is the predicted probability of the correct class; NaN if there are none.
 ///
-/// As in scikit-learn, p is held between ε and 1 − ε, ε the distance from 1 to the next number of type `T`: a probability
-/// that underflowed to 0 does not make the mean infinite. From logits, [`crate::loss::softmax_cross_entropy`] is exact.
+/// As in scikit-learn, p is clamped to [ε, 1 − ε], where ε is the distance from 1 to the next number of type `T`. So a probability
+/// that underflows to 0 does not make the mean infinite. From logits, [`crate::loss::softmax_cross_entropy`] is exact.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -123,7 +125,7 @@ pub fn top_k<T: Real>(scores: &Matrix<T>, actual: &[usize], k: usize) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there is not a column for every sample, or a class is not one of those with probabilities.
+/// If the numbers of columns and samples differ, or a class has no row of probabilities.
 #[compiled_once]
 #[track_caller]
 pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
@@ -140,14 +142,15 @@ pub fn log_loss<T: Real>(probabilities: &Matrix<T>, actual: &[usize]) -> f64 {
 #[track_caller]
 fn check_classes<T: Copy>(name: &str, scores: &Matrix<T>, actual: &[usize]) {
     let (rows, cols) = scores.shape();
-    assert!(cols == actual.len(), "{name}: {rows} × {cols} scores for {} samples: one column for each", actual.len());
+    let (samples, hint) = (actual.len(), transpose_hint(rows == actual.len()));
+    assert!(cols == samples, "{name}: {rows} × {cols} scores for {samples} samples: one column for each{hint}");
     for (j, &class) in actual.iter().enumerate() {
         let classes = classes(scores);
         assert!(class < classes, "{name}: class {class} of sample {j} is not one of {classes}");
     }
 }
 
-/// How many classes have scores.
+/// The number of classes with scores.
 fn classes<T: Copy>(scores: &Matrix<T>) -> usize {
     if scores.rows() == 1 { 2 } else { scores.rows() }
 }
@@ -164,7 +167,7 @@ mod tests {
             prop_assert!(column[..k].iter().all(|&x| x < column[k]) && column.iter().all(|&x| x <= column[k]));
         }
 
-        /// By sorting the classes, which is stable.
+        /// By sorting the classes; the sort is stable.
         #[test]
         fn top_k_is_a_prefix(
             scores in prop::collection::vec(prop::sample::select(vec![0.0, 0.5, 1.0, f64::NAN]), 12),
@@ -182,7 +185,7 @@ mod tests {
         }
     }
 
-    /// One row is as two, of which the first is 0, or the rest of the probability.
+    /// One row stands for two: the first is 0, or one minus the probability.
     #[test]
     fn one_row_is_the_logit_of_two_classes() {
         let (logits, actual) = ([-2.0, 3.0, 0.5, 0.0, f64::NAN], [0, 1, 0, 1, 0]);

@@ -1,6 +1,8 @@
-//! How far predicted numbers are off.
+//! Metrics of regression.
 
 use autograd::{Matrix, Real, compiled_once};
+
+use crate::nearest::transpose_hint;
 
 /// The mean squared error Σ (y − t)² / m n over all entries; NaN if there are none.
 ///
@@ -42,8 +44,8 @@ pub fn mae<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
 
 /// The mean over the outputs of R² = 1 − Σ (y − t)² / Σ (t − mean t)²: 1 is perfect, 0 as good as the mean.
 ///
-/// As in scikit-learn, R² of targets that are all equal is 1 if they are met exactly, and 0 otherwise, and NaN where there are
-/// fewer than two samples: one has no variance to be explained. NaN also without outputs.
+/// As in scikit-learn, if all targets are equal, R² is 1 for exact predictions and 0 otherwise. It is NaN for fewer than two
+/// samples, because one sample has no variance, and NaN without outputs.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -54,7 +56,7 @@ pub fn r2<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> f64 {
     each.iter().sum::<f64>() / each.len() as f64
 }
 
-/// [R²](r2) of each output, a row.
+/// [R²](r2) of each output, as a row.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -64,7 +66,7 @@ pub fn r2_each<T: Real>(y: &Matrix<T>, t: &Matrix<T>) -> Vec<f64> {
     same_shape("r2", y, t);
     let n = t.cols();
     let row = |i: usize| {
-        // Differences from the first target: equal targets have a variance of exactly 0 then.
+        // Differences from the first target: the variance of equal targets is then exactly 0.
         let above = |j: usize| t[(i, j)].to_f64() - t[(i, 0)].to_f64();
         let mean = (0..n).map(above).sum::<f64>() / n as f64;
         let all: f64 = (0..n).map(|j| (above(j) - mean).powi(2)).sum();
@@ -89,5 +91,6 @@ fn mean<T: Real>(name: &str, y: &Matrix<T>, t: &Matrix<T>, f: impl Fn(f64) -> f6
 #[track_caller]
 fn same_shape<T: Copy>(name: &str, y: &Matrix<T>, t: &Matrix<T>) {
     let ((m, n), (p, q)) = (y.shape(), t.shape());
-    assert!((m, n) == (p, q), "{name}: predictions {m} × {n} and targets {p} × {q} differ in shape");
+    let hint = transpose_hint((m, n) == (q, p));
+    assert!((m, n) == (p, q), "{name}: predictions {m} × {n} and targets {p} × {q} differ in shape{hint}");
 }

@@ -1,19 +1,21 @@
-//! A model is plain data: walking its parameters by name.
+//! A model is plain data whose parameters can be walked by name.
 
 mod path;
+mod summary;
 
 use autograd::compiled_once;
 
 use crate::{Param, Real, Var};
 
 pub use nn_derive::Module;
-pub use path::{Axes, Kind, Path};
+pub use path::{Axes, ParamKind, Path};
+pub use summary::{ParamSummary, Summary};
 
 /// Anything that holds parameters: a layer, a model, a parameter itself.
 ///
-/// Derive it: every field is walked in the order of declaration, so nobody lists fields twice, and a
-/// model with a field that is not a `Module` is none either, which is a compile error where it is used as
-/// one: no layer is silently frozen. A field that holds no parameters is marked `#[module(skip)]`.
+/// Derive it: every field is walked in the order of declaration, so fields are listed only once. A
+/// model with a field that is not a `Module` does not compile where it is used as one, so no layer is silently
+/// left untrained. Mark a field without parameters `#[module(skip)]`.
 ///
 /// ```
 /// use nn::{Activation, Init, Layer, Linear, Module, Var};
@@ -44,7 +46,7 @@ pub use path::{Axes, Kind, Path};
 /// assert_eq!(net.count_params(), 2 * 8 + 8 + 8 + 1);
 /// ```
 ///
-/// A field of another type is not forgotten, it is an error:
+/// A field of another type is an error:
 ///
 /// ```compile_fail,E0277
 /// #[derive(nn::Module)]
@@ -71,7 +73,7 @@ pub trait Module<T: Real> {
         named(&mut |f| self.params(&Path::Root, f))
     }
 
-    /// The names of the parameters at which a value or gradient stopped being finite: the layer that did it.
+    /// The names of the parameters at which a value or gradient stopped being finite, that is the layer that caused it.
     ///
     /// ```
     /// use nn::{Layer, Linear, Matrix, Module, Param, Tape};
@@ -85,12 +87,38 @@ pub trait Module<T: Real> {
         involved(&mut |f| self.params(&Path::Root, f), anomaly)
     }
 
-    /// How many numbers are trained.
+    /// The number of trained entries.
     fn count_params(&self) -> usize {
         count(&mut |f| self.params(&Path::Root, f))
     }
 
-    /// Keeps the parameters whose name fits as they are from now on; returns how many. [`Param::freeze`] is for one.
+    /// Its parameters by layer, with their shapes, how many numbers they have, and whether they are trained. Layers without
+    /// parameters, such as activations, are not in it.
+    ///
+    /// ```
+    /// use nn::{Activation, Mlp, Module, Norm};
+    /// # let rng = &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(0);
+    /// let mut net: Mlp<f32> = Mlp::builder(&[64, 128, 10]).norm(Norm::Batch).build(rng);
+    /// net.freeze(&|name| name.starts_with("layers.0."));
+    /// let table = "\
+    /// layer     parameter     shape     numbers
+    /// layers.0  weight        128 × 64    8,192  frozen
+    ///           bias          128 × 1       128  frozen
+    /// layers.1  weight        10 × 128    1,280  trained
+    ///           bias          10 × 1         10  trained
+    /// norms.0   weight        128 × 1       128  trained
+    ///           bias          128 × 1       128  trained
+    ///           running_mean  128 × 1       128  buffer
+    ///           running_var   128 × 1       128  buffer
+    /// 1,546 numbers are trained, 8,320 are frozen, 256 are in buffers";
+    /// assert_eq!(net.summary().to_string(), table);
+    /// ```
+    #[doc(alias("torchinfo", "torchsummary"))]
+    fn summary(&self) -> Summary {
+        summary::summary(&mut |f| self.params(&Path::Root, f))
+    }
+
+    /// Freezes the parameters whose name satisfies the condition; returns their number. [`Param::freeze`] freezes a single one.
     ///
     /// ```
     /// use nn::{Activation, Mlp, Module};
@@ -103,7 +131,7 @@ pub trait Module<T: Real> {
         turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::freeze)
     }
 
-    /// Lets the parameters whose name fits be trained again; returns how many.
+    /// Trains the parameters whose name satisfies the condition again; returns their number.
     fn unfreeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
         turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::unfreeze)
     }
@@ -147,8 +175,13 @@ fn turn<T: Real>(walk: WalkMut<'_, T>, fits: &dyn Fn(&str) -> bool, turn: fn(&mu
 }
 
 /// A module that maps a matrix of samples to another: features × batch in, outputs × batch out.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Layer`",
+    note = "write `impl Layer<{T}> for {Self}` with its `forward`; a recurrent layer is a `Recurrent`, and a function without \
+            parameters is an `Activation`"
+)]
 pub trait Layer<T: Real>: Module<T> {
-    /// Records the layer on the tape of `x`: as it is used, or as it is trained where that is a
+    /// Records the layer on the tape of `x`: for evaluation, or for training if it is a
     /// [training tape](crate::Tape::training).
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T>;
 }
@@ -181,7 +214,7 @@ impl<T: Real, M: Module<T>> Module<T> for Option<M> {
     }
 }
 
-/// For lists of layers of one's own: `Vec<Box<dyn Layer<f32>>>`.
+/// For lists of your own layers: `Vec<Box<dyn Layer<f32>>>`.
 impl<T: Real, M: Module<T> + ?Sized> Module<T> for Box<M> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
         (**self).params(path, f);
@@ -198,7 +231,7 @@ impl<T: Real, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     }
 }
 
-/// One layer after the other.
+/// The layers run in sequence.
 impl<T: Real, L: Layer<T>> Layer<T> for Vec<L> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {

@@ -1,8 +1,8 @@
-//! Where a parameter is in a model, and what is said of it there.
+//! The path of a parameter in a model, and its marks.
 
 use std::fmt;
 
-/// Where a parameter is in a model. It displays as `layers.0.weight`.
+/// The path of a parameter in a model. It displays as `layers.0.weight`.
 ///
 /// ```
 /// use nn::Path;
@@ -12,22 +12,22 @@ use std::fmt;
 pub enum Path<'p> {
     /// The model itself.
     Root,
-    /// A field of what lies at another path.
+    /// A field of the module at another path.
     Field(&'p Path<'p>, &'p str),
-    /// An element of what lies at another path.
+    /// An element of the list at another path.
     Item(&'p Path<'p>, usize),
-    /// The same place, with what other programs call its axes.
+    /// The same path, with the axes that other programs use.
     Marked(&'p Path<'p>, Axes),
-    /// The same place, with what the parameter there is for.
-    Of(&'p Path<'p>, Kind),
+    /// The same path, with the kind of the parameter.
+    Of(&'p Path<'p>, ParamKind),
 }
 
-/// What a parameter is for. Its layer says it, and rules for [groups](crate::With::group) of parameters go by it.
+/// The kind of a parameter. Its layer sets it, and rules for [groups](crate::With::group) of parameters use it.
 ///
-/// A field is marked with it by `#[module(bias)]`, `#[module(norm_scale)]` and so on:
+/// A field is marked by `#[module(bias)]`, `#[module(norm_scale)]` and so on:
 ///
 /// ```
-/// use nn::{Kind, Matrix, Module, Param, Path, Sgd};
+/// use nn::{ParamKind, Matrix, Module, Param, Path, Sgd};
 /// #[derive(Module)]
 /// struct Affine {
 ///     #[module(norm_scale)]
@@ -38,20 +38,20 @@ pub enum Path<'p> {
 /// let affine = Affine { gamma: Param::new(Matrix::full(2, 1, 1.0)), beta: Param::new(Matrix::zeros(2, 1)) };
 /// let mut kinds = Vec::new();
 /// affine.params(&Path::Root, &mut |path, _| kinds.push(path.kind()));
-/// assert_eq!(kinds, [Kind::NormScale, Kind::NormShift]);
+/// assert_eq!(kinds, [ParamKind::NormScale, ParamKind::NormShift]);
 /// let sgd = Sgd { lr: 0.1 }.with().decoupled_decay(0.01).no_decay_of_biases_and_norms(); // neither decays
 /// # let _ = sgd;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
+pub enum ParamKind {
     /// It multiplies inputs.
     #[default]
     Weight,
     /// It is added to outputs.
     Bias,
-    /// It scales what was normalised.
+    /// It scales normalised values.
     NormScale,
-    /// It is added to what was normalised.
+    /// It is added to normalised values.
     NormShift,
     /// It is a table of vectors.
     Embedding,
@@ -59,38 +59,38 @@ pub enum Kind {
     Slope,
 }
 
-impl Kind {
-    /// Every kind, with its name in [patterns of groups](crate::With::group) and marks of fields.
-    pub const ALL: [(Kind, &'static str); 6] = [
-        (Kind::Weight, "weight"),
-        (Kind::Bias, "bias"),
-        (Kind::NormScale, "norm_scale"),
-        (Kind::NormShift, "norm_shift"),
-        (Kind::Embedding, "embedding"),
-        (Kind::Slope, "slope"),
+impl ParamKind {
+    /// Every kind, with its name in [patterns of groups](crate::With::group) and in marks of fields.
+    pub const ALL: [(ParamKind, &'static str); 6] = [
+        (ParamKind::Weight, "weight"),
+        (ParamKind::Bias, "bias"),
+        (ParamKind::NormScale, "norm_scale"),
+        (ParamKind::NormShift, "norm_shift"),
+        (ParamKind::Embedding, "embedding"),
+        (ParamKind::Slope, "slope"),
     ];
 
-    /// What the name tells of a parameter that is not marked: with `bias` in its last part it is a bias, with `norm` anywhere
-    /// the scale of a normalisation, else a weight.
+    /// The kind of a parameter without a mark, by its name: a bias if the last part contains `bias`, the scale of a normalisation if
+    /// any part contains `norm`, otherwise a weight.
     pub fn of_name(name: &str) -> Self {
         match name.rsplit('.').next() {
-            Some(last) if last.contains("bias") => Kind::Bias,
-            _ if name.contains("norm") => Kind::NormScale,
-            _ => Kind::Weight,
+            Some(last) if last.contains("bias") => ParamKind::Bias,
+            _ if name.contains("norm") => ParamKind::NormScale,
+            _ => ParamKind::Weight,
         }
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Kind::ALL[self as usize].1
+        ParamKind::ALL[self as usize].1
     }
 }
 
-/// How a parameter lies in a program that knows vectors beside matrices, where its own shape does not tell. Usually a
-/// matrix of one column is a vector there, and any other a matrix of the same shape.
+/// How programs that distinguish vectors from matrices store a parameter, if its shape alone does not say so. By default a
+/// matrix with one column is a vector there, and any other matrix has the same shape.
 ///
-/// A field is marked with it by `#[module(matrix)]` or `#[module(transposed)]`.
-/// [`Safetensors`](crate::persist::Safetensors) goes by it.
+/// A field is marked by `#[module(matrix)]` or `#[module(transposed)]`.
+/// [`Safetensors`](crate::persist::Safetensors) uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axes {
     /// A matrix, also if it has one column.
@@ -115,7 +115,7 @@ impl<'p> Path<'p> {
         Path::Marked(self, axes)
     }
 
-    /// The mark of the field that lies there, or of which an element does.
+    /// The mark of the field at this path, or of the field that contains it.
     pub fn axes(&self) -> Option<Axes> {
         match self {
             Path::Root | Path::Field(..) => None,
@@ -125,25 +125,25 @@ impl<'p> Path<'p> {
         }
     }
 
-    /// The same path of a parameter of this kind.
-    pub fn with_kind(&'p self, kind: Kind) -> Path<'p> {
+    /// The same path for a parameter of this kind.
+    pub fn with_kind(&'p self, kind: ParamKind) -> Path<'p> {
         Path::Of(self, kind)
     }
 
-    /// What the parameter there is for: as the field that lies there is marked, or of which an element does; else
-    /// [by its name](Kind::of_name).
-    pub fn kind(&self) -> Kind {
-        fn marked(path: &Path<'_>) -> Option<Kind> {
+    /// The kind of the parameter at this path: by the mark of the field, or of the field that contains it; otherwise
+    /// [by its name](ParamKind::of_name).
+    pub fn kind(&self) -> ParamKind {
+        fn marked(path: &Path<'_>) -> Option<ParamKind> {
             match path {
                 Path::Root | Path::Field(..) => None,
                 Path::Item(path, _) | Path::Marked(path, _) => marked(path),
                 Path::Of(_, kind) => Some(*kind),
             }
         }
-        marked(self).unwrap_or_else(|| Kind::of_name(&self.to_string()))
+        marked(self).unwrap_or_else(|| ParamKind::of_name(&self.to_string()))
     }
 
-    /// Whether it displays as `name`, without making a string.
+    /// Whether it displays as `name`, without allocating a string.
     pub(crate) fn is(&self, name: &str) -> bool {
         fn strip<'n>(path: &Path<'_>, name: &'n str) -> Option<&'n str> {
             let last = |parent: &Path<'_>, rest: &'n str| match parent {

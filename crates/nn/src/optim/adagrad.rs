@@ -3,13 +3,13 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, called};
+use super::{Hyperparameters, Optimizer, Step, called};
 use crate::Real;
 
 /// S ← S + g², w ← w − αₖ g / (√S + ε) with αₖ = α / (1 + (k − 1) η) at step k = 1, 2, … (Duchi, Hazan, Singer 2011,
 /// figure 1 with diagonal matrices; ε, η and the defaults as in PyTorch).
 ///
-/// Steps only become shorter: good for sparse gradients, slow in the long run. α is usually 0.01 – 0.1.
+/// Steps only become shorter. This is good for sparse gradients and slow in the long run. α is usually 0.01 – 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adagrad {
     /// α.
@@ -29,8 +29,7 @@ impl Adagrad {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Adagrad {
+impl Hyperparameters for Adagrad {
     called!("adagrad", lr_decay: NOT_NEGATIVE, eps: NOT_NEGATIVE, initial: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
@@ -40,6 +39,10 @@ impl<T: Real> Optimizer<T> for Adagrad {
     fn start(&self, _: usize) -> f64 {
         self.initial
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Adagrad {
     fn update(&self, step: Step<'_, T>) {
         let slower = 1.0 + (step.k() - 1) as f64 * self.lr_decay;
         let eps = T::from_f64(self.eps);
@@ -55,7 +58,7 @@ impl<T: Real> Optimizer<T> for Adagrad {
 
 /// MS ← ρ MS + (1 − ρ) g², d = g √(D + ε) / √(MS + ε), D ← ρ D + (1 − ρ) d², w ← w − α d (Zeiler 2012, algorithm 1).
 ///
-/// The paper has α = 1 and needs none: d has the unit of w. It starts slowly, from steps of about √ε.
+/// The paper has α = 1 and needs no other, because d has the unit of w. It starts slowly, with steps of about √ε.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adadelta {
     /// α.
@@ -73,13 +76,16 @@ impl Adadelta {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Adadelta {
+impl Hyperparameters for Adadelta {
     called!("adadelta", decay: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Adadelta {
     fn update(&self, step: Step<'_, T>) {
         let [decay, rest, eps] = [self.decay, 1.0 - self.decay, self.eps].map(T::from_f64);
         step.each(|lr| {

@@ -3,18 +3,18 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, With, bias_correction, called};
+use super::{Hyperparameters, Optimizer, Step, With, bias_correction, called};
 use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
 /// (Kingma & Ba 2015, algorithm 1).
 ///
-/// With bias correction v̂ = v / (1 − β₁ᵏ) and M̂S = MS / (1 − β₂ᵏ) at step k; without, as they are. AMSGrad takes the
-/// largest MS so far in the place of MS (Reddi, Kale, Kumar 2018, algorithm 2, with PyTorch's bias correction).
+/// With bias correction v̂ = v / (1 − β₁ᵏ) and M̂S = MS / (1 − β₂ᵏ) at step k; otherwise v̂ = v and M̂S = MS. AMSGrad uses the
+/// largest MS so far instead of MS (Reddi, Kale, Kumar 2018, algorithm 2, with PyTorch's bias correction).
 ///
 /// | | β₁ | β₂ | ε inside the root | ε' outside | bias correction |
 /// |---|---|---|---|---|---|
-/// | [`Adam::new`], as the paper and PyTorch | 0.9 | 0.999 | 0 | 10⁻⁸ | yes |
+/// | [`Adam::new`], as in the paper and PyTorch | 0.9 | 0.999 | 0 | 10⁻⁸ | yes |
 /// | [`Adam::lecture`] | 0.9 | 0.9 | 10⁻⁸ | 0 | no |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
@@ -30,7 +30,7 @@ pub struct Adam {
     pub eps_outside: f64,
     /// Whether the averages are corrected for starting at 0.
     pub bias_correction: bool,
-    /// Whether the largest MS so far is taken.
+    /// Whether the largest MS so far is used.
     pub amsgrad: bool,
 }
 
@@ -45,7 +45,7 @@ impl Adam {
         Adam { beta2: 0.9, eps_inside: 1e-8, eps_outside: 0.0, bias_correction: false, ..Adam::new(lr) }
     }
 
-    /// AMSGrad: steps that do not become longer when gradients become smaller.
+    /// AMSGrad: steps do not become longer when gradients become smaller.
     pub fn amsgrad(lr: f64) -> Self {
         Adam { amsgrad: true, ..Adam::new(lr) }
     }
@@ -57,13 +57,16 @@ impl Adam {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Adam {
+impl Hyperparameters for Adam {
     called!("adam", beta1: DECAY, beta2: DECAY, eps_inside: NOT_NEGATIVE, eps_outside: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         if self.amsgrad { 3 } else { 2 }
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Adam {
     fn update(&self, step: Step<'_, T>) {
         let correction = |beta| if self.bias_correction { bias_correction(beta, step.k()) } else { 1.0 };
         let [c1, c2] = [self.beta1, self.beta2].map(correction);

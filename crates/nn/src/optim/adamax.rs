@@ -3,7 +3,7 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, bias_correction, called};
+use super::{Hyperparameters, Optimizer, Step, bias_correction, called};
 use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − α / (1 − β₁ᵏ) · v / u at step k (Kingma & Ba 2015,
@@ -29,13 +29,16 @@ impl Adamax {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Adamax {
+impl Hyperparameters for Adamax {
     called!("adamax", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Adamax {
     fn update(&self, step: Step<'_, T>) {
         let c1 = bias_correction(self.beta1, step.k());
         let [b1, r1, b2, eps] = [self.beta1, 1.0 - self.beta1, self.beta2, self.eps].map(T::from_f64);

@@ -1,13 +1,12 @@
-//! Optimizers: a struct of hyperparameters and one formula; the state is a value of its own.
+//! Optimizers: a struct of hyperparameters and one formula, with a separate state.
 
 mod adagrad;
 mod adam;
 mod adamax;
 mod lbfgs;
-mod line_search;
 mod nadam;
 mod norm;
-mod pattern;
+pub(crate) mod pattern;
 mod radam;
 mod rmsprop;
 mod rules;
@@ -19,13 +18,13 @@ mod step;
 use autograd::compiled_once;
 
 use crate::setting::NOT_NEGATIVE;
-use crate::{Module, ParamGradients, Path, Real};
+use crate::{Module, Path, Real};
 
+pub use crate::gradients::{GradientSum, ParamGradients};
 pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
 pub use adamax::Adamax;
-pub use lbfgs::{Lbfgs, LbfgsReport, Stop};
-pub use line_search::LineSearch;
+pub use lbfgs::MinimizeModel;
 pub use nadam::NAdam;
 pub use norm::gradient_norm;
 pub use radam::RAdam;
@@ -35,8 +34,55 @@ pub use sgd::{Momentum, Sgd};
 pub use sign::{Lion, Rprop};
 pub use state::{State, StateError};
 pub use step::Step;
+use step::Turn;
 
-/// A rule that moves parameters along their gradients.
+/// What an optimizer is, whatever type the numbers have: its name, its learning rate, and how much it remembers.
+///
+/// ```
+/// use nn::{Adam, Hyperparameters, Optimizer};
+/// let mut adam = Adam::new(1e-2);
+/// adam.set_lr(1e-3);
+/// assert_eq!((adam.lr(), adam.name(), adam.moments()), (1e-3, "adam", 2));
+///
+/// let mut chosen: Box<dyn Optimizer<f32>> = Box::new(adam.with().clip_norm(1.0));
+/// chosen.set_lr(1e-4);
+/// assert_eq!(chosen.lr(), 1e-4);
+/// ```
+pub trait Hyperparameters {
+    /// What it is called. A [`State`] of another optimizer is refused by it.
+    fn name(&self) -> &'static str;
+
+    /// The learning rate α.
+    fn lr(&self) -> f64;
+
+    /// Sets the learning rate α, as a [schedule](crate::schedule) does.
+    fn set_lr(&mut self, lr: f64);
+
+    /// How many numbers it remembers for each entry of a parameter, such as running averages.
+    fn moments(&self) -> usize;
+
+    /// The initial value of a moment.
+    fn start(&self, moment: usize) -> f64 {
+        let _ = moment;
+        0.0
+    }
+
+    /// Its settings other than the learning rate, as text. A checkpoint stores it, and refuses another optimizer of that name.
+    /// It is empty if nothing is to be compared.
+    fn settings(&self) -> String {
+        String::new()
+    }
+
+    /// Whether its settings are in their ranges: the message says which is not, its value, and what it should be.
+    ///
+    /// # Errors
+    /// If one is not.
+    fn check_settings(&self) -> Result<(), String> {
+        NOT_NEGATIVE.check(&format!("{}: lr", self.name()), self.lr()).map(drop)
+    }
+}
+
+/// A rule that updates parameters by their gradients.
 ///
 /// ```
 /// use nn::{Adam, Matrix, Optimizer, Param, Tape};
@@ -51,11 +97,11 @@ pub use step::Step;
 /// assert!((w.value()[(0, 0)] - 3.0f64).abs() < 1e-2);
 /// ```
 ///
-/// Decay, clipping and groups of parameters are around an optimizer, not in it: see [`With`].
+/// Decay, clipping and groups of parameters wrap an optimizer: see [`With`].
 ///
 /// # Gradients of more than one tape
-/// A batch that is too large for one tape is a [`GradientSum`](crate::GradientSum) of parts, each with its share of the
-/// samples: for losses that are means, the step is the same.
+/// Split a batch that is too large for one tape into parts and add them in a [`GradientSum`], each with its share
+/// of the samples. For losses that are means, the step is the same.
 ///
 /// ```
 /// use nn::{GradientSum, Matrix, Optimizer, Param, Sgd, Tape};
@@ -72,18 +118,18 @@ pub use step::Step;
 /// assert_eq!(w.value()[(0, 0)], 0.5 * (1.0 + 2.0 + 6.0) / 3.0);
 /// ```
 ///
-/// # An optimizer of your own
-/// A struct and its formula. The formula runs on every entry of every trained parameter, in vector code:
+/// # Your own optimizer
+/// Write a struct and its formula. The formula runs on every entry of every trained parameter, in vectorized code:
 ///
 /// ```
-/// use nn::{Matrix, Optimizer, Param, Real, Step, Tape};
+/// use nn::{Hyperparameters, Matrix, Optimizer, Param, Real, Step, Tape};
 ///
 /// /// w ← w − α g / (1 + |g|).
 /// struct Soft {
 ///     lr: f64,
 /// }
 ///
-/// impl<T: Real> Optimizer<T> for Soft {
+/// impl Hyperparameters for Soft {
 ///     fn name(&self) -> &'static str {
 ///         "soft"
 ///     }
@@ -96,6 +142,9 @@ pub use step::Step;
 ///     fn moments(&self) -> usize {
 ///         0
 ///     }
+/// }
+///
+/// impl<T: Real> Optimizer<T> for Soft {
 ///     fn update(&self, step: Step<'_, T>) {
 ///         let one = T::from_f64(1.0);
 ///         step.each(|lr| {
@@ -112,37 +161,23 @@ pub use step::Step;
 /// soft.step(&mut w, &grads, &mut state);
 /// assert_eq!(w.value()[(0, 0)], 1.0 - 0.5 * 3.0 / 4.0);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimizer of `{T}`",
+    note = "optimizers are `Adam::new(0.001)`, `Sgd {{ lr: 0.1 }}` and the others of `nn`; L-BFGS is called by `minimize_model` instead"
+)]
 #[doc(alias("optim", "optax"))]
-pub trait Optimizer<T: Real> {
-    /// What it is called. A [`State`] of another optimizer is refused by it.
-    fn name(&self) -> &'static str;
-
-    /// The learning rate α.
-    fn lr(&self) -> f64;
-
-    /// Sets the learning rate α, as a [schedule](crate::schedule) does.
-    fn set_lr(&mut self, lr: f64);
-
-    /// How many numbers it remembers for each entry of a parameter, such as running averages.
-    fn moments(&self) -> usize;
-
-    /// With what a moment starts.
-    fn start(&self, moment: usize) -> f64 {
-        let _ = moment;
-        0.0
-    }
-
-    /// Whether its settings are in their ranges, and fit the model: the message says which is not, its value, and what it should
-    /// be. [`init`](Optimizer::init) asks, and a [`Trainer`](crate::train::Trainer) before its first step.
+pub trait Optimizer<T: Real>: Hyperparameters {
+    /// Checks that its settings are in their ranges and fit the model. The message gives the setting, its value, and the allowed
+    /// range. [`init`](Optimizer::init) calls it, and a [`Trainer`](crate::train::Trainer) does before its first step.
     ///
     /// # Errors
-    /// If one does not.
+    /// If a setting is out of its range or does not fit.
     fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
         let _ = model;
-        NOT_NEGATIVE.check(&format!("{}: lr", self.name()), self.lr()).map(drop)
+        self.check_settings()
     }
 
-    /// The formula: whatever all parameters share at this step, then [`Step::each`].
+    /// The formula: values that all parameters share at this step, then [`Step::each`].
     fn update(&self, step: Step<'_, T>);
 
     /// The state before the first step.
@@ -157,7 +192,7 @@ pub trait Optimizer<T: Real> {
         State::new(self.name(), model, self.moments(), &|moment| self.start(moment))
     }
 
-    /// Whether a state fits, as one from a file may not: [`step`](Optimizer::step) panics then.
+    /// Checks that a state fits, which one from a file may not; [`step`](Optimizer::step) panics if it does not.
     ///
     /// ```
     /// use nn::{Adam, Matrix, Optimizer, Param, Sgd};
@@ -167,27 +202,35 @@ pub trait Optimizer<T: Real> {
     /// ```
     ///
     /// # Errors
-    /// If it is of another optimizer or of another model.
+    /// If it belongs to another optimizer or to another model.
     fn check_state(&self, model: &dyn Module<T>, state: &State<T>) -> Result<(), StateError> {
         state.misfit(self.name(), self.moments(), model)
     }
 
-    /// One step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
-    /// [asked for](crate::Tape::update).
+    /// Makes one step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
+    /// [requested](crate::Tape::update). Steps that were made while a parameter was frozen do not count for it: its first step is that
+    /// of a new parameter.
     ///
     /// # Panics
-    /// If the state is of another model or optimizer, or a parameter was not recorded on the tape
-    /// whose gradients these are: it would silently never be trained. Nothing has changed then.
+    /// If the state belongs to another model or optimizer, or if a parameter was not recorded on the tape
+    /// of these gradients (it would silently never be trained). Nothing is changed then.
     #[track_caller]
     fn step(&self, model: &mut dyn Module<T>, grads: &dyn ParamGradients<T>, state: &mut State<T>) {
         if !state.is_ready(self.name(), self.moments(), model, grads) {
             refuse(self.check_state(model, state), model, grads);
         }
-        self.update(Step::new(self.lr(), model, grads, state));
+        let made = state.steps;
+        let turn = |missed: u64, first| Turn { k: made.saturating_sub(missed) + 1, missed, first };
+        if state.none_missed() {
+            return self.update(Step::new(self.lr(), model, grads, state, turn(0, true)));
+        }
+        for (k, missed) in state.missed(model).into_iter().enumerate() {
+            self.update(Step::new(self.lr(), model, grads, state, turn(missed, k == 0)));
+        }
     }
 }
 
-/// Panics where a step cannot be made.
+/// Panics if a step cannot be made.
 #[compiled_once]
 #[track_caller]
 fn refuse<T: Real>(state: Result<(), StateError>, model: &dyn Module<T>, grads: &dyn ParamGradients<T>) {
@@ -199,8 +242,8 @@ fn refuse<T: Real>(state: Result<(), StateError>, model: &dyn Module<T>, grads: 
     }
 }
 
-/// An optimizer that was chosen when the program ran.
-impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
+/// An optimizer that was chosen at run time.
+impl<O: Hyperparameters + ?Sized> Hyperparameters for Box<O> {
     fn name(&self) -> &'static str {
         (**self).name()
     }
@@ -216,6 +259,15 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
     fn start(&self, moment: usize) -> f64 {
         (**self).start(moment)
     }
+    fn settings(&self) -> String {
+        (**self).settings()
+    }
+    fn check_settings(&self) -> Result<(), String> {
+        (**self).check_settings()
+    }
+}
+
+impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
     fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
         (**self).check(model)
     }
@@ -224,7 +276,7 @@ impl<T: Real, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
     }
 }
 
-/// The methods of [`Optimizer`] that read the same in every optimizer with a field `lr`, and the ranges of the other fields.
+/// The methods of [`Hyperparameters`] that are the same for every optimizer with a field `lr`, and the ranges of the other fields.
 macro_rules! called {
     ($name:literal $(, $field:ident: $range:expr)*) => {
         #[inline]
@@ -239,7 +291,11 @@ macro_rules! called {
         fn set_lr(&mut self, lr: f64) {
             self.lr = lr;
         }
-        fn check(&self, _: &dyn crate::Module<T>) -> Result<(), String> {
+        fn settings(&self) -> String {
+            let fields: &[(&str, f64)] = &[$((stringify!($field), self.$field)),*];
+            fields.iter().map(|(field, value)| format!("{field} {value:?}")).collect::<Vec<_>>().join(", ")
+        }
+        fn check_settings(&self) -> Result<(), String> {
             use crate::setting::*;
             all($name, &[("lr", self.lr, NOT_NEGATIVE), $((stringify!($field), self.$field, $range)),*])
         }
@@ -247,12 +303,12 @@ macro_rules! called {
 }
 use called;
 
-/// 1 − βᵏ without cancellation: what the average of k steps that started at 0 lacks.
+/// 1 − βᵏ without cancellation: the total weight in an average of k steps that started at 0.
 fn bias_correction(beta: f64, k: u64) -> f64 {
     -(k as f64 * beta.ln()).exp_m1()
 }
 
-/// Which trained parameter has no gradient, if one has none.
+/// The error for the first trained parameter without a gradient, if there is one.
 #[compiled_once]
 fn unrecorded<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Option<String> {
     let mut problem = None;

@@ -3,7 +3,7 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, bias_correction, called};
+use super::{Hyperparameters, Optimizer, Step, bias_correction, called};
 use crate::Real;
 
 /// Adam with Nesterov's acceleration (Dozat 2016, algorithm 2, with the schedule of μ and the defaults of PyTorch):
@@ -38,7 +38,7 @@ impl NAdam {
         self.beta1 * (1.0 - 0.5 * 0.96f64.powf(k as f64 * self.momentum_decay))
     }
 
-    /// 1 − Π₁ᵏ μᵢ. Factors that cannot change it any more are left out: with the defaults all but some sixty.
+    /// 1 − Π₁ᵏ μᵢ. Factors that no longer change it are left out: with the defaults all but some sixty.
     fn lacking(&self, k: u64) -> f64 {
         let mut product = 1.0;
         for i in 1..=k {
@@ -51,13 +51,16 @@ impl NAdam {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for NAdam {
+impl Hyperparameters for NAdam {
     called!("nadam", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE, momentum_decay: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for NAdam {
     fn update(&self, step: Step<'_, T>) {
         let k = step.k();
         let c2 = bias_correction(self.beta2, k);

@@ -7,7 +7,7 @@ use crate::{MatrixRef, Module, ParamGradients, Path, Real};
 
 /// ‖g‖ = √Σ g², over all entries of all trained parameters of the model, in double precision.
 ///
-/// It is NaN or infinite only if an entry is, and 0 only if all are: numbers too large or too small to be squared are scaled first.
+/// It is NaN or infinite only if an entry is, and 0 only if all are 0: numbers that are too large or too small to be squared are scaled first.
 ///
 /// ```
 /// use nn::{Matrix, Param, Tape, gradient_norm};

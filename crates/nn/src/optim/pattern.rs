@@ -1,18 +1,60 @@
-//! Patterns of names and kinds.
+//! Patterns of names and kinds: `*` is any text, `|` separates alternatives, and one that begins with a colon is a kind.
 
-use crate::Kind;
+use crate::nearest::there_are;
+use crate::{Module, ParamKind, Path, Real, Role};
 
-/// Whether a parameter is of the kind, or its name is of the form, that an alternative of a pattern says.
-pub(super) fn fits_one(one: &str, name: &str, kind: &dyn Fn() -> Kind) -> bool {
+/// Whether a parameter fits an alternative of a pattern.
+pub(crate) fn fits_any(pattern: &str, name: &str, kind: &dyn Fn() -> ParamKind) -> bool {
+    pattern.split('|').any(|one| fits_one(one, name, kind))
+}
+
+/// Whether the kinds in a pattern are some.
+pub(crate) fn check_kinds(what: &str, pattern: &str) -> Result<(), String> {
+    let mut words = pattern.split('|').filter_map(|one| one.strip_prefix(':'));
+    let unknown = words.find(|word| ParamKind::ALL.iter().all(|(_, name)| name != word));
+    let kinds = || ParamKind::ALL.map(|(_, name)| format!("`:{name}`")).join(", ");
+    unknown.map_or(Ok(()), |word| {
+        Err(format!("{what} `{pattern}`: there is no kind `:{word}` of parameters: there are {}", kinds()))
+    })
+}
+
+/// Whether each alternative of the patterns fits a parameter of the model, unless it is a kind, which a model need not have.
+pub(crate) fn check_names<'p, T: Real>(
+    what: &str,
+    patterns: impl Iterator<Item = &'p str>,
+    model: &dyn Module<T>,
+) -> Result<(), String> {
+    let mut patterns = patterns.peekable();
+    if patterns.peek().is_none() {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    model.params(&Path::Root, &mut |path, param| {
+        if param.role() != Role::Buffer {
+            names.push(path.to_string());
+        }
+    });
+    for pattern in patterns {
+        let misses = |one: &&str| !one.starts_with(':') && !names.iter().any(|name| fits(one, name));
+        if let Some(one) = pattern.split('|').find(misses) {
+            let known = there_are(one, &names);
+            return Err(format!("{what} `{pattern}`: no parameter of the model has a name like `{one}`: {known}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether one alternative of a pattern gives the kind of a parameter or matches its name.
+fn fits_one(one: &str, name: &str, kind: &dyn Fn() -> ParamKind) -> bool {
     one.strip_prefix(':').map_or_else(|| fits(one, name), |word| kind().name() == word)
 }
 
-/// Whether a name is the text of a pattern, in which `*` is any text.
+/// Whether a name matches a pattern, in which `*` stands for any text.
 fn fits(glob: &str, name: &str) -> bool {
     let Some((first, rest)) = glob.split_once('*') else { return glob == name };
     let Some(mut name) = name.strip_prefix(first) else { return false };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
-    // Each piece where it occurs first leaves most for the next.
+    // Matching each piece at its first occurrence leaves the most for the next.
     for piece in middle.split('*') {
         let Some(at) = name.find(piece) else { return false };
         name = &name[at + piece.len()..];

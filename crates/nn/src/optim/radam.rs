@@ -3,7 +3,7 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, bias_correction, called};
+use super::{Hyperparameters, Optimizer, Step, bias_correction, called};
 use crate::Real;
 
 /// Adam that waits until the variance of its step is known (Liu et al. 2020, algorithm 2; defaults of PyTorch):
@@ -42,13 +42,16 @@ impl RAdam {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for RAdam {
+impl Hyperparameters for RAdam {
     called!("radam", beta1: DECAY, beta2: DECAY, eps: NOT_NEGATIVE);
     #[inline]
     fn moments(&self) -> usize {
         2
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for RAdam {
     fn update(&self, step: Step<'_, T>) {
         let c1 = bias_correction(self.beta1, step.k());
         // v̂ times r √c₂ / (√MS + ε), or times 1 = 1 / (0 √MS + 1).

@@ -3,15 +3,15 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, called};
+use super::{Hyperparameters, Optimizer, Step, called};
 use crate::Real;
 
 /// MS ← ρ MS + (1 − ρ) g², w ← w − α g / (√(MS + ε) + ε') (Tieleman & Hinton 2012, lecture 6.5).
 ///
-/// With momentum, b ← μ b + g / (√(MS + ε) + ε') and w ← w − α b. Centered, MS is less the square of the mean gradient,
-/// m ← ρ m + (1 − ρ) g: the variance (Graves 2013, equations 38 – 45).
+/// With momentum, b ← μ b + g / (√(MS + ε) + ε') and w ← w − α b. If centered, the square of the mean gradient
+/// m ← ρ m + (1 − ρ) g is subtracted from MS, which gives the variance (Graves 2013, equations 38 – 45).
 ///
-/// Libraries differ in where ε stands, which matters where gradients are small:
+/// Libraries differ in the position of ε, which matters for small gradients:
 ///
 /// | | ρ | ε inside the root | ε' outside | MS at the start |
 /// |---|---|---|---|---|
@@ -32,7 +32,7 @@ pub struct RmsProp {
     pub eps_outside: f64,
     /// μ, by default 0: no momentum.
     pub momentum: f64,
-    /// Whether the square of the mean gradient is taken off.
+    /// Whether the square of the mean gradient is subtracted.
     pub centered: bool,
     /// MS before the first step.
     pub initial_scale: f64,
@@ -68,8 +68,7 @@ impl RmsProp {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for RmsProp {
+impl Hyperparameters for RmsProp {
     called!("rmsprop", decay: DECAY, eps_inside: NOT_NEGATIVE, eps_outside: NOT_NEGATIVE, momentum: DECAY, initial_scale: NOT_NEGATIVE);
     /// MS; with momentum or centered also the mean gradient and b.
     #[inline]
@@ -80,6 +79,10 @@ impl<T: Real> Optimizer<T> for RmsProp {
     fn start(&self, moment: usize) -> f64 {
         if moment == 0 { self.initial_scale } else { 0.0 }
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for RmsProp {
     fn update(&self, step: Step<'_, T>) {
         let [decay, rest, inside, outside] =
             [self.decay, 1.0 - self.decay, self.eps_inside, self.eps_outside].map(T::from_f64);
@@ -98,7 +101,7 @@ impl<T: Real> Optimizer<T> for RmsProp {
             move |w, g, [ms, mean, b]| {
                 let ms = decay * ms + rest * g * g;
                 let mean = decay * mean + rest * g;
-                // A variance; rounding must not make it negative.
+                // A variance, which rounding must not make negative.
                 let variance = (ms - centered * mean * mean).relu();
                 let b = mu * b + g / ((variance + inside).sqrt() + outside);
                 (w - lr * b, [ms, mean, b])

@@ -1,11 +1,14 @@
-//! What holds around any optimizer: decay, clipping, groups of parameters.
+//! Rules that apply to any optimizer: decay, clipping, groups of parameters.
 
 use serde::{Deserialize, Serialize};
 
-use super::pattern::fits_one;
-use super::{Adadelta, Adagrad, Adam, Adamax, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Step};
+use super::pattern::{check_kinds, check_names, fits_any};
+use super::{
+    Adadelta, Adagrad, Adam, Adamax, Hyperparameters, Lion, Momentum, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd,
+    Step,
+};
 use crate::setting::{ABOVE_0, NOT_NEGATIVE};
-use crate::{Kind, Module, Path, Real, Role};
+use crate::{Module, ParamKind, Real};
 
 /// An optimizer under [`Rules`]: decay of weights, clipped gradients, groups of parameters.
 ///
@@ -28,23 +31,23 @@ use crate::{Kind, Module, Path, Real, Role};
 /// At each step, in this order:
 ///
 /// 1. ‖g‖ over all parameters is measured, if [`clip_norm`](With::clip_norm) or
-///    [`skip_not_finite`](With::skip_not_finite) asks for it, and left in [`State::norm`](super::State::norm);
+///    [`skip_not_finite`](With::skip_not_finite) needs it, and stored in [`State::norm`](super::State::norm);
 /// 2. g ← g · min(1, c / ‖g‖);
 /// 3. every entry of g is clipped to ±c' ([`clip_value`](With::clip_value));
 /// 4. g ← g + λ w ([`l2`](With::l2)) and w ← (1 − α λ') w ([`decoupled_decay`](With::decoupled_decay));
 /// 5. the optimizer's formula.
 ///
-/// Steps 2 to 5 are one pass over the weights. It is a serde value if the optimizer is; groups are named by patterns for
-/// that reason. Where rules are around rules, decays add, factors multiply, and the tightest clip holds.
+/// Steps 2 to 5 are one pass over the weights. It is a serde value if the optimizer is one; for this reason groups are named by
+/// patterns. If rules are nested, decays add, factors multiply, and the tightest clip applies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct With<O> {
     /// The optimizer.
     pub optimizer: O,
-    /// What holds around it.
+    /// Its rules.
     pub rules: Rules,
 }
 
-/// What holds around an optimizer. By default nothing: no decay, no clipping, one group.
+/// The rules of an optimizer. By default there are none: no decay, no clipping, one group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rules {
@@ -56,19 +59,19 @@ pub struct Rules {
     pub clip_value: Option<f64>,
     /// The largest ‖g‖ of all entries.
     pub clip_norm: Option<f64>,
-    /// Whether a step is left out if a gradient is not finite.
+    /// Whether a step is skipped if a gradient is not finite.
     pub skip_not_finite: bool,
-    /// Patterns of names with what holds for them. The first that fits is taken.
+    /// Patterns of names, each with its group. The first pattern that matches applies.
     pub groups: Vec<(String, Group)>,
 }
 
-/// What is different for a group of parameters.
+/// The settings of a group of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Group {
-    /// By what the learning rate is multiplied.
+    /// The factor of the learning rate.
     pub lr_factor: f64,
-    /// By what both decays are multiplied; 0 for none.
+    /// The factor of both decays; 0 means no decay.
     pub decay_factor: f64,
 }
 
@@ -79,12 +82,12 @@ impl Default for Group {
 }
 
 impl<O> With<O> {
-    /// The optimizer under no rules yet. The optimizers here have a method `with` that does this.
+    /// The optimizer without rules. The optimizers of this crate have a method `with` that does the same.
     pub fn new(optimizer: O) -> Self {
         With { optimizer, rules: Rules::default() }
     }
 
-    /// Adds λ w to every gradient, as the penalty λ‖w‖²/2 in the loss does (Krogh & Hertz 1992). With adaptive
+    /// Adds λ w to every gradient, like the penalty λ‖w‖²/2 in the loss (Krogh & Hertz 1992). For adaptive
     /// optimizers such as Adam, which divide it by the size of the gradients, prefer
     /// [`decoupled_decay`](Self::decoupled_decay).
     ///
@@ -117,8 +120,8 @@ impl<O> With<O> {
         self
     }
 
-    /// Scales all gradients by min(1, max / ‖g‖), where ‖g‖ is their norm together (Pascanu, Mikolov, Bengio 2013,
-    /// algorithm 1). A step whose ‖g‖ is NaN or infinite is left out, as with
+    /// Scales all gradients by min(1, max / ‖g‖), where ‖g‖ is their joint norm (Pascanu, Mikolov, Bengio 2013,
+    /// algorithm 1). A step whose ‖g‖ is NaN or infinite is skipped, as with
     /// [`skip_not_finite`](Self::skip_not_finite).
     ///
     /// # Panics
@@ -129,8 +132,8 @@ impl<O> With<O> {
         self
     }
 
-    /// Leaves out a step if a gradient is NaN or infinite: nothing changes but
-    /// [`State::skipped`](super::State::skipped), which a training loop can watch.
+    /// Skips a step if a gradient is NaN or infinite. Only
+    /// [`State::skipped`](super::State::skipped) changes then, which a training loop can watch.
     ///
     /// ```
     /// use nn::{Matrix, Optimizer, Param, Sgd, Tape};
@@ -147,13 +150,14 @@ impl<O> With<O> {
         self
     }
 
-    /// Parameters whose name fits the pattern have a learning rate and a decay of their own. In a pattern, `*` is any text
+    /// Gives parameters whose name matches the pattern a separate learning rate and decay. In a pattern, `*` stands for any text
     /// and `|` separates alternatives: `encoder.*|*.weight_hh`. An alternative that begins with a colon is a
-    /// [kind](Kind) of parameters, whatever their names: `:bias|:embedding`. Where several groups fit, the one that was named
-    /// first holds.
+    /// [kind](ParamKind) of parameters, whatever their names: `:bias|:embedding`. If several groups match, the one that was added
+    /// first applies.
+    /// An alternative that matches no name of a parameter is an error before the first step.
     ///
     /// # Panics
-    /// If there is no kind of that name, or a factor is negative or not finite.
+    /// If there is no such kind, or a factor is negative or not finite.
     #[track_caller]
     pub fn group(mut self, pattern: impl Into<String>, group: Group) -> Self {
         let pattern = pattern.into();
@@ -164,14 +168,18 @@ impl<O> With<O> {
         self
     }
 
-    /// Biases and the parameters of normalisations do not decay, whatever they are called: the group
+    /// Biases and the parameters of normalisations do not decay, whatever their names: the group
     /// `:bias|:norm_scale|:norm_shift`.
     pub fn no_decay_of_biases_and_norms(self) -> Self {
         self.group(":bias|:norm_scale|:norm_shift", Group { decay_factor: 0.0, ..Group::default() })
     }
 }
 
-impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
+impl<O: Hyperparameters> Hyperparameters for With<O> {
+    fn settings(&self) -> String {
+        let own = self.optimizer.settings();
+        if self.rules == Rules::default() { own } else { format!("{own}; {:?}", self.rules) }
+    }
     fn name(&self) -> &'static str {
         self.optimizer.name()
     }
@@ -187,9 +195,17 @@ impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
     fn start(&self, moment: usize) -> f64 {
         self.optimizer.start(moment)
     }
+    fn check_settings(&self) -> Result<(), String> {
+        self.optimizer.check_settings()?;
+        self.rules.check_settings()
+    }
+}
+
+impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
     fn check(&self, model: &dyn Module<T>) -> Result<(), String> {
         self.optimizer.check(model)?;
-        self.rules.check(model)
+        self.rules.check_settings()?;
+        check_names("group", self.rules.groups.iter().map(|(pattern, _)| &**pattern), model)
     }
     fn update(&self, step: Step<'_, T>) {
         if let Some(step) = step.under(&self.rules) {
@@ -199,51 +215,34 @@ impl<T: Real, O: Optimizer<T>> Optimizer<T> for With<O> {
 }
 
 impl Rules {
-    /// What holds for a parameter of this name, whose kind [the name tells](Kind::of_name).
+    /// The rules for a parameter with this name, whose kind [follows from the name](ParamKind::of_name).
     pub fn group_of(&self, name: &str) -> Group {
-        self.group_at(name, &|| Kind::of_name(name))
+        self.group_at(name, &|| ParamKind::of_name(name))
     }
 
-    /// Whether each is in its range, as one from a file may not be, and each group has a parameter in the model, unless it is
-    /// of kinds alone.
-    fn check<T: Real>(&self, model: &dyn Module<T>) -> Result<(), String> {
-        let (mut names, all) = (Vec::new(), crate::setting::all);
+    /// Checks that each setting is in its range, which one from a file may not be.
+    fn check_settings(&self) -> Result<(), String> {
+        let all = crate::setting::all;
         let clips = [("clip_value", self.clip_value), ("clip_norm", self.clip_norm)];
         let clips = clips.map(|(field, clip)| (field, clip.unwrap_or(1.0), ABOVE_0));
         all("rules", &[("l2", self.l2, NOT_NEGATIVE), ("decoupled_decay", self.decoupled_decay, NOT_NEGATIVE)])?;
         all("rules", &clips)?;
-        if !self.groups.is_empty() {
-            model.params(&Path::Root, &mut |path, param| {
-                if param.role() != Role::Buffer {
-                    names.push((path.to_string(), path.kind()));
-                }
-            });
-        }
-        for (pattern, group) in &self.groups {
-            check_group(pattern, *group)?;
-            let fits = |(name, kind): &(String, Kind)| pattern.split('|').any(|one| fits_one(one, name, &|| *kind));
-            if !names.iter().any(fits) && !pattern.split('|').all(|one| one.starts_with(':')) {
-                let names = names.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-                return Err(format!("group `{pattern}`: no parameter of the model has such a name: there are {names}"));
-            }
-        }
-        Ok(())
+        self.groups.iter().try_for_each(|(pattern, group)| check_group(pattern, *group))
     }
 
-    /// What holds for the parameter of this name and kind.
-    pub(super) fn group_at(&self, name: &str, kind: &dyn Fn() -> Kind) -> Group {
-        let fits = |pattern: &str| pattern.split('|').any(|one| fits_one(one, name, kind));
-        self.groups.iter().find(|(pattern, _)| fits(pattern)).map(|(_, group)| *group).unwrap_or_default()
+    /// The rules for the parameter with this name and kind.
+    pub(super) fn group_at(&self, name: &str, kind: &dyn Fn() -> ParamKind) -> Group {
+        self.groups
+            .iter()
+            .find(|(pattern, _)| fits_any(pattern, name, kind))
+            .map(|(_, group)| *group)
+            .unwrap_or_default()
     }
 }
 
-/// Whether the kinds in a pattern are some, and the factors in their range.
+/// Checks that the kinds in a pattern exist and that the factors are in their ranges.
 fn check_group(pattern: &str, Group { lr_factor, decay_factor }: Group) -> Result<(), String> {
-    let mut words = pattern.split('|').filter_map(|one| one.strip_prefix(':'));
-    if let Some(word) = words.find(|word| Kind::ALL.iter().all(|(_, name)| name != word)) {
-        let kinds = Kind::ALL.map(|(_, name)| format!("`:{name}`")).join(", ");
-        return Err(format!("group `{pattern}`: there is no kind `:{word}` of parameters: there are {kinds}"));
-    }
+    check_kinds("group", pattern)?;
     let factors = [("lr_factor", lr_factor, NOT_NEGATIVE), ("decay_factor", decay_factor, NOT_NEGATIVE)];
     crate::setting::all(&format!("group `{pattern}`"), &factors)
 }

@@ -3,26 +3,29 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, called};
+use super::{Hyperparameters, Optimizer, Step, called};
 use crate::Real;
 
 /// w ← w − α g, with a fresh minibatch at each step (Robbins & Monro 1951; the lecture's SGD).
 ///
-/// α is usually 0.001 – 0.5 for losses that are means. It converges if α decreases as
-/// [`InverseTime`](crate::schedule::InverseTime) does.
+/// α is usually 0.001 – 0.5 for losses that are means. It converges if α decreases like
+/// [`InverseTime`](crate::schedule::InverseTime).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
     /// α.
     pub lr: f64,
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Sgd {
+impl Hyperparameters for Sgd {
     called!("sgd");
     #[inline]
     fn moments(&self) -> usize {
         0
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Sgd {
     fn update(&self, step: Step<'_, T>) {
         step.each(|lr| {
             let lr = T::from_f64(lr);
@@ -34,7 +37,7 @@ impl<T: Real> Optimizer<T> for Sgd {
 /// v ← μ v + (1 − d) g, w ← w − α v (Polyak 1964), as in PyTorch: v = g at the first step. With Nesterov's
 /// acceleration w ← w − α (g + μ v) (Sutskever et al. 2013, in the form of PyTorch).
 ///
-/// Papers have α inside, v ← μ v + α g and w ← w − v, which is the same as long as α is constant. α is usually
+/// Papers have α inside, v ← μ v + α g and w ← w − v, which is the same if α is constant. α is usually
 /// 0.0005 – 0.1: with μ = 0.9 a step is up to ten times as long as that of [`Sgd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {
@@ -42,7 +45,7 @@ pub struct Momentum {
     pub lr: f64,
     /// μ, usually 0.9.
     pub momentum: f64,
-    /// d, by default 0: by how much less a gradient enters v.
+    /// d, by default 0: the dampening of a gradient in v.
     pub dampening: f64,
     /// Whether the step looks ahead along v.
     pub nesterov: bool,
@@ -60,13 +63,16 @@ impl Momentum {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Momentum {
+impl Hyperparameters for Momentum {
     called!("momentum", momentum: DECAY, dampening: SHARE);
     #[inline]
     fn moments(&self) -> usize {
         1
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Momentum {
     fn update(&self, step: Step<'_, T>) {
         let rest = if step.k() == 1 { 1.0 } else { 1.0 - self.dampening };
         // g + μ v, or v.

@@ -3,17 +3,17 @@
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
 
-use super::{Optimizer, Step, With, called};
+use super::{Hyperparameters, Optimizer, Step, With, called};
 use crate::Real;
 
-/// w ← w − α s sign(g), where every entry has a step s of its own, 1 at the start (Riedmiller & Braun 1993, without
+/// w ← w − α s sign(g), where every entry has its own step s, initially 1 (Riedmiller & Braun 1993, without
 /// weight backtracking, as in PyTorch):
 ///
-/// - if g has the sign it had before: s ← min(η⁺ s, s_max),
-/// - if it has changed: s ← max(η⁻ s, s_min), and neither a step nor a sign to compare with next time,
-/// - if either is 0: s stays.
+/// - if g has the same sign as before: s ← min(η⁺ s, s_max),
+/// - if the sign has changed: s ← max(η⁻ s, s_min), no step now, and no sign to compare with next time,
+/// - if either is 0: s does not change.
 ///
-/// For gradients of the whole training set: those of minibatches change sign by chance. α is the first step; changing it
+/// It is for gradients of the whole training set; those of minibatches change sign at random. α is the first step; changing it
 /// later rescales all steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rprop {
@@ -36,10 +36,9 @@ impl Rprop {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Rprop {
+impl Hyperparameters for Rprop {
     called!("rprop", eta_minus: SHARE, eta_plus: AT_LEAST_1, min_step: NOT_NEGATIVE, max_step: NOT_BELOW_0);
-    /// The gradient before, and s.
+    /// The previous gradient, and s.
     #[inline]
     fn moments(&self) -> usize {
         2
@@ -48,13 +47,17 @@ impl<T: Real> Optimizer<T> for Rprop {
     fn start(&self, moment: usize) -> f64 {
         [0.0, 1.0][moment]
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Rprop {
     fn update(&self, step: Step<'_, T>) {
         let [one, minus, plus] = [1.0, self.eta_minus, self.eta_plus].map(T::from_f64);
         let [min, max] = [self.min_step, self.max_step].map(T::from_f64);
         step.each(|lr| {
             let lr = T::from_f64(lr);
             move |w, g, [before, s]| {
-                // Signs are multiplied, not gradients: the product of small ones is 0.
+                // Signs are multiplied instead of gradients, because the product of small gradients is 0.
                 let turn = g.sign() * before.sign();
                 let [same, changed] = [turn.step(), (-turn).step()];
                 let factor = one + same * (plus - one) + changed * (minus - one);
@@ -68,8 +71,8 @@ impl<T: Real> Optimizer<T> for Rprop {
 
 /// c = β₁ v + (1 − β₁) g, v ← β₂ v + (1 − β₂) g, w ← w − α sign(c) (Chen et al. 2023, algorithm 2).
 ///
-/// Every entry moves by α at each step, so α is a third to a tenth of Adam's: usually 0.00003 – 0.003. The paper decays
-/// weights decoupled, three to ten times as much as with AdamW: [`Lion::optax`], or
+/// Every entry moves by α at each step, so α is a third to a tenth of Adam's: usually 0.00003 – 0.003. The paper uses
+/// decoupled decay, three to ten times that of AdamW: [`Lion::optax`], or
 /// [`with().decoupled_decay`](With::decoupled_decay).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lion {
@@ -93,13 +96,16 @@ impl Lion {
     }
 }
 
-#[compiled_once]
-impl<T: Real> Optimizer<T> for Lion {
+impl Hyperparameters for Lion {
     called!("lion", beta1: DECAY, beta2: DECAY);
     #[inline]
     fn moments(&self) -> usize {
         1
     }
+}
+
+#[compiled_once]
+impl<T: Real> Optimizer<T> for Lion {
     fn update(&self, step: Step<'_, T>) {
         let [b1, r1, b2, r2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2].map(T::from_f64);
         step.each(|lr| {

@@ -1,14 +1,14 @@
-//! What an optimizer remembers.
+//! The state of an optimizer.
 
-use std::error::Error;
 use std::fmt;
 
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{Module, ParamGradients, Path, Real, Role};
 
-/// What an optimizer remembers between steps. Serialise it with the model to go on where it stopped, to the bit.
+/// The state of an optimizer between steps. Serialise it with the model to resume bit-identically.
 ///
 /// ```
 /// use nn::{Adam, Matrix, Optimizer, Param, State};
@@ -20,25 +20,28 @@ use crate::{Module, ParamGradients, Path, Real, Role};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct State<T> {
-    /// Whose state it is.
+    /// The name of its optimizer.
     optimizer: String,
-    /// How many steps were made.
+    /// The number of steps that were made.
     pub steps: u64,
-    /// How many steps were not made because a gradient was not finite
+    /// The number of steps that were skipped because a gradient was not finite
     /// ([`With::skip_not_finite`](super::With::skip_not_finite)).
     pub skipped: u64,
-    /// The norm of all gradients together at the last step, before clipping, if it was asked for
+    /// The joint norm of all gradients at the last step, before clipping, if it was needed
     /// ([`With::clip_norm`](super::With::clip_norm)) and is finite.
     pub norm: Option<f64>,
     pub(super) params: Vec<ParamState<T>>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub(super) struct ParamState<T> {
     pub name: String,
     #[serde(with = "autograd::entries::lists")]
     pub moments: Vec<Vec<T>>,
+    /// How many steps were made while it was frozen: it has not had them.
+    #[serde(default)]
+    pub missed: u64,
     /// The identity of the parameter that was last found under this name.
     #[serde(skip)]
     pub of: Option<u64>,
@@ -46,7 +49,15 @@ pub(super) struct ParamState<T> {
 
 impl<T: PartialEq> PartialEq for ParamState<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.moments == other.moments
+        self.name == other.name && self.moments == other.moments && self.missed == other.missed
+    }
+}
+
+/// Without the moments, which are as many numbers as the weights.
+impl<T> fmt::Debug for ParamState<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let len = self.moments.first().map_or(0, Vec::len);
+        write!(f, "{}: {} moments of {len} numbers, {} steps missed", self.name, self.moments.len(), self.missed)
     }
 }
 
@@ -59,14 +70,14 @@ impl<T: Real> State<T> {
             if param.role() != Role::Buffer {
                 let len = param.value().as_slice().len();
                 let moments = starts.iter().map(|&start| vec![start; len]).collect();
-                params.push(ParamState { name: path.to_string(), moments, of: Some(param.id()) });
+                params.push(ParamState { name: path.to_string(), moments, missed: 0, of: Some(param.id()) });
             }
         });
         State { optimizer: optimizer.into(), steps: 0, skipped: 0, norm: None, params }
     }
 
-    /// Whether it is of this optimizer and of the parameters that it was made or last used for, and all of these have
-    /// gradients: what holds at almost every step, seen without a look at names.
+    /// Whether it belongs to this optimizer and to the parameters for which it was made or last used, and all of these have
+    /// gradients. This holds at almost every step and needs no look at names.
     pub(super) fn is_ready(
         &self,
         optimizer: &str,
@@ -89,6 +100,24 @@ impl<T: Real> State<T> {
         ready && states.next().is_none()
     }
 
+    /// Whether every parameter was updated at every step, as in almost all runs.
+    #[inline]
+    pub(super) fn none_missed(&self) -> bool {
+        self.params.iter().all(|state| state.missed == 0)
+    }
+
+    /// How many steps the trained parameters have missed: each number once.
+    pub(super) fn missed(&self, model: &dyn Module<T>) -> SmallVec<[u64; 2]> {
+        let (mut states, mut all) = (self.params.iter(), SmallVec::new());
+        model.params(&Path::Root, &mut |_, param| {
+            let state = if param.role() == Role::Buffer { None } else { states.next() };
+            if let Some(state) = state.filter(|state| param.is_trained() && !all.contains(&state.missed)) {
+                all.push(state.missed);
+            }
+        });
+        if all.is_empty() { SmallVec::from_elem(0, 1) } else { all }
+    }
+
     /// The first parameter with a moment that is NaN or infinite, if there is one.
     #[cfg(feature = "save")]
     pub(crate) fn not_finite(&self) -> Option<String> {
@@ -96,7 +125,7 @@ impl<T: Real> State<T> {
         self.params.iter().find(bad).map(|state| state.name.clone())
     }
 
-    /// Why it is no state of this optimizer and model, if so.
+    /// Why it is not a state of this optimizer and model, if it is not.
     pub(super) fn misfit(&self, optimizer: &str, moments: usize, model: &dyn Module<T>) -> Result<(), StateError> {
         if self.optimizer != optimizer {
             return Err(StateError::Optimizer { found: self.optimizer.clone(), expected: optimizer.into() });
@@ -116,6 +145,10 @@ impl<T: Real> State<T> {
                     let found = state.moments.iter().map(Vec::len).collect();
                     Err(StateError::Shape { param: path.to_string(), moments, len, found })
                 }
+                Some(state) if state.missed > self.steps => {
+                    let (missed, steps) = (state.missed, self.steps);
+                    Err(StateError::Missed { param: path.to_string(), missed, steps })
+                }
                 Some(_) => Ok(()),
             };
         });
@@ -125,66 +158,58 @@ impl<T: Real> State<T> {
 }
 
 /// Why a [`State`], such as one from a file, does not fit an optimizer and a model.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(thiserror::Error, Clone, PartialEq, Eq)]
 pub enum StateError {
-    /// It is of another optimizer.
+    /// It belongs to another optimizer.
+    #[error("the state is of the optimizer {found}, not of {expected}")]
     Optimizer {
-        /// Whose it is.
+        /// Its optimizer.
         found: String,
-        /// Who was to use it.
+        /// The optimizer that should use it.
         expected: String,
     },
-    /// It has none for a parameter of the model.
+    /// It has no moments for a parameter of the model.
+    #[error("the state has no place for parameter `{param}`")]
     NoPlace {
         /// The parameter.
         param: String,
     },
     /// It has another parameter in the place of one of the model.
+    #[error("the state is of another model: it has `{found}` in the place of parameter `{param}`")]
     Name {
         /// What it has.
         found: String,
         /// The parameter of the model.
         param: String,
     },
-    /// It has another number of moments or numbers in them.
+    /// It has a different number of moments, or of numbers in them.
+    #[error("the state of `{param}` should be {moments} moments of {len} numbers, and has moments of {found:?}")]
     Shape {
         /// The parameter.
         param: String,
-        /// How many moments there should be.
+        /// The expected number of moments.
         moments: usize,
-        /// How many numbers in each.
+        /// The expected number of numbers in each.
         len: usize,
-        /// How many numbers each has.
+        /// The actual number of numbers in each.
         found: Vec<usize>,
     },
-    /// It has parameters beyond those of the model.
+    /// It says that a parameter missed more steps than were made.
+    #[error("the state of `{param}` has missed {missed} steps of {steps}")]
+    Missed {
+        /// The parameter.
+        param: String,
+        /// How many steps it missed.
+        missed: u64,
+        /// How many steps were made.
+        steps: u64,
+    },
+    /// It has more parameters than the model.
+    #[error("the state is of a model with more parameters, such as `{name}`")]
     More {
         /// The first of them.
         name: String,
     },
 }
 
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StateError::Optimizer { found, expected } => {
-                write!(f, "the state is of the optimizer {found}, not of {expected}")
-            }
-            StateError::NoPlace { param } => write!(f, "the state has no place for parameter `{param}`"),
-            StateError::Name { found, param } => {
-                write!(f, "the state is of another model: it has `{found}` in the place of parameter `{param}`")
-            }
-            StateError::Shape { param, moments, len, found } => write!(
-                f,
-                "the state of `{param}` should be {moments} moments of {len} numbers, and has moments of {found:?}"
-            ),
-            StateError::More { name } => {
-                write!(f, "the state is of a model with more parameters, such as `{name}`")
-            }
-        }
-    }
-}
-
 autograd::debug_as_display!(StateError);
-
-impl Error for StateError {}

@@ -7,16 +7,28 @@ use super::{Rules, State, norm};
 use crate::gradients::each_block;
 use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
 
-/// A step that is about to be made: what [`Optimizer::update`](super::Optimizer::update) gets.
+/// A step that is about to be made: the argument of [`Optimizer::update`](super::Optimizer::update).
 pub struct Step<'s, T: Real> {
     lr: f64,
     model: &'s mut dyn Module<T>,
     grads: &'s dyn ParamGradients<T>,
     state: &'s mut State<T>,
-    /// The rules it is made under, the outermost first.
+    /// The rules that apply to it, the outermost first.
     rules: Vec<&'s Rules>,
-    /// By what clipping multiplies all gradients.
+    /// The factor by which clipping multiplies all gradients.
     scale: f64,
+    turn: Turn,
+}
+
+/// The parameters that have missed as many steps are updated in one turn; almost always these are all.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    /// Which step it is for them.
+    pub k: u64,
+    /// How many they have missed.
+    pub missed: u64,
+    /// Whether it is the first turn of the step.
+    pub first: bool,
 }
 
 #[compiled_once]
@@ -26,11 +38,12 @@ impl<'s, T: Real> Step<'s, T> {
         model: &'s mut dyn Module<T>,
         grads: &'s dyn ParamGradients<T>,
         state: &'s mut State<T>,
+        turn: Turn,
     ) -> Self {
-        Step { lr, model, grads, state, rules: Vec::new(), scale: 1.0 }
+        Step { lr, model, grads, state, rules: Vec::new(), scale: 1.0, turn }
     }
 
-    /// The same step under rules; `None` if they forbid it.
+    /// The same step under rules; `None` if they skip it.
     #[inline]
     pub(super) fn under<'r>(self, more: &'r Rules) -> Option<Step<'r, T>>
     where
@@ -39,25 +52,25 @@ impl<'s, T: Real> Step<'s, T> {
         under(self, more)
     }
 
-    /// Which step it is: 1, 2, …
+    /// The number of the step: 1, 2, … for the parameters that it is made for.
     #[inline]
     pub fn k(&self) -> u64 {
-        self.state.steps + 1
+        self.turn.k
     }
 
-    /// Makes the step: `rule(α)(w, g, moments) = (w, moments)` on every entry of every trained parameter, in vector
+    /// Makes the step: `rule(α)(w, g, moments) = (w, moments)` on every entry of every trained parameter, in vectorized
     /// code, where α is the learning rate of the parameter's group.
     ///
-    /// A moment that has decayed to a subnormal number becomes 0: it changes no weight, and would slow every later step.
+    /// A moment that has decayed to a subnormal number becomes 0: it would change no weight and slow every later step.
     ///
     /// # Panics
-    /// If the rule is of another number of moments than the optimizer says.
+    /// If the number of moments of the rule is not that of the optimizer.
     pub fn each<const N: usize, R>(self, rule: impl Fn(f64) -> R)
     where
         R: Fn(T, T, [T; N]) -> (T, [T; N]) + Copy + Send,
     {
-        let Step { lr, model, grads, state, rules, scale } = self;
-        state.steps += 1;
+        let Step { lr, model, grads, state, rules, scale, turn } = self;
+        state.steps += u64::from(turn.first);
         let available = rayon_core::current_num_threads();
         let entries = if available > 1 { model.count_params() } else { 0 };
         let mut threads = None;
@@ -69,9 +82,15 @@ impl<'s, T: Real> Step<'s, T> {
                     param.value_mut().as_mut_slice().copy_from_slice(value.as_slice());
                 }
             }
-            Role::Frozen => states.next().into_iter().for_each(|state| state.of = Some(param.id())),
+            Role::Frozen => states.next().into_iter().for_each(|state| {
+                state.of = Some(param.id());
+                state.missed += u64::from(turn.first);
+            }),
             Role::Trained => {
                 let (Some((g, h)), Some(state)) = (grads.summands(param), states.next()) else { return };
+                if state.missed != turn.missed {
+                    return;
+                }
                 state.of = Some(param.id());
                 let change = Change::of(&rules, (&state.name, path), lr, scale);
                 let (rule, change) = (rule(change.lr), change.entries());
@@ -89,32 +108,32 @@ impl<'s, T: Real> Step<'s, T> {
 
 #[compiled_once]
 fn under<'r, 's: 'r, T: Real>(step: Step<'s, T>, more: &'r Rules) -> Option<Step<'r, T>> {
-    let Step { lr, model, grads, state, mut rules, mut scale } = step;
+    let Step { lr, model, grads, state, mut rules, mut scale, turn } = step;
     if more.clip_norm.is_some() || more.skip_not_finite {
         let norm = norm::gradient_norm(model, grads);
         state.norm = norm.is_finite().then_some(norm);
         if !norm.is_finite() {
-            state.skipped += 1;
+            state.skipped += u64::from(turn.first);
             return None;
         }
         scale = scale.min(more.clip_norm.map_or(1.0, |max| max / norm));
     }
     rules.push(more);
-    Some(Step { lr, model, grads, state, rules, scale })
+    Some(Step { lr, model, grads, state, rules, scale, turn })
 }
 
-/// Models of at least this number of entries are stepped by all threads of rayon's current pool.
+/// Models with at least this many entries are updated by all threads of rayon's current pool.
 const LEAST: usize = 1 << 15;
-/// The same where the threads are awake, because each has just made the gradients of its part of the batch.
+/// The same if the threads are awake, because each has just computed the gradients of its part of the batch.
 const LEAST_AWAKE: usize = 1 << 13;
-/// The least number of entries of a piece that a parameter is cut into.
+/// The smallest number of entries of a piece of a parameter.
 const PIECE: usize = 1 << 12;
-/// About how many pieces a model has at most: those of larger models are larger.
+/// Roughly the largest number of pieces of a model; larger models have larger pieces.
 const PIECES: usize = 64;
-/// A list of them that is on the stack for most models: a step allocates nothing.
+/// A list of pieces that is on the stack for most models, so that a step allocates nothing.
 type Pieces<P> = SmallVec<[P; 2 * PIECES]>;
 
-/// `f` of every item, on this number of threads. At every step a thread has the same items: what it wrote is in its cache.
+/// Calls `f` for every item, on this number of threads. A thread gets the same items at every step, so they are in its cache.
 fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize + Sync), f: &(impl Fn(&mut X) + Sync)) {
     if threads <= 1 {
         return items.iter_mut().for_each(f);
@@ -125,14 +144,14 @@ fn share<X: Send>(items: &mut [X], threads: usize, size: &(impl Fn(&X) -> usize 
     rayon_core::join(|| share(a, few, size, f), || share(b, threads - few, size, f));
 }
 
-/// Some entries of a parameter, and what is done with them.
+/// Some entries of a parameter, and how they are updated.
 struct Piece<'a, T, C, R, const N: usize> {
     w: &'a mut [T],
     g: &'a [T],
-    /// What is to be added to g.
+    /// The summand of g.
     h: Option<&'a [T]>,
     moments: [&'a mut [T]; N],
-    /// What rules do before the optimizer.
+    /// What the rules do before the optimizer.
     change: Option<C>,
     rule: R,
 }
@@ -179,7 +198,7 @@ where
     }
 }
 
-/// What rules change at one parameter.
+/// What the rules change for one parameter.
 struct Change {
     lr: f64,
     scale: f64,
@@ -201,7 +220,7 @@ impl Change {
         change
     }
 
-    /// g ← clip(s g) + λ w, w ← (1 − α λ') w; `None` where nothing changes.
+    /// g ← clip(s g) + λ w, w ← (1 − α λ') w; `None` if nothing changes.
     fn entries<T: Real>(&self) -> Option<impl Fn(T, T) -> [T; 2] + Copy + Send + use<T>> {
         if self.scale == 1.0 && self.limit == f64::INFINITY && self.l2 == 0.0 && self.decay == 0.0 {
             return None;
@@ -225,7 +244,7 @@ fn slices<T, const N: usize>(moments: &mut [Vec<T>]) -> [&mut [T]; N] {
 
 const LANES: usize = 16;
 
-/// The numbers, of which there are at most as many as lanes, and zeros behind them.
+/// The numbers, at most as many as there are lanes, padded with zeros.
 #[inline(always)]
 fn lanes<T: Real>(x: &[T]) -> [T; LANES] {
     let mut lanes = [T::default(); LANES];
@@ -233,7 +252,7 @@ fn lanes<T: Real>(x: &[T]) -> [T; LANES] {
     lanes
 }
 
-/// Applies a rule to every entry. The moments are as many slices, of the length of the weights.
+/// Applies a rule to every entry. The moments are slices of the same length as the weights.
 #[inline(always)]
 fn each_entry<T: Real, const N: usize>(
     w: &mut [T],
@@ -246,7 +265,7 @@ fn each_entry<T: Real, const N: usize>(
     vectorised(
         #[inline(always)]
         || {
-            // Local, because otherwise the compiler must assume that every store may change what the rule reads. It sees that they have one length.
+            // Local, because otherwise the compiler must assume that every store may change what the rule reads. It also sees the equal lengths.
             let (w, moments, rule) = (&mut *w, moments.each_mut().map(|m| &mut m[..n]), rule);
             let whole = n - n % LANES;
             for i in 0..whole {
@@ -256,7 +275,7 @@ fn each_entry<T: Real, const N: usize>(
                     moments[k][i] = of_entry[k].flush();
                 }
             }
-            // The rest as one vector, filled up with zeros.
+            // The rest as one vector, padded with zeros.
             if whole < n {
                 let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
                 let mut of_rest: [_; N] = std::array::from_fn(|k| lanes(&moments[k][whole..]));

@@ -1,14 +1,14 @@
-//! Data parallel over the cores, with the same bits for any number of threads.
+//! Data parallelism over the cores, with the same bits for any number of threads.
 //!
-//! A batch is divided into shards by its size and the model alone, never by the number of threads. Every shard is
-//! recorded on a tape of its own, and their gradients are added along a fixed tree:
+//! The size of a batch and the model alone determine its shards, never the number of threads. Every shard is
+//! recorded on a separate tape, and the gradients are added along a fixed tree:
 //!
 //! ```text
 //! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n of mean losses, 1 of sums;
 //!             ╲   ╱       ╲   ╱        of weighted means the shard's part of the sum of weights
-//!              sum         sum          joined by rayon's current pool, in whatever order time has it
+//!              sum         sum          computed by rayon's current pool, in any order
 //!                 ╲       ╱
-//!                    sum              made by the optimizer, as it reads them
+//!                    sum              computed by the optimizer, as it reads them
 //! ```
 //!
 //! ```
@@ -47,23 +47,23 @@ pub(crate) use weight::Weight;
 
 use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
 
-/// How a batch is divided and put together again.
+/// How a batch is split and its gradients are combined.
 ///
-/// Layers that look at a whole batch see their shard: [`BatchNorm`](crate::BatchNorm) normalises by
-/// the statistics of each, and its running averages move by their mean.
+/// Layers that use a whole batch see their shard: [`BatchNorm`](crate::BatchNorm) normalises by
+/// the statistics of each shard, and its running averages are updated with their mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parallel {
     /// Whether the loss of a shard is the sum over its samples or their mean.
     pub reduction: Reduction,
-    /// How many samples a shard has at most; `None` leaves it to the [rule](Parallel::count).
+    /// The largest number of samples in a shard; `None` uses the [rule](Parallel::count).
     pub shard: Option<usize>,
 }
 
-/// Shards are worth their sum from this many samples on: copying and adding the gradient of a weight costs as much as
-/// several samples do. The bench `trainer` measures it: on one thread shards of 16 took 1.3 to 3.6 times as long as a
+/// The smallest number of samples for which shards pay: copying and adding the gradient of a weight costs as much as
+/// several samples. The benchmark `trainer` measures it: on one thread shards of 16 took 1.3 to 3.6 times as long as a
 /// single one, shards of 64 up to 1.4 times.
 const LEAST_SAMPLES: usize = 128;
-/// And from this much work on, in weights × samples: about a tenth of a millisecond, many times what a thread takes to wake.
+/// The smallest work, in weights × samples: about a tenth of a millisecond, many times what it takes to wake a thread.
 const LEAST_WORK: usize = 1 << 20;
 
 impl Parallel {
@@ -77,7 +77,7 @@ impl Parallel {
         Parallel { reduction: Reduction::Sum, shard: None }
     }
 
-    /// Divides a batch into shards of at most this number of samples. It is worth it for models that use each weight many times, such as recurrent
+    /// Splits a batch into shards of at most this number of samples. This pays for models that use each weight many times, such as recurrent
     /// ones, whose work the rule underestimates.
     ///
     /// # Panics
@@ -88,16 +88,16 @@ impl Parallel {
         Parallel { shard: Some(samples), ..self }
     }
 
-    /// Into how many shards a batch is divided: by the rule, each has at least 128 samples, and at least 2²⁰ products of
-    /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were none.
+    /// The number of shards of a batch. By the rule, each has at least 128 samples, and at least 2²⁰ products of
+    /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were no shards.
     pub fn count<T: Real>(&self, model: &impl Module<T>, samples: usize) -> usize {
         self.count_of(model, samples)
     }
 
-    /// Loss and gradients of a batch of `samples` samples: `batch` makes the part in a range of them, `loss` records its loss.
+    /// Loss and gradients of a batch of `samples` samples. `batch` returns the part for a range of samples, `loss` records its loss.
     ///
-    /// Every shard has a [training tape](Tape::training) of its own: of this seed where there is one shard, else of
-    /// seeds drawn from it. Its batch is made on the thread that needs it.
+    /// Every shard has a separate [training tape](Tape::training). A single shard uses this seed; several shards use
+    /// seeds drawn from it. The batch of a shard is made on the thread that needs it.
     ///
     /// # Panics
     /// If there are no samples.
@@ -115,18 +115,18 @@ impl Parallel {
         M: Module<T> + Sync,
     {
         let (model, loss) = (model, &loss);
-        sharded(*self, model, samples, seed, false, &|range| {
-            Box::new(OnBatch { model, batch: batch(range), loss, metrics: &[] })
+        sharded(*self, model, samples, seed, false, &|shard| {
+            Box::new(OnBatch { model, batch: batch(shard.samples), loss, metrics: &[] })
         })
     }
 }
 
-/// A model and a batch, of whatever types: what a loss is recorded of.
+/// A model and a batch of any types, from which a loss is recorded.
 pub(crate) trait Recordable<T: Real> {
     /// Records the loss.
     fn loss<'t>(&'t self, tape: &'t Tape<'t, T>) -> Var<'t, T>;
 
-    /// What else is measured.
+    /// Further measurements.
     fn metrics(&self) -> Vec<f64>;
 }
 
@@ -151,8 +151,7 @@ where
     }
 }
 
-/// Loss and gradients of a batch of `samples` samples, or of a part of one, of which `batch` makes the part in a range of
-/// them.
+/// Loss and gradients of a batch of `samples` samples, or of a part of one. `batch` returns the shards.
 ///
 /// # Panics
 /// If there are no samples.
@@ -164,16 +163,17 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
     samples: usize,
     seed: u64,
     of_part: bool,
-    batch: &'a (dyn Fn(Range<usize>) -> Box<dyn Recordable<T> + 'b> + Sync),
+    batch: &'a (dyn Fn(Shard) -> Box<dyn Recordable<T> + 'b> + Sync),
 ) -> (f64, Total<T>) {
     let shards = parallel.shards(model, samples, seed);
     let run = |shard: usize| {
-        let Shard { samples: range, seed } = shards.get(shard);
-        let (batch, len) = (batch(range.clone()), range.len());
+        let shard = shards.get(shard);
+        let (seed, len) = (shard.seed, shard.samples.len());
+        let batch = batch(shard);
         let tape = tape_of(seed, of_part || shards.count > 1);
         let loss = batch.loss(&tape);
         let weight = Weight::of(parallel.reduction, tape.means(), len);
-        // Of the only shard the mean is that of the batch.
+        // The mean of a single shard is that of the batch.
         let factor = if shards.count > 1 { weight.factor(samples) } else { 1.0 };
         let value = factor * loss.item().to_f64();
         let grads = loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(factor)]));
@@ -249,7 +249,7 @@ pub(crate) struct Shard {
     pub seed: u64,
 }
 
-/// What some shards give.
+/// The result of some shards.
 struct Part<T: Real> {
     loss: f64,
     grads: Gradients<T>,
@@ -257,13 +257,13 @@ struct Part<T: Real> {
     weight: Weight,
 }
 
-/// What both halves of several shards give.
+/// The results of both halves of several shards.
 fn halves<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
     let middle = shards.start + shards.len() / 2;
     rayon_core::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
 }
 
-/// Runs shards, and adds what they give in halves.
+/// Runs shards, and adds their results in halves.
 fn tree<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> Part<T> {
     if shards.len() == 1 {
         return run(shards.start);
@@ -278,11 +278,11 @@ fn tree<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) 
 
 /// The gradients of a batch, as a step takes them.
 pub struct Total<T: Real> {
-    /// Of one tape, or of both halves of several shards.
+    /// From one tape, or from both halves of several shards.
     tapes: [Option<Gradients<T>>; 2],
-    /// Those of both halves, once somebody asked for their sum.
+    /// The sum of both halves, once it was requested.
     sum: OnceLock<Gradients<T>>,
-    /// The new values of buffers where there are several shards; everything where there are no tapes.
+    /// The new values of buffers if there are several shards; everything if there are no tapes.
     rest: GradientSum<T>,
     weight: Weight,
 }
@@ -297,14 +297,14 @@ impl<T: Real> Total<T> {
         Total::of([None, None], sum, weight)
     }
 
-    /// What the batch counts in a mean over several.
+    /// The weight of the batch in a mean over several.
     pub(crate) fn weight(&self) -> Weight {
         self.weight
     }
 
     fn sum(&self, half: &Gradients<T>, other: &Gradients<T>) -> &Gradients<T> {
         if self.sum.get().is_none() {
-            // Not under the lock: a thread that waits for parts of the sum may be given work that asks for it again.
+            // Not under the lock, because a thread that waits for parts of the sum may be given work that requests it again.
             let mut sum = half.clone();
             sum.add(other);
             let _ = self.sum.set(sum);

@@ -1,16 +1,16 @@
-//! What a part of a batch counts.
+//! The weight of a part of a batch.
 
 use autograd::Means;
 
 use crate::Reduction;
 
-/// What a part of a batch counts in the mean over the batch.
+/// The weight of a part of a batch in the mean over the batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Weight {
-    /// The sum of the weights of its samples, or how many they are.
+    /// The sum of the weights of its samples, or their number.
     pub sum: f64,
     samples: usize,
-    /// The loss is a sum over samples: every part counts as it is.
+    /// The loss is a sum over samples: parts are simply added.
     is_sum: bool,
     means: Means,
 }
@@ -22,18 +22,18 @@ impl Weight {
         Weight { sum: means.weight.unwrap_or(samples as f64), samples, is_sum, means }
     }
 
-    /// That of two parts together.
+    /// The weight of two parts together.
     ///
     /// # Panics
-    /// If there are means with different weights, which have no weight in common.
+    /// If there are means with different weights, because they have no common weight.
     pub fn and(self, other: Self) -> Self {
         self.with(other).expect(
-            "the loss is made of means with different weights, so the parts of a batch cannot be put together: \
+            "the loss is made of means with different weights, so the parts of a batch cannot be combined: \
              give all losses the same weights, or make sums of them, with `Parallel::sum`",
         )
     }
 
-    /// That of two parts together; `None` if there are means with different weights.
+    /// The weight of two parts together; `None` if there are means with different weights.
     pub fn with(self, other: Self) -> Option<Self> {
         let (a, b) = (self.sum * other.samples as f64, other.sum * self.samples as f64);
         let means = Means {
@@ -47,17 +47,17 @@ impl Weight {
         (!apart && !means.several).then_some(Weight { sum, samples, is_sum: self.is_sum, means })
     }
 
-    /// By what the loss of a part of a batch of `samples` samples is multiplied before all are added.
+    /// The factor for the loss of a part with `samples` samples before all parts are added.
     pub fn factor(self, samples: usize) -> f64 {
         if self.is_sum { 1.0 } else { self.sum / samples as f64 }
     }
 
-    /// By what the sum of them is multiplied then, where their weights are not the numbers of samples.
+    /// The factor for the sum of the parts if their weights are not the numbers of samples.
     pub fn rest(self, samples: usize) -> Option<f64> {
         self.means.weight.map(|_| samples as f64 / self.sum)
     }
 
-    /// The sum over the samples of which `loss` is the sum or the mean.
+    /// The sum over the samples, if `loss` is their sum or mean.
     pub fn summed(self, loss: f64) -> f64 {
         if self.is_sum { loss } else { loss * self.sum }
     }

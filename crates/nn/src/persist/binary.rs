@@ -10,7 +10,7 @@ use serde_path_to_error::Track;
 use super::sound::Distinct;
 use super::{DEPTH, Format, LoadError, Position, SaveError, Take, TakeSeed, dotted, foreign, too_deep};
 
-/// Not the beginning of any text: 0x89 stands alone in no UTF-8.
+/// The file does not begin like a text: 0x89 alone is not valid UTF-8.
 pub(super) const MAGIC: [u8; 8] = *b"\x89tape-nn";
 const VERSION: u32 = 1;
 pub(super) const HEADER: usize = 28;
@@ -24,7 +24,7 @@ pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Resul
     if u32::try_from(payload.len()).is_err() {
         return Err(failed("it takes more than 4 GiB, the most that MessagePack can say of a matrix".into()));
     }
-    // What is written can be read.
+    // Everything that is written can be read.
     Distinct::deserialize(&mut reader(payload)).map_err(|error| failed(message(&error).into()))?;
     header[0..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -35,9 +35,9 @@ pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Resul
     Ok(bytes)
 }
 
-/// What the header says, once its checksum has been found right.
+/// The header, after its checksum was verified.
 pub(super) struct Header {
-    /// How long the payload is.
+    /// The length of the payload.
     pub payload: u64,
     checksum: u32,
 }
@@ -63,7 +63,7 @@ pub(super) fn header(bytes: &[u8], file: &str) -> Result<Header, LoadError> {
 
 pub(super) fn decode(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
     let payload = payload(bytes, &file)?;
-    // Which has been found no deeper than it may be, but for what a type adds that is not in the file.
+    // The depth has been checked, except for levels that a type adds and the file does not have.
     let (mut reader, mut track) = (Deserializer::from_read_ref(payload), Track::new());
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
     TakeSeed(&mut *take).deserialize(tracked).map_err(|error| {
@@ -88,7 +88,7 @@ fn payload<'b>(bytes: &'b [u8], file: &str) -> Result<&'b [u8], LoadError> {
         return Err(LoadError::Damaged { file: file.to_owned(), at: Position::Byte(HEADER), found });
     }
 
-    // Once over the whole, which is cheap, and then no type can be led deeper than this.
+    // One cheap pass over the whole value; after it no type can recurse deeper than this.
     let mut values = reader(payload);
     if let Err(error) = Distinct::deserialize(&mut values) {
         return Err(LoadError::Damaged {
@@ -114,7 +114,7 @@ fn distinct(reader: &mut dyn erased_serde::Deserializer<'_>) -> Result<(), erase
     erased_serde::deserialize::<Distinct>(reader).map(drop)
 }
 
-/// How far a value can be read: again, for only a reader that copies what it reads can tell.
+/// The position at which reading fails. It reads again, because only a reader that copies can tell.
 fn failure(payload: &[u8], take: Take) -> Position {
     let mut reader = Deserializer::new(Cursor::new(payload));
     reader.set_max_depth(DEPTH);
@@ -122,7 +122,7 @@ fn failure(payload: &[u8], take: Take) -> Position {
     Position::Byte(HEADER + reader.position() as usize)
 }
 
-/// What the reader says, in words that need no knowledge of MessagePack.
+/// The reader's message in words that do not require knowledge of MessagePack.
 fn message(error: &Error) -> String {
     use Error::*;
     let ends = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
@@ -134,7 +134,7 @@ fn message(error: &Error) -> String {
     }
 }
 
-/// The same of an error that has become text on its way through the reading type.
+/// The same for an error that became text on its way through the type.
 fn plain(text: &str) -> String {
     if let Some(marker) = text.strip_prefix("wrong msgpack marker ") {
         format!("a value of another kind ({marker})")

@@ -3,6 +3,7 @@
 use std::{error, fmt, io};
 
 use super::{Format, json};
+use crate::atomic::cannot_read;
 
 /// Why a model was not saved: which file, what is wrong, and what to do.
 ///
@@ -16,9 +17,14 @@ use super::{Format, json};
 ///      training has diverged: try a smaller learning rate"
 /// );
 /// ```
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
     /// A parameter is NaN or infinite.
+    #[error(
+        "{file}: not written, because entry ({row}, {col}) of parameter `{param}` is {value}; \
+         training has diverged: try a smaller learning rate"
+    )]
     NotFinite {
         /// The file that was not written.
         file: String,
@@ -32,6 +38,11 @@ pub enum SaveError {
         value: f64,
     },
     /// A number beside the parameters is NaN or infinite, which JSON cannot say.
+    #[error(
+        "{file}: not written, because `{}` is {value}, which JSON cannot say; \
+         give the file another extension than .json: the binary format can",
+        if .path.is_empty() { "the value" } else { .path }
+    )]
     NotJson {
         /// The file that was not written.
         file: String,
@@ -41,6 +52,11 @@ pub enum SaveError {
         value: String,
     },
     /// The value cannot be said in the format.
+    #[error(
+        "{file}: not written, because it cannot be said in {}: {source}; derive `Serialize` for it{}, and nest less",
+        if *.format == Format::Json { "JSON" } else { "the binary format" },
+        if *.format == Format::Json { ", use strings as the keys of maps" } else { "" }
+    )]
     Serialize {
         /// The file that was not written.
         file: String,
@@ -50,6 +66,10 @@ pub enum SaveError {
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// Two parameters that differ got one name.
+    #[error(
+        "{file}: not written, because two parameters that differ would both be `{name}`; \
+         give each a name of its own in `Safetensors::rename`"
+    )]
     SameName {
         /// The file that was not written.
         file: String,
@@ -57,6 +77,10 @@ pub enum SaveError {
         name: String,
     },
     /// The parameters cannot be said as safetensors.
+    #[error(
+        "{file}: not written, because the parameters cannot be said as safetensors: {source}; \
+         use shorter names, or `save`"
+    )]
     Safetensors {
         /// The file that was not written.
         file: String,
@@ -64,11 +88,16 @@ pub enum SaveError {
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// The extension of the file is that of another format.
+    #[error(
+        "{file}: not written, because .safetensors is another format than that of `save`; \
+         use `save_safetensors`, or another extension"
+    )]
     Extension {
         /// The file that was not written.
         file: String,
     },
     /// The file cannot be written.
+    #[error("{file}: {}", cannot_write(.file, .source))]
     Write {
         /// The file.
         file: String,
@@ -77,71 +106,23 @@ pub enum SaveError {
     },
 }
 
-impl fmt::Display for SaveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SaveError::NotFinite { file, param, row, col, value } => write!(
-                f,
-                "{file}: not written, because entry ({row}, {col}) of parameter `{param}` is {value}; \
-                 training has diverged: try a smaller learning rate"
-            ),
-            SaveError::NotJson { file, path, value } => {
-                let at = if path.is_empty() { "the value" } else { path };
-                write!(f, "{file}: not written, because `{at}` is {value}, which JSON cannot say; ")?;
-                f.write_str("give the file another extension than .json: the binary format can")
-            }
-            SaveError::Serialize { file, format, source } => {
-                let (name, keys) = match format {
-                    Format::Json => ("JSON", ", use strings as the keys of maps"),
-                    Format::Binary => ("the binary format", ""),
-                };
-                write!(f, "{file}: not written, because it cannot be said in {name}: {source}; ")?;
-                write!(f, "derive `Serialize` for it{keys}, and nest less")
-            }
-            SaveError::SameName { file, name } => {
-                write!(f, "{file}: not written, because two parameters that differ would both be `{name}`; ")?;
-                f.write_str("give each a name of its own in `Safetensors::rename`")
-            }
-            SaveError::Safetensors { file, source } => {
-                write!(f, "{file}: not written, because the parameters cannot be said as safetensors: {source}; ")?;
-                f.write_str("use shorter names, or `save`")
-            }
-            SaveError::Extension { file } => {
-                write!(f, "{file}: not written, because .safetensors is another format than that of `save`; ")?;
-                f.write_str("use `save_safetensors`, or another extension")
-            }
-            SaveError::Write { file, source } if is_without_folder(file, source) => {
-                write!(f, "{file}: not written, because its folder does not exist; make the folder first")
-            }
-            SaveError::Write { file, source } => {
-                write!(f, "{file}: cannot be written: {source}; check that there is room and that you may write there")
-            }
-        }
-    }
-}
-
-/// Whether a file was not written because its folder is not there.
-fn is_without_folder(file: &str, source: &io::Error) -> bool {
+/// Why a file is not written, and what to do.
+fn cannot_write(file: &str, source: &io::Error) -> String {
     let folder = std::path::Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
-    source.kind() == io::ErrorKind::NotFound && folder.is_none_or(|folder| !folder.is_dir())
+    if source.kind() == io::ErrorKind::NotFound && folder.is_none_or(|folder| !folder.is_dir()) {
+        return "not written, because its folder does not exist; make the folder first".into();
+    }
+    format!("cannot be written: {source}; check that there is room and that you may write there")
 }
 
 autograd::debug_as_display!(SaveError);
 
-impl error::Error for SaveError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            SaveError::Serialize { source, .. } | SaveError::Safetensors { source, .. } => Some(&**source),
-            SaveError::Write { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
 /// Why a file is not a model: which file and where, what is wrong, and what to do.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file does not exist or cannot be read.
+    #[error("{}", cannot_read(.file, .source))]
     Read {
         /// The file.
         file: String,
@@ -149,6 +130,7 @@ pub enum LoadError {
         source: io::Error,
     },
     /// The file ends too early.
+    #[error("{file}, {at}: the file ends before the model does; copy it again in full, or save the model again")]
     Truncated {
         /// The file.
         file: String,
@@ -156,6 +138,7 @@ pub enum LoadError {
         at: Position,
     },
     /// The file is not as it was written.
+    #[error("{file}, {at}: damaged since it was written: {found}; copy it again, or save the model again")]
     Damaged {
         /// The file.
         file: String,
@@ -165,6 +148,10 @@ pub enum LoadError {
         found: String,
     },
     /// The file is not JSON.
+    #[error(
+        "{file}, {at}: not JSON: {found}; \
+         give a file that `save` wrote; if this is one, it was damaged: save the model again"
+    )]
     NotJson {
         /// The file.
         file: String,
@@ -174,6 +161,7 @@ pub enum LoadError {
         found: String,
     },
     /// The file is of another format.
+    #[error("{file}: not a saved model: found {found}, expected {expected}")]
     Foreign {
         /// The file.
         file: String,
@@ -183,6 +171,11 @@ pub enum LoadError {
         expected: &'static str,
     },
     /// The file is of a later version of the format.
+    #[error(
+        "{file}: written in version {version} of the format, but this program knows version {}; \
+         update tape-nn, or save the model with the version you have",
+        json::VERSION
+    )]
     Newer {
         /// The file.
         file: String,
@@ -190,6 +183,11 @@ pub enum LoadError {
         version: u64,
     },
     /// The file is a model, but of another type, or one that contradicts itself.
+    #[error(
+        "{file}, {at}{}: not the model that was asked for: {found}; \
+         load it as the type that was saved, with fields of the same names",
+        if .path.is_empty() { String::new() } else { format!(", `{path}`") }
+    )]
     Model {
         /// The file.
         file: String,
@@ -201,6 +199,12 @@ pub enum LoadError {
         found: String,
     },
     /// The tensors of the file are not the parameters of the model.
+    #[error(
+        "{file}: not the parameters of this model:{}\n\
+         load them into a model of the same layers, or say with `Safetensors` what differs: \
+         `prefix`, `rename`, `ignore_extra`",
+        .misfits.iter().map(|misfit| format!("\n  {misfit}")).collect::<String>()
+    )]
     Tensors {
         /// The file.
         file: String,
@@ -209,61 +213,7 @@ pub enum LoadError {
     },
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::Read { file, source } if source.kind() == io::ErrorKind::NotFound => {
-                write!(f, "{file}: file not found; check the path (a relative one starts at the working directory)")
-            }
-            LoadError::Read { file, source } => {
-                write!(f, "{file}: cannot be read: {source}; check that it is a file you may read")
-            }
-            LoadError::Truncated { file, at } => {
-                write!(f, "{file}, {at}: the file ends before the model does; ")?;
-                f.write_str("copy it again in full, or save the model again")
-            }
-            LoadError::Damaged { file, at, found } => {
-                write!(f, "{file}, {at}: damaged since it was written: {found}; ")?;
-                f.write_str("copy it again, or save the model again")
-            }
-            LoadError::NotJson { file, at, found } => {
-                write!(f, "{file}, {at}: not JSON: {found}; ")?;
-                f.write_str("give a file that `save` wrote; if this is one, it was damaged: save the model again")
-            }
-            LoadError::Foreign { file, found, expected } => {
-                write!(f, "{file}: not a saved model: found {found}, expected {expected}")
-            }
-            LoadError::Tensors { file, misfits } => {
-                write!(f, "{file}: not the parameters of this model:")?;
-                misfits.iter().try_for_each(|misfit| write!(f, "\n  {misfit}"))?;
-                f.write_str("\nload them into a model of the same layers, or say with `Safetensors` what differs: ")?;
-                f.write_str("`prefix`, `rename`, `ignore_extra`")
-            }
-            LoadError::Newer { file, version } => write!(
-                f,
-                "{file}: written in version {version} of the format, but this program knows version {}; \
-                 update tape-nn, or save the model with the version you have",
-                json::VERSION
-            ),
-            LoadError::Model { file, at, path, found } => {
-                let path = if path.is_empty() { String::new() } else { format!(", `{path}`") };
-                write!(f, "{file}, {at}{path}: not the model that was asked for: {found}; ")?;
-                f.write_str("load it as the type that was saved, with fields of the same names")
-            }
-        }
-    }
-}
-
 autograd::debug_as_display!(LoadError);
-
-impl error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            LoadError::Read { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

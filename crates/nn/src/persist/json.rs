@@ -29,13 +29,20 @@ pub(super) fn encode(value: &dyn erased_serde::Serialize, file: String) -> Resul
     if deepest(&text) >= DEPTH {
         return Err(SaveError::Serialize { file, format: Format::Json, source: too_deep().into() });
     }
+    // Keys that differ in type alone are one as text.
+    let mut reader = serde_json::Deserializer::from_slice(&text[begin..]);
+    if let Err(error) = serde_path_to_error::deserialize::<_, Distinct>(&mut reader) {
+        let (path, found) = (dotted(error.path().iter()), message(error.inner()));
+        let source = format!("{found} in `{path}`, where all keys are text; save it in the binary format").into();
+        return Err(SaveError::Serialize { file, format: Format::Json, source });
+    }
     let checksum = crc32fast::hash(&text[begin..]);
     text[..begin].copy_from_slice(&start(checksum));
     text.push(b'}');
     Ok(text)
 }
 
-/// How many brackets are open at most.
+/// The largest nesting depth of brackets.
 fn deepest(text: &[u8]) -> usize {
     let (mut open, mut deepest, mut quoted, mut escaped) = (0, 0, false, false);
     for byte in text {
@@ -53,8 +60,8 @@ fn deepest(text: &[u8]) -> usize {
 }
 
 pub(super) fn decode(text: &[u8], file: String, take: Take) -> Result<(), LoadError> {
-    check_header(text, &file)?; // which reads all of the text: what fails from here on is the value
-    // Once for keys that come twice, in whatever the type makes of them.
+    check_header(text, &file)?; // reads the whole text, so later errors are in the value
+    // One pass to find duplicate keys, whatever the type does with them.
     read(text, &file, &mut |reader| erased_serde::deserialize::<Distinct>(reader).map(drop))?;
     read(text, &file, take)
 }
@@ -87,7 +94,7 @@ fn check_header(text: &[u8], file: &str) -> Result<(), LoadError> {
     }
 }
 
-/// Whether the text of the model is as it was written.
+/// Checks that the text of the model is unchanged.
 fn check_sum(text: &[u8], file: &str, said: &str, model: &str) -> Result<(), LoadError> {
     if said == format!("{:08x}", crc32fast::hash(model.as_bytes())) {
         return Ok(());
@@ -100,7 +107,7 @@ fn check_sum(text: &[u8], file: &str, said: &str, model: &str) -> Result<(), Loa
     Err(LoadError::Damaged { file: file.to_owned(), at: Position::Text { line, column }, found: found.to_owned() })
 }
 
-/// What is looked at first, whatever the model may be.
+/// The header, which is read first for any model.
 #[derive(Deserialize)]
 struct Header<'t> {
     format: String,
@@ -111,7 +118,7 @@ struct Header<'t> {
     model: Option<&'t RawValue>,
 }
 
-/// The document, of which the value is taken.
+/// The document from which the value is taken.
 struct Body<'t>(Take<'t>);
 
 impl<'de> DeserializeSeed<'de> for Body<'_> {
@@ -144,12 +151,12 @@ impl<'de> Visitor<'de> for Body<'_> {
     }
 }
 
-/// The error, if it is one of the text rather than of what it says.
+/// The error, if it is in the text and not in the value.
 fn broken(text: &[u8], file: &str, error: &serde_json::Error) -> Option<LoadError> {
     use serde_json::error::Category;
     let (file, at, found) = (file.to_owned(), position(error), message(error));
     match error.classify() {
-        Category::Syntax if found == "number out of range" => None, // of the type that is asked for
+        Category::Syntax if found == "number out of range" => None, // for the requested type
         Category::Syntax if ends_in_number(text, &at) => Some(LoadError::Truncated { file, at }),
         Category::Eof => Some(LoadError::Truncated { file, at }),
         Category::Syntax | Category::Io => Some(LoadError::NotJson { file, at, found }),
@@ -157,7 +164,7 @@ fn broken(text: &[u8], file: &str, error: &serde_json::Error) -> Option<LoadErro
     }
 }
 
-/// Whether the text breaks off at this place inside of a number, as in `-` or `1.`: to the parser, no end of the file.
+/// Whether the text ends inside a number here, as in `-` or `1.`; the parser does not report this as the end of the file.
 fn ends_in_number(text: &[u8], at: &Position) -> bool {
     let lines = text.split(|&byte| byte == b'\n');
     let end = lines.enumerate().last().map(|(above, last)| Position::Text { line: above + 1, column: last.len() });
@@ -168,7 +175,7 @@ fn position(error: &serde_json::Error) -> Position {
     Position::Text { line: error.line(), column: error.column() }
 }
 
-/// The message without the place, which is named in front.
+/// The message without the position, which is named first.
 fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

@@ -1,7 +1,7 @@
 //! Saving and exchanging models.
 //!
-//! A model is a serde value, and so is all that belongs to it. [`save`] writes it to a file, [`load`] reads it again as the
-//! type that was saved, to the bit. [`save_value`] writes any other value, such as a model with the state of its
+//! A model is a serde value, and so is everything that belongs to it. [`save`] writes it to a file, and [`load`] reads it
+//! back bit-identically as the type that was saved. [`save_value`] writes any other value, such as a model with the state of its
 //! optimizer.
 //!
 //! ```
@@ -19,21 +19,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Files are whole
+//! # Files are written atomically
 //!
-//! The bytes go to a temporary file in the same folder, which takes the name of the file once it is on the disk. Whoever
-//! kills the process at any moment finds the old file or the new one, each whole (and maybe a `.tape-nn.….tmp`, which
-//! the next save in the folder removes). If anything fails, the old file stays as it was. The new one has its permissions, and
-//! a symbolic link goes on to lead to it.
+//! The bytes go to a temporary file in the same folder, which is renamed once it is on the disk. If the
+//! process is killed at any moment, there is a complete old file or a complete new one (and maybe a `.tape-nn.….tmp`, which
+//! the next save in the folder removes). If anything fails, the old file does not change. The new file keeps its permissions, and
+//! a symbolic link is followed.
 //!
 //! # Formats
 //!
-//! The extension `.json` means JSON, any other the binary format; [`load`] looks into the file instead.
+//! The extension `.json` means JSON, any other the binary format. [`load`] detects the format from the contents.
 //!
 //! **JSON** is `{"format":"tape-nn","version":1,"checksum":"0f5c81b3","model":…}` with the value as `serde_json` writes it,
 //! and the CRC-32 of its text, from its first byte to its last. A matrix is `{"rows":2,"cols":1,"data":[0.5,-1.0]}`, column by
-//! column; a parameter that is not trained has a field `"role":"frozen"` or `"buffer"` besides. Whoever changes a file by hand
-//! removes its entry `"checksum"`; a file without one is not checked, as the first files of version 1.
+//! column; a parameter that is not trained also has a field `"role":"frozen"` or `"buffer"`. If you change a file by hand,
+//! remove its entry `"checksum"`; a file without one is not checked, as in the first files of version 1.
 //!
 //! **Binary**, integers and numbers little-endian:
 //!
@@ -42,27 +42,27 @@
 //! | 0 | 8 | `89 74 61 70 65 2d 6e 6e`, "\x89tape-nn" |
 //! | 8 | 4 | the version of the format, 1 |
 //! | 12 | 8 | n, the length of the payload |
-//! | 20 | 4 | the CRC-32 (IEEE 802.3, as of zip and PNG) of the payload |
+//! | 20 | 4 | the CRC-32 (IEEE 802.3, as in zip and PNG) of the payload |
 //! | 24 | 4 | the CRC-32 of bytes 0 to 23 |
 //! | 28 | n | the payload: the value as [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md), structs as maps by field name, variants by name |
 //!
-//! A matrix in the payload is a map of `rows`, `cols` and `data`, and `data` a map of one entry that names the type of the
-//! numbers: `"f32"` or `"f64"`, and their bytes, column by column. So a file says for each matrix what it holds, and
+//! A matrix in the payload is a map of `rows`, `cols` and `data`. `data` is a map with one entry: the type of the
+//! numbers, `"f32"` or `"f64"`, and their bytes, column by column. So a file gives the number type of each matrix, and
 //! numbers are converted when it is read as a model of the other type: exactly from `f32` to `f64`, to the nearest from
-//! `f64` to `f32`. One that is too large for `f32` is an error.
+//! `f64` to `f32`. A number that is too large for `f32` is an error.
 //!
-//! **safetensors** is for exchange with PyTorch and others: [`save_safetensors`], [`load_safetensors`], and [`Safetensors`] where
-//! names differ. It holds the parameters and buffers by name, and nothing else of the model.
+//! **safetensors** is for exchange with PyTorch and others: [`save_safetensors`], [`load_safetensors`], and [`Safetensors`] if
+//! names differ. It holds only the parameters and buffers, by name.
 //!
 //! | byte | bytes | what |
 //! |--:|--:|---|
 //! | 0 | 8 | n, the length of the header, little-endian |
-//! | 8 | n | JSON, filled up with blanks to a multiple of 8: for each name `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`, and `"__metadata__":{"format":"pt"}` |
+//! | 8 | n | JSON, padded with blanks to a multiple of 8: for each name `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`, and `"__metadata__":{"format":"pt"}` |
 //! | 8 + n | | the numbers, little-endian, row by row, without gaps |
 //!
-//! Nothing of a file is believed before its checksum was found right (where the format has one), and no length before that many bytes are
-//! there. A key that the type does not know is an error, and so is one that comes twice in a map. Values are nested at most 128
-//! deep, when they are written and when they are read; each list of layers within another takes two. No bytes in a file make
+//! A file is not used before its checksum is verified (if the format has one), and a length is not used before that many bytes are
+//! there. A key that the type does not know is an error, and so is a duplicate key in a map. Values are nested at most 128
+//! deep, both in writing and in reading; each list of layers inside another takes two levels. No bytes in a file make
 //! loading panic.
 
 mod binary;
@@ -92,17 +92,17 @@ pub use error::{LoadError, Misfit, Position, SaveError};
 #[cfg(feature = "safetensors")]
 pub use safetensors::{Safetensors, load_safetensors, save_safetensors};
 
-/// How values are written.
+/// The format in which values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Text: `{"format":"tape-nn","version":1,"checksum":"…","model":…}`.
     Json,
-    /// MessagePack behind a header with checksums.
+    /// MessagePack after a header with checksums.
     Binary,
 }
 
 impl Format {
-    /// The format of files of that name: JSON if the extension is `json`, else binary.
+    /// The format for a file name: JSON if the extension is `json`, otherwise binary.
     ///
     /// ```
     /// use nn::persist::Format;
@@ -121,9 +121,9 @@ impl Format {
     }
 }
 
-/// Writes a model to a file: JSON if that ends in `.json`, else the binary format.
+/// Writes a model to a file: JSON if the name ends in `.json`, otherwise the binary format.
 ///
-/// A model that holds what belongs to it, such as the `Standardize` of its inputs, keeps that in the same file.
+/// If the model contains other values, such as the `Standardize` of its inputs, they are saved in the same file.
 ///
 /// ```
 /// use nn::{Activation, Mlp};
@@ -141,16 +141,16 @@ impl Format {
 /// ```
 ///
 /// # Errors
-/// If a parameter is NaN or infinite, from which no training recovers; if the model cannot be serialised; or if the
-/// file cannot be written. An older file of this name stays as it was then.
+/// If a parameter is NaN or infinite, from which training cannot recover; if the model cannot be serialised; or if the
+/// file cannot be written. An existing file of this name is then unchanged.
 pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, model: &M) -> Result<(), SaveError> {
     let path = path.as_ref();
     finite_params(&mut |f| model.params(&crate::Path::Root, f), &name(path))?;
     save_value(path, model)
 }
 
-/// Writes any value to a file as [`save`] does a model, numbers that are not finite too where the format has them: the
-/// binary one has.
+/// Writes any value to a file, as [`save`] writes a model. It may contain numbers that are not finite if the format supports them; the
+/// binary format does.
 ///
 /// ```
 /// use nn::{Adam, Matrix, Optimizer, Param, State, persist};
@@ -167,8 +167,8 @@ pub fn save<T: Real, M: Module<T> + Serialize + ?Sized>(path: impl AsRef<Path>, 
 /// ```
 ///
 /// # Errors
-/// If the value cannot be said in the format, or the file cannot be written. An older file of this name stays as it was
-/// then.
+/// If the format cannot represent the value, or the file cannot be written. An existing file of this name is then
+/// unchanged.
 pub fn save_value<V: Serialize + ?Sized>(path: impl AsRef<Path>, value: &V) -> Result<(), SaveError> {
     write(path.as_ref(), &value)
 }
@@ -182,7 +182,7 @@ fn write(path: &Path, value: &dyn erased_serde::Serialize) -> Result<(), SaveErr
     atomic::write(path, &bytes).map_err(|source| SaveError::Write { file, source })
 }
 
-/// Reads what [`save`] or [`save_value`] wrote, in either format, as the type that was saved.
+/// Reads a file of [`save`] or [`save_value`], in either format, as the type that was saved.
 ///
 /// ```
 /// let error = nn::load::<nn::Mlp<f32>>("no/such/net.json").unwrap_err();
@@ -190,7 +190,7 @@ fn write(path: &Path, value: &dyn erased_serde::Serialize) -> Result<(), SaveErr
 /// ```
 ///
 /// # Errors
-/// A [`LoadError`] if the file cannot be read or is not such a value. No bytes in a file make this panic.
+/// A [`LoadError`] if the file cannot be read or does not contain such a value. No bytes in a file make this panic.
 pub fn load<V: DeserializeOwned>(path: impl AsRef<Path>) -> Result<V, LoadError> {
     let path = path.as_ref();
     decode(&read(path)?, name(path))
@@ -217,7 +217,7 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 /// ```
 ///
 /// # Errors
-/// If the value cannot be said in the format.
+/// If the format cannot represent the value.
 pub fn to_bytes<V: Serialize + ?Sized>(format: Format, value: &V) -> Result<Vec<u8>, SaveError> {
     format.encode(&value, IN_MEMORY.to_owned())
 }
@@ -225,13 +225,13 @@ pub fn to_bytes<V: Serialize + ?Sized>(format: Format, value: &V) -> Result<Vec<
 /// The value in the bytes of a file, such as those of `include_bytes!("net.nn")`.
 ///
 /// # Errors
-/// As [`load`].
+/// Under the same conditions as [`load`].
 pub fn from_bytes<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, LoadError> {
     rest(bytes, IN_MEMORY)?;
     decode(bytes, IN_MEMORY.to_owned())
 }
 
-/// Every level takes stack of whoever reads it; `serde_json` goes as deep.
+/// Every level uses stack in the reader; `serde_json` allows the same depth.
 const DEPTH: usize = 128;
 
 fn too_deep() -> String {
@@ -240,11 +240,11 @@ fn too_deep() -> String {
 
 const IN_MEMORY: &str = "bytes in memory";
 
-/// How many bytes may follow these first ones of a file that is worth reading on.
+/// How many bytes may follow the first ones for the file to be worth reading.
 fn rest(first: &[u8], file: &str) -> Result<u64, LoadError> {
     let foreign = |found: &str| Err(foreign(file, found));
     if is_binary(first) {
-        // One more, to see that there is none.
+        // One more byte, to detect a file that is too long.
         Ok(binary::header(first, file)?.payload.saturating_add(1))
     } else if first.starts_with(b"PK\x03\x04") {
         foreign("a zip archive, such as PyTorch's (save its `state_dict()` as .safetensors for `load_safetensors`)")
@@ -264,21 +264,21 @@ fn is_binary(first: &[u8]) -> bool {
     !first.is_empty() && first.iter().zip(&binary::MAGIC).all(|(a, b)| a == b)
 }
 
-/// Reads a value of any type: the readers of the formats are compiled once, a type of the caller for one reader.
+/// Reads a value of any type. The readers of the formats are compiled once; a type of the caller is compiled for one reader.
 fn decode<V: DeserializeOwned>(bytes: &[u8], file: String) -> Result<V, LoadError> {
     let mut value = None;
     decode_by(bytes, file, &mut |reader| erased_serde::deserialize(reader).map(|read| value = Some(read)))?;
     Ok(value.expect("what was read without an error is there"))
 }
 
-/// Takes a value of a type that only the caller knows out of a reader.
+/// Takes a value of a type that only the caller knows from a reader.
 type Take<'t> = &'t mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Result<(), erased_serde::Error>;
 
 fn decode_by(bytes: &[u8], file: String, take: Take) -> Result<(), LoadError> {
     if is_binary(bytes) { binary::decode(bytes, file, take) } else { json::decode(bytes, file, take) }
 }
 
-/// [`Take`] where serde asks for a seed.
+/// [`Take`] for serde's seeds.
 struct TakeSeed<'t>(Take<'t>);
 
 impl<'de> DeserializeSeed<'de> for TakeSeed<'_> {
@@ -288,7 +288,7 @@ impl<'de> DeserializeSeed<'de> for TakeSeed<'_> {
     }
 }
 
-/// Reads on without believing the limit: at once as much as the file has.
+/// Reads to the end of the file, whatever limit the caller gives.
 fn read_at_most(limit: u64, source: File, bytes: &mut Vec<u8>) -> io::Result<()> {
     let left = source.metadata()?.len().saturating_sub(bytes.len() as u64).min(limit);
     bytes.try_reserve_exact(usize::try_from(left).unwrap_or(usize::MAX))?;
@@ -305,7 +305,7 @@ fn finite_params<'w, 'm: 'w, T: Real>(params: Walk<'w, 'm, T>, file: &str) -> Re
     Ok(())
 }
 
-/// A place in a value as [`Path`](crate::Path) shows that of a parameter: `layers.0.weight`.
+/// The path in a value, as [`Path`](crate::Path) shows that of a parameter: `layers.0.weight`.
 fn dotted<'p>(path: impl Iterator<Item = &'p Segment>) -> String {
     let segments = path.filter_map(|segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),

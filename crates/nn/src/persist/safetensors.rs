@@ -1,4 +1,4 @@
-//! Parameters by name, in the names and layout of PyTorch.
+//! Parameters by name, with the names and layout of PyTorch.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -15,10 +15,10 @@ use super::{LoadError, Misfit, Position, SaveError, finite_params, name};
 use crate::module::Walk;
 use crate::{Axes, Matrix, Module, Param, Path, Real, atomic};
 
-/// Writes the parameters and buffers of a model as safetensors, as [`Safetensors`] does without options.
+/// Writes the parameters and buffers of a model as safetensors, like [`Safetensors`] without options.
 ///
 /// # Errors
-/// As [`Safetensors::save`].
+/// Under the same conditions as [`Safetensors::save`].
 pub fn save_safetensors<T: Real, M: Module<T> + ?Sized>(
     path: impl AsRef<FilePath>,
     model: &M,
@@ -26,10 +26,10 @@ pub fn save_safetensors<T: Real, M: Module<T> + ?Sized>(
     Safetensors::new().save(path, model)
 }
 
-/// Reads the parameters and buffers of a model from safetensors, as [`Safetensors`] does without options.
+/// Reads the parameters and buffers of a model from safetensors, like [`Safetensors`] without options.
 ///
 /// # Errors
-/// As [`Safetensors::load`]. The model is as before then.
+/// Under the same conditions as [`Safetensors::load`]. The model is then unchanged.
 pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
     path: impl AsRef<FilePath>,
     model: &mut M,
@@ -37,12 +37,12 @@ pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
     Safetensors::new().load(path, model)
 }
 
-/// Exchanges parameters with PyTorch and others through a [safetensors](https://github.com/huggingface/safetensors) file,
-/// and says what is called differently there.
+/// Exchanges parameters with PyTorch and others through a [safetensors](https://github.com/huggingface/safetensors) file.
+/// Its options map names that differ.
 ///
-/// A tensor has the name of the parameter, such as `0.weight`. A matrix has the shape `[rows, columns]`, one of one
-/// column `[rows]`, unless its field is [marked](Axes) as the weights of [`Linear`](crate::Linear) are. What lies column
-/// by column here lies row by row there. So a [`Sequential`](crate::Sequential) is a `torch.nn.Sequential`:
+/// A tensor has the name of the parameter, such as `0.weight`. A matrix has the shape `[rows, columns]`. A matrix with one
+/// column has the shape `[rows]`, unless its field is [marked](Axes) like the weights of [`Linear`](crate::Linear). Tensors are stored
+/// row by row, matrices column by column. So a [`Sequential`](crate::Sequential) is a `torch.nn.Sequential`:
 ///
 /// ```
 /// use nn::{Activation, Init, Linear, Sequential, load_safetensors, save_safetensors};
@@ -59,7 +59,7 @@ pub fn load_safetensors<T: Real, M: Module<T> + ?Sized>(
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// An [`Mlp`](crate::Mlp) counts its layers without the activations, and is the part `encoder` of this file:
+/// An [`Mlp`](crate::Mlp) does not number its activations. Here it is the part `encoder` of the file:
 ///
 /// ```no_run
 /// use nn::persist::Safetensors;
@@ -83,45 +83,45 @@ pub struct Safetensors<'f> {
 type Rename<'f> = Box<dyn Fn(&str) -> String + 'f>;
 
 impl<'f> Safetensors<'f> {
-    /// The names of the parameters, all of them and no other.
+    /// The names of exactly the parameters.
     pub fn new() -> Self {
         Safetensors::default()
     }
 
-    /// The names in the file begin with this, such as `encoder.`; tensors whose names do not are not looked at.
+    /// The prefix of the names in the file, such as `encoder.`. Tensors whose names do not begin with it are ignored.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The name in the file (after the prefix) for the name of a parameter. Two parameters may have one there, and are
-    /// equal then.
+    /// Maps the name of a parameter to its name in the file (after the prefix). Two parameters may have the same name there; they must
+    /// be equal when they are saved.
     pub fn rename(mut self, rename: impl Fn(&str) -> String + 'f) -> Self {
         self.rename = Some(Box::new(rename));
         self
     }
 
-    /// Tensors that the model has no parameter for are left out. `num_batches_tracked` of PyTorch's batch normalisation
-    /// always is.
+    /// Ignores tensors for which the model has no parameter. `num_batches_tracked` of PyTorch's batch normalisation is
+    /// always ignored.
     pub fn ignore_extra(mut self) -> Self {
         self.ignore_extra = true;
         self
     }
 
-    /// Writes all parameters and buffers of the model, as a whole or not at all, as [`save`](super::save) does.
+    /// Writes all parameters and buffers of the model atomically, like [`save`](super::save).
     ///
     /// # Errors
-    /// If a parameter is NaN or infinite; if two that differ get one name; or if the file cannot be written.
+    /// If a parameter is NaN or infinite; if two different ones get the same name; or if the file cannot be written.
     pub fn save<T: Real, M: Module<T> + ?Sized>(&self, path: impl AsRef<FilePath>, model: &M) -> Result<(), SaveError> {
         save(self, path.as_ref(), &mut |f| model.params(&Path::Root, f))
     }
 
     /// Reads all parameters and buffers of the model. Tensors of `F64`, `F32`, `F16` and `BF16` are converted to its
-    /// scalar type; those of one column or row, and of a single number, may have any shape that has as many numbers.
+    /// number type. A tensor for a single number, column or row may have any shape with the right number of entries.
     ///
     /// # Errors
-    /// If the file cannot be read or is no such file; and one error for all names that are missing or extra, shapes and
-    /// types that are others, and numbers too large for the scalar type. The model is as before then.
+    /// If the file cannot be read or is not a safetensors file. All names that are missing or extra, all shapes and
+    /// types that differ, and numbers that are too large for the number type are reported in one error. The model is then unchanged.
     pub fn load<T: Real, M: Module<T> + ?Sized>(
         &self,
         path: impl AsRef<FilePath>,
@@ -161,7 +161,7 @@ fn save<'w, 'm: 'w, T: Real>(
     if let Some(name) = twice {
         return Err(SaveError::SameName { file, name });
     }
-    // What readers of Hugging Face's libraries ask for.
+    // The libraries of Hugging Face require it.
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|source| SaveError::Safetensors { file: file.clone(), source: Box::new(source) })?;
@@ -255,7 +255,7 @@ fn shape((rows, cols): (usize, usize), axes: Option<Axes>) -> Vec<usize> {
     }
 }
 
-/// Where a tensor goes.
+/// The destination of a tensor.
 struct Place {
     name: String,
     shape: (usize, usize),
@@ -308,10 +308,10 @@ fn numbers<T: Real, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f6
     Ok(numbers)
 }
 
-/// No header that anybody writes is as long; `safetensors` gives it as its limit too.
+/// The largest length of a header; `safetensors` has the same limit.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-/// Where the data begin, and what they are: checked against the length of the file before anything is read by it.
+/// The start of the data, and their description. It is checked against the length of the file before it is used.
 fn header(source: &mut File, file: &str) -> Result<(u64, Metadata), LoadError> {
     let failed = |source| LoadError::Read { file: file.to_owned(), source };
     let ends = |at| LoadError::Truncated { file: file.to_owned(), at: Position::Byte(at as usize) };
@@ -361,7 +361,7 @@ fn read(source: &mut File, start: u64, info: &TensorInfo) -> io::Result<Vec<u8>>
     read_bytes(source, to - from)
 }
 
-/// That many bytes, if there is memory for them.
+/// Reads that many bytes, if there is memory for them.
 fn read_bytes(source: &mut File, count: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(count)?;

@@ -1,4 +1,4 @@
-//! What any value is looked through for, whatever its type: before it is written as JSON, and before it is read.
+//! Checks of any value, whatever its type: before it is written as JSON, and before it is read.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,12 +7,12 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use super::dotted;
 
-/// The path of the first number in the value that is NaN or infinite, and that number: `serde_json` would write `null` for
-/// it, which is no number when it is read.
+/// The path of the first number in the value that is NaN or infinite, and that number. `serde_json` would write `null` for
+/// it, which is not a number when it is read.
 pub(super) fn not_finite(value: &dyn erased_serde::Serialize) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut writer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    erased_serde::serialize(value, &mut writer).ok()?; // what cannot be serialised is said by whoever does it
+    erased_serde::serialize(value, &mut writer).ok()?; // other errors are reported by the actual serialisation
     let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes);
     let error = serde_path_to_error::deserialize::<_, Finite>(&mut reader).err()?;
     let rmp_serde::decode::Error::Syntax(number) = error.inner() else { return None };
@@ -22,10 +22,10 @@ pub(super) fn not_finite(value: &dyn erased_serde::Serialize) -> Option<(String,
 /// Any value whose numbers are finite.
 type Finite = Sound<true>;
 
-/// Any value in which no key of a map comes twice: of two values for one key a map would keep the last.
+/// Any value without duplicate keys in a map: for two values of one key a map would keep the last.
 pub(super) type Distinct = Sound<false>;
 
-/// Any value whose numbers are finite, if that is asked for, or whose keys are distinct.
+/// Any value, checked either for numbers that are not finite or for duplicate keys.
 pub(super) struct Sound<const FINITE: bool>;
 
 impl<'de, const FINITE: bool> Deserialize<'de> for Sound<FINITE> {
@@ -60,8 +60,8 @@ impl<'de, const FINITE: bool> Visitor<'de> for Sound<FINITE> {
         while let Some(Key(key)) = map.next_key()? {
             match key {
                 Some(key) if !FINITE && known.contains(&key) => {
-                    let key: String = key.chars().take(40).collect();
-                    return Err(A::Error::custom(format_args!("the key `{key}` comes twice")));
+                    let key: String = key.1.chars().take(40).collect();
+                    return Err(A::Error::custom(format_args!("the key `{key}` occurs twice")));
                 }
                 key => known.extend(key),
             }
@@ -81,8 +81,8 @@ impl<'de, const FINITE: bool> Visitor<'de> for Sound<FINITE> {
     fine!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str, visit_bytes: &[u8]);
 }
 
-/// A key as text, if it is text or an integer.
-struct Key(Option<String>);
+/// Whether a key is text, and as text, if it is that or an integer.
+struct Key(Option<(bool, String)>);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -102,13 +102,13 @@ impl<'de> Visitor<'de> for Key {
         f.write_str("a key")
     }
     fn visit_str<E>(self, key: &str) -> Result<Self, E> {
-        Ok(Key(Some(key.to_owned())))
+        Ok(Key(Some((true, key.to_owned()))))
     }
     fn visit_u64<E>(self, key: u64) -> Result<Self, E> {
-        Ok(Key(Some(key.to_string())))
+        Ok(Key(Some((false, key.to_string()))))
     }
     fn visit_i64<E>(self, key: i64) -> Result<Self, E> {
-        Ok(Key(Some(key.to_string())))
+        Ok(Key(Some((false, key.to_string()))))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self, A::Error> {
         Distinct {}.visit_seq(list).map(|_| self)

@@ -1,4 +1,4 @@
-//! Keys of a file that no field has: serde passes over them, so that a field with a default would take it without a word.
+//! Detects keys of a file that no field has. serde ignores them, so a field with a default would silently get the default.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// A reader, or what it hands out, in which an unknown key of a struct is an error. What a struct writes and does not read, the tag of
-/// `#[serde(tag = …)]` and a field with `skip_deserializing`, is unknown to it.
+/// A reader, or a part of one, for which an unknown key of a struct is an error. Keys that a struct writes but does not read are
+/// unknown: the tag of `#[serde(tag = …)]`, and a field with `skip_deserializing`.
 pub(super) struct Strict<X> {
     of: X,
-    /// The names of the fields, inside of a struct.
+    /// The names of the fields, inside a struct.
     fields: Option<Fields>,
 }
 

@@ -6,7 +6,7 @@ use crate::{Activation, Linear, Matrix, Mlp, Param};
 use proptest::prelude::*;
 use rand::SeedableRng;
 
-/// A folder that is removed with what is in it.
+/// A folder that is removed with its contents.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -37,7 +37,7 @@ fn text<T: Real>(model: &(impl Module<T> + Serialize)) -> Vec<u8> {
     fs::read(folder.0.join("m.json")).unwrap()
 }
 
-/// The text without its checksum, as the first files of version 1 had none: what is changed in it by hand is not found by it.
+/// The text without its checksum, as in the first files of version 1, so that manual changes are not detected by the checksum.
 fn unchecked(text: &[u8]) -> String {
     let text = std::str::from_utf8(text).unwrap();
     let (before, after) = text.split_once(r#""checksum":""#).unwrap();
@@ -81,7 +81,7 @@ fn load_errors_say_what_where_and_what_to_do() {
     let cases = [
         (r#""bias":"#, r#""biaz":"#, "`layers.0.biaz`: not the model that was asked for: unknown field `biaz`"),
         (r#"{"rows":"#, r#"{"row":1,"rows":"#, "unknown field `row`, expected one of `rows`"),
-        (r#""activation":"#, r#""dropout":null,"dropout":null,"activation":"#, "the key `dropout` comes twice"),
+        (r#""activation":"#, r#""dropout":null,"dropout":null,"activation":"#, "the key `dropout` occurs twice"),
         (r#""version":1"#, r#""version":1,"model":0"#, "duplicate field `model`"),
         (r#""version":1"#, r#""version":1,"modle":0"#, "unknown field `modle`, expected one of `format`"),
     ];

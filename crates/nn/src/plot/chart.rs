@@ -1,4 +1,4 @@
-//! A pair of axes and what is drawn between them.
+//! A chart: a pair of axes, and series and areas between them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,10 +10,10 @@ use super::contour::{loops, polygon};
 use super::scale::Scale;
 use super::{Figure, PlotError, style};
 
-/// A picture with axes: series of points drawn as lines, dots or bars, over areas.
+/// A picture with axes: series of points drawn as lines, dots or bars, above areas.
 ///
-/// The axes hold everything unless a range is given; what lies beyond, is NaN or infinite, or has no logarithm where
-/// the axis is logarithmic, is left out, and a line has a gap there. Labelled series are named in a legend, and take
+/// The axes contain everything unless a range is given. Points that are outside, NaN or infinite, or without a logarithm on
+/// a logarithmic axis, are left out, and a line has a gap there. Series with a label appear in a legend. They take
 /// the colours of the style in turn.
 ///
 /// ```
@@ -56,7 +56,7 @@ pub(super) struct Area {
     pub outlined: bool,
 }
 
-/// What the colours of a surface mean.
+/// The meaning of the colours of a surface.
 #[derive(Clone, Debug)]
 pub(super) struct ColorBar {
     pub name: String,
@@ -75,7 +75,7 @@ pub(super) struct Series {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mark {
     Line,
-    /// A line whose last value the legend tells.
+    /// A line whose last value is shown in the legend.
     Curve,
     Dashed,
     Dots,
@@ -89,92 +89,92 @@ impl Chart {
         Chart { title: title.to_owned(), ..Chart::default() }
     }
 
-    /// With names beside the axes.
+    /// Labels the axes.
     #[must_use]
     pub fn axes(mut self, x: &str, y: &str) -> Self {
         (self.x.name, self.y.name) = (x.to_owned(), y.to_owned());
         self
     }
 
-    /// With powers of ten along x.
+    /// Makes the x axis logarithmic.
     #[must_use]
     pub fn log_x(mut self) -> Self {
         self.x.log = true;
         self
     }
 
-    /// With powers of ten along y.
+    /// Makes the y axis logarithmic.
     #[must_use]
     pub fn log_y(mut self) -> Self {
         self.y.log = true;
         self
     }
 
-    /// With this part of the x axis.
+    /// Sets the range of the x axis.
     #[must_use]
     pub fn x_range(mut self, range: Range<f64>) -> Self {
         self.x.range = Some(range);
         self
     }
 
-    /// With this part of the y axis.
+    /// Sets the range of the y axis.
     #[must_use]
     pub fn y_range(mut self, range: Range<f64>) -> Self {
         self.y.range = Some(range);
         self
     }
 
-    /// With names in place of 1, 2, 3, … along x.
+    /// Writes names instead of 1, 2, 3, … along x.
     #[must_use]
     pub fn x_names<S: ToString>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.x.names = names.into_iter().map(|name| name.to_string()).collect();
         self
     }
 
-    /// With y written in percent, as of an accuracy.
+    /// Writes y in percent, for example for an accuracy.
     #[must_use]
     pub fn percent(mut self) -> Self {
         self.y.percent = true;
         self
     }
 
-    /// With one unit as long along y as along x.
+    /// Uses the same scale for x and y.
     #[must_use]
     pub fn square(self) -> Self {
         Chart { square: true, ..self }
     }
 
-    /// With a line through values at 1, 2, 3, …, as of epochs; the legend tells the last.
+    /// Adds a line through values at 1, 2, 3, …, for example of epochs. The legend shows the last value.
     #[must_use]
     pub fn curve(self, label: &str, values: &[f64]) -> Self {
         self.series(label, Mark::Curve, (1..).map(f64::from).zip(values.iter().copied()))
     }
 
-    /// With a line through points.
+    /// Adds a line through points.
     #[must_use]
     pub fn line(self, label: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.series(label, Mark::Line, points)
     }
 
-    /// With a dashed line through points.
+    /// Adds a dashed line through points.
     #[must_use]
     pub fn dashed(self, label: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.series(label, Mark::Dashed, points)
     }
 
-    /// With a dot at every point.
+    /// Adds a dot at every point.
     #[must_use]
     pub fn dots(self, label: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         self.series(label, Mark::Dots, points)
     }
 
-    /// With bars of the given heights at 1, 2, 3, …; [`x_names`](Chart::x_names) names them.
+    /// Adds bars of the given heights at 1, 2, 3, …; [`x_names`](Chart::x_names) names them.
     #[must_use]
     pub fn bars(self, label: &str, heights: &[f64]) -> Self {
         self.series(label, Mark::Bars(0.7), (1..).map(f64::from).zip(heights.iter().copied()))
     }
 
-    /// With bars that say how many of the values lie in each of `bins` equal parts of their range.
+    /// Adds a histogram of the values with `bins` equal bins over their range.
     ///
     /// ```
     /// let svg = nn::plot::Chart::new("Weights").histogram("layer 1", &[0.1, 0.2, 0.9, f64::NAN], 2).to_svg();
@@ -192,14 +192,14 @@ impl Chart {
         self.series(label, Mark::Bars(0.96 * width), middles.zip(counts))
     }
 
-    /// With the last series in the colour of this number, as of a class.
+    /// Gives the last series the colour with this index, for example that of a class.
     #[must_use]
     pub fn color(mut self, k: usize) -> Self {
         self.series.iter_mut().last().into_iter().for_each(|series| series.color = k);
         self
     }
 
-    /// With a filled polygon, whose colour is a shade from 0 to 1.
+    /// Adds a filled polygon whose colour is a shade from 0 to 1.
     #[must_use]
     pub fn polygon(mut self, corners: impl IntoIterator<Item = (f64, f64)>, shade: f64) -> Self {
         let fill = style::mix(style::shade(shade), RGBColor(255, 255, 255), 0.35);
@@ -207,14 +207,14 @@ impl Chart {
         self
     }
 
-    /// With a filled polygon in the pale tint of a class.
+    /// Adds a filled polygon in the pale tint of a class.
     #[must_use]
     pub fn class_polygon(mut self, corners: impl IntoIterator<Item = (f64, f64)>, class: usize) -> Self {
         self.areas.push(Area { corners: corners.into_iter().collect(), fill: tint(class), outlined: true });
         self
     }
 
-    /// With a surface over a rectangle, in bands of one colour each and a bar that says which: `z` has a row for each x,
+    /// Adds a surface over a rectangle, in bands of one colour each, with a colour bar. `z` has a row for each x,
     /// from the start to the end of its range, and a column for each y.
     ///
     /// ```
@@ -230,7 +230,7 @@ impl Chart {
         let (least, largest) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), z| (a.min(z), b.max(z)));
         let scale = Scale::over(least, largest, false, 0.0);
         let levels = scale.ticks(12);
-        // Each band covers what is above its level; the next is drawn over it.
+        // Each band covers everything above its level; the next is drawn over it.
         for (k, &level) in [-1e300].iter().chain(&levels).enumerate() {
             let fill = style::shade(k as f64 / levels.len() as f64);
             self.areas.push(Area { corners: above(z, level, &x, &y), fill, outlined: false });
@@ -239,9 +239,9 @@ impl Chart {
         self
     }
 
-    /// With the regions of a rectangle that a classifier gives to each class, in pale tints of the colours of the
-    /// classes: `scores` maps points, 2 × n, to a score for each class, classes × n, of which the largest wins; or to one
-    /// score, 1 × n, where class 1 is that of positive scores. `n` points are looked at along each side.
+    /// Adds the decision regions of a classifier in a rectangle, in pale tints of the colours of the
+    /// classes. `scores` maps points, 2 × n, to a score for each class, classes × n, of which the largest wins; or to one
+    /// score, 1 × n, where positive scores mean class 1. It is evaluated at `n` points along each side.
     ///
     /// ```
     /// use nn::plot::Chart;
@@ -255,7 +255,7 @@ impl Chart {
     /// ```
     ///
     /// # Panics
-    /// If there is not one column of scores for each point.
+    /// If the number of columns of scores is not the number of points.
     #[must_use]
     #[track_caller]
     pub fn regions<T: Real>(
@@ -286,7 +286,7 @@ impl Chart {
         Figure::new().with(self.clone()).to_svg()
     }
 
-    /// Writes the picture: the file appears whole or not at all. Missing folders are made.
+    /// Writes the picture atomically, and creates missing folders.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -300,13 +300,13 @@ impl Chart {
         self
     }
 
-    /// The axes that hold everything, or the ranges asked for.
+    /// The axes that contain everything, or the given ranges.
     pub(super) fn scales(&self) -> (Scale, Scale) {
         let points = || {
             let areas = self.areas.iter().flat_map(|area| &area.corners);
             areas.chain(self.series.iter().flat_map(|series| &series.points)).copied()
         };
-        // A bar is as wide as it is, and stands on 0.
+        // Include the width of a bar, and 0, where it starts.
         let bars = self.series.iter().filter_map(|series| match series.mark {
             Mark::Bars(width) => Some((width, &series.points)),
             _ => None,
@@ -361,7 +361,7 @@ fn grid<T: Real>(x: &Range<f64>, y: &Range<f64>, n: usize) -> Matrix<T> {
     Matrix::from_fn(2, n * n, |i, p| T::from_f64(if i == 0 { along(x, p % n) } else { along(y, p / n) }))
 }
 
-/// Where a surface over a rectangle is at least as high as a level, as one polygon.
+/// The part of a rectangle where a surface is at least as high as a level, as one polygon.
 fn above(z: &Matrix<f64>, level: f64, x: &Range<f64>, y: &Range<f64>) -> Vec<(f64, f64)> {
     let (m, n) = z.shape();
     let along =

@@ -1,4 +1,4 @@
-//! Where a surface lies above a level: closed loops by marching squares (Lorensen & Cline 1987, in the plane).
+//! The part of a surface above a level: closed loops by marching squares (Lorensen & Cline 1987, in the plane).
 
 use autograd::Matrix;
 
@@ -6,7 +6,7 @@ use autograd::Matrix;
 /// The set is on the left of each loop, so outer loops turn left and holes turn right.
 pub(super) fn loops(z: &Matrix<f64>, level: f64) -> Vec<Vec<(f64, f64)>> {
     let (m, n) = z.shape();
-    // Outside of the grid nothing is above the level: with a ring around it every loop is closed.
+    // Outside the grid nothing is above the level: with a ring around it every loop is closed.
     let value = |i: usize, j: usize| match (i, j) {
         _ if (1..=m).contains(&i) && (1..=n).contains(&j) => z[(i - 1, j - 1)] - level,
         _ => f64::NEG_INFINITY,
@@ -61,7 +61,7 @@ pub(super) fn loops(z: &Matrix<f64>, level: f64) -> Vec<Vec<(f64, f64)>> {
     loops
 }
 
-/// Without points that repeat, or lie on the line between their neighbours.
+/// Removes points that repeat, or are on the line between their neighbours.
 fn simplified(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for p in points {
@@ -79,7 +79,7 @@ fn simplified(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     kept
 }
 
-/// One polygon for loops of both senses: from the first point to each loop and back, which adds no area.
+/// One polygon for loops of both orientations: from the first point to each loop and back, which adds no area.
 pub(super) fn polygon(loops: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
     let Some(&base) = loops.first().and_then(|first| first.first()) else { return Vec::new() };
     loops.iter().flat_map(|points| points.iter().copied().chain([points[0], base])).collect()

@@ -1,4 +1,4 @@
-//! A chart on its part of the picture: title, legend, areas, mesh, series, colour bar.
+//! Draws a chart on its part of the picture: title, legend, areas, mesh, series, colour bar.
 
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
@@ -8,14 +8,14 @@ use super::chart::{Chart, ColorBar, Mark, Series};
 use super::scale::{Scale, significant};
 use super::style::{Area, Drawn, HAIRLINE, INK, MUTED, PX, label, line, series, shade, text, width};
 
-/// Where the plot begins, and what is left free on the other sides.
+/// The start of the plot area, and the margins on the other sides.
 const LEFT: i32 = 72 * PX;
 const TOP: i32 = 42 * PX;
 const RIGHT: i32 = 20 * PX;
 const BOTTOM: i32 = 50 * PX;
-/// Beyond the names of the axes.
+/// The margin outside the labels of the axes.
 const GAP: i32 = 12 * PX;
-/// The room of a colour bar, and the height of a line of the legend.
+/// The width of a colour bar, and the height of a line of the legend.
 const BAR: i32 = 72 * PX;
 const ROW: i32 = 20 * PX;
 
@@ -81,7 +81,7 @@ pub(super) fn chart(area: &Area, chart: &Chart) -> Drawn {
                 }
             }
             Mark::Dots => {
-                // Fewer are larger.
+                // Dots are larger if there are few.
                 let radius = if one.points.len() > 200 { 9 } else { 13 };
                 for point in one.points.iter().filter(|p| shown(p)) {
                     plot.draw(&Circle::new(*point, radius + 3, WHITE.filled()))?;
@@ -107,7 +107,7 @@ pub(super) fn chart(area: &Area, chart: &Chart) -> Drawn {
     Ok(())
 }
 
-/// Lines of entries below the title, as many as their words need; returns their height.
+/// Draws lines of legend entries below the title; returns their height.
 fn legend(area: &Area, chart: &Chart, y: &Scale, w: i32) -> Result<i32, Box<dyn std::error::Error>> {
     let named: Vec<&Series> = chart.series.iter().filter(|series| !series.label.is_empty()).collect();
     let (mut at, mut row) = (LEFT, 0);

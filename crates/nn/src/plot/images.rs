@@ -1,4 +1,4 @@
-//! Small grey pictures side by side.
+//! Small grey images side by side.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use plotters::style::text_anchor::HPos;
 use super::style::{Area, Drawn, INK, MUTED, PAPER, PX, label, mix};
 use super::{Figure, PlotError};
 
-/// A sheet of small grey pictures, each with words below, such as misread digits, or what an autoencoder makes of
-/// them.
+/// A sheet of small grey images, each with a caption, such as misclassified digits or the reconstructions of an
+/// autoencoder.
 ///
 /// ```
 /// use nn::plot::Images;
@@ -32,7 +32,7 @@ struct Image {
     words: String,
 }
 
-/// The side of an image, the step from one to the next, and where the first is, in pixels.
+/// The side of an image, the step from one to the next, and the position of the first, in pixels.
 const SIDE: i32 = 72;
 const STEP: (i32, i32) = (96, 112);
 const ORIGIN: (i32, i32) = (28, 66);
@@ -43,22 +43,22 @@ impl Images {
         Images { title: title.to_owned(), note: String::new(), columns: 8, images: Vec::new() }
     }
 
-    /// With a line of explanation below the title.
+    /// Adds a line of explanation below the title.
     #[must_use]
     pub fn note(self, note: &str) -> Self {
         Images { note: note.to_owned(), ..self }
     }
 
-    /// Sets how many images are in a row; the default is eight.
+    /// Sets the number of images in a row; the default is eight.
     #[must_use]
     pub fn columns(self, columns: usize) -> Self {
         Images { columns: columns.max(1), ..self }
     }
 
-    /// With another image: `width` pixels in a row, row by row, from 0 for paper to 1 for ink, and words below it.
+    /// Adds an image with `width` pixels in a row, row by row, from 0 for paper to 1 for ink, and a caption.
     ///
     /// # Panics
-    /// If the pixels are no whole rows.
+    /// If the number of pixels is not a multiple of `width`.
     #[must_use]
     #[track_caller]
     pub fn image(mut self, width: usize, pixels: &[f64], words: &str) -> Self {
@@ -74,7 +74,7 @@ impl Images {
         Figure::new().with(self.clone()).to_svg()
     }
 
-    /// Writes the picture: the file appears whole or not at all. Missing folders are made.
+    /// Writes the picture atomically, and creates missing folders.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -108,7 +108,7 @@ impl Image {
         area.draw(&Rectangle::new([(x - gap, y - gap), (x + side + gap, y + side + gap)], PAPER.filled()))?;
         let rows = self.ink.len() / self.width;
         let at = |k: usize| side * k as i32 / self.width.max(rows) as i32;
-        // Neighbours of one grey are one rectangle; 32 greys are as many as the eye can tell.
+        // Neighbours with the same grey are one rectangle; the eye cannot distinguish more than 32 greys.
         let grey = |ink: f64| (32.0 * ink).round();
         for (i, row) in self.ink.chunks(self.width).enumerate() {
             let mut j = 0;

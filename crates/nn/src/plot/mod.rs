@@ -1,7 +1,7 @@
 //! Pictures as SVG: curves, scatter, bars, histograms, surfaces, decision regions, small images. Feature `plot`.
 //!
-//! A [`Chart`] is a pair of axes with what is drawn between them; [`Images`] are small grey pictures side by side; a
-//! [`Figure`] puts several panels into one file. All share one style, and the same numbers give the same bytes.
+//! A [`Chart`] is a pair of axes with series between them; [`Images`] are small grey images side by side; a
+//! [`Figure`] puts several panels into one file. All have the same style, and the same numbers give the same bytes.
 //!
 //! ```
 //! use nn::plot::Chart;
@@ -17,8 +17,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is not there
-//! PNG: it would bring a rasteriser and fonts; `rsvg-convert curves.svg -o curves.png` makes one.
+//! # PNG
+//! There is no PNG output, because it would need a rasteriser and fonts. `rsvg-convert curves.svg -o curves.png` converts a file.
 
 mod chart;
 mod contour;
@@ -28,7 +28,7 @@ mod scale;
 mod style;
 
 use std::path::{Path, PathBuf};
-use std::{error, fmt, fs, io};
+use std::{fs, io};
 
 use plotters::prelude::*;
 
@@ -54,12 +54,12 @@ pub struct Figure {
     size: Option<(u32, u32)>,
 }
 
-/// What a [`Figure`] is made of.
+/// The panels of a [`Figure`].
 #[derive(Clone, Debug)]
 pub enum Panel {
     /// Axes with curves, dots, areas.
     Chart(Box<Chart>),
-    /// Small grey pictures.
+    /// Small grey images.
     Images(Images),
 }
 
@@ -69,20 +69,20 @@ impl Figure {
         Figure::default()
     }
 
-    /// With another panel: to the right of the last, or in a new row.
+    /// Adds a panel: to the right of the last, or in a new row.
     #[must_use]
     pub fn with(mut self, panel: impl Into<Panel>) -> Self {
         self.panels.push(panel.into());
         self
     }
 
-    /// Sets how many panels are in a row; the default is at most three.
+    /// Sets the number of panels in a row; the default is at most three.
     #[must_use]
     pub fn columns(self, columns: usize) -> Self {
         Figure { columns: Some(columns.max(1)), ..self }
     }
 
-    /// With panels of this many pixels; without this, 480 × 380, or what the largest sheet of images needs.
+    /// Sets the size of a panel in pixels; the default is 480 × 380, or the size of the largest sheet of images.
     #[must_use]
     pub fn panel_size(self, width: u32, height: u32) -> Self {
         Figure { size: Some((width.clamp(160, 4000), height.clamp(160, 4000))), ..self }
@@ -105,7 +105,7 @@ impl Figure {
         })
     }
 
-    /// Writes the picture: the file appears whole or not at all. Missing folders are made.
+    /// Writes the picture atomically, and creates missing folders.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -144,11 +144,13 @@ impl From<Images> for Panel {
 /// ```
 /// # let file = std::env::temp_dir().join(format!("nn-plot-error-{}", std::process::id()));
 /// # std::fs::write(&file, "")?;
-/// let error = nn::plot::Chart::new("Loss").save(file.join("curves.svg")).unwrap_err(); // `file` is no folder
+/// let error = nn::plot::Chart::new("Loss").save(file.join("curves.svg")).unwrap_err(); // `file` is not a folder
 /// assert!(error.to_string().starts_with(&format!("{}: the picture was not written: ", error.path.display())));
 /// # std::fs::remove_file(&file)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
+#[derive(thiserror::Error)]
+#[error("{}: the picture was not written: {source}", .path.display())]
 pub struct PlotError {
     /// The file.
     pub path: PathBuf,
@@ -156,21 +158,9 @@ pub struct PlotError {
     pub source: io::Error,
 }
 
-impl fmt::Display for PlotError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the picture was not written: {}", self.path.display(), self.source)
-    }
-}
-
 autograd::debug_as_display!(PlotError);
 
-impl error::Error for PlotError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// A picture of this many pixels, white where nothing is drawn.
+/// A picture of this size in pixels, on white.
 fn render((width, height): (u32, u32), draw: impl FnOnce(&Area) -> style::Drawn) -> String {
     let (w, h) = (PX as u32 * width, PX as u32 * height);
     let mut svg = String::new();
@@ -180,6 +170,6 @@ fn render((width, height): (u32, u32), draw: impl FnOnce(&Area) -> style::Drawn)
         drawn.expect("drawing into a string cannot fail");
     }
     let size = |w, h| format!(r#"width="{w}" height="{h}" "#);
-    // What is the default need not be said.
+    // Defaults are left out.
     svg.replacen(&size(w, h), &size(width, height), 1).replace(r#" opacity="1""#, "").replace(r#" stroke="none""#, "")
 }

@@ -1,15 +1,15 @@
-//! Axes: where a number lies, which numbers are written beside it, and how.
+//! Axes: the position of a number, and the numbers that are written beside an axis.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, KeyPointWeight, Ranged};
 
-/// An axis, divided evenly or by powers of ten.
+/// An axis, linear or logarithmic.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     pub range: Range<f64>,
     pub log: bool,
-    /// Names in place of the numbers 1, 2, 3, …
+    /// Names instead of the numbers 1, 2, 3, …
     pub names: Vec<String>,
 }
 
@@ -26,22 +26,22 @@ impl Scale {
         Scale { range: if log { 10f64.powf(a)..10f64.powf(b) } else { a..b }, log, names: Vec::new() }
     }
 
-    /// Whether a number has a place on such an axis, and lies not so far out that the axis cannot be divided.
+    /// Whether a number can be on such an axis, and is not so large that the axis cannot be divided.
     pub fn drawable(x: f64, log: bool) -> bool {
         if log { (1e-300..1e300).contains(&x) } else { x == 0.0 || (1e-30..1e30).contains(&x.abs()) }
     }
 
-    /// Whether a number has a place on this axis.
+    /// Whether a number can be on this axis.
     pub fn allows(&self, x: f64) -> bool {
         Self::drawable(x, self.log)
     }
 
-    /// Whether it lies between the ends, up to rounding.
+    /// Whether it is between the ends, up to rounding.
     pub fn contains(&self, x: f64) -> bool {
         self.allows(x) && (-1e-9..=1.0 + 1e-9).contains(&self.part(x))
     }
 
-    /// From 0 to 1 along the axis.
+    /// The position from 0 to 1 along the axis.
     pub fn part(&self, x: f64) -> f64 {
         let of = |x: f64| if self.log { x.log10() } else { x };
         (of(x) - of(self.range.start)) / (of(self.range.end) - of(self.range.start))
@@ -72,7 +72,7 @@ impl Scale {
         }
     }
 
-    /// A number as it is written beside the axis.
+    /// A number as written beside the axis.
     pub fn text(&self, x: f64) -> String {
         if !self.names.is_empty() {
             return self.names.get(x as usize - 1).cloned().unwrap_or_default();
@@ -113,7 +113,7 @@ fn steps(range: &Range<f64>, count: f64) -> Vec<f64> {
     let power = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|f| f * power).find(|s| *s >= 0.999 * raw).unwrap_or(raw);
     let (first, last) = ((range.start / step - 1e-9).ceil(), (range.end / step + 1e-9).floor());
-    // Through a decimal text: 0.1 × 3 would be 0.30000000000000004.
+    // Through a decimal text, because 0.1 × 3 would be 0.30000000000000004.
     (0..=((last - first).max(0.0) as usize).min(100)).map(|k| rounded((first + k as f64) * step, step)).collect()
 }
 
@@ -122,7 +122,7 @@ fn rounded(x: f64, step: f64) -> f64 {
     if digits == 0.0 { x.round() } else { format!("{x:.0$}", digits as usize).parse().unwrap_or(x) }
 }
 
-/// Three significant digits, or four where the first is small: 0.25, 1997, 3.1e-7.
+/// Three significant digits, or four if the first is small: 0.25, 1997, 3.1e-7.
 pub(super) fn significant(x: f64) -> String {
     if x == 0.0 || !x.is_finite() {
         return x.abs().to_string();

@@ -1,4 +1,4 @@
-//! One style: colours, lines, text.
+//! The style: colours, lines, text.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -7,14 +7,14 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// Coordinates are whole quarters of a pixel, so that curves have no visible steps.
+/// Coordinates are multiples of a quarter of a pixel, so that curves have no visible steps.
 pub(super) const PX: i32 = 4;
 pub(super) const INK: RGBColor = RGBColor(0x22, 0x26, 0x2b);
 pub(super) const MUTED: RGBColor = RGBColor(0x6b, 0x72, 0x80);
 pub(super) const HAIRLINE: RGBColor = RGBColor(0xe5, 0xe7, 0xeb);
 pub(super) const PAPER: RGBColor = RGBColor(0xf3, 0xf4, 0xf6);
 
-/// Blue, vermilion, green, purple, orange, sky and black after Okabe and Ito, which colour-blind readers tell apart.
+/// Blue, vermilion, green, purple, orange, sky and black after Okabe and Ito, which colour-blind readers can distinguish.
 const SERIES: [RGBColor; 7] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xd5, 0x5e, 0x00),
@@ -25,7 +25,7 @@ const SERIES: [RGBColor; 7] = [
     RGBColor(0x33, 0x33, 0x33),
 ];
 
-/// From dark violet over green to yellow: stops of the map viridis, which stay in order when printed in grey.
+/// From dark violet over green to yellow: colours of the map viridis, which keep their order when printed in grey.
 const SHADES: [RGBColor; 7] = [
     RGBColor(0x44, 0x01, 0x54),
     RGBColor(0x44, 0x39, 0x83),
@@ -36,12 +36,12 @@ const SHADES: [RGBColor; 7] = [
     RGBColor(0xfd, 0xe7, 0x25),
 ];
 
-/// The colour of the series, or class, of this number.
+/// The colour of the series or class with this index.
 pub(super) fn series(k: usize) -> RGBColor {
     SERIES[k % SERIES.len()]
 }
 
-/// The colour of a part from 0 to 1.
+/// The colour of a value from 0 to 1.
 pub(super) fn shade(part: f64) -> RGBColor {
     let at = part.clamp(0.0, 1.0) * (SHADES.len() - 1) as f64;
     let k = (at as usize).min(SHADES.len() - 2);
@@ -62,12 +62,12 @@ pub(super) fn text(size: i32, color: RGBColor) -> TextStyle<'static> {
     ("sans-serif", size * PX).into_font().color(&color)
 }
 
-/// Words in a place, which is the middle of their height, and where they begin, end or have their middle.
+/// Text at a position, which is the middle of its height and its start, end or middle.
 pub(super) fn label(area: &Area, words: &str, (x, y): (i32, i32), side: HPos, size: i32, color: RGBColor) -> Drawn {
     Ok(area.draw(&Text::new(words.to_owned(), (x, y), text(size, color).pos(Pos::new(side, VPos::Center))))?)
 }
 
-/// About how many units wide words are.
+/// The approximate width of a text.
 pub(super) fn width(words: &str, size: i32) -> i32 {
     (0.5 * f64::from(PX * size) * words.chars().count() as f64) as i32
 }

@@ -1,11 +1,11 @@
-//! Learning rates along cosines and cycles.
+//! Cosine and cyclic learning rates.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Schedule, half_wave, line, share};
 use crate::setting::{AT_LEAST_1, NOT_NEGATIVE, POSITIVE, SHARE, all};
 
-/// αₖ = α_min + (α − α_min) (1 + cos(π k / n)) / 2 up to step n, α_min from there on (Loshchilov & Hutter 2017,
+/// αₖ = α_min + (α − α_min) (1 + cos(π k / n)) / 2 up to step n, then α_min (Loshchilov & Hutter 2017,
 /// equation 5, without restarts).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cosine {
@@ -26,16 +26,16 @@ impl Schedule for Cosine {
     }
 }
 
-/// A [`Cosine`] of n steps that starts again at α, each time `growth` times as long (Loshchilov & Hutter 2017, SGDR).
+/// A [`Cosine`] of n steps that restarts at α, each time `growth` times as long (Loshchilov & Hutter 2017, SGDR).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CosineRestarts {
     /// α.
     pub lr: f64,
     /// α_min.
     pub min: f64,
-    /// n, the length of the first.
+    /// n, the length of the first cycle.
     pub period: u64,
-    /// By what factor each is longer than the one before; 1 for all of one length.
+    /// The factor by which each cycle is longer than the one before; 1 for equal lengths.
     pub growth: u64,
 }
 
@@ -64,17 +64,17 @@ impl Schedule for CosineRestarts {
     }
 }
 
-/// Up from α / d to α in a share of the n steps, then down to α / (d d_end), both along half a cosine (Smith & Topin 2018,
+/// Rises from α / d to α in a share of the n steps, then falls to α / (d d_end), both along half a cosine (Smith & Topin 2018,
 /// as in PyTorch).
 ///
-/// In lines instead: [`Linear`](super::Linear) [`then`](Schedule::then) another.
+/// For straight lines use [`LinearRamp`](super::LinearRamp) [`then`](Schedule::then) another one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OneCycle {
     /// α, the peak.
     pub max: f64,
     /// n.
     pub steps: u64,
-    /// The share of the steps that goes up, by default 0.3.
+    /// The share of rising steps, by default 0.3.
     pub rise: f64,
     /// d, by default 25.
     pub div: f64,
@@ -114,7 +114,7 @@ impl Schedule for OneCycle {
     }
 }
 
-/// Lines up from α_min to α in `up` steps and down in `down`, again and again (Smith 2017, figure 2). Each peak is lower
+/// Rises linearly from α_min to α in `up` steps and falls in `down` steps, again and again (Smith 2017, figure 2). Each peak is lower
 /// by a factor: α_min + (α − α_min) γᶜ in cycle c = 0, 1, …
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Triangular {
@@ -122,9 +122,9 @@ pub struct Triangular {
     pub min: f64,
     /// α.
     pub max: f64,
-    /// How many steps go up.
+    /// The number of rising steps.
     pub up: u64,
-    /// How many go down.
+    /// The number of falling steps.
     pub down: u64,
     /// γ: 1 for the paper's `triangular`, 1/2 for `triangular2`.
     pub factor: f64,

@@ -32,7 +32,7 @@ impl Schedule for StepDecay {
     }
 }
 
-/// αₖ = α γ^m, where m is how many milestones are ≤ k.
+/// αₖ = α γ^m, where m is the number of milestones ≤ k.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MultiStep {
     /// α.
@@ -71,7 +71,7 @@ impl Schedule for Exponential {
     }
 }
 
-/// αₖ = α_end + (α − α_end) (1 − k / n)ᵖ up to step n, α_end from there on.
+/// αₖ = α_end + (α − α_end) (1 − k / n)ᵖ up to step n, then α_end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Polynomial {
     /// α.
@@ -96,9 +96,9 @@ impl Schedule for Polynomial {
     }
 }
 
-/// αₖ = α₀ + (α₁ − α₀) k / n up to step n, α₁ from there on: up or down.
+/// αₖ = α₀ + (α₁ − α₀) k / n up to step n, then α₁. It may rise or fall.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Linear {
+pub struct LinearRamp {
     /// α₀.
     pub from: f64,
     /// α₁.
@@ -107,23 +107,23 @@ pub struct Linear {
     pub steps: u64,
 }
 
-impl Schedule for Linear {
+impl Schedule for LinearRamp {
     fn lr(&self, step: u64) -> f64 {
         line(self.from, self.to, share(step, self.steps))
     }
     fn check(&self) -> Result<(), String> {
-        all("Linear", &[("from", self.from, NOT_NEGATIVE), ("to", self.to, NOT_NEGATIVE)])
+        all("LinearRamp", &[("from", self.from, NOT_NEGATIVE), ("to", self.to, NOT_NEGATIVE)])
     }
 }
 
 /// αₖ = α / (1 + k / τ): the slow decrease of the lecture's αₖ.
 ///
-/// Σ αₖ = ∞ and Σ αₖ² < ∞, with which stochastic gradient descent converges (Robbins & Monro 1951, equations 6 and 7).
+/// Σ αₖ = ∞ and Σ αₖ² < ∞, so stochastic gradient descent converges (Robbins & Monro 1951, equations 6 and 7).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InverseTime {
     /// α.
     pub lr: f64,
-    /// τ: the step at which half of it is left.
+    /// τ: the step at which it has halved.
     pub tau: f64,
 }
 
@@ -136,7 +136,7 @@ impl Schedule for InverseTime {
     }
 }
 
-/// αₖ = α min((k + 1) / n, √(n / (k + 1))): up a line for n steps, then as 1/√k (Vaswani et al. 2017, equation 3).
+/// αₖ = α min((k + 1) / n, √(n / (k + 1))): linear for n steps, then like 1/√k (Vaswani et al. 2017, equation 3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InverseSqrt {
     /// α, the peak.
@@ -146,7 +146,7 @@ pub struct InverseSqrt {
 }
 
 impl InverseSqrt {
-    /// As the paper has it for a model of this width d: αₖ = d^(−1/2) min((k + 1)^(−1/2), (k + 1) n^(−3/2)).
+    /// The schedule of the paper for a model of this width d: αₖ = d^(−1/2) min((k + 1)^(−1/2), (k + 1) n^(−3/2)).
     pub fn noam(width: usize, warmup: u64) -> Self {
         InverseSqrt { lr: (width as f64 * warmup as f64).powf(-0.5), warmup }
     }

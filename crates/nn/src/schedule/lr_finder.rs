@@ -1,4 +1,4 @@
-//! Which learning rate to begin with.
+//! Finds an initial learning rate.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::{Module, Optimizer, ParamGradients, Real};
 /// The learning-rate range test: one step per batch while α grows geometrically, until the loss explodes (Smith 2017,
 /// section 3.3; as in fastai).
 ///
-/// It trains a copy of the model. The optimizer gets its learning rate back.
+/// It trains a copy of the model and restores the learning rate of the optimizer.
 ///
 /// ```
 /// use nn::schedule::LrFinder;
@@ -35,11 +35,11 @@ pub struct LrFinder {
     pub from: f64,
     /// The last α, by default 10.
     pub to: f64,
-    /// How many steps it makes at most, by default 100.
+    /// The largest number of steps, by default 100.
     pub steps: u32,
     /// β of the average a ← β a + (1 − β) loss, which is corrected for starting at 0; by default 0.9.
     pub smoothing: f64,
-    /// It stops where the smoothed loss is this many times the least one, by default 4; or not finite.
+    /// It stops when the smoothed loss exceeds its minimum by this factor, by default 4, or is not finite.
     pub explosion: f64,
 }
 
@@ -69,21 +69,21 @@ pub struct LrPoint {
     pub smoothed: f64,
 }
 
-/// What an [`LrCurve`] suggests.
+/// The suggestions of an [`LrCurve`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LrSuggestion {
-    /// Where the smoothed loss falls fastest as α grows by a factor: a good α.
+    /// The α at which the smoothed loss falls fastest as α grows by a factor: a good choice.
     pub steepest: f64,
-    /// A tenth of where the smoothed loss is least: the largest α to dare.
+    /// A tenth of the α at which the smoothed loss is smallest: the largest α to try.
     pub tenth_of_minimum: f64,
 }
 
 impl LrFinder {
     /// The curve for this model and optimizer. `f` gives the loss and the gradients of the next batch, as for
-    /// [`Lbfgs::minimize`](crate::Lbfgs::minimize).
+    /// [`minimize_model`](crate::MinimizeModel::minimize_model).
     ///
     /// # Panics
-    /// As [`Optimizer::step`]; if `from` and `to` are not 0 < from < to; and if another setting is out of its range.
+    /// Under the conditions of [`Optimizer::step`]; unless 0 < `from` < `to`; and if another setting is out of its range.
     #[track_caller]
     pub fn run<T: Real, M: Module<T> + Clone, G: ParamGradients<T>>(
         &self,
@@ -91,7 +91,7 @@ impl LrFinder {
         optimizer: &mut (impl Optimizer<T> + ?Sized),
         mut f: impl FnMut(&M) -> (T, G),
     ) -> LrCurve {
-        assert!(0.0 < self.from && self.from < self.to, "LrFinder: from {} to {} is no range", self.from, self.to);
+        assert!(0.0 < self.from && self.from < self.to, "LrFinder: from {} to {} is not a range", self.from, self.to);
         let ranges = [("smoothing", self.smoothing, DECAY), ("explosion", self.explosion, AT_LEAST_1)];
         if let Err(problem) = all("LrFinder", &ranges) {
             panic!("{problem}");
@@ -121,7 +121,7 @@ impl LrFinder {
 }
 
 impl LrCurve {
-    /// What it suggests; `None` if the loss never fell.
+    /// The suggestions; `None` if the loss never fell.
     pub fn suggestion(&self) -> Option<LrSuggestion> {
         let least =
             (0..self.points.len()).min_by(|&i, &j| self.points[i].smoothed.total_cmp(&self.points[j].smoothed))?;

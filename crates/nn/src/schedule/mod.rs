@@ -1,21 +1,21 @@
-//! How the learning rate goes: pure functions of the step, and [`Plateau`], which watches a metric. [`LrFinder`] says where
-//! to begin.
+//! Learning-rate schedules: pure functions of the step, and [`Plateau`], which watches a metric. [`LrFinder`] suggests an
+//! initial rate.
 //!
 //! ```
 //! use nn::schedule::{Cosine, Schedule};
-//! use nn::{Optimizer, Sgd};
+//! use nn::{Hyperparameters, Sgd};
 //!
 //! // From 0.01 up to 0.1 in ten steps, then down along a cosine.
 //! let schedule = Cosine { lr: 0.1, min: 1e-4, steps: 90 }.warmup(10);
 //! let mut sgd = Sgd { lr: schedule.lr(0) };
 //! for step in 0..100 {
-//!     Optimizer::<f32>::set_lr(&mut sgd, schedule.lr(step));
+//!     sgd.set_lr(schedule.lr(step));
 //!     // … a step of training
 //! }
 //! ```
 //!
-//! A schedule is data without a hidden state. Where training stopped at step k, it goes on with `lr(k)`. A unit is whatever
-//! the caller counts: steps, or epochs (and [`every`](Schedule::every) turns one into the other).
+//! A schedule is data without hidden state. Training that stopped at step k resumes with `lr(k)`. The unit is whatever
+//! the caller counts: steps, or epochs ([`every`](Schedule::every) converts one into the other).
 
 mod cyclic;
 mod decay;
@@ -27,37 +27,41 @@ use serde::{Deserialize, Serialize};
 use crate::setting::{AT_LEAST_1, NOT_NEGATIVE};
 
 pub use cyclic::{Cosine, CosineRestarts, OneCycle, Triangular};
-pub use decay::{Exponential, InverseSqrt, InverseTime, Linear, MultiStep, Polynomial, StepDecay};
+pub use decay::{Exponential, InverseSqrt, InverseTime, LinearRamp, MultiStep, Polynomial, StepDecay};
 pub use lr_finder::{LrCurve, LrFinder, LrPoint, LrSuggestion};
 pub use plateau::{Goal, Plateau, Threshold};
 
-/// The learning rate as a function of the step. A number is a constant one.
+/// The learning rate as a function of the step. A number is a constant schedule.
 ///
 /// ```
-/// use nn::schedule::{Exponential, Linear, Schedule};
+/// use nn::schedule::{Exponential, LinearRamp, Schedule};
 /// assert_eq!(0.1.lr(1000), 0.1);
-/// let schedule = Linear { from: 0.0, to: 0.5, steps: 2 }.then(2, 0.5).then(4, Exponential { lr: 0.25, factor: 0.5 });
+/// let schedule = LinearRamp { from: 0.0, to: 0.5, steps: 2 }.then(2, 0.5).then(4, Exponential { lr: 0.25, factor: 0.5 });
 /// assert_eq!(schedule.curve(7), [0.0, 0.25, 0.5, 0.5, 0.25, 0.125, 0.0625]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a schedule",
+    note = "a schedule is a number (`0.01`, as `f64`), or one of those in `nn::schedule`"
+)]
 pub trait Schedule {
     /// αₖ at step k = 0, 1, …
     fn lr(&self, step: u64) -> f64;
 
-    /// Whether its settings are in their ranges: the message says which is not, its value, and what it should be.
-    /// [`Trainer::schedule`](crate::train::Trainer::schedule) asks.
+    /// Checks that its settings are in their ranges. The message gives the setting, its value, and the allowed range.
+    /// [`Trainer::schedule`](crate::train::Trainer::schedule) calls it.
     ///
     /// # Errors
-    /// If one is not.
+    /// If a setting is out of its range.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
 
-    /// The learning rates of the first steps, for a picture.
+    /// The learning rates of the first steps, for a plot.
     fn curve(&self, steps: u64) -> Vec<f64> {
         (0..steps).map(|k| self.lr(k)).collect()
     }
 
-    /// This one up to step `at`, then `next`, which starts from its own step 0.
+    /// This schedule up to step `at`, then `next`, which starts from its own step 0.
     fn then<S: Schedule>(self, at: u64, next: S) -> Then<Self, S>
     where
         Self: Sized,
@@ -65,7 +69,7 @@ pub trait Schedule {
         Then { first: self, at, next }
     }
 
-    /// The product of both: one is a factor of the other.
+    /// The product of both, so that one is a factor of the other.
     ///
     /// ```
     /// use nn::schedule::{InverseTime, Schedule, StepDecay};
@@ -79,7 +83,7 @@ pub trait Schedule {
         Times { schedule: self, factor }
     }
 
-    /// Begins with `steps` steps up a line, α₀ (k + 1) / steps, before its own step 0 (Goyal et al. 2017, section 2.2).
+    /// Starts with a linear warm-up of `steps` steps, α₀ (k + 1) / steps, before its own step 0 (Goyal et al. 2017, section 2.2).
     fn warmup(self, steps: u64) -> Warmup<Self>
     where
         Self: Sized,
@@ -87,7 +91,7 @@ pub trait Schedule {
         Warmup { steps, schedule: self }
     }
 
-    /// Each of its steps lasts `steps` steps: a schedule of epochs as one of the steps in them.
+    /// Each of its steps lasts `steps` steps: converts a schedule of epochs into one of steps.
     ///
     /// ```
     /// use nn::schedule::{Exponential, Schedule};
@@ -107,7 +111,7 @@ impl Schedule for f64 {
         *self
     }
     fn check(&self) -> Result<(), String> {
-        // With one that is not finite the first step says that it diverges.
+        // If it is not finite, the first step reports that training diverges.
         NOT_NEGATIVE.check("schedule: lr", if self.is_finite() { *self } else { 0.0 }).map(drop)
     }
 }
@@ -130,14 +134,14 @@ impl<S: Schedule + ?Sized> Schedule for Box<S> {
     }
 }
 
-/// One schedule after another: see [`Schedule::then`].
+/// Two schedules in sequence: see [`Schedule::then`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Then<A, B> {
-    /// Up to here.
+    /// The schedule up to `at`.
     pub first: A,
     /// The first step of `next`.
     pub at: u64,
-    /// From there on.
+    /// The schedule from there on.
     pub next: B,
 }
 
@@ -155,7 +159,7 @@ impl<A: Schedule, B: Schedule> Schedule for Then<A, B> {
 pub struct Times<A, B> {
     /// α.
     pub schedule: A,
-    /// By what it is multiplied.
+    /// The factor.
     pub factor: B,
 }
 
@@ -168,12 +172,12 @@ impl<A: Schedule, B: Schedule> Schedule for Times<A, B> {
     }
 }
 
-/// A line up before a schedule: see [`Schedule::warmup`].
+/// A linear warm-up before a schedule: see [`Schedule::warmup`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Warmup<S> {
-    /// How long it is.
+    /// The number of steps of the warm-up.
     pub steps: u64,
-    /// What follows.
+    /// The schedule that follows.
     pub schedule: S,
 }
 
@@ -192,7 +196,7 @@ impl<S: Schedule> Schedule for Warmup<S> {
 /// A schedule of longer units: see [`Schedule::every`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Every<S> {
-    /// How many steps a unit has.
+    /// The number of steps of a unit.
     pub steps: u64,
     /// The schedule of units.
     pub schedule: S,
@@ -208,17 +212,17 @@ impl<S: Schedule> Schedule for Every<S> {
     }
 }
 
-/// How much of `steps` is over at step k: from 0 to 1.
+/// The fraction of `steps` that has passed at step k: from 0 to 1.
 fn share(k: u64, steps: u64) -> f64 {
     if k < steps { k as f64 / steps as f64 } else { 1.0 }
 }
 
-/// On the line from a to b.
+/// Linear interpolation from a to b.
 fn line(a: f64, b: f64, share: f64) -> f64 {
     a + (b - a) * share
 }
 
-/// On the half wave of a cosine from a to b.
+/// Half a cosine wave from a to b.
 fn half_wave(a: f64, b: f64, share: f64) -> f64 {
     b + (a - b) * ((std::f64::consts::PI * share).cos() + 1.0) / 2.0
 }

@@ -1,13 +1,13 @@
-//! A learning rate that decreases when nothing gets better.
+//! A learning rate that decreases when a metric stops improving.
 
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{NOT_NEGATIVE, SHARE, all};
 
-/// α ← max(γ α, α_min) when a metric, such as the error on the validation set, has not become better for more than
-/// `patience` observations (PyTorch's `ReduceLROnPlateau`, its defaults and its state).
+/// α ← max(γ α, α_min) when a metric, such as the error on the validation set, has not improved for more than
+/// `patience` observations (PyTorch's `ReduceLROnPlateau`, with its defaults and its state).
 ///
-/// The one schedule with a memory, which is all in its fields: a serde value that goes on where it stopped.
+/// It is the only schedule with state. The state is in its fields, so as a serde value it continues where it stopped.
 ///
 /// ```
 /// use nn::schedule::Plateau;
@@ -17,46 +17,46 @@ use crate::setting::{NOT_NEGATIVE, SHARE, all};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
-    /// α, as it is now.
+    /// The current α.
     pub lr: f64,
-    /// Whether less is better.
+    /// Whether smaller or larger is better.
     pub goal: Goal,
     /// γ, by default 0.1.
     pub factor: f64,
-    /// How many observations in a row may be no better, by default 10.
+    /// The number of consecutive observations without improvement that are allowed, by default 10.
     pub patience: u64,
-    /// By how much better is better, by default a 10⁻⁴ of the best.
+    /// The smallest improvement, by default 10⁻⁴ of the best.
     pub threshold: Threshold,
-    /// For how many observations after a decrease none is counted, by default 0.
+    /// The number of observations after a decrease that are not counted, by default 0.
     pub cooldown: u64,
     /// α_min, by default 0.
     pub min_lr: f64,
-    /// A decrease that is not larger than this is not made, by default 10⁻⁸.
+    /// A decrease that is not larger than this is skipped, by default 10⁻⁸.
     pub eps: f64,
     /// The best metric so far.
     pub best: Option<f64>,
-    /// How many observations in a row were no better.
+    /// The number of consecutive observations without improvement.
     pub bad: u64,
-    /// How many observations of the cooldown are left.
+    /// The number of remaining observations of the cooldown.
     pub cooling: u64,
 }
 
-/// What a metric should do.
+/// The direction in which a metric improves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Goal {
-    /// Become smaller, as an error.
+    /// Smaller is better, as for an error.
     #[default]
     Min,
-    /// Become larger, as an accuracy.
+    /// Larger is better, as for an accuracy.
     Max,
 }
 
-/// By how much a metric must be better than the best to count.
+/// The smallest improvement over the best that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Threshold {
-    /// By this share of the size of the best, |best|.
+    /// This fraction of |best|.
     Relative(f64),
-    /// By this.
+    /// This difference.
     Absolute(f64),
 }
 
@@ -73,7 +73,7 @@ impl Goal {
 }
 
 impl Plateau {
-    /// PyTorch's defaults, from this α on.
+    /// PyTorch's defaults, starting with this α.
     pub fn new(lr: f64) -> Self {
         Plateau {
             lr,
@@ -90,10 +90,10 @@ impl Plateau {
         }
     }
 
-    /// Whether its settings are in their ranges, as those of a [schedule](super::Schedule::check).
+    /// Checks that its settings are in their ranges, like [`Schedule::check`](super::Schedule::check).
     ///
     /// # Errors
-    /// If one is not.
+    /// If a setting is out of its range.
     pub fn check(&self) -> Result<(), String> {
         let (Threshold::Relative(threshold) | Threshold::Absolute(threshold)) = self.threshold;
         all(
@@ -108,8 +108,8 @@ impl Plateau {
         )
     }
 
-    /// Takes in a metric, once an epoch as a rule, and gives α for what follows. A metric that is not finite is no better
-    /// than any.
+    /// Observes a metric, usually once an epoch, and returns the next α. A metric that is not finite is not an
+    /// improvement.
     pub fn observe(&mut self, metric: f64) -> f64 {
         let better = self.best.is_none_or(|best| self.goal.is_better(metric, best, self.threshold));
         if better && metric.is_finite() {

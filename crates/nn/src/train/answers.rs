@@ -4,26 +4,30 @@ use crate::loss::Target;
 use crate::metrics::{self, answers};
 use crate::{Layer, Matrix, Real, Tape};
 
-/// What the samples of a batch are to be answered with: classes, or columns of numbers.
-pub trait Targets<T: Real> {
-    /// As a loss takes them.
-    fn on<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T>;
+/// The targets of the samples of a batch: classes, or columns of numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the targets of a loss",
+    note = "targets are classes `Vec<usize>`, or a `Matrix<{T}>` with a column for each sample, of the numbers of the model"
+)]
+pub trait AsTarget<T: Real> {
+    /// The targets in the form that a loss takes.
+    fn as_target<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T>;
 }
 
-impl<T: Real> Targets<T> for Vec<usize> {
-    fn on<'t>(&'t self, _: &'t Tape<'t, T>) -> Target<'t, 't, T> {
+impl<T: Real> AsTarget<T> for Vec<usize> {
+    fn as_target<'t>(&'t self, _: &'t Tape<'t, T>) -> Target<'t, 't, T> {
         Target::Classes(self)
     }
 }
 
-impl<T: Real> Targets<T> for Matrix<T> {
+impl<T: Real> AsTarget<T> for Matrix<T> {
     #[track_caller]
-    fn on<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T> {
+    fn as_target<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T> {
         Target::Values(tape.constant(self))
     }
 }
 
-/// What a model answers, as it is used and not as it is trained: inputs × samples → outputs × samples.
+/// The predictions of a model in evaluation mode: inputs × samples → outputs × samples.
 ///
 /// ```
 /// use nn::{Linear, Matrix, Param, train::predict};
@@ -32,16 +36,16 @@ impl<T: Real> Targets<T> for Matrix<T> {
 /// ```
 ///
 /// # Panics
-/// As the model does.
+/// If the model does.
 #[track_caller]
 pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
     let tape = Tape::new();
     model.forward(tape.constant(x)).value()
 }
 
-/// The share of samples whose largest output is that of their class: [`metrics::accuracy`] of its [answers],
-/// as a metric of a [`Trainer`](super::Trainer). A model of one output gives the logit of two classes, as
-/// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy) takes it: it answers 1 where that is above 0.
+/// The share of samples whose largest output is that of their class: [`metrics::accuracy`] of the [answers],
+/// as a metric of a [`Trainer`](super::Trainer). The output of a model with one output is the logit of two classes, as in
+/// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy): the class is 1 if it is above 0.
 ///
 /// ```
 /// use nn::{Linear, Matrix, Param, train::accuracy};
@@ -50,7 +54,7 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
 /// ```
 ///
 /// # Panics
-/// As the model does.
+/// If the model does.
 #[track_caller]
 pub fn accuracy<T: Real, M: Layer<T>>(model: &M, (x, t): &(Matrix<T>, Vec<usize>)) -> f64 {
     metrics::accuracy(&answers(&predict(model, x)), t)

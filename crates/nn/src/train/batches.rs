@@ -1,12 +1,12 @@
-//! What can be trained on.
+//! Data for training.
 
 use crate::data::{Dataset, Targets};
 use crate::{Matrix, Real};
 
-/// Samples that come in batches: all that training asks of data.
+/// Samples that come in batches: everything that training needs from data.
 ///
-/// [`Dataset`] is one, whose batches are `(x, t)`; so is a `Vec` of anything, whose batches are `Vec`s, for sequences
-/// and graphs of any size. For data of your own say how many there are and how some of them become a batch:
+/// [`Dataset`] implements it with batches `(x, t)`; so does a `Vec` of any type, whose batches are `Vec`s, for sequences
+/// and graphs of any size. For your own data, return the number of samples and the batch of given samples:
 ///
 /// ```
 /// use nn::Matrix;
@@ -32,23 +32,28 @@ use crate::{Matrix, Real};
 /// assert_eq!((x, t), (Matrix::from([[2.0, 0.0], [3.0, 1.0]]), Matrix::row(&[4.0, 2.0])));
 /// ```
 pub trait Batches: Sync {
-    /// What a loss is computed of.
+    /// The argument of a loss.
     type Batch;
 
     /// The number of samples.
     fn len(&self) -> usize;
 
-    /// The samples with these numbers, in that order. It is called from several threads at a time.
+    /// The samples with these indices, in that order. Several threads may call it at the same time.
     fn batch(&self, samples: &[usize]) -> Self::Batch;
 
-    /// Where the first entry of the inputs is that is NaN, or else infinite, in words, and what it is. A trainer asks before its
-    /// first step, and where the loss is not finite. By default it does not look.
+    /// Where the first entry of the inputs is that is NaN, or otherwise infinite, in words, and its value. A trainer calls it before its
+    /// first step, and when the loss is not finite. By default it does not look.
     fn not_finite(&self) -> Option<(String, f64)> {
         None
     }
 
-    /// Whether all samples are in memory, so that a trainer may look at their targets too before its first step.
+    /// Whether all samples are in memory, so that a trainer may check their targets too before its first step.
     fn is_at_hand(&self) -> bool {
+        false
+    }
+
+    /// Whether the samples have weights that batches do not contain. A trainer returns an error for such data.
+    fn has_weights(&self) -> bool {
         false
     }
 
@@ -74,9 +79,12 @@ impl<T: Real, Y: Targets + Sync> Batches for Dataset<T, Y> {
     fn is_at_hand(&self) -> bool {
         true
     }
+    fn has_weights(&self) -> bool {
+        self.weights.is_some()
+    }
 }
 
-/// Row, column and value of the first entry that is NaN, or else infinite.
+/// Row, column and value of the first entry that is NaN; if there is none, of the first infinite one.
 pub(super) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
     let find = |is: fn(f64) -> bool| x.as_slice().iter().position(|x| is(x.to_f64()));
     let k = find(f64::is_nan).or_else(|| find(f64::is_infinite))?;

@@ -1,29 +1,37 @@
-//! What is looked at before the first step.
+//! The checks before the first step.
 
 use super::plan::Plan;
 use super::run::Run;
+use super::stages::AT_LAST;
 use super::steps::{HELD_OUT, Loop, Onlookers, stream};
 use super::task::Task;
 use super::{History, TrainError};
 use crate::data::{Sampler, random_split};
 use crate::{Ema, Real};
 
+const WEIGHTS: &str = "the dataset has weights of its samples, which batches (x, t) do not contain; use an estimator, give the \
+                       weights to the loss, or set `weights` to None";
+
 impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
-    /// All that can be said before the first step.
+    /// All checks that are possible before the first step.
     #[track_caller]
     pub fn new(
         plan: &'r mut Plan<'a, T>,
         task: &'r mut dyn Task<T>,
-        onlookers: &'r Onlookers,
+        onlookers: &'r mut Onlookers,
     ) -> Result<Self, TrainError> {
-        plan.expect_monitored();
-        plan.optimizer.set_lr(plan.lr); // a run before this one may have left another
+        plan.check_monitored()?;
+        plan.optimizer.set_lr(plan.lr); // an earlier run may have changed it
         plan.optimizer.check(task.model()).map_err(TrainError::Setting)?;
+        plan.check_stages(task.model_mut()).map_err(TrainError::Setting)?;
         for set in 1..=plan.watched.len() {
             let name = &plan.watched[set - 1];
             assert!(task.len(set) > 0, "fit: the set `{name}` has no samples to be measured on");
         }
         for set in 0..=plan.watched.len() {
+            if task.has_weights(set) {
+                return Err(TrainError::Setting(WEIGHTS.to_owned()));
+            }
             let nan = task.not_finite(set).filter(|(_, value)| value.is_nan() && plan.loss.is_some());
             if let Some((entry, _)) = nan {
                 let set = if set == 0 { "training".to_owned() } else { plan.watched[set - 1].clone() };
@@ -36,7 +44,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             None => None,
             Some(fraction) => {
                 let parts = random_split(all, 1.0 - fraction, &mut stream(plan.seed, HELD_OUT));
-                assert!(!parts.1.is_empty(), "fit: {fraction} of {all} samples is none to hold out");
+                assert!(!parts.1.is_empty(), "fit: {fraction} of {all} samples is less than one to hold out");
                 Some(parts)
             }
         };
@@ -45,22 +53,27 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         assert!(sampler.batches() > 0, "fit: the {samples} samples make no batch");
         let held_out = parts.iter().map(|(_, held_out)| held_out.len());
         let watched: Vec<usize> = held_out.chain((1..=plan.watched.len()).map(|set| task.len(set))).collect();
+        // The settings of parameters that are frozen at first count too.
+        plan.stage(task.model_mut(), AT_LAST);
         let config = plan.config(task.model(), samples, &watched, &sampler);
+        plan.stage(task.model_mut(), 0);
         Ok(Loop { plan, task, onlookers, parts, sampler, config, saved: None })
     }
 
-    /// The run that was kept, or a new one.
+    /// The run from the checkpoint, or a new one.
     pub fn begin(&mut self) -> Result<Run<T>, TrainError> {
         #[cfg(feature = "save")]
-        if let Some(found) = self.plan.resumed(self.task.model_mut(), &self.config, self.sampler.batches())? {
-            let losses = self.objective().probe();
-            let run = self.plan.same_loss(self.task, losses, found)?;
+        if let Some(mut found) = self.plan.resumed(self.task.model_mut(), &self.config, self.sampler.batches())? {
+            let (losses, warning) = (self.objective().probe(), found.warning.take());
+            let mut run = self.plan.same_loss(self.task, losses, found)?;
+            self.warn(&mut run, warning);
             self.saved = Some(run.step);
             return Ok(run);
         }
         let mut run = self.start();
-        self.warn(&mut run, self.plan.judges_itself());
-        self.warn(&mut run, self.onlookers.deaf(self.plan));
+        let (itself, deaf) = (self.plan.judges_itself(), self.onlookers.deaf(self.plan));
+        self.warn(&mut run, itself);
+        self.warn(&mut run, deaf);
         Ok(run)
     }
 

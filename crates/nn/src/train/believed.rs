@@ -1,4 +1,4 @@
-//! Whether a run from a file can have been: every field against the model, the settings, and the other fields.
+//! Validates a run from a file: every field against the model, the settings, and the other fields.
 
 use super::plan::Plan;
 use super::run::Run;
@@ -22,7 +22,7 @@ impl<T: Real> Plan<'_, T> {
         Ok(run)
     }
 
-    /// Steps, epochs and batches are one count.
+    /// Steps, epochs and batches must agree.
     fn counters(&self, run: &Run<T>, batches: usize) -> Result<(), Problem> {
         let Run { step, epoch, batch, losses, ref history, .. } = *run;
         let of = |epochs: usize, more: usize| epochs.checked_mul(batches)?.checked_add(more)?.try_into().ok();
@@ -46,7 +46,7 @@ impl<T: Real> Plan<'_, T> {
         Ok(())
     }
 
-    /// What is kept beside the weights is of this model and as many steps.
+    /// The values stored beside the weights must belong to this model and to the same number of steps.
     fn states(&self, run: &Run<T>, model: &dyn Module<T>) -> Result<(), Problem> {
         let state = &run.optimizer;
         if state.steps.checked_add(state.skipped) != Some(run.step) {
@@ -70,12 +70,12 @@ impl<T: Real> Plan<'_, T> {
                 }
             }
             (found, _) => {
-                let found = if found.is_some() { "an average that is not asked for" } else { "no average" };
+                let found = if found.is_some() { "an average, which the settings do not have" } else { "no average" };
                 return Err(("ema", found.to_owned()));
             }
         }
         if let Some(best) = &run.best {
-            if let Some(problem) = best.weights.misfit(model) {
+            if let Some(problem) = best.weights.misfit(model, false) {
                 return Err(("best", problem));
             }
             if let Some(name) = not_finite(&best.weights).pop() {
@@ -85,7 +85,7 @@ impl<T: Real> Plan<'_, T> {
         Ok(())
     }
 
-    /// What was made of the curves is what they say. Where one is not finite it was once judged otherwise.
+    /// Decisions must agree with the curves. Curves that are not finite were judged differently by older versions.
     fn judgements(&self, run: &Run<T>) -> Result<(), Problem> {
         let scores = run.history.get(&self.steering().0).unwrap_or_default();
         let best = run.best.as_ref().map(|best| (best.score, best.epoch));

@@ -1,34 +1,34 @@
-//! What looks on while a model is trained, and can stop it.
+//! Callbacks, which observe a training run and can stop it.
 
 use std::ops::ControlFlow;
 
 use super::History;
 
-/// Where training is.
+/// The progress of a training run.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'r> {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// How many epochs there will be at most.
+    /// The largest number of epochs.
     pub epochs: usize,
-    /// How many batches of the epoch are done.
+    /// The number of completed batches of the epoch.
     pub batch: usize,
-    /// How many batches an epoch has.
+    /// The number of batches in an epoch.
     pub batches: usize,
-    /// How many steps were made in all.
+    /// The total number of steps.
     pub step: u64,
-    /// The loss of the last batch before its step; after an epoch, the mean of these over it.
+    /// The loss of the last batch before its step; after an epoch, the mean of these losses over it.
     pub loss: f64,
-    /// The learning rate of the last step; after an epoch, where a plateau may have changed it, the one to come.
+    /// The learning rate of the last step; after an epoch with a [plateau](super::Trainer::plateau), that of the next step.
     pub lr: f64,
-    /// The epochs that are done.
+    /// The measurements of the completed epochs.
     pub history: &'r History,
 }
 
-/// Is called while a model is trained. What it remembers is not part of a checkpoint.
+/// It is called during training. Its state is not part of a checkpoint.
 ///
-/// `ControlFlow::Break(())` ends the training after the step or epoch, as its last epoch does.
-/// For a closure there are [`on_step`](super::Trainer::on_step) and [`on_epoch_end`](super::Trainer::on_epoch_end).
+/// `ControlFlow::Break(())` ends the training after the step or epoch, like the last epoch does.
+/// For closures there are [`on_step`](super::Trainer::on_step) and [`on_epoch_end`](super::Trainer::on_epoch_end).
 pub trait Callback<M> {
     /// After every step.
     fn on_step(&mut self, progress: &Progress<'_>, model: &M) -> ControlFlow<()> {
@@ -36,7 +36,7 @@ pub trait Callback<M> {
         ControlFlow::Continue(())
     }
 
-    /// After every epoch, when its line is in the history.
+    /// After every epoch, when its values are in the history.
     fn on_epoch_end(&mut self, progress: &Progress<'_>, model: &M) -> ControlFlow<()> {
         let _ = (progress, model);
         ControlFlow::Continue(())

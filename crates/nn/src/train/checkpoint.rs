@@ -1,4 +1,4 @@
-//! A run as a file, and whether a file is of this run.
+//! Stores a run in a file, and checks whether a file belongs to this run.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -12,32 +12,43 @@ use super::run::Run;
 use super::task::Task;
 use crate::data::Sampler;
 use crate::weights::Weights;
-use crate::{Kind, LoadError, Matrix, Module, Optimizer, Param, Path, Real, Role, SaveError, Tape, atomic, persist};
+use crate::{LoadError, Matrix, Module, Optimizer, Param, Real, Role, SaveError, Tape, atomic, persist};
 
-/// What a run is made of, by name, as text: equal for runs whose steps are the same.
+/// The settings of a run, by name, as text: equal for runs with the same steps.
 pub(super) type Config = Vec<(String, String)>;
 
-/// What is in the file: `C` and `R` are a [`Config`] and a [`Run`], borrowed to write them.
+/// The contents of the file. `C` and `R` are a [`Config`] and a [`Run`], borrowed for writing.
 #[derive(Serialize, Deserialize)]
 struct File<C, W, R> {
     config: C,
     weights: W,
     run: R,
-    /// The loss of the first samples with these weights, in evaluation and in training; older files do not say it.
+    /// The loss of the first samples with these weights, in evaluation and in training; older files do not have it.
     #[serde(default)]
     losses: Option<[f64; 2]>,
+    /// By what it was [made](made); older files do not say it.
+    #[serde(default)]
+    made: Option<String>,
 }
 
-/// What was found in a file.
+/// What the [bits](super#the-same-bits) of a run depend on beside its settings: the version, the system and the processor.
+fn made() -> String {
+    use std::env::consts::{ARCH, OS};
+    format!("tape-nn {}, {OS} on {ARCH}, vectors of {} bits", env!("CARGO_PKG_VERSION"), autograd::vector_bits())
+}
+
+/// The contents of an existing file.
 pub(super) struct Resumed<T> {
     pub run: Run<T>,
     losses: Option<[f64; 2]>,
-    /// The weights that the model had.
+    /// Why the rest of the run may have other bits.
+    pub warning: Option<String>,
+    /// The original weights of the model.
     before: Weights<T>,
 }
 
 impl<T: Real> Plan<'_, T> {
-    /// The file, if there is to be one.
+    /// The file, if there is one.
     pub(super) fn file(&self) -> Option<PathBuf> {
         self.checkpoint.as_ref().map(|checkpoint| checkpoint.path.clone())
     }
@@ -51,14 +62,14 @@ impl<T: Real> Plan<'_, T> {
     /// Writes it.
     pub(super) fn save(&self, objective: &Objective<'_, T>, config: &Config, run: &Run<T>) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
-        // A loss that draws random numbers of its own cannot be compared.
+        // A loss with its own random numbers cannot be compared.
         let losses = Some(objective.probe());
         let losses = losses.filter(|losses| losses.iter().all(|loss| loss.is_finite()) && *losses == objective.probe());
-        let file = File { config, weights: Weights::of(objective.task.model()), run, losses };
+        let file = File { config, weights: Weights::of(objective.task.model()), run, losses, made: Some(made()) };
         persist::save_value(path, &file).map_err(TrainError::Save)
     }
 
-    /// Tries whether it can be written, before anything is computed.
+    /// Checks that it can be written, before anything is computed.
     pub(super) fn attempt(&self) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
         let file = || path.display().to_string();
@@ -68,7 +79,7 @@ impl<T: Real> Plan<'_, T> {
         atomic::attempt(path).map_err(|source| TrainError::Save(SaveError::Write { file: file(), source }))
     }
 
-    /// The run to go on with, whose weights the model has then; `None` if there is none.
+    /// The run to resume, after setting the model's weights; `None` if there is none.
     pub(super) fn resumed(
         &self,
         model: &mut dyn Module<T>,
@@ -76,16 +87,17 @@ impl<T: Real> Plan<'_, T> {
         batches: usize,
     ) -> Result<Option<Resumed<T>>, TrainError> {
         let Some(Checkpoint { path, resume: true, .. }) = &self.checkpoint else { return Ok(None) };
-        // A link that leads nowhere is there, and an error to read.
+        // A dangling link exists, and gives an error when it is read.
         match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(TrainError::Load(LoadError::Read { file: path.display().to_string(), source })),
             Ok(_) => {}
         }
         let file: File<Config, Weights<T>, Run<T>> = persist::load(path).map_err(TrainError::Load)?;
-        let File { config: was, weights, run, losses } = file;
+        let File { config: was, weights, run, losses, made: by } = file;
+        self.stage(model, run.epoch);
         let mut differences = differences(&was, config);
-        differences.extend(weights.misfit(model));
+        differences.extend(weights.misfit(model, true));
         differences.extend(self.optimizer.check_state(model, &run.optimizer).err().map(|error| error.to_string()));
         if !differences.is_empty() {
             return Err(self.other_run(differences));
@@ -96,17 +108,24 @@ impl<T: Real> Plan<'_, T> {
         })?;
         let before = Weights::of(model);
         weights.give(model);
-        Ok(Some(Resumed { run, losses, before }))
+        let warning = by.filter(|by| *by != made()).map(|by| {
+            format!(
+                "resume: the checkpoint was written by {by}, and this is {}: the run goes on, but its last digits may be others \
+                 than without the interruption",
+                made()
+            )
+        });
+        Ok(Some(Resumed { run, losses, warning, before }))
     }
 
-    /// The run that was found, if the loss of the first samples is what it was; else the model has the weights that it had.
+    /// The run from the file, if the loss of the first samples is unchanged; otherwise the model gets its original weights back.
     pub(super) fn same_loss(
         &self,
         task: &mut dyn Task<T>,
         is: [f64; 2],
         found: Resumed<T>,
     ) -> Result<Run<T>, TrainError> {
-        let Resumed { run, losses, before } = found;
+        let Resumed { run, losses, before, .. } = found;
         let Some(was) = losses else { return Ok(run) };
         let rounding = T::EPSILON.sqrt(); // a small loss may be made of larger terms
         let close = |(a, b): (&f64, &f64)| (a - b).abs() <= rounding * a.abs().max(b.abs()).max(rounding);
@@ -116,8 +135,8 @@ impl<T: Real> Plan<'_, T> {
         before.give(task.model_mut());
         let say = |[measured, trained]: [f64; 2]| format!("{measured:e}, in training {trained:e}");
         Err(self.other_run(vec![format!(
-            "loss of the first samples: was {}, is {}, so the loss, its regularisation, the data, or a setting of a layer such \
-             as dropout is another",
+            "loss of the first samples: was {}, is {}, so the loss, its regularisation, the data, their augmentation, or a \
+             setting of a layer such as dropout is another",
             say(was),
             say(is)
         )]))
@@ -128,33 +147,53 @@ impl<T: Real> Plan<'_, T> {
         TrainError::OtherRun { file, differences }
     }
 
-    /// What decides the bits of a run, but for the values of the data, a loss of one's own and the weights at the start; nothing
-    /// where none is kept. The training set has `samples` samples, the sets that are watched as many as `watched` says.
+    /// Everything that determines the bits of a run, except the values of the data, a custom loss and the initial weights; empty
+    /// if there is no checkpoint. The training set has `samples` samples; `watched` gives the sizes of the watched sets.
     pub(super) fn config(&self, model: &dyn Module<T>, samples: usize, watched: &[usize], sampler: &Sampler) -> Config {
         if self.checkpoint.is_none() {
             return Config::new();
         }
         let order = (0..2).flat_map(|epoch| sampler.epoch(epoch)).flatten().map(|sample| sample as u64);
         let own = [
-            ("numbers", std::any::type_name::<T>().to_owned()),
-            ("samples", samples.to_string()),
-            ("samples that are watched", format!("{watched:?}")),
-            ("batch size", sampler.batch_size().to_string()),
-            ("batches in an epoch", sampler.batches().to_string()),
-            ("order of the samples", digest(order)),
-            ("seed", self.seed.to_string()),
-            ("optimizer", format!("{} {}", self.optimizer.name(), self.fingerprint(model))),
-            ("learning rates", self.rates()),
-            ("moving average", format!("{:?}", self.ema)),
-            ("shards", format!("{:?}, {:?}", self.parallel, self.micro_batch)),
-            ("metrics", self.metrics.join(", ")),
-            ("best epoch", format!("{:?} of {:?}, patience {:?}", self.keep_best, self.monitor, self.patience)),
+            std::any::type_name::<T>().to_owned(),
+            samples.to_string(),
+            format!("{watched:?}"),
+            sampler.batch_size().to_string(),
+            sampler.batches().to_string(),
+            digest(order),
+            self.seed.to_string(),
+            format!("{} {}", self.optimizer.name(), self.fingerprint(model)),
+            self.rates(),
+            format!("{:?}", self.ema),
+            format!("{:?}, {:?}", self.parallel, self.micro_batch),
+            self.metrics.join(", "),
+            format!("{:?} of {:?}, patience {:?}", self.keep_best, self.monitor, self.patience),
         ];
-        let own = own.into_iter().chain(self.loss.clone().map(|loss| (LOSS, loss)));
+        // Said only where there are some, as older files do not say them.
+        let augmentations = (self.augmentations > 0).then(|| (AUGMENTATIONS, self.augmentations.to_string()));
+        let frozen = (!self.frozen.is_empty()).then(|| (FROZEN, format!("{:?}", self.frozen)));
+        let of_optimizer = Some((OF_OPTIMIZER, self.optimizer.settings())).filter(|(_, settings)| !settings.is_empty());
+        let own = SETTINGS
+            .into_iter()
+            .zip(own)
+            .chain(self.loss.clone().map(|loss| (LOSS, loss)))
+            .chain(augmentations)
+            .chain(frozen)
+            .chain(of_optimizer);
         own.map(|(name, value)| (name.to_owned(), value)).chain(self.notes.iter().cloned()).collect()
     }
 
-    /// α of some steps to read, and a digest of that of many: of the first 2¹⁴, then of every 64th part of a power of 2 up to 2⁴⁰.
+    /// Stores a note of the user under a unique name. Of two notes with one name, only one would be compared.
+    #[track_caller]
+    pub(super) fn put_down(&mut self, name: &str, value: String) {
+        let own = SETTINGS.contains(&name) || [LOSS, AUGMENTATIONS, FROZEN, OF_OPTIMIZER].contains(&name);
+        assert!(!own, "note: `{name}` is what a checkpoint calls a setting of the trainer: give the note another name");
+        let known = self.notes.iter().any(|(other, _)| other == name);
+        assert!(!known, "note: `{name}` is noted already: give each note a name of its own");
+        self.notes.push((name.to_owned(), value));
+    }
+
+    /// α of some steps for the reader, and a digest of many: of the first 2¹⁴, then of every 64th part of a power of 2 up to 2⁴⁰.
     fn rates(&self) -> String {
         if let Some(plateau) = &self.plateau {
             return format!("{plateau:?}");
@@ -165,50 +204,56 @@ impl<T: Real> Plan<'_, T> {
         format!("{:?} {all}", [0, 1, 10, 100, 1_000, 10_000, 100_000].map(rate))
     }
 
-    /// What the optimizer makes of a few steps on small parameters with the names of the model's: different for every
-    /// setting that matters.
+    /// The result of a few steps of the optimizer on small parameters with the names of the model's, if they are trained. It differs
+    /// for most settings; [those](crate::Hyperparameters::settings) that matter only later are compared as text.
     fn fingerprint(&self, model: &dyn Module<T>) -> String {
-        let mut probe = Probe(Vec::new());
-        model.params(&Path::Root, &mut |path, param| {
-            if param.role() != Role::Buffer {
-                let mut small = Param::new(Matrix::row(&[0.5, -2.0].map(T::from_f64)));
-                if !param.is_trained() {
-                    small.freeze();
-                }
-                probe.0.push((path.to_string(), path.kind(), small));
+        let mut probe = Weights::of_each(model, |param| {
+            let mut small = Param::new(Matrix::row(&[0.5, -2.0].map(T::from_f64)));
+            if !param.is_trained() {
+                small.freeze();
             }
+            (param.role() != Role::Buffer).then_some(small)
         });
         let mut state = self.optimizer.init(&probe);
         for slope in [0.01, -1.0, 100.0] {
             let tape = Tape::new();
-            let terms = probe.trained().map(|param| (tape.param(param) * slope).sum());
+            let terms = trained(&probe).map(|param| (tape.param(param) * slope).sum());
             let Some(sum) = terms.reduce(|a, b| a + b) else { break };
             let grads = sum.backward();
             self.optimizer.step(&mut probe, &grads, &mut state);
         }
-        digest(probe.trained().flat_map(|param| param.value().as_slice().iter().map(|x| x.to_f64().to_bits())))
+        digest(trained(&probe).flat_map(|param| param.value().as_slice().iter().map(|x| x.to_f64().to_bits())))
     }
 }
+
+/// The names of the settings that are in every checkpoint.
+const SETTINGS: [&str; 13] = [
+    "numbers",
+    "samples",
+    "samples that are watched",
+    "batch size",
+    "batches in an epoch",
+    "order of the samples",
+    "seed",
+    "optimizer",
+    "learning rates",
+    "moving average",
+    "shards",
+    "metrics",
+    "best epoch",
+];
 
 /// The name of the loss among the settings.
 const LOSS: &str = "loss";
+/// The name of the number of augmentations.
+const AUGMENTATIONS: &str = "augmentations";
+/// The name of the stages.
+const FROZEN: &str = "frozen until epoch";
+/// The name of the settings of the optimizer.
+const OF_OPTIMIZER: &str = "settings of the optimizer";
 
-/// Small parameters with the names and kinds of a model's.
-struct Probe<T>(Vec<(String, Kind, Param<T>)>);
-
-impl<T: Real> Probe<T> {
-    fn trained(&self) -> impl Iterator<Item = &Param<T>> {
-        self.0.iter().map(|(_, _, param)| param).filter(|param| param.is_trained())
-    }
-}
-
-impl<T: Real> Module<T> for Probe<T> {
-    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
-        self.0.iter().for_each(|(name, kind, param)| f(&path.field(name).with_kind(*kind), param));
-    }
-    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
-        self.0.iter_mut().for_each(|(name, kind, param)| f(&path.field(name).with_kind(*kind), param));
-    }
+fn trained<T: Real>(weights: &Weights<T>) -> impl Iterator<Item = &Param<T>> {
+    weights.0.iter().map(|(_, param)| param).filter(|param| param.is_trained())
 }
 
 /// FNV-1a of some words (Fowler, Noll, Vo; RFC 9923).
@@ -225,8 +270,10 @@ fn differences(was: &Config, is: &Config) -> Vec<String> {
     };
     let mut names: Vec<&String> = was.iter().chain(is).map(|(name, _)| name).collect();
     names.dedup();
-    // Older files do not say which loss they are of.
-    names.retain(|name| *name != LOSS || was.iter().any(|(other, _)| other == LOSS));
+    // Older files do not say which loss they belong to, and not all optimizers say their settings.
+    let says = |config: &Config, name: &str| config.iter().any(|(other, _)| other == name);
+    names.retain(|name| *name != LOSS || says(was, LOSS));
+    names.retain(|name| *name != OF_OPTIMIZER || [was, is].iter().all(|config| says(config, OF_OPTIMIZER)));
     let mut differences = Vec::new();
     for name in names {
         let (was, is) = (get(was, name), get(is, name));

@@ -1,9 +1,11 @@
-//! The curves of a run: which there are, which one steers, and what it says.
+//! The curves of a run: their names, which one is monitored, and what follows from it.
 
 #[cfg(feature = "save")]
 use super::History;
+use super::TrainError;
 use super::plan::{Plan, VALIDATION};
 use crate::Real;
+use crate::nearest::there_are;
 use crate::schedule::{Goal, Plateau, Threshold};
 
 impl<T: Real> Plan<'_, T> {
@@ -21,7 +23,7 @@ impl<T: Real> Plan<'_, T> {
     }
 
     /// # Panics
-    /// If two curves have one name, or two metrics would as soon as there is a set.
+    /// If two curves have the same name, or two metrics would have with a watched set.
     #[track_caller]
     pub(super) fn expect_distinct(&self, setting: &str) {
         let metrics = std::iter::once("loss").chain(self.metrics.iter().map(|name| &**name)).map(str::to_owned);
@@ -35,22 +37,25 @@ impl<T: Real> Plan<'_, T> {
         }
     }
 
-    /// The curve that steers, and where it should go.
+    /// The monitored curve, and the direction in which it improves.
     pub(super) fn steering(&self) -> (String, Goal) {
         let validation = self.sets().any(|set| set == VALIDATION).then(|| format!("{VALIDATION}_loss"));
         let curve = || (validation.unwrap_or_else(|| "loss".to_owned()), Goal::Min);
         self.monitor.clone().unwrap_or_else(curve)
     }
 
-    /// # Panics
-    /// If the curve that is monitored is none.
-    #[track_caller]
-    pub(super) fn expect_monitored(&self) {
+    /// # Errors
+    /// If the monitored curve does not exist.
+    pub(super) fn check_monitored(&self) -> Result<(), TrainError> {
         let (curve, names) = (self.steering().0, self.curves());
-        assert!(names.contains(&curve), "monitor: there is no curve `{curve}`: there are {}", names.join(", "));
+        if names.contains(&curve) {
+            return Ok(());
+        }
+        let known = there_are(&curve, &names);
+        Err(TrainError::Setting(format!("monitor: there is no curve `{curve}`: {known}")))
     }
 
-    /// Whether training ends early, or keeps the best, by the loss of the samples that it is trained on.
+    /// Whether early stopping, or keeping the best weights, uses the training loss.
     pub(super) fn judges_itself(&self) -> Option<String> {
         let unasked = self.patience.is_some() && self.monitor.is_none() && self.steering().0 == "loss";
         unasked.then(|| {
@@ -60,7 +65,7 @@ impl<T: Real> Plan<'_, T> {
         })
     }
 
-    /// What the curve that steers has said up to the end of a history: as it was judged epoch by epoch.
+    /// The judgement of the monitored curve over a history, epoch by epoch.
     #[cfg(feature = "save")]
     pub(super) fn judged(&self, history: &History) -> Option<Judged> {
         let (curve, goal) = self.steering();
@@ -72,17 +77,17 @@ impl<T: Real> Plan<'_, T> {
     }
 }
 
-/// What was made of the scores so far.
+/// The judgement of the scores so far.
 pub(super) struct Judged {
     pub plateau: Option<Plateau>,
     /// The best score and its epoch.
     pub best: Option<(f64, usize)>,
-    /// How many epochs came after it.
+    /// The number of epochs after it.
     pub stale: usize,
 }
 
 impl Judged {
-    /// Takes in the score of an epoch; says whether it is the best so far. One that is not finite is no better than any.
+    /// Adds the score of an epoch; returns whether it is the best so far. A score that is not finite is not an improvement.
     pub fn observe(&mut self, goal: Goal, score: f64, epoch: usize, keep_best: bool) -> bool {
         if let Some(plateau) = &mut self.plateau {
             plateau.goal = goal;

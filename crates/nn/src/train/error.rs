@@ -1,7 +1,6 @@
 //! Why training failed.
 
 use std::path::PathBuf;
-use std::{error, fmt};
 
 use autograd::Anomaly;
 
@@ -9,9 +8,22 @@ use autograd::Anomaly;
 use crate::{LoadError, SaveError};
 
 /// Why a model was not trained to the end.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The loss or a weight is NaN or infinite. The model is left as it was then.
+    #[error(
+        "training diverged at step {step}, in epoch {epoch}: {}{}{}{}",
+        where_it_began(*.loss, .parameters),
+        match .data {
+            Some(entry) => format!("; the training set has {entry}: {MEND}"),
+            None => "; try a smaller learning rate, clip the gradients, standardize the inputs".into(),
+        },
+        said(.checkpoint, |(path, step)| {
+            format!("; the checkpoint {} is that of step {step}, and good", path.display())
+        }),
+        said(.anomaly, |anomaly| format!("\n{anomaly}"))
+    )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
@@ -29,8 +41,10 @@ pub enum TrainError {
         checkpoint: Option<(PathBuf, u64)>,
     },
     /// A setting of the optimizer is out of its range, or does not fit the model.
+    #[error("{0}")]
     Setting(String),
     /// An entry of the data is NaN.
+    #[error("the {set} set has {entry}: {MEND}")]
     NotANumber {
         /// The name of the set.
         set: String,
@@ -39,12 +53,17 @@ pub enum TrainError {
     },
     /// The checkpoint is not written.
     #[cfg(feature = "save")]
-    Save(SaveError),
+    #[error("checkpoint {0}")]
+    Save(#[source] SaveError),
     /// The checkpoint is not read.
     #[cfg(feature = "save")]
-    Load(LoadError),
+    #[error("checkpoint {0}")]
+    Load(#[source] LoadError),
     /// The checkpoint contradicts the model, the settings, or itself.
     #[cfg(feature = "save")]
+    #[error(
+        "{file}: the checkpoint contradicts itself or the settings in `{field}`: {problem}; remove it to start again"
+    )]
     Contradiction {
         /// The file.
         file: String,
@@ -55,6 +74,11 @@ pub enum TrainError {
     },
     /// The checkpoint is of a run with another model or other settings.
     #[cfg(feature = "save")]
+    #[error(
+        "{file}: the checkpoint of another run: {}; \
+         go on with the model and settings it was written with, or remove it to start again",
+        .differences.join("; ")
+    )]
     OtherRun {
         /// The file.
         file: String,
@@ -62,70 +86,30 @@ pub enum TrainError {
         differences: Vec<String>,
     },
     /// Ctrl-C cannot be listened to, as when the program does so itself.
+    #[error(
+        "Ctrl-C cannot be listened to: {0}; \
+         handle it in one place: here, or in the program by a callback that stops"
+    )]
     Interrupt(String),
     /// Threads cannot be started.
-    Threads(rayon_core::ThreadPoolBuildError),
+    #[error("threads cannot be started: {0}; ask for fewer")]
+    Threads(#[source] rayon_core::ThreadPoolBuildError),
 }
 
 const MEND: &str = "fill it in, or leave the sample out";
 
-impl fmt::Display for TrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TrainError::Diverged { epoch, step, loss, parameters, anomaly, data, checkpoint } => {
-                let names = parameters.join("`, `");
-                write!(f, "training diverged at step {step}, in epoch {epoch}: ")?;
-                match loss.is_finite() {
-                    true => write!(f, "it made parameter `{names}` infinite or NaN")?,
-                    false if names.is_empty() => write!(f, "the loss is {loss}")?,
-                    false => write!(f, "the loss is {loss}, which began at parameter `{names}`")?,
-                }
-                match data {
-                    Some(entry) => write!(f, "; the training set has {entry}: {MEND}")?,
-                    None => f.write_str("; try a smaller learning rate, clip the gradients, standardize the inputs")?,
-                }
-                if let Some((path, step)) = checkpoint {
-                    write!(f, "; the checkpoint {} is that of step {step}, and good", path.display())?;
-                }
-                anomaly.as_ref().map_or(Ok(()), |anomaly| write!(f, "\n{anomaly}"))
-            }
-            TrainError::Setting(problem) => f.write_str(problem),
-            TrainError::NotANumber { set, entry } => write!(f, "the {set} set has {entry}: {MEND}"),
-            #[cfg(feature = "save")]
-            TrainError::Contradiction { file, field, problem } => write!(
-                f,
-                "{file}: the checkpoint contradicts itself or the settings in `{field}`: {problem}; \
-                 remove it to start again"
-            ),
-            #[cfg(feature = "save")]
-            TrainError::Save(source) => write!(f, "checkpoint {source}"),
-            #[cfg(feature = "save")]
-            TrainError::Load(source) => write!(f, "checkpoint {source}"),
-            #[cfg(feature = "save")]
-            TrainError::OtherRun { file, differences } => {
-                write!(f, "{file}: the checkpoint of another run: {}; ", differences.join("; "))?;
-                f.write_str("go on with the model and settings it was written with, or remove it to start again")
-            }
-            TrainError::Interrupt(why) => write!(
-                f,
-                "Ctrl-C cannot be listened to: {why}; handle it in one place: here, or in the program by a callback that stops"
-            ),
-            TrainError::Threads(source) => write!(f, "threads cannot be started: {source}; ask for fewer"),
-        }
+fn where_it_began(loss: f64, parameters: &[String]) -> String {
+    let names = parameters.join("`, `");
+    match loss.is_finite() {
+        true => format!("it made parameter `{names}` infinite or NaN"),
+        false if names.is_empty() => format!("the loss is {loss}"),
+        false => format!("the loss is {loss}, which began at parameter `{names}`"),
     }
+}
+
+/// What is said of it, if it is there.
+fn said<X>(what: &Option<X>, text: impl Fn(&X) -> String) -> String {
+    what.as_ref().map(text).unwrap_or_default()
 }
 
 autograd::debug_as_display!(TrainError);
-
-impl error::Error for TrainError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            TrainError::Threads(source) => Some(source),
-            #[cfg(feature = "save")]
-            TrainError::Save(source) => Some(source),
-            #[cfg(feature = "save")]
-            TrainError::Load(source) => Some(source),
-            _ => None,
-        }
-    }
-}

@@ -1,17 +1,18 @@
-//! What was measured after every epoch.
+//! The measurements after every epoch.
 
 use std::ops::Index;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nearest::there_are;
 #[cfg(feature = "plot")]
 use crate::plot::{Chart, Figure};
 
-/// Curves by name, with a value for every epoch. A run of the same seed has the same history, to the bit.
+/// Curves by name, with a value for every epoch. Runs with the same seed have the same history, to the bit.
 ///
-/// A [`Trainer`](super::Trainer) writes `step`, how many steps were made until then; `learning_rate`; `loss`, the mean over
-/// the epoch as it was trained; and for each set that it watches a curve of the loss and each metric, such as
-/// `validation_loss` and `validation_accuracy`, of the weights after the epoch.
+/// A [`Trainer`](super::Trainer) writes `step`, the number of steps so far; `learning_rate`; `loss`, the mean training loss over
+/// the epoch; and for each watched set a curve of the loss and each metric, such as
+/// `validation_loss` and `validation_accuracy`, with the weights after the epoch.
 ///
 /// ```
 /// use nn::train::History;
@@ -29,7 +30,7 @@ pub struct History {
 }
 
 impl History {
-    /// How many epochs it has.
+    /// The number of epochs.
     pub fn epochs(&self) -> usize {
         self.curves.first().map_or(0, |(_, values)| values.len())
     }
@@ -39,7 +40,7 @@ impl History {
         self.curves.iter().map(|(name, _)| &**name)
     }
 
-    /// A curve, if there is one of this name.
+    /// The curve with this name, if there is one.
     pub fn get(&self, name: &str) -> Option<&[f64]> {
         self.curves.iter().find(|(other, _)| other == name).map(|(_, values)| &**values)
     }
@@ -52,7 +53,7 @@ impl History {
     /// Adds an epoch.
     ///
     /// # Panics
-    /// If it has other names than the epochs before, or in another order.
+    /// If its names differ from those of earlier epochs, or their order does.
     #[track_caller]
     pub fn push<'n>(&mut self, values: impl IntoIterator<Item = (&'n str, f64)>) {
         let (first, mut count) = (self.curves.is_empty(), 0);
@@ -67,7 +68,7 @@ impl History {
         assert!(count == self.curves.len(), "History: the epochs before have more curves");
     }
 
-    /// The same with the curves in the order of these names.
+    /// The same history with the curves in the order of these names.
     #[cfg(feature = "save")]
     pub(super) fn in_order(&self, names: &[String], epochs: usize) -> Result<Self, String> {
         let is = || self.names().collect::<Vec<_>>().join(", ");
@@ -83,7 +84,7 @@ impl History {
         Ok(History { curves })
     }
 
-    /// A table with a line for every epoch, and the names of the curves in the first. Feature `csv`.
+    /// A table with a line for every epoch, and the names of the curves in the header. Feature `csv`.
     #[cfg(feature = "csv")]
     pub fn to_csv(&self) -> String {
         let mut table = csv::Writer::from_writer(Vec::new());
@@ -96,13 +97,13 @@ impl History {
         String::from_utf8(table.into_inner().expect("memory can be written to")).expect("names are text")
     }
 
-    /// An object with an array of numbers for every curve; `null` where they are NaN or infinite. Feature `save`.
+    /// An object with an array of numbers for every curve; numbers that are NaN or infinite are `null`. Feature `save`.
     #[cfg(feature = "save")]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("strings and numbers can be said in JSON")
     }
 
-    /// The losses in one chart, and every metric in one of its own. Feature `plot`.
+    /// The losses in one chart, and every metric in its own chart. Feature `plot`.
     #[cfg(feature = "plot")]
     pub fn figure(&self) -> Figure {
         let kind = |name: &str| {
@@ -125,11 +126,11 @@ impl History {
         })
     }
 
-    /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, as its extension says. The file appears whole or not at all.
+    /// Writes [`to_csv`](History::to_csv) or [`to_json`](History::to_json) to a file, depending on its extension. The file is written atomically.
     /// Features `csv` and `save`.
     ///
     /// # Errors
-    /// If the extension is another, or the file cannot be written.
+    /// If the extension is a different one, or the file cannot be written.
     #[cfg(all(feature = "csv", feature = "save"))]
     pub fn save(&self, path: impl AsRef<std::path::Path>) -> std::io::Result<()> {
         use std::io::{Error, ErrorKind};
@@ -147,16 +148,20 @@ impl History {
     }
 }
 
-/// The curve of a name.
+/// The curve with this name.
 ///
 /// # Panics
-/// If there is none; [`get`](History::get) asks first.
+/// If there is none; [`get`](History::get) returns `None` instead.
 impl Index<&str> for History {
     type Output = [f64];
     #[track_caller]
     fn index(&self, name: &str) -> &[f64] {
-        let names = || self.names().collect::<Vec<_>>().join(", ");
-        self.get(name).unwrap_or_else(|| panic!("History: no curve `{name}`: there are {}", names()))
+        let known = || there_are(name, &self.names().collect::<Vec<_>>());
+        // Not `unwrap_or_else`: a panic in a closure would point here, not at the caller.
+        match self.get(name) {
+            Some(curve) => curve,
+            None => panic!("History: there is no curve `{name}`: {}", known()),
+        }
     }
 }
 
@@ -168,7 +173,7 @@ impl Serialize for History {
     }
 }
 
-/// A history in a checkpoint, to the bit: numbers that JSON cannot say are said in words.
+/// A history in a checkpoint, to the bit: numbers that JSON cannot represent are written as words.
 #[cfg(feature = "save")]
 pub(super) fn exact<S: serde::Serializer>(history: &History, s: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
@@ -184,7 +189,7 @@ pub(super) fn exact<S: serde::Serializer>(history: &History, s: S) -> Result<S::
     s.collect_map(history.curves.iter().map(|(name, values)| (name, values.iter().map(value).collect::<Vec<_>>())))
 }
 
-/// A number of a history: `null` is NaN, and `inf` and `-inf` are words.
+/// A number of a history: `null` means NaN, and `inf` and `-inf` are words.
 struct Said(f64);
 
 impl<'de> Deserialize<'de> for Said {

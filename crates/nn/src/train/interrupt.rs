@@ -8,8 +8,8 @@ use super::TrainError;
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a hang-up or a request to end is ignored, as Linux says it. All signals are listened to, or none is. Ctrl-C does not
-/// count: a shell that has no terminal lets every process in the background ignore it.
+/// Whether a hang-up or termination signal is ignored, as reported by Linux. Either all signals are handled, or none is. Ctrl-C does not
+/// count, because a shell without a terminal makes every background process ignore it.
 fn is_ignored() -> bool {
     const HUP_AND_TERM: u64 = 0x4001; // bit k − 1 for signal k: 1 and 15
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -17,11 +17,11 @@ fn is_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HUP_AND_TERM != 0)
 }
 
-/// While one lives, Ctrl-C is a request. A second Ctrl-C, or one when none lives, ends the process as usual.
+/// While one exists, Ctrl-C is a request. A second Ctrl-C, or one when none exists, ends the process as usual.
 pub(super) struct Listener(());
 
 impl Listener {
-    /// `None` where a [signal is ignored](is_ignored), as a hang-up is under `nohup`: it stays ignored.
+    /// `None` if a [signal is ignored](is_ignored), as a hang-up is under `nohup`: it stays ignored.
     pub fn new() -> Result<Option<Self>, TrainError> {
         static HANDLER: OnceLock<Result<(), String>> = OnceLock::new();
         let handler = || {

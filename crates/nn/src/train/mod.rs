@@ -1,4 +1,4 @@
-//! Training: a [`Trainer`] for those who want it done, and the loop for those who write their own.
+//! Training: a [`Trainer`], and the building blocks for your own loop.
 //!
 //! ```
 //! use nn::data::Dataset;
@@ -21,7 +21,7 @@
 //! # Ok::<(), nn::train::TrainError>(())
 //! ```
 //!
-//! A loss is any function of a model and a batch, and a batch is whatever the [data](Batches) makes:
+//! A loss is any function of a model and a batch, and a batch is whatever the [data](Batches) returns:
 //!
 //! ```
 //! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Reduction, data::Dataset, loss, train::Trainer};
@@ -40,9 +40,9 @@
 //! # Ok::<(), nn::train::TrainError>(())
 //! ```
 //!
-//! # The bare loop
+//! # A training loop
 //!
-//! Nothing that a trainer does is hidden from a loop of your own:
+//! Your own loop can do everything that a trainer does:
 //!
 //! ```
 //! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, Reduction, Tape, data::{Dataset, Sampler}, loss};
@@ -63,17 +63,32 @@
 //! }
 //! ```
 //!
-//! [`Parallel`](crate::parallel::Parallel) makes the gradients of a batch on all cores, [`History`] keeps and writes
-//! what was measured.
+//! [`Parallel`](crate::parallel::Parallel) computes the gradients of a batch on all cores, and [`History`] stores and writes
+//! the measurements.
 //!
 //! # The same bits
 //!
-//! What a run computes follows from the seed, the data and the weights it starts with. The order of the samples is a
-//! function of seed and epoch, the tape of a step draws from the seed and the number of the step, and how a batch is
-//! divided over threads does not depend on how many there are.
+//! The results of a run depend only on the seed, the data and the initial weights. The order of the samples is a
+//! function of seed and epoch, the tape of a step draws from the seed and the number of the step, and the way a batch is
+//! split does not depend on the number of threads.
 //!
-//! So a run that was stopped, or killed at any moment, goes on where its last [checkpoint](Trainer::checkpoint) was
-//! written, and ends with the bits that it would have had. Files are replaced as a whole:
+//! The following results are equal to the bit, for one version of this crate and one compiler:
+//!
+//! | what | on |
+//! |---|---|
+//! | everything | processors of one model under one system, on any number of threads |
+//! | random numbers, orders of samples, splits; sums; +, −, ×, ÷, √; `exp`, `ln`, `tanh`, σ, erf and functions made of them | every processor |
+//! | products of matrices whose rows are a multiple of 16 with a side of at most 32, and those of at least 2²⁷ multiplications | processors with fused multiply-adds: AVX2, AVX-512 or Neon |
+//! | other products; factorisations, eigenvalues, determinants | processors of one model alone: faer's blocks follow vectors and caches |
+//! | sine, cosine, tangent, their inverses, the hyperbolic functions except tanh, powers, cube roots, logarithms to other bases | systems with one C library |
+//!
+//! Most runs use products of the fourth row, and so does L-BFGS, whose steps follow from their losses. A checkpoint therefore stores what
+//! wrote it: the version of this crate, the operating system, the architecture of the processor and the width of its vectors. A run that
+//! resumes where one of these four differs has a warning. Other differences, such as another model of processor with vectors of the same
+//! width, another compiler or another C library, are not noticed.
+//!
+//! A run that was stopped, or killed at any moment, resumes from its last [checkpoint](Trainer::checkpoint) and ends with the same bits
+//! as an uninterrupted run. Files are replaced atomically:
 //!
 //! ```
 //! # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::{Trainer, End}};
@@ -115,17 +130,19 @@ mod history;
 mod interrupt;
 mod objective;
 mod plan;
-#[cfg(feature = "progress")]
 mod progress;
 mod run;
+mod stages;
 mod steps;
 mod task;
 mod trainer;
 
-pub use answers::{Targets, accuracy, predict};
+pub use answers::{AsTarget, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
 pub use error::TrainError;
 pub use history::History;
 pub use run::{End, Trained};
+#[cfg(feature = "csv")]
+pub(crate) use steps::stream;
 pub use trainer::Trainer;

@@ -1,10 +1,10 @@
-//! What is minimised, and what is measured.
+//! The loss that is minimised, and the measurements.
 
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::task::Task;
-use crate::parallel::{Parallel, Recordable, Total, Weight, sharded, tape_of};
+use crate::parallel::{Parallel, Recordable, Shard, Total, Weight, sharded, tape_of};
 use crate::{GradientSum, Real, Tape};
 
 /// The loss and the metrics of a task.
@@ -13,11 +13,11 @@ pub(super) struct Objective<'r, T> {
     pub task: &'r dyn Task<T>,
     pub parallel: Parallel,
     pub micro_batch: usize,
-    /// How many metrics there are.
+    /// The number of metrics.
     pub metrics: usize,
 }
 
-/// How many samples are measured at a time.
+/// The number of samples that are measured at a time.
 const PART: usize = 1024;
 
 impl<'r, T: Real> Objective<'r, T> {
@@ -46,7 +46,7 @@ impl<'r, T: Real> Objective<'r, T> {
 
     #[track_caller]
     fn part(&self, samples: &[usize], seed: u64, of_part: bool) -> (f64, Total<T>) {
-        let batch = |range| self.task.batch(0, &samples[range]);
+        let batch = |shard: Shard| self.task.batch(0, &samples[shard.samples], Some(shard.seed));
         sharded(self.parallel, self.task.model(), samples.len(), seed, of_part, &batch)
     }
 
@@ -60,7 +60,7 @@ impl<'r, T: Real> Objective<'r, T> {
         samples.chunks(self.micro_batch).map(move |part| (part, if whole { seed } else { rng.next_u64() }))
     }
 
-    /// Where the loss of a step stopped being finite: the step again, looked at closely.
+    /// Finds where the loss of a step stopped being finite, by repeating the step.
     pub fn anomaly(&self, samples: &[usize], seed: u64) -> Option<Box<autograd::Anomaly>> {
         let look = |batch: Box<dyn Recordable<T> + '_>, seed, of_part| {
             let tape = tape_of(seed, of_part);
@@ -71,7 +71,9 @@ impl<'r, T: Real> Objective<'r, T> {
             let shards = self.parallel.shards(self.task.model(), samples.len(), seed);
             let count = shards.count;
             let mut shards = (0..count).map(|k| shards.get(k));
-            shards.find_map(|shard| look(self.task.batch(0, &samples[shard.samples]), shard.seed, divided || count > 1))
+            shards.find_map(|Shard { samples: range, seed }| {
+                look(self.task.batch(0, &samples[range], Some(seed)), seed, divided || count > 1)
+            })
         })
     }
 
@@ -88,7 +90,7 @@ impl<'r, T: Real> Objective<'r, T> {
         let mut parts: Vec<_> = parts.into_iter().flatten().collect();
         let weights = parts.iter().map(|&(_, weight)| Some(weight));
         if matches!(weights.reduce(|a, b| a?.with(b?)), Some(None)) {
-            // Means with different weights cannot be put together: they are taken over the whole set at once.
+            // Means with different weights cannot be combined, so they are computed over the whole set at once.
             parts = vec![self.measure(set, samples, false)];
         }
         let together = parts.into_iter().reduce(|(mut sums, weight), (part, other)| {
@@ -100,19 +102,19 @@ impl<'r, T: Real> Objective<'r, T> {
         sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect()
     }
 
-    /// The loss of the first samples, as it is measured and as it is trained on: another one tells of another loss, other data, or
-    /// another setting of a layer, such as dropout.
+    /// The loss of the first samples, in evaluation and in training. If it differs, the loss, the data,
+    /// a augmentation of them, or another setting of a layer, such as dropout, is different.
     #[cfg(feature = "save")]
     pub fn probe(&self) -> [f64; 2] {
         let samples: Vec<usize> = (0..self.task.len(0).min(8)).collect();
-        let batch = self.task.batch(0, &samples);
+        let [as_measured, as_trained] = [None, Some(0)].map(|seed| self.task.batch(0, &samples, seed));
         let (measured, trained) = (Tape::new(), Tape::training(0));
-        [batch.loss(&measured), batch.loss(&trained)].map(|loss| loss.item().to_f64())
+        [as_measured.loss(&measured), as_trained.loss(&trained)].map(|loss| loss.item().to_f64())
     }
 
     /// Sums over some samples, and the weight of the loss.
     fn measure(&self, set: usize, samples: &[usize], of_part: bool) -> (Vec<f64>, Weight) {
-        let batch = self.task.batch(set, samples);
+        let batch = self.task.batch(set, samples, None);
         let tape = if of_part { Tape::new().of_part() } else { Tape::new() };
         let loss = batch.loss(&tape).item().to_f64();
         let weight = Weight::of(self.parallel.reduction, tape.means(), samples.len());

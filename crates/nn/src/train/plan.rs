@@ -1,4 +1,4 @@
-//! What a run is to be, whatever the model and the data are.
+//! The settings of a run, independent of model and data.
 
 use autograd::compiled_once;
 
@@ -10,9 +10,9 @@ use crate::{Optimizer, Real};
 /// The settings of a [`Trainer`](super::Trainer).
 pub(super) struct Plan<'a, T: Real> {
     pub optimizer: Box<dyn Optimizer<T> + Send + 'a>,
-    /// What the loss is, where that can be said.
+    /// A description of the loss, if it has one.
     pub loss: Option<String>,
-    /// The learning rate that the optimizer came with.
+    /// The original learning rate of the optimizer.
     pub lr: f64,
     pub schedule: Option<Box<dyn Schedule + Send + 'a>>,
     pub plateau: Option<Plateau>,
@@ -23,8 +23,12 @@ pub(super) struct Plan<'a, T: Real> {
     pub batch: usize,
     pub micro_batch: usize,
     pub sampler: Option<Sampler>,
+    /// How many changes are made to a batch.
+    pub augmentations: usize,
+    /// Patterns of parameters that are frozen, and the epoch from which they are not.
+    pub frozen: Vec<(String, usize)>,
     pub seed: u64,
-    /// The names of the sets that are watched.
+    /// The names of the watched sets.
     pub watched: Vec<String>,
     pub held_out: Option<f64>,
     /// The names of the metrics.
@@ -38,21 +42,22 @@ pub(super) struct Plan<'a, T: Real> {
     pub notes: Vec<(String, String)>,
     #[cfg(feature = "interrupt")]
     pub interruptible: bool,
+    pub print_every: Option<usize>,
     pub quiet: bool,
 }
 
-/// Where a run is kept.
+/// The checkpoint of a run.
 #[cfg(feature = "save")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoint {
     pub path: std::path::PathBuf,
-    /// After how many steps it is written, besides the end of each epoch.
+    /// The number of steps after which it is written, in addition to the end of each epoch.
     pub every: Option<u64>,
-    /// Whether to go on from it.
+    /// Whether to resume from it.
     pub resume: bool,
 }
 
-/// The name of the set that steers training.
+/// The name of the set that is monitored.
 pub(super) const VALIDATION: &str = "validation";
 
 #[compiled_once]
@@ -71,6 +76,8 @@ impl<'a, T: Real> Plan<'a, T> {
             batch: 32,
             micro_batch: usize::MAX,
             sampler: None,
+            augmentations: 0,
+            frozen: Vec::new(),
             seed: 0,
             watched: Vec::new(),
             held_out: None,
@@ -84,6 +91,7 @@ impl<'a, T: Real> Plan<'a, T> {
             notes: Vec::new(),
             #[cfg(feature = "interrupt")]
             interruptible: false,
+            print_every: None,
             quiet: false,
         }
     }

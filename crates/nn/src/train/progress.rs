@@ -1,34 +1,221 @@
-//! The progress bar.
+//! What is printed while a model is trained: a table whose lines have at most 80 columns.
 
-use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use super::plan::{Plan, VALIDATION};
+use super::{Progress, Trainer};
+use crate::{Module, Real};
 
-use super::Progress;
-
-/// A bar on the standard error stream.
-pub(super) struct Bar(ProgressBar);
-
-impl Bar {
-    /// None where there is no terminal.
-    pub fn new(epochs: usize) -> Option<Self> {
-        let style = ProgressStyle::with_template("epoch {pos:>3}/{len} {bar:24.cyan/dim}  {eta:>4}  {msg}");
-        let style = style.expect("a valid template").progress_chars("━╸─");
-        let bar = || ProgressBar::new(epochs as u64).with_style(style);
-        std::io::stderr().is_terminal().then(|| Bar(bar()))
+impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
+    /// Prints a line every `epochs` epochs and after the last, to the standard error stream: the epoch, the time that is left, the
+    /// loss in training and in validation, the metric that is [monitored](Trainer::monitor) or else the first one, and the learning
+    /// rate. The others are in the [history](super::Trained::history). A line has at most 80 columns.
+    ///
+    /// ```text
+    /// epoch  time left     loss  validation loss  accuracy       lr
+    /// 10/40        12s   0.3121           0.3302    0.9012   0.0075
+    /// 20/40         8s   0.1205           0.1410    0.9589   0.0050
+    /// ```
+    ///
+    /// ```
+    /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
+    /// # use rand::{SeedableRng, rngs::ChaCha8Rng};
+    /// # let data = Dataset::new(Matrix::from_fn(1, 64, |_, n| n as f64 / 64.0), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
+    /// # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(1));
+    /// Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(20).print_every(10).fit(&mut net, &data)?; // three lines
+    /// # Ok::<(), nn::train::TrainError>(())
+    /// ```
+    ///
+    /// With the feature `progress` a trainer that is not [quiet](Trainer::quiet) prints without being asked: on a terminal a line that
+    /// is written again and again, elsewhere about ten lines in all.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn print_every(mut self, epochs: usize) -> Self {
+        assert!(epochs > 0, "print_every: a line every 0 epochs; give 1 or more");
+        self.plan.print_every = Some(epochs);
+        self
     }
 
-    /// Shows the epoch that is done.
-    pub fn show(&self, progress: &Progress<'_>) {
-        let curves = progress.history.names().filter(|name| !["step", "learning_rate"].contains(name));
-        let say = |name| Some(format!("{} {:.4}", str::replace(name, "_", " "), progress.history.last(name)?));
-        self.0.set_message(curves.filter_map(say).collect::<Vec<_>>().join("   "));
-        self.0.set_position(progress.epoch as u64);
+    /// Shows no progress except what [`print_every`](Trainer::print_every) asks for, and no warnings on the terminal.
+    pub fn quiet(mut self) -> Self {
+        self.plan.quiet = true;
+        self
     }
 }
 
-impl Drop for Bar {
+/// Lines on the standard error stream.
+pub(super) struct Printer {
+    /// A line every so many epochs; `None` for one that is written again and again.
+    every: Option<usize>,
+    columns: Vec<Column>,
+    begin: Instant,
+    /// The epochs that were done before.
+    before: Option<usize>,
+    /// When a line was printed, and after which epoch.
+    last: Option<(Instant, usize)>,
+}
+
+/// A column of the table: what stands above it, and what it shows.
+struct Column {
+    title: String,
+    width: usize,
+    shows: Shows,
+}
+
+enum Shows {
+    Epoch,
+    TimeLeft,
+    Curve(String),
+}
+
+const LEARNING_RATE: &str = "learning_rate";
+/// The most columns that a title takes.
+const WIDEST: usize = 16;
+/// The most digits of the number of epochs that is shown.
+const DIGITS: usize = 7;
+/// How often a line is written again at most.
+const BLINK: Duration = Duration::from_millis(50);
+
+impl Printer {
+    /// None where nothing is to be printed.
+    pub fn new<T: Real>(plan: &Plan<'_, T>) -> Option<Self> {
+        let every = match plan.print_every {
+            Some(epochs) => Some(epochs),
+            None if plan.quiet || !cfg!(feature = "progress") => return None,
+            None if std::io::IsTerminal::is_terminal(&std::io::stderr()) => None,
+            None => Some(plan.epochs.div_ceil(10).max(1)),
+        };
+        let begin = Instant::now();
+        Some(Printer { every, columns: columns(plan), begin, before: None, last: None })
+    }
+
+    /// Shows an epoch that is done.
+    pub fn show(&mut self, progress: &Progress<'_>) {
+        let now = Instant::now();
+        self.before.get_or_insert(progress.epoch - 1);
+        let due = match (self.every, self.last) {
+            (Some(every), _) => progress.epoch.is_multiple_of(every),
+            (None, last) => last.is_none_or(|(then, _)| now - then >= BLINK),
+        };
+        if due {
+            self.print(progress, now);
+        }
+    }
+
+    /// Shows the epoch that was the last.
+    pub fn finish(&mut self, progress: &Progress<'_>) {
+        if self.before.is_some() && self.last.is_none_or(|(_, epoch)| epoch < progress.epoch) {
+            self.print(progress, Instant::now());
+        }
+    }
+
+    /// What begins a line that is no progress.
+    pub fn aside(&self) -> &'static str {
+        if self.every.is_none() && self.last.is_some() { CLEAR } else { "" }
+    }
+
+    fn print(&mut self, progress: &Progress<'_>, now: Instant) {
+        let titles = self.columns.iter().map(|column| format!("{:>1$}", column.title, column.width));
+        if self.last.is_none() {
+            eprintln!("{}", titles.collect::<Vec<_>>().join("  "));
+        }
+        let done = progress.epoch - self.before.unwrap_or(0).min(progress.epoch);
+        let of_epoch = (now - self.begin).as_secs_f64() / done.max(1) as f64;
+        let left = of_epoch * progress.epochs.saturating_sub(progress.epoch) as f64;
+        let line = line(&self.columns, progress, left);
+        match self.every {
+            Some(_) => eprintln!("{line}"),
+            None => eprint!("{CLEAR}{line}"),
+        }
+        self.last = Some((now, progress.epoch));
+    }
+}
+
+impl Drop for Printer {
     fn drop(&mut self) {
-        self.0.abandon();
+        if self.every.is_none() && self.last.is_some() {
+            eprintln!();
+        }
+    }
+}
+
+/// Goes to the begin of the line, and clears it.
+const CLEAR: &str = "\r\x1b[K";
+
+/// The losses in training and of the set that steers, one metric of it, and the learning rate.
+fn columns<T: Real>(plan: &Plan<'_, T>) -> Vec<Column> {
+    let steering = plan.steering().0;
+    let set = plan.sets().find(|set| *set == VALIDATION).or_else(|| plan.sets().next());
+    let of_set = |of: &str| set.map(|set| format!("{set}_{of}"));
+    let is_of = |set: &str| plan.metrics.iter().any(|metric| format!("{set}_{metric}") == steering);
+    let metric = match plan.sets().any(is_of) {
+        true => Some(steering),
+        false => plan.metrics.first().and_then(|metric| of_set(metric)),
+    };
+    let title = |curve: &str| {
+        if curve == LEARNING_RATE {
+            return "lr".to_owned();
+        }
+        let of = set.and_then(|set| curve.strip_prefix(set)?.strip_prefix('_')).filter(|of| *of != "loss");
+        of.unwrap_or(curve).replace('_', " ")
+    };
+    let curves = [Some("loss".to_owned()), of_set("loss"), metric, Some(LEARNING_RATE.to_owned())];
+    let curves = curves.into_iter().flatten().map(|curve| (title(&curve), Shows::Curve(curve)));
+    let first = [("epoch".to_owned(), Shows::Epoch), ("time left".to_owned(), Shows::TimeLeft)];
+    let column = |(title, shows): (String, Shows)| {
+        let title = shortened(&title);
+        let least = match (&shows, digits(plan.epochs)) {
+            (Shows::Epoch, digits @ ..=DIGITS) => 2 * digits + 1,
+            (Shows::Epoch, _) => DIGITS,
+            _ => 7,
+        };
+        Column { width: title.chars().count().max(least), title, shows }
+    };
+    first.into_iter().chain(curves).map(column).collect()
+}
+
+fn shortened(title: &str) -> String {
+    match title.chars().count() > WIDEST {
+        true => title.chars().take(WIDEST - 1).chain(['…']).collect(),
+        false => title.to_owned(),
+    }
+}
+
+fn digits(epochs: usize) -> usize {
+    epochs.to_string().len()
+}
+
+/// `left` is in seconds.
+fn line(columns: &[Column], progress: &Progress<'_>, left: f64) -> String {
+    let cells = columns.iter().map(|Column { width, shows, .. }| {
+        let text = match shows {
+            Shows::Epoch if digits(progress.epochs) > DIGITS => progress.epoch.to_string(),
+            Shows::Epoch => format!("{}/{}", progress.epoch, progress.epochs),
+            Shows::TimeLeft => time(left),
+            Shows::Curve(curve) => progress.history.last(curve).map_or(String::new(), number),
+        };
+        format!("{text:>width$}")
+    });
+    cells.collect::<Vec<_>>().join("  ")
+}
+
+/// In five digits, or three and a power of ten.
+fn number(x: f64) -> String {
+    match x.abs() {
+        size if size != 0.0 && !(1e-3..1e4).contains(&size) && x.is_finite() => format!("{x:.2e}"),
+        size => format!("{x:.*}", 4 - (size.max(1.0).log10() as usize).min(4)),
+    }
+}
+
+/// Nothing above 100 000 hours.
+fn time(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        360_000_000.. => String::new(),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
     }
 }

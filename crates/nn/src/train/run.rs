@@ -1,4 +1,4 @@
-//! Where a run is, and what came of it.
+//! The state of a run, and its result.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,22 +10,22 @@ use crate::schedule::Plateau;
 use crate::weights::Weights;
 use crate::{Ema, Real, State};
 
-/// What came of training.
+/// The result of training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
-    /// What was measured after every epoch.
+    /// The measurements after every epoch.
     pub history: History,
     /// Why it ended.
     pub end: End,
-    /// How many steps were made in all.
+    /// The total number of steps.
     pub step: u64,
-    /// How many epochs are done.
+    /// The number of completed epochs.
     pub epoch: usize,
-    /// The epoch, from 1, whose weights the model has, where that is not the last.
+    /// The epoch, from 1, whose weights the model has, if it is not the last.
     pub best_epoch: Option<usize>,
-    /// The file that the run was written to.
+    /// The checkpoint file of the run.
     pub checkpoint: Option<PathBuf>,
-    /// What is suspicious about the model or the data.
+    /// Warnings about the model or the data.
     pub warnings: Vec<String>,
 }
 
@@ -35,15 +35,15 @@ pub struct Trained {
 pub enum End {
     /// After the last epoch.
     Epochs,
-    /// Too many epochs in a row were no better than the best.
+    /// Too many consecutive epochs brought no improvement.
     EarlyStopping,
-    /// A callback asked for it.
+    /// A callback stopped it.
     Callback,
     /// Ctrl-C was pressed.
     Interrupted,
 }
 
-/// How it ended, and how to go on.
+/// How it ended, and how to resume.
 impl fmt::Display for Trained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.end {
@@ -58,15 +58,15 @@ impl fmt::Display for Trained {
         }
         match (&self.checkpoint, self.end) {
             (Some(path), End::Callback | End::Interrupted) => {
-                write!(f, "; saved in {}: start the same training with `resume` to go on", path.display())
+                write!(f, "; saved in {}: start the same training with `resume` to continue", path.display())
             }
-            (None, End::Interrupted) => f.write_str("; without a `checkpoint` it cannot go on"),
+            (None, End::Interrupted) => f.write_str("; without a `checkpoint` it cannot be resumed"),
             _ => Ok(()),
         }
     }
 }
 
-/// Where a run is: with the weights and the configuration, all that the rest of it depends on.
+/// The state of a run. With the weights and the configuration it determines the rest of the run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub(super) struct Run<T> {

@@ -1,4 +1,4 @@
-//! The loop.
+//! The training loop.
 
 use autograd::{Anomaly, compiled_once};
 use rand::rngs::ChaCha8Rng;
@@ -11,9 +11,9 @@ use super::curves::Judged;
 use super::interrupt::Listener;
 use super::objective::Objective;
 use super::plan::Plan;
-#[cfg(feature = "progress")]
-use super::progress::Bar;
+use super::progress::Printer;
 use super::run::{Best, Run};
+use super::stages::Roles;
 use super::task::Task;
 use super::{End, TrainError, Trained};
 use crate::data::Sampler;
@@ -21,17 +21,24 @@ use crate::init::symmetric;
 use crate::weights::{Weights, not_finite};
 use crate::{Ema, Module, Real};
 
-/// Trains a model as it was planned.
+/// Trains a model by its settings.
 #[compiled_once]
 #[track_caller]
 pub(super) fn fit<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Result<Trained, TrainError> {
-    let onlookers = Onlookers {
+    let roles = (!plan.frozen.is_empty()).then(|| Roles::of(task.model()));
+    let trained = looked_on(plan, task);
+    roles.iter().for_each(|roles| roles.give(task.model_mut()));
+    trained
+}
+
+#[track_caller]
+fn looked_on<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Result<Trained, TrainError> {
+    let mut onlookers = Onlookers {
         #[cfg(feature = "interrupt")]
         listener: if plan.interruptible { Listener::new()? } else { None },
-        #[cfg(feature = "progress")]
-        bar: if plan.quiet { None } else { Bar::new(plan.epochs) },
+        printer: Printer::new(plan),
     };
-    let run = Loop::new(plan, task, &onlookers)?;
+    let run = Loop::new(plan, task, &mut onlookers)?;
     match run.plan.threads {
         None => run.run(),
         Some(threads) => {
@@ -41,31 +48,31 @@ pub(super) fn fit<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Re
     }
 }
 
-/// Who else than the callbacks looks on.
+/// The observers other than the callbacks.
 pub(super) struct Onlookers {
     #[cfg(feature = "interrupt")]
     listener: Option<Listener>,
-    #[cfg(feature = "progress")]
-    bar: Option<Bar>,
+    printer: Option<Printer>,
 }
 
 pub(super) struct Loop<'r, 'a, T: Real> {
     pub plan: &'r mut Plan<'a, T>,
     pub task: &'r mut dyn Task<T>,
-    pub onlookers: &'r Onlookers,
-    /// Which samples are trained on and which are held out, where some are.
+    pub onlookers: &'r mut Onlookers,
+    /// The samples to train on and those to hold out, if any are held out.
     pub parts: Option<(Vec<usize>, Vec<usize>)>,
     pub sampler: Sampler,
     pub config: Config,
-    /// The step of the checkpoint, once there is one of this run.
+    /// The step of the checkpoint, once this run has one.
     pub saved: Option<u64>,
 }
 
-/// Streams of random numbers of one seed.
+/// The random streams of a seed.
 const TAPES: u64 = 1;
 pub(super) const HELD_OUT: u64 = 2;
+pub(super) const AUGMENTED: u64 = 3;
 
-pub(super) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
+pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
@@ -75,7 +82,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     #[track_caller]
     fn run(mut self) -> Result<Trained, TrainError> {
         let mut run = self.begin()?;
-        // What stopped it then need not stop it now.
+        // The earlier reason to stop may no longer apply.
         run.end = run.end.filter(|end| *end == End::EarlyStopping);
         while run.end.is_none() && run.epoch < self.plan.epochs {
             self.steps(&mut run)?;
@@ -84,9 +91,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 swap(&mut run.ema, self.task.model_mut());
                 self.close_epoch(&mut run);
                 swap(&mut run.ema, self.task.model_mut());
+                self.plan.stage(self.task.model_mut(), run.epoch);
                 self.save(&run)?;
             }
         }
+        self.finish(&run);
         run.end = run.end.or(Some(End::Epochs));
         self.save(&run)?;
         swap(&mut run.ema, self.task.model_mut());
@@ -100,6 +109,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let trained =
             Trained { history, end: end.unwrap_or(End::Epochs), step, epoch, best_epoch, checkpoint, warnings };
         if trained.end == End::Interrupted && !self.plan.quiet {
+            self.onlookers.printer = None; // which ends the line on a terminal
             eprintln!("{trained}");
         }
         Ok(trained)
@@ -110,7 +120,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         Objective { task: &*self.task, parallel, micro_batch, metrics: metrics.len() }
     }
 
-    /// The steps of an epoch that are left.
+    /// The remaining steps of an epoch.
     #[track_caller]
     fn steps(&mut self, run: &mut Run<T>) -> Result<(), TrainError> {
         let mut seeds = stream(self.plan.seed, TAPES);
@@ -156,7 +166,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         Ok(())
     }
 
-    /// That a step has not made a weight infinite or NaN: good weights in a file are never replaced by such ones.
+    /// Checks that a step has not made a weight infinite or NaN: such weights never replace good ones in a file.
     fn expect_finite(&self, run: &Run<T>) -> Result<(), TrainError> {
         #[cfg(feature = "save")]
         let of_state = run.optimizer.not_finite().filter(|_| self.plan.file().is_some());
@@ -183,7 +193,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         TrainError::Diverged { epoch: run.epoch + 1, step, loss, parameters, anomaly, data, checkpoint }
     }
 
-    /// Measures, and decides what comes of it.
+    /// Measures, and acts on the result.
     #[track_caller]
     fn close_epoch(&mut self, run: &mut Run<T>) {
         let loss = run.losses.0 / run.losses.1;
@@ -199,11 +209,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         (run.batch, run.losses) = (0, (0.0, 0.0));
         self.judge(run);
         if self.tell(When::EpochEnd, run, loss) {
-            run.end = Some(End::Callback);
+            run.end = run.end.or(Some(End::Callback));
         }
     }
 
-    /// What the last epoch means for the learning rate, and whether it is the best so far, or one too many.
+    /// The consequences of the last epoch: the learning rate, and whether it is the best so far or one too many.
     #[track_caller]
     fn judge(&self, run: &mut Run<T>) {
         if !self.plan.keep_best && run.plateau.is_none() {
@@ -213,7 +223,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let scores = &run.history[&*curve];
         let score = scores[run.epoch - 1];
         if !score.is_finite() && scores.iter().filter(|score| !score.is_finite()).count() == 1 {
-            let problem = format!("`{curve}` is {score} after epoch {}, which is no better than any number", run.epoch);
+            let problem = format!("`{curve}` is {score} after epoch {}, which is no improvement", run.epoch);
             self.warn(run, Some(problem));
         }
         let best = run.best.as_ref().map(|best| (best.score, best.epoch));
@@ -234,20 +244,31 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         }
     }
 
-    /// Tells all that look on, and returns whether one asks to stop.
+    /// Calls all observers, and returns whether one wants to stop.
     fn tell(&mut self, when: When, run: &Run<T>, loss: f64) -> bool {
+        let progress = self.progress(when, run, loss);
+        let stop = self.task.tell(when, &progress);
+        if let (When::EpochEnd, Some(printer)) = (when, &mut self.onlookers.printer) {
+            printer.show(&progress);
+        }
+        stop
+    }
+
+    fn progress<'h>(&self, when: When, run: &'h Run<T>, loss: f64) -> Progress<'h> {
         let (epochs, batches) = (self.plan.epochs, self.sampler.batches());
         let lr = self.plan.rate(run.plateau.as_ref(), run.step - 1);
         let (epoch, batch) = match when {
             When::Step => (run.epoch + 1, run.batch),
             When::EpochEnd => (run.epoch, batches),
         };
-        let progress = Progress { epoch, epochs, batch, batches, step: run.step, loss, lr, history: &run.history };
-        let stop = self.task.tell(when, &progress);
-        if let When::EpochEnd = when {
-            self.onlookers.show(&progress);
-        }
-        stop
+        Progress { epoch, epochs, batch, batches, step: run.step, loss, lr, history: &run.history }
+    }
+
+    /// The last line.
+    fn finish(&mut self, run: &Run<T>) {
+        let Some(loss) = run.history.last("loss") else { return };
+        let progress = self.progress(When::EpochEnd, run, loss);
+        self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress));
     }
 
     fn save(&mut self, run: &Run<T>) -> Result<(), TrainError> {
@@ -258,7 +279,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
 
     pub fn warn(&self, run: &mut Run<T>, warning: Option<String>) {
         if let (Some(warning), false) = (&warning, self.plan.quiet) {
-            eprintln!("warning: {warning}");
+            eprintln!("{}warning: {warning}", self.onlookers.printer.as_ref().map_or("", Printer::aside));
         }
         run.warnings.extend(warning);
     }
@@ -273,7 +294,7 @@ impl Onlookers {
         false
     }
 
-    /// The warning that a run that is to be interruptible is not.
+    /// The warning that an interruptible run cannot be interrupted.
     pub fn deaf<T: Real>(&self, plan: &Plan<'_, T>) -> Option<String> {
         #[cfg(feature = "interrupt")]
         if plan.interruptible && self.listener.is_none() {
@@ -286,23 +307,16 @@ impl Onlookers {
         let _ = plan;
         None
     }
-
-    fn show(&self, progress: &Progress<'_>) {
-        #[cfg(feature = "progress")]
-        self.bar.iter().for_each(|bar| bar.show(progress));
-        #[cfg(not(feature = "progress"))]
-        let _ = progress;
-    }
 }
 
-/// Exchanges the weights and their average, if there is one.
+/// Exchanges the weights with their average, if there is one.
 fn swap<T: Real>(ema: &mut Option<Ema<T>>, model: &mut dyn Module<T>) {
     if let Some(ema) = ema {
         ema.swap(model);
     }
 }
 
-/// The warning that units start alike and [stay so](crate::init#zero-does-not-train).
+/// The warning that units start equal and [stay equal](crate::init#zero-does-not-train).
 fn alike(names: &[String]) -> Option<String> {
     let names = if names.is_empty() { return None } else { names.join("`, `") };
     Some(format!(

@@ -1,50 +1,62 @@
-//! Model, loss, data and callbacks as the loop knows them: without their types, so that it is compiled once.
+//! Model, loss, data and callbacks without their types, so that the loop is compiled once.
 
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
+use rand::rngs::ChaCha8Rng;
+
 use super::callback::When;
+use super::steps::{AUGMENTED, stream};
 use super::{Batches, Callback, Progress};
 use crate::parallel::{Metric, OnBatch, Recordable};
 use crate::{Module, Real, Tape, Var};
 
-/// What is trained. Set 0 is the one that is trained on; those that are watched follow.
+/// The training task. Set 0 is the training set; the watched sets follow.
 pub(super) trait Task<T: Real>: Send + Sync {
     fn model(&self) -> &(dyn Module<T> + Sync);
 
     fn model_mut(&mut self) -> &mut dyn Module<T>;
 
-    /// How many samples a set has.
+    /// The number of samples of a set.
     fn len(&self, set: usize) -> usize;
 
-    /// Where the first entry of a set is that is NaN, or else infinite, if it was looked for.
+    /// Whether its samples have weights that batches do not contain.
+    fn has_weights(&self, set: usize) -> bool;
+
+    /// Where the first entry of a set is that is NaN, or otherwise infinite, if it was searched for.
     fn not_finite(&self, set: usize) -> Option<(String, f64)>;
 
-    /// The model and these samples of a set.
-    fn batch(&self, set: usize, samples: &[usize]) -> Box<dyn Recordable<T> + '_>;
+    /// The model and the given samples of a set, augmented by draws of a seed where there is one.
+    fn batch(&self, set: usize, samples: &[usize], seed: Option<u64>) -> Box<dyn Recordable<T> + '_>;
 
-    /// Tells all callbacks, also after one has asked to stop; returns whether one has.
+    /// Calls all callbacks, even after one has asked to stop; returns whether one has.
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool;
 }
 
 pub(super) type Loss<'a, T, M, B> = dyn for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + Send + Sync + 'a;
 
-/// How many samples are looked at together.
+/// The number of samples that are searched at a time.
 const PART: usize = 1024;
 
-/// Row, column and value of the first entry of a batch that is NaN, or else infinite.
+/// Row, column and value of the first entry of a batch that is NaN; if there is none, of the first infinite one.
 pub(super) type Look<'a, B> = dyn Fn(&B) -> Option<(usize, usize, f64)> + Send + Sync + 'a;
 
-/// A task whose types are known.
+/// Changes a batch as random numbers say.
+pub(super) type Augment<'a, B> = dyn Fn(&mut B, &mut ChaCha8Rng) + Send + Sync + 'a;
+
+/// A task with known types.
 pub(super) struct Typed<'r, 'a, T: Real, M, B> {
     pub model: &'r mut M,
     pub loss: &'r Loss<'a, T, M, B>,
     pub metrics: &'r [Metric<'a, M, B>],
+    pub augment: &'r [Box<Augment<'a, B>>],
     pub data: &'r dyn Batches<Batch = B>,
     /// Where the first target of a batch is that is not finite.
     pub targets: Option<&'r Look<'a, B>>,
+    /// The number of samples of a batch, where it is known.
+    pub samples: Option<fn(&B) -> usize>,
     pub watched: &'r [&'a (dyn Batches<Batch = B> + 'a)],
-    /// Nobody locks them: that threads share the rest asks for it.
+    /// It is never contended; the mutex is needed because threads share the rest.
     pub callbacks: Mutex<&'r mut [Box<dyn Callback<M> + Send + 'a>]>,
 }
 
@@ -63,6 +75,9 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
     }
     fn len(&self, set: usize) -> usize {
         self.set(set).len()
+    }
+    fn has_weights(&self, set: usize) -> bool {
+        self.set(set).has_weights()
     }
     fn not_finite(&self, set: usize) -> Option<(String, f64)> {
         let data = self.set(set);
@@ -83,8 +98,22 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
             _ => of_targets,
         }
     }
-    fn batch(&self, set: usize, samples: &[usize]) -> Box<dyn Recordable<T> + '_> {
-        let batch = self.set(set).batch(samples);
+    fn batch(&self, set: usize, samples: &[usize], seed: Option<u64>) -> Box<dyn Recordable<T> + '_> {
+        let mut batch = self.set(set).batch(samples);
+        if let (Some(seed), false) = (seed, self.augment.is_empty()) {
+            let rng = &mut stream(seed, AUGMENTED);
+            for (k, augment) in (1..).zip(self.augment) {
+                let count = |batch: &B| self.samples.map(|samples| samples(batch));
+                let before = count(&batch);
+                augment(&mut batch, rng);
+                if let (Some(before), Some(after)) = (before, count(&batch)) {
+                    assert!(
+                        before == after,
+                        "augment: augmentation {k} makes {after} columns of the {before} columns of x"
+                    );
+                }
+            }
+        }
         Box::new(OnBatch { model: &*self.model, batch, loss: self.loss, metrics: self.metrics })
     }
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool {

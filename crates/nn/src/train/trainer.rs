@@ -1,64 +1,80 @@
-//! A training run, put together from its parts, each with a default.
+//! A training run, built from its parts, each with a default.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
+
+use rand::rngs::ChaCha8Rng;
 
 use super::batches::first_not_finite;
 use super::callback::{OnEpochEnd, OnStep};
 use super::plan::{Plan, VALIDATION};
 use super::steps;
-use super::task::{Look, Loss as LossFn, Typed};
-use super::{Batches, Callback, Progress, Targets, TrainError, Trained};
+use super::task::{Augment, Look, Loss as LossFn, Typed};
+use super::{AsTarget, Batches, Callback, Progress, TrainError, Trained};
 use crate::data::Sampler;
 use crate::loss::{Loss, Target};
 use crate::parallel::{Metric, Parallel};
 use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 
-/// Trains a model: a loss, an optimizer, and everything else as you set it or as it is by default.
+/// Trains a model with a loss, an optimizer, and further settings that all have defaults.
 ///
 /// | part | default | method |
 /// |---|---|---|
-/// | how often each sample is seen | 100 | [`epochs`](Trainer::epochs) |
+/// | number of epochs | 100 | [`epochs`](Trainer::epochs) |
 /// | samples in a step | 32 | [`batch`](Trainer::batch), [`micro_batch`](Trainer::micro_batch) |
 /// | order of the samples | shuffled in each epoch | [`sampler`](Trainer::sampler) |
-/// | random numbers | of seed 0 | [`seed`](Trainer::seed) |
+/// | random numbers | from seed 0 | [`seed`](Trainer::seed) |
 /// | learning rate | that of the optimizer | [`schedule`](Trainer::schedule), [`plateau`](Trainer::plateau) |
 /// | weights | those of the last step | [`ema`](Trainer::ema), [`keep_best`](Trainer::keep_best) |
 /// | validation | none | [`validate`](Trainer::validate), [`hold_out`](Trainer::hold_out), [`watch`](Trainer::watch) |
-/// | metrics | the loss alone | [`metric`](Trainer::metric) |
+/// | metrics | only the loss | [`metric`](Trainer::metric) |
 /// | end | after the last epoch | [`early_stopping`](Trainer::early_stopping), [`callback`](Trainer::callback) |
 /// | files | none | [`checkpoint`](Trainer::checkpoint), [`resume`](Trainer::resume) |
+/// | inputs | as they are | [`augment`](Trainer::augment) |
+/// | parameters | all that are trained | [`freeze`](Trainer::freeze), [`freeze_until`](Trainer::freeze_until) |
+/// | lines on the way | none | [`print_every`](Trainer::print_every) |
 /// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
 ///
-/// `M` is the model and `B` a batch as the [data](Batches) makes it.
+/// `M` is the model and `B` a batch, as the [data](Batches) returns it.
 ///
-/// An epoch of 20 steps takes 1.05 times as long as in the bare loop for the network of the digits (64-128-10, batches of 32),
-/// 1.02 times for 784-256-10 and batches of 128, 1.09 times for 2-8-2 and batches of 4, where a step takes 2 µs (bench `trainer`).
+/// An epoch of 20 steps takes 1.05 times as long as in a plain loop for the network of the digits (64-128-10, batches of 32),
+/// 1.02 times for 784-256-10 and batches of 128, and 1.09 times for 2-8-2 and batches of 4, where a step takes 2 µs (benchmark `trainer`).
 #[doc(alias = "fit")]
 pub struct Trainer<'a, T: Real, M, B> {
     loss: Box<LossFn<'a, T, M, B>>,
     targets: Option<Box<Look<'a, B>>>,
+    /// The number of samples of a batch, where it is known.
+    samples: Option<fn(&B) -> usize>,
+    augment: Vec<Box<Augment<'a, B>>>,
     metrics: Vec<Metric<'a, M, B>>,
     watched: Vec<&'a (dyn Batches<Batch = B> + 'a)>,
     callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
-    plan: Plan<'a, T>,
+    pub(super) plan: Plan<'a, T>,
 }
 
-impl<'a, T: Real, Y: Targets<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> {
+impl<'a, T: Real, Y: AsTarget<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> {
     /// Minimises the mean of a [`Loss`] of the outputs of a [`Layer`] on a [`Dataset`](crate::data::Dataset).
+    ///
+    /// # Panics
+    /// If a setting of the loss is [out of its range](Loss::check).
+    #[track_caller]
     pub fn with_loss(loss: Loss, optimizer: impl Optimizer<T> + Send + 'a) -> Self {
+        if let Err(problem) = loss.check() {
+            panic!("with_loss: {problem}");
+        }
         let said = format!("{loss:?}");
         let mut trainer = Trainer::new(
             move |tape, model: &M, (x, t): &(Matrix<T>, Y)| {
-                loss.of(model.forward(tape.constant(x)), t.on(tape), Reduction::Mean)
+                loss.of(model.forward(tape.constant(x)), t.as_target(tape), Reduction::Mean)
             },
             optimizer,
         );
         trainer.plan.loss = Some(said);
+        trainer.samples = Some(|(x, _): &(Matrix<T>, Y)| x.cols());
         trainer.targets = Some(Box::new(|(_, t): &(Matrix<T>, Y)| {
             let tape = Tape::new();
-            match t.on(&tape) {
+            match t.as_target(&tape) {
                 Target::Classes(_) => None,
                 Target::Values(t) => first_not_finite(&t.value()),
             }
@@ -68,11 +84,11 @@ impl<'a, T: Real, Y: Targets<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> 
 }
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
-    /// Minimises a loss of a model and a batch, which is a mean over the samples of the batch; for one that is a sum, see
+    /// Minimises a loss of a model and a batch that is a mean over the samples of the batch; if it is a sum, see
     /// [`parallel`](Trainer::parallel).
     ///
     /// In training it is called with a [training tape](Tape::training), whose [`draw`](Tape::draw) gives it random numbers,
-    /// such as noise on the inputs; to measure, with a plain one.
+    /// for example for noise on the inputs; for measurements it is called with a plain tape.
     pub fn new(
         loss: impl for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + Send + Sync + 'a,
         optimizer: impl Optimizer<T> + Send + 'a,
@@ -80,6 +96,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         Trainer {
             loss: Box::new(loss),
             targets: None,
+            samples: None,
+            augment: Vec::new(),
             metrics: Vec::new(),
             watched: Vec::new(),
             callbacks: Vec::new(),
@@ -87,13 +105,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         }
     }
 
-    /// How often every sample is seen.
+    /// The number of epochs.
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.plan.epochs = epochs;
         self
     }
 
-    /// How many samples a step is made from.
+    /// The number of samples in a batch.
     ///
     /// # Panics
     /// If it is 0.
@@ -104,14 +122,14 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Works through the batch of a step in parts of this number of samples and adds up their gradients: the same step in less
+    /// Splits the batch of a step into parts of this number of samples and adds up their gradients: the same step with less
     /// memory.
     ///
     /// The mean of a loss over samples must be taken by [`Reduction::Mean`](crate::Reduction) or a function of [`loss`](crate::loss).
-    /// Another mean, such as [`Var::mean`](crate::Var::mean), counts as a penalty, which every part has in full.
+    /// Another mean, such as [`Var::mean`](crate::Var::mean), counts as a penalty, which is fully added for every part.
     ///
     /// # Panics
-    /// If it is 0. Training panics if the loss is a sum of means with different weights, which parts cannot be put together from.
+    /// If it is 0. Training panics if the loss is a sum of means with different weights, because its parts cannot be combined.
     #[track_caller]
     pub fn micro_batch(mut self, micro_batch: usize) -> Self {
         assert!(micro_batch > 0, "micro_batch: at least one sample at a time");
@@ -119,19 +137,19 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Which samples are seen in which order, and how many in a step: in place of [`batch`](Trainer::batch).
+    /// The order of the samples and the size of a batch, instead of [`batch`](Trainer::batch).
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.plan.sampler = Some(sampler);
         self
     }
 
-    /// The seed of everything that is drawn: the order of the samples, the set that is held out, the tapes of the steps.
+    /// The seed of all random numbers: the order of the samples, the held-out set, the tapes of the steps.
     pub fn seed(mut self, seed: u64) -> Self {
         self.plan.seed = seed;
         self
     }
 
-    /// The learning rate as a function of the step. A schedule of epochs is one of steps by [`Schedule::every`].
+    /// The learning rate as a function of the step. [`Schedule::every`] converts a schedule of epochs into one of steps.
     ///
     /// # Panics
     /// If a setting of the schedule is [out of its range](Schedule::check).
@@ -145,8 +163,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// A learning rate that decreases when the curve that is [monitored](Trainer::monitor) gets no better: the validation
-    /// error drives it.
+    /// A learning rate that decreases when the [monitored](Trainer::monitor) curve stops improving, usually the validation
+    /// error.
     ///
     /// # Panics
     /// If a setting of it is [out of its range](Plateau::check).
@@ -160,8 +178,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Measures, keeps and ends with an average of the weights over about 1 / (1 − `decay`) steps, without those before the first
-    /// step: [`Ema::corrected`](crate::Ema::corrected).
+    /// Measures, keeps and ends with an average of the weights over about 1 / (1 − `decay`) steps, without the initial weights:
+    /// [`Ema::corrected`](crate::Ema::corrected).
     ///
     /// # Panics
     /// Unless 0 ≤ `decay` < 1.
@@ -172,7 +190,35 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// How a batch is divided over cores, and whether the loss is a mean or a sum over samples.
+    /// Changes each batch that is trained on by random numbers: x ← f(x, r), with new r at every step. What is measured is left as
+    /// it is. Several are applied in their order.
+    ///
+    /// A batch of a [`Dataset`](crate::data::Dataset) is `(x, t)` with x of features × samples; after the call it must have as many
+    /// samples. The generator is seeded by the [seed](Trainer::seed) and the number of the step, so the bits are the same on any
+    /// number of threads and in a run that is resumed. Where the samples of a step are divided, by [`micro_batch`](Trainer::micro_batch)
+    /// or into shards by [`parallel`](Trainer::parallel), each part is a batch with a generator of its own, as with dropout.
+    ///
+    /// ```
+    /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
+    /// use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+    /// # let data = Dataset::new(Matrix::from_fn(2, 64, |i, n| (n * (i + 2) % 7) as f64), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
+    /// # let mut net = Mlp::new(&[2, 4, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(1));
+    /// let noise = |(x, _): &mut (Matrix<f64>, Matrix<f64>), rng: &mut ChaCha8Rng| {
+    ///     x.as_mut_slice().iter_mut().for_each(|x| *x += rng.random_range(-0.1..0.1));
+    /// };
+    /// Trainer::with_loss(Loss::Mse, Adam::new(0.01)).augment(noise).epochs(5).fit(&mut net, &data)?;
+    /// # Ok::<(), nn::train::TrainError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Training panics if the trainer was made [with a loss](Trainer::with_loss) and the function changes the number of columns of x.
+    pub fn augment(mut self, f: impl Fn(&mut B, &mut ChaCha8Rng) + Send + Sync + 'a) -> Self {
+        self.augment.push(Box::new(f));
+        self.plan.augmentations += 1;
+        self
+    }
+
+    /// How a batch is split over cores, and whether the loss is a mean or a sum over samples.
     ///
     /// # Panics
     /// If the trainer was made [with a loss](Trainer::with_loss), whose mean it minimises, and this is for sums.
@@ -199,7 +245,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Measures loss and metrics on this set after every epoch. It steers what is kept and when training stops.
+    /// Measures loss and metrics on this set after every epoch. By default its loss is monitored.
     ///
     /// # Panics
     /// If there is a validation set already.
@@ -208,7 +254,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self.watch(VALIDATION, data)
     }
 
-    /// Keeps this fraction of the training samples out of training, drawn at random, and validates on them.
+    /// Holds out this fraction of the training samples, drawn at random, and validates on them.
     ///
     /// # Panics
     /// If it is not between 0 and 1, or there is a validation set already.
@@ -223,7 +269,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Measures loss and metrics on another set after every epoch, as curves `name_loss`, `name_…`.
     ///
     /// # Panics
-    /// If two curves would have one name.
+    /// If two curves would have the same name.
     #[track_caller]
     pub fn watch(mut self, name: &str, data: &'a (impl Batches<Batch = B> + 'a)) -> Self {
         self.plan.watched.push(name.to_owned());
@@ -232,11 +278,11 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Measures something else than the loss on all sets that are watched. A set is measured in parts of 1024
-    /// samples, and the mean over its samples is what counts: right for accuracies and errors.
+    /// Adds a metric that is measured on all watched sets. A set is measured in parts of 1024
+    /// samples, and the mean over its samples is used, which is right for accuracies and errors.
     ///
     /// # Panics
-    /// If it is called `loss`, or as another one.
+    /// If it is called `loss`, or like another metric.
     #[track_caller]
     pub fn metric(mut self, name: &str, metric: impl Fn(&M, &B) -> f64 + Send + Sync + 'a) -> Self {
         self.plan.metrics.push(name.to_owned());
@@ -245,17 +291,17 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// The curve that steers what is kept and when training stops, in place of `validation_loss`, or of `loss` where there is no
+    /// The curve that decides which weights are kept and when training stops, instead of `validation_loss`, or of `loss` without
     /// validation.
     pub fn monitor(mut self, curve: &str, goal: Goal) -> Self {
         self.plan.monitor = Some((curve.to_owned(), goal));
         self
     }
 
-    /// Stops when `patience` epochs in a row were no better than the best, and restores the weights of the best.
+    /// Stops after `patience` consecutive epochs without improvement, and restores the weights of the best one.
     ///
     /// # Panics
-    /// If that is 0: an epoch that is no better must be seen first.
+    /// If it is 0, because at least one epoch without improvement is needed to stop.
     #[track_caller]
     pub fn early_stopping(mut self, patience: usize) -> Self {
         assert!(patience > 0, "early_stopping: a patience of 0 epochs; give 1 or more");
@@ -264,13 +310,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Ends with the weights of the best epoch in place of the last.
+    /// Ends with the weights of the best epoch instead of the last.
     pub fn keep_best(mut self) -> Self {
         self.plan.keep_best = true;
         self
     }
 
-    /// Looks on, and can stop.
+    /// Adds a callback, which observes and can stop the training.
     pub fn callback(mut self, callback: impl Callback<M> + Send + 'a) -> Self {
         self.callbacks.push(Box::new(callback));
         self
@@ -286,20 +332,20 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self.callback(OnEpochEnd(f))
     }
 
-    /// Writes the run to a file after every epoch and at its end: weights, optimizer, where it is in schedule and data, history,
-    /// the best weights. The file is always whole: the old one or the new one. Weights that are not finite are never written:
+    /// Writes the run to a file after every epoch and at its end: weights, optimizer, position in schedule and data, history,
+    /// the best weights. The file is written atomically. Weights that are not finite are never written:
     /// after an error the file is that of the last good step.
     ///
-    /// The file also says by which settings the run was made. The schedule is one of them: it is asked for its rates at many steps
+    /// The file also contains the settings of the run. The schedule is one of them: its rates are evaluated at many steps
     /// up to 2⁴⁰, so it must have a rate at every step. The loss is another: it is computed for the first 8 samples, so it must
-    /// take any number of samples.
+    /// accept any number of samples.
     #[cfg(feature = "save")]
     pub fn checkpoint(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.plan.checkpoint.get_or_insert_default().path = path.into();
         self
     }
 
-    /// Writes the [checkpoint](Trainer::checkpoint) after every `steps` steps too.
+    /// Also writes the [checkpoint](Trainer::checkpoint) after every `steps` steps.
     ///
     /// # Panics
     /// If it is 0, or there is no checkpoint.
@@ -312,13 +358,16 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Goes on from the [checkpoint](Trainer::checkpoint) if the file exists, whatever the weights of the model are; else starts.
+    /// Resumes from the [checkpoint](Trainer::checkpoint) if the file exists, whatever the weights of the model are; otherwise starts a new run.
     ///
-    /// A file of another model, or of other settings that change what a step does, is refused: so is one of another loss, of
-    /// other data, or of another rate of dropout, as the loss of the first eight samples shows it, with the weights of the file.
-    /// More epochs are welcome. What cannot be seen so can be put down by [`note`](Trainer::note).
+    /// A file of another model, or of other settings that change a step, is refused. So is a file of another loss, other data, or
+    /// another dropout rate, if they change the loss of the first eight samples with the weights of the file.
+    /// A larger number of epochs is allowed. Record anything that this cannot detect with [`note`](Trainer::note).
     ///
-    /// A link that leads to no file, as to a volume that is not there, is an error and no new start.
+    /// A file that was written by another version of this crate, or under another system, architecture or width of vectors, is resumed
+    /// with a warning that [the last digits](super#the-same-bits) may differ.
+    ///
+    /// A link that leads to no file, for example to a volume that is not mounted, is an error and not a new start.
     ///
     /// # Panics
     /// If there is no checkpoint.
@@ -329,48 +378,57 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Puts a setting down in the checkpoint, which is then refused where it is another.
+    /// Records a setting in the checkpoint, which is then refused if the setting differs.
+    ///
+    /// # Panics
+    /// If there is a note of that name, or it is one of those that a checkpoint has by itself, such as `seed` or `batch size`.
+    #[track_caller]
     #[cfg(feature = "save")]
     pub fn note(mut self, name: &str, value: impl ToString) -> Self {
-        self.plan.notes.push((name.to_owned(), value.to_string()));
+        self.plan.put_down(name, value.to_string());
         self
     }
 
-    /// Stops after the step when Ctrl-C is pressed or the system asks the process to end, and writes the checkpoint; asked
-    /// again, the process ends. Where a hang-up or such a request is ignored when training begins, as under `nohup`, it stays so,
-    /// and the run warns that it listens to no signal; Linux alone tells. Feature `interrupt`.
+    /// On Ctrl-C or a request of the system to end the process, stops after the step and writes the checkpoint. A second
+    /// request ends the process. If hang-ups or termination requests are ignored when training begins, as under `nohup`, they stay
+    /// ignored, and the run warns that it handles no signal; this is detected only on Linux. Feature `interrupt`.
     #[cfg(feature = "interrupt")]
     pub fn interruptible(mut self) -> Self {
         self.plan.interruptible = true;
         self
     }
 
-    /// No progress bar and no warnings on the terminal.
-    pub fn quiet(mut self) -> Self {
-        self.plan.quiet = true;
-        self
-    }
-
     /// Trains a model on data.
     ///
     /// # Errors
-    /// Before the first step if a setting of the optimizer is out of its range or one of its groups fits no parameter, if data
-    /// for a trainer [with a loss](Trainer::with_loss) hold NaN, or if a checkpoint cannot be written or read, is of another run
+    /// Before the first step if a setting of the optimizer is out of its range, if a [pattern](crate::With::group) matches no parameter or
+    /// the monitored curve does not exist (the message gives the nearest names), if the data
+    /// for a trainer [with a loss](Trainer::with_loss) contain NaN, or if a checkpoint cannot be written or read, belongs to another run
     /// or contradicts itself; later if the loss or a weight stops being finite.
     ///
     /// # Panics
-    /// If there are no samples to train on or in a set that is watched, a sampler asks for some that are not there, or the curve that is monitored does not exist; and as the
-    /// loss does, when shapes do not fit.
+    /// If there are no samples to train on or in a watched set, or if a sampler returns samples that do not exist; and if the loss
+    /// panics, for example because shapes do not fit.
     #[track_caller]
     pub fn fit(&mut self, model: &mut M, data: &impl Batches<Batch = B>) -> Result<Trained, TrainError>
     where
         M: Send + Sync,
     {
-        let Trainer { loss, targets, metrics, watched, callbacks, plan } = self;
+        let Trainer { loss, targets, samples, augment, metrics, watched, callbacks, plan } = self;
         let callbacks = Mutex::new(&mut **callbacks);
         steps::fit(
             plan,
-            &mut Typed { model, loss: &**loss, targets: targets.as_deref(), metrics, data, watched, callbacks },
+            &mut Typed {
+                model,
+                loss: &**loss,
+                targets: targets.as_deref(),
+                samples: *samples,
+                metrics,
+                augment,
+                data,
+                watched,
+                callbacks,
+            },
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Without the feature `save`, a run is kept in no file.
+//! Without the feature `save`, there are no checkpoints.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::run::Run;
 use crate::data::Sampler;
 use crate::{Module, Real};
 
-/// There is nothing to keep.
+/// There is nothing to store.
 pub(super) struct Config;
 
 impl<T: Real> Plan<'_, T> {

@@ -1,8 +1,10 @@
-//! What each operator is in the public methods.
+//! Each operator in terms of the public methods.
 
+use super::losses::network;
+use super::moved::moved;
 use super::*;
 
-/// Repeated to the shape that all fit in.
+/// Repeated to the common shape.
 pub(super) fn same<'t, const N: usize>(x: [V<'t>; N]) -> [V<'t>; N] {
     let side = |of: fn(V<'t>) -> usize| x.iter().map(|&x| of(x)).find(|&n| n != 1).unwrap_or(1);
     let (m, n) = (side(V::rows), side(V::cols));
@@ -10,7 +12,7 @@ pub(super) fn same<'t, const N: usize>(x: [V<'t>; N]) -> [V<'t>; N] {
 }
 
 /// A norm (Σ |x|ᵖ)^(1/p) along an axis, or of all entries.
-fn norm<'t>(x: V<'t>, p: f64, axis: Option<Axis>) -> Outcome<'t> {
+pub(super) fn norm<'t>(x: V<'t>, p: f64, axis: Option<Axis>) -> Outcome<'t> {
     let (m, n) = x.shape();
     let (x, axis) = match axis {
         Some(axis) => (x, axis),
@@ -29,7 +31,7 @@ fn norm<'t>(x: V<'t>, p: f64, axis: Option<Axis>) -> Outcome<'t> {
 
 const NO_SLOPE: &str = "rounds, and its slope is 0";
 
-fn one(x: V<'_>) -> Outcome<'_> {
+pub(super) fn one(x: V<'_>) -> Outcome<'_> {
     Ok(vec![x])
 }
 
@@ -49,6 +51,8 @@ fn elementwise<'t>(op: &str, x: V<'t>) -> Option<V<'t>> {
         "deg2rad" => x * degree,
         "erf" => x.erf(),
         "erfc" => x.erfc(),
+        "digamma" => x.digamma(),
+        "lgamma" => x.ln_gamma(),
         "exp" => x.exp(),
         "exp2" => x.exp2(),
         "expm1" => x.exp_m1(),
@@ -62,13 +66,14 @@ fn elementwise<'t>(op: &str, x: V<'t>) -> Option<V<'t>> {
         "sigmoid" => x.sigmoid(),
         "sign" => x.sign(),
         "sin" => x.sin(),
-        "sinc" => (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI),
+        "sinc" => x.sinc(),
         "sinh" => x.sinh(),
         "sqrt" => x.sqrt(),
         "square" => x.square(),
         "tan" => x.tan(),
         "tanh" => x.tanh(),
         "special.ndtr" => (x * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5,
+        "special.ndtri" => (x * 2.0 - 1.0).erf_inv() * std::f64::consts::SQRT_2,
         "special.entr" => -(x * x.ln()),
         "nn.functional.celu" => x.celu(1.0),
         "nn.functional.elu" => x.elu(1.0),
@@ -109,25 +114,21 @@ pub(super) fn apply<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
         }
         "mul" => one(a.pair()[0] * a.pair()[1]),
         "div" if a.text(9, "rounding_mode").is_empty() => one(a.pair()[0] / a.pair()[1]),
-        "div" | "ceil" | "frac" => Err(NO_SLOPE),
-        "remainder" => {
-            let [x, y] = a.pair();
-            let whole = (x.value(), y.value());
-            let whole = Matrix::from_fn(x.rows(), x.cols(), |i, j| (whole.0[(i, j)] / whole.1[(i, j)]).floor());
-            one(x - y * tape.constant(whole))
-        }
+        "div" | "ceil" => Err(NO_SLOPE),
+        "frac" => one(x.fmod(tape.constant(1.0).repeat(x.rows(), x.cols()))),
+        "remainder" => one(a.pair()[0].remainder(a.pair()[1])),
         "clamp_max" | "fmin" | "minimum" => one(a.pair()[0].min(a.pair()[1])),
         "clamp_min" | "fmax" | "maximum" => one(a.pair()[0].max(a.pair()[1])),
-        "copysign" => one(a.pair()[0].abs() * a.pair()[1].sign()),
+        "copysign" => one(a.pair()[0].copysign(a.pair()[1])),
         "atan2" => one(a.pair()[0].atan2(a.pair()[1])),
         "hypot" => one(a.pair()[0].hypot(a.pair()[1])),
         "pow" => one(a.pair()[0].pow(a.pair()[1])),
         "xlogy" => one(a.pair()[1].ln().weigh(a.pair()[0])),
         "special.xlog1py" => one(a.pair()[1].ln_1p().weigh(a.pair()[0])),
-        "logaddexp" | "logaddexp2" => {
-            let scale = if op == "logaddexp" { 1.0 } else { std::f64::consts::LN_2 };
-            let [x, y] = a.pair().map(|x| x * scale);
-            one(((y - x).softplus() + x) / scale)
+        "logaddexp" => one(a.pair()[0].log_add_exp(a.pair()[1])),
+        "logaddexp2" => {
+            let [x, y] = a.pair().map(|x| x * std::f64::consts::LN_2);
+            one(x.log_add_exp(y) / std::f64::consts::LN_2)
         }
         "lerp" => {
             let w = a.tensor(2, "weight").unwrap_or_else(|| tape.constant(a.number(2, "weight", 0.0)));
@@ -161,6 +162,14 @@ pub(super) fn apply<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
         "softmax" => one(x.softmax(a.axis(1, "dim").unwrap())),
         "log_softmax" => one(x.log_softmax(a.axis(1, "dim").unwrap())),
         "nn.functional.softmin" => one((-x).softmax(a.axis(1, "dim").unwrap())),
+        "masked.logsumexp" => {
+            let none = tape.constant(f64::NEG_INFINITY).repeat(x.rows(), x.cols());
+            let x = a.tensor(9, "mask").unwrap().select(x, none);
+            one(match a.axis(9, "dim") {
+                Some(axis) => x.log_sum_exp(axis),
+                None => x.reshape(x.rows() * x.cols(), 1).log_sum_exp(Axis::Rows),
+            })
+        }
         "logsumexp" => one(reduce(V::log_sum_exp, a.axis(1, "dim"))),
         "mean" => one(reduce(V::mean_over, a.axis(1, "dim"))),
         "sum" => one(reduce(V::sum_over, a.axis(1, "dim"))),
@@ -168,11 +177,18 @@ pub(super) fn apply<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
         "var" => one(reduce(V::variance_over, a.axis(1, "dim"))),
         "std" => one(reduce(V::variance_over, a.axis(1, "dim")).sqrt()),
         "trace" => one(x.trace()),
+        "cov" => {
+            if a.tensor(9, "aweights").is_some() {
+                return Err("PyTorch's weights are of single precision");
+            }
+            let count = tape.constant(Matrix::full(1, x.cols(), 1.0));
+            let w = a.tensor(9, "fweights").unwrap_or(count);
+            let total = w.sum();
+            let c = x - (x * w.repeat(x.rows(), x.cols())).sum_over(Axis::Cols) / total;
+            one((c * w.repeat(x.rows(), x.cols())).matmul_nt(c) / (total - a.number(9, "correction", 1.0)))
+        }
         "linalg.norm" | "norm" | "linalg.vector_norm" => {
             let ord = a.value(1, "ord");
-            if op == "linalg.norm" && rank == 2 && a.axis(2, "dim").is_none() && !ord.is_null() {
-                return Err("norms of matrices");
-            }
             match ord {
                 Value::String(name) if name.parse::<f64>().is_err() => Err("norms of matrices"),
                 _ => norm(x, a.number(1, "ord", 2.0), a.axis(2, "dim")),
@@ -195,9 +211,23 @@ pub(super) fn apply<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
             let (y, axis) = (a.at(1), a.axis(2, "dim").unwrap_or(Axis::Cols));
             one((x * y).sum_over(axis) / (x.norm_over(axis).at_least(1e-8) * y.norm_over(axis).at_least(1e-8)))
         }
-        "diff" | "nn.functional.pad" | "linalg.vander" | "kron" | "roll" | "rot90" | "flip" | "tensor_split" => {
-            moved(op, a)
-        }
+        "cdist"
+        | "nn.functional.pdist"
+        | "cross"
+        | "sort"
+        | "topk"
+        | "cummax"
+        | "cummin"
+        | "cumprod"
+        | "logcumsumexp"
+        | "diff"
+        | "nn.functional.pad"
+        | "linalg.vander"
+        | "kron"
+        | "roll"
+        | "rot90"
+        | "flip"
+        | "tensor_split" => moved(op, a),
         "diag" | "diagonal" => {
             let offset = a.number(1, "offset", 0.0) as isize;
             let (i, j) = ((-offset).max(0) as usize, offset.max(0) as usize);
@@ -278,163 +308,6 @@ pub(super) fn apply<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
             }
             x.qr().map(|(q, r)| vec![q, r]).map_err(|_| "the factors of a matrix without full rank")
         }
-        "linalg.matrix_power" => match a.number(1, "n", 1.0) as i32 {
-            0 => one(x * 0.0 + tape.identity(x.rows())),
-            n => {
-                let x = if n < 0 { x.inverse().unwrap() } else { x };
-                one((1..n.abs()).fold(x, |y, _| y.matmul(x)))
-            }
-        },
         _ => network(op, a, x),
-    }
-}
-
-/// Where entries go somewhere else.
-fn moved<'t>(op: &str, a: &Arguments<'_, 't>) -> Outcome<'t> {
-    let (x, tape) = (a.at(0), a.tape);
-    match op {
-        "diff" => {
-            if a.number(1, "n", 1.0) == 0.0 {
-                return one(x);
-            }
-            let turned = a.axis(2, "dim") == Some(Axis::Rows);
-            let turn = |x: V<'t>| if turned { x.t() } else { x };
-            let ends = [a.tensor(3, "prepend"), Some(x), a.tensor(4, "append")].into_iter().flatten().map(turn);
-            let mut y = hstack(&ends.collect::<Vec<_>>());
-            for _ in 0..a.number(1, "n", 1.0) as usize {
-                let n = y.cols();
-                if n == 0 {
-                    break;
-                }
-                y = y.columns(1..n) - y.columns(0..n - 1);
-            }
-            one(turn(y))
-        }
-        "nn.functional.pad" if a.text(2, "mode") == "constant" => {
-            let sides: Vec<usize> = numbers(a.value(1, "pad")).into_iter().map(|n| n as usize).collect();
-            let [left, right, above, below] = [0, 1, 2, 3].map(|k| sides.get(k).copied().unwrap_or(0));
-            let (m, n) = x.shape();
-            let shape = (above + m + below, left + n + right);
-            let inside = tape.constant(Matrix::full(m, n, 1.0)).pad((above, left), shape);
-            one(x.pad((above, left), shape) + (1.0 - inside) * a.number(3, "value", 0.0))
-        }
-        "nn.functional.pad" => Err("only constants around it"),
-        "linalg.vander" => {
-            let columns: Vec<V<'t>> = (0..a.number(1, "N", 0.0) as i32).map(|k| x.t().powi(k)).collect();
-            one(hstack(&columns))
-        }
-        _ => Err("entries in another order: gather, in axes.rs"),
-    }
-}
-
-/// Layers and losses.
-fn network<'t>(op: &str, a: &Arguments<'_, 't>, x: V<'t>) -> Outcome<'t> {
-    let (rank, second) = (a.rank_of_first(), |name| a.tensor(1, name).unwrap());
-    match op {
-        "nn.functional.glu" => {
-            let (m, n) = x.shape();
-            one(if a.axis(1, "dim") == Some(Axis::Rows) {
-                x.rows_in(0..m / 2) * x.rows_in(m / 2..m).sigmoid()
-            } else {
-                x.columns(0..n / 2) * x.columns(n / 2..n).sigmoid()
-            })
-        }
-        "nn.functional.prelu" => {
-            let [x, w] = same([x, second("weight")]);
-            one(x.relu() - w * (-x).relu())
-        }
-        "nn.functional.threshold" => {
-            let (at, other) = (a.number(1, "threshold", 0.0), a.number(2, "value", 0.0));
-            one((x - at).step().select(x, a.tape.constant(other)))
-        }
-        "nn.functional.softshrink" => {
-            let c = a.number(1, "lambd", 0.5);
-            one((x - c).relu() - (-x - c).relu())
-        }
-        "nn.functional.hardshrink" => {
-            let c = a.number(1, "lambd", 0.5);
-            one((x.abs() - c).step().keep(x))
-        }
-        "nn.functional.hardtanh" => {
-            let (low, high) = (a.number(1, "min_val", -1.0), a.number(2, "max_val", 1.0));
-            one(if (low, high) == (-1.0, 1.0) { x.hard_tanh() } else { x.at_least(low).at_most(high) })
-        }
-        "nn.functional.softplus" => {
-            let (beta, threshold) = (a.number(1, "beta", 1.0), a.number(2, "threshold", 20.0));
-            one((x * beta - threshold).step().select(x, (x * beta).softplus() / beta))
-        }
-        "nn.functional.layer_norm" | "nn.functional.rms_norm" => {
-            Err("norms of one entry: nn has its own, in layers.json")
-        }
-        "nn.functional.binary_cross_entropy_with_logits" => {
-            let y = BinaryCrossEntropy::default();
-            if a.tensor(9, "pos_weight").is_some() {
-                return Err("weights of positives are for rows, in losses_options.json");
-            }
-            let each = y.each(x, second("target")).values();
-            match a.tensor(9, "weight") {
-                // PyTorch's mean divides by the number of entries.
-                Some(w) => a.losses(each * w.repeat(each.rows(), each.cols())),
-                None => a.losses(each),
-            }
-        }
-        "nn.functional.binary_cross_entropy" => {
-            let t = second("target");
-            let each = -(t * x.ln() + (1.0 - t) * (-x).ln_1p());
-            a.losses(a.tensor(9, "weight").map_or(each, |w| each * w))
-        }
-        "nn.functional.cross_entropy" => {
-            if a.tensor(9, "weight").is_some() && a.text(9, "reduction") == "mean" {
-                return Err("PyTorch divides by the number of samples if targets are probabilities");
-            }
-            let class_weights = a.tensor(9, "weight").map(|w| w.value().as_slice().to_vec());
-            if class_weights.iter().flatten().any(|&w| w < 0.0) {
-                return Err("weights of classes are not negative");
-            }
-            let entropy = CrossEntropy { class_weights, label_smoothing: a.number(9, "label_smoothing", 0.0) };
-            a.losses(entropy.each(x.t(), second("target").t()))
-        }
-        "nn.functional.kl_div" => {
-            let t = second("target");
-            let each = if a.flag(9, "log_target") { t.exp() * (t - x) } else { t * t.ln() - t * x };
-            if a.text(9, "reduction") == "batchmean" {
-                let samples = if a.rank(0) == 2 { x.rows() } else { x.cols() };
-                return one(each.sum() / samples as f64);
-            }
-            a.losses(each)
-        }
-        "nn.functional.soft_margin_loss" => a.losses((-(x * second("target"))).softplus()),
-        "nn.functional.mse_loss" => a.losses(Loss::Mse.each(x, second("target"))),
-        "nn.functional.l1_loss" => a.losses(Loss::L1.each(x, second("target"))),
-        "nn.functional.huber_loss" => {
-            a.losses(Loss::Huber { delta: a.number(9, "delta", 1.0) }.each(x, second("target")))
-        }
-        "nn.functional.smooth_l1_loss" => match a.number(9, "beta", 1.0) {
-            0.0 => a.losses(Loss::L1.each(x, second("target"))),
-            beta => a.losses(Loss::SmoothL1 { beta }.each(x, second("target"))),
-        },
-        "nn.functional.multi_margin_loss" => {
-            let classes: Vec<usize> = second("target").value().as_slice().iter().map(|&c| c as usize).collect();
-            a.losses(Loss::MultiMargin { margin: a.number(9, "margin", 1.0) }.each(x.t(), &classes))
-        }
-        "nn.functional.poisson_nll_loss" => {
-            if a.flag(9, "full") {
-                return Err("without Stirling's approximation of ln t!");
-            }
-            let t = second("target");
-            match a.named["log_input"].as_bool() {
-                Some(false) => a.losses(x - t * (x + a.number(9, "eps", 1e-8)).ln()),
-                _ => a.losses(Loss::PoissonNll.each(x, t)),
-            }
-        }
-        "nn.functional.gaussian_nll_loss" => {
-            // One variance for each sample is a column.
-            let v = if rank == 2 && a.rank(2) == 1 { a.at(2).t() } else { a.at(2) };
-            let [x, t, v] = same([x, a.at(1), v]);
-            let v = v.at_least(a.number(9, "eps", 1e-6));
-            let full = if a.flag(9, "full") { std::f64::consts::TAU.ln() / 2.0 } else { 0.0 };
-            a.losses((v.ln() + x.squared_error(t) / v) / 2.0 + full)
-        }
-        _ => panic!("{op} is neither expressed nor left out"),
     }
 }

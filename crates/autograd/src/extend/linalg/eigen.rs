@@ -2,17 +2,18 @@
 
 use kernel::compiled_once;
 
+use super::quotients::{distance, near, quotients, slopes};
 use super::{LinalgError, finite};
 use crate::rule::op::Op;
-use crate::{Axis, CustomOp, Matrix, MatrixRef, Real, Tape, Var};
+use crate::{CustomOp, Matrix, MatrixRef, Real, Tape, Var};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
     /// The eigenvalues of ½ (A + Aᵀ), ascending, n × 1.
     ///
-    /// δA = V diag(δλ) Vᵀ. The second derivative has the terms (δλᵢ − δλⱼ) / (λᵢ − λⱼ): where two eigenvalues are nearly equal, it
-    /// panics, unless their δλ are the same constant or the same number, as those of tr A = Σ λ and of functions of it are. There a
-    /// third derivative panics, and so does the gradient of a directional derivative ([`hvp`](crate::hvp)).
+    /// δA = V diag(δλ) Vᵀ. The second derivative has the terms (δλᵢ − δλⱼ) / (λᵢ − λⱼ). If two eigenvalues are nearly equal, it
+    /// exists for functions that treat the two alike, such as Σ λ and Σ λ². For other functions it panics. At such a point a third
+    /// derivative panics, and so does the gradient of a directional derivative ([`hvp`](crate::hvp)).
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -32,8 +33,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// δA = V (diag(δλ) + F ⊙ Vᵀ δV) Vᵀ, made symmetric, with Fᵢⱼ = 1 / (λⱼ − λᵢ) off the diagonal.
     ///
     /// # Errors
-    /// If an entry is not finite, or A needs a gradient and two eigenvalues are so close that rounding moves their
-    /// vectors.
+    /// If an entry is not finite, or A needs a gradient and two eigenvalues are so close that rounding changes their
+    /// eigenvectors.
     ///
     /// # Panics
     /// If A is not square.
@@ -63,12 +64,6 @@ impl<'t, T: Real> Var<'t, T> {
 fn eigen<T: Real>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, LinalgError> {
     finite("symmetric_eigen", a)?;
     linalg::symmetric_eigen(a).ok_or(LinalgError::NotFinite { op: "symmetric_eigen" })
-}
-
-/// Within which eigenvalues are nearly equal: the rounding of the largest, over the root of the unit roundoff. Beyond, the
-/// derivative of their vectors has half of its digits left at least.
-fn distance<T: Real>(values: &[T]) -> f64 {
-    T::EPSILON.sqrt() * values.iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()))
 }
 
 /// Neighbouring eigenvalues that are nearly equal.
@@ -117,24 +112,25 @@ impl<T: Real> CustomOp<T> for Eigenvalues {
         Matrix::from_fn(both.cols(), 1, |i, _| both[(0, i)])
     }
 
-    fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
+    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
         let (tape, n) = (dy.tape(), dy.rows());
-        // One number for all eigenvalues, as of functions of Σ λ = tr A: V diag(δλ) Vᵀ is that number times the identity.
+        // All eigenvalues have the same number, as for functions of Σ λ = tr A: V diag(δλ) Vᵀ is that number times the identity.
         let one = |x: Var<'t, T>| n > 1 && x.shape() == (1, 1);
         match dy.terms()[..] {
             [Op::Add(c, number)] if one(number) => return vec![Some(tape.identity(n) * number * c)],
             [Op::Divide(c, number)] if one(number) => return vec![Some(tape.identity(n) * (number / c))],
             _ => {}
         }
-        vec![Some(tape.custom(WithEigenvalues { constant: !dy.needs_gradient() }, &[x[0], dy]))]
+        let pairs = near(y.value().as_slice(), 1.0);
+        let slopes = if pairs.is_empty() { None } else { slopes(y, dy, &pairs) };
+        let operands: Vec<_> = [x[0], dy].into_iter().chain(slopes).collect();
+        vec![Some(tape.custom(WithEigenvalues, &operands))]
     }
 }
 
-/// V diag(w) Vᵀ with the eigenvectors V of A: A with other eigenvalues.
-struct WithEigenvalues {
-    /// Whether the other eigenvalues are constant.
-    constant: bool,
-}
+/// V diag(w) Vᵀ with the eigenvectors V of A: A with other eigenvalues. A third operand has the slopes of w where eigenvalues are nearly
+/// equal.
+struct WithEigenvalues;
 
 impl<T: Real> CustomOp<T> for WithEigenvalues {
     fn name(&self) -> &str {
@@ -149,63 +145,30 @@ impl<T: Real> CustomOp<T> for WithEigenvalues {
 
     /// δw = diag(Vᵀ δY V), δA = V (K ⊙ Vᵀ δY V) Vᵀ with Kᵢⱼ = (wᵢ − wⱼ) / (λᵢ − λⱼ) off the diagonal.
     fn pullback<'t>(&self, x: &[Var<'t, T>], _: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
-        let (tape, w, n) = (dy.tape(), x[1], dy.rows());
+        let (tape, n) = (dy.tape(), dy.rows());
         let both = tape.custom(Eigen, &x[..1]);
         let (values, v) = (both.rows_in(0..1), both.rows_in(1..n + 1));
         let inner = v.matmul_tn(dy).matmul(v);
-        let of_a = coinciding(values, w, self.constant).is_none().then(|| {
-            let gaps = tape.custom(Gaps { constant: self.constant }, &[values, w]);
-            let quotients = (w.repeat(n, n) - w.t().repeat(n, n)) * gaps;
-            let da = v.matmul(quotients * inner).matmul_nt(v);
+        let (pairs, slopes) = (near(values.value().as_slice(), 1.0), x.get(2).copied());
+        let of_a = (pairs.is_empty() || slopes.is_some()).then(|| {
+            let slopes = slopes.map(|slopes| (&pairs[..], slopes));
+            let da = v.matmul(quotients(values, x[1], 1.0, slopes, false) * inner).matmul_nt(v);
             (da + da.t()) * 0.5
         });
-        vec![of_a, Some(inner.diagonal())]
+        let of_slopes = x.get(2).map(|slopes| Some(slopes.zero()));
+        [of_a, Some(inner.diagonal())].into_iter().chain(of_slopes).collect()
     }
 
     fn why_none(&self, x: &[Var<'_, T>], _: usize) -> String {
-        let values = x[0].tape().custom(Eigen, &x[..1]).rows_in(0..1);
-        coinciding(values, x[1], self.constant).map_or(String::new(), |([i, j], [a, b])| {
+        let values = x[0].tape().custom(Eigen, &x[..1]).rows_in(0..1).value();
+        let value = |k: usize| values.as_slice()[k];
+        near(values.as_slice(), 1.0).first().map_or(String::new(), |&(i, j, _)| {
             format!(
-                "eigenvalues {i} and {j} ({a:e} and {b:e}) are nearly equal, and the gradients with respect to them differ or are \
-                 no constants: a second derivative divides by their distance; separate them"
+                "eigenvalues {i} and {j} ({:e} and {:e}) are nearly equal, and the gradients with respect to them are not seen to be \
+                 those of a function that treats them alike: a second derivative divides by their distance; separate them",
+                value(i).to_f64(),
+                value(j).to_f64()
             )
         })
     }
-}
-
-/// 1 / (λᵢ − λⱼ) off the diagonal, for quotients (wᵢ − wⱼ) / (λᵢ − λⱼ): 0 where w is constant and wᵢ = wⱼ, NaN where the
-/// quotient is lost.
-struct Gaps {
-    constant: bool,
-}
-
-impl<T: Real> CustomOp<T> for Gaps {
-    fn name(&self) -> &str {
-        "second derivative of symmetric_eigenvalues"
-    }
-
-    fn forward(&self, x: &[MatrixRef<'_, T>]) -> Matrix<T> {
-        let (values, w) = (x[0].as_slice(), x[1].as_slice());
-        let least = distance(values);
-        Matrix::from_fn(values.len(), values.len(), |i, j| match values[i] - values[j] {
-            _ if i == j || (self.constant && w[i] == w[j]) => T::default(),
-            gap if gap.to_f64().abs() <= least => T::from_f64(f64::NAN),
-            gap => T::from_f64(1.0) / gap,
-        })
-    }
-
-    fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
-        let d = dy * y.square();
-        vec![Some(d.sum_over(Axis::Rows) - d.sum_over(Axis::Cols).t()), Some(x[1].zero())]
-    }
-}
-
-/// Two eigenvalues that are nearly equal, whose weights are not the same constant.
-fn coinciding<T: Real>(values: Var<'_, T>, w: Var<'_, T>, constant: bool) -> Option<([usize; 2], [f64; 2])> {
-    let (values, w) = (values.value(), w.value());
-    let (values, w) = (values.as_slice(), w.as_slice());
-    let least = distance(values);
-    let pairs = (0..w.len()).flat_map(|j| (0..j).map(move |i| [i, j]));
-    let mut close = pairs.map(|pair| (pair, pair.map(|k| values[k].to_f64())));
-    close.find(|&([i, j], [a, b])| b - a <= least && !(constant && w[i] == w[j]))
 }

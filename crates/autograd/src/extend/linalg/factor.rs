@@ -9,7 +9,7 @@ use crate::{CustomOp, Matrix, MatrixRef, Real, Var};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// The lower triangular L with L Lᵀ = A, of ½ (A + Aᵀ), so that the gradient of A is symmetric.
+    /// The lower triangular L with L Lᵀ = ½ (A + Aᵀ), so the gradient of A is symmetric.
     ///
     /// δA = ½ L⁻ᵀ (P + Pᵀ) L⁻¹, where P is the lower triangle of Lᵀ δL with half its diagonal (Murray, 2016,
     /// arXiv:1602.07527, eq. 10).
@@ -37,14 +37,14 @@ impl<'t, T: Real> Var<'t, T> {
         Ok(self.tape().custom_value(Cholesky, value, &[self]))
     }
 
-    /// Q with orthonormal columns, m × n, and the upper triangular R with a positive diagonal, n × n, of A = Q R with
+    /// Q with orthonormal columns, m × n, and the upper triangular R with a positive diagonal, n × n, with A = Q R and
     /// m ≥ n.
     ///
     /// δA = (δQ + Q C) R⁻ᵀ, where C is symmetric with the lower triangle of R δRᵀ − δQᵀ Q (Walter, Lehmann, 2018,
     /// arXiv:1009.6112, §4).
     ///
     /// # Errors
-    /// If the columns of A are linearly dependent to working precision, whatever they are scaled by, or an entry is not finite.
+    /// If the columns of A are linearly dependent to working precision, at any scaling, or an entry is not finite.
     ///
     /// # Panics
     /// If A has fewer rows than columns.

@@ -1,27 +1,34 @@
-//! Linear algebra by faer, with derivatives: systems, determinants, factorisations.
+//! Linear algebra by faer, with derivatives: systems, determinants, factorisations, least squares, functions of matrices.
 //!
-//! Every function is a [`CustomOp`](crate::CustomOp): a value from faer, and a rule in variables, so that it can be
+//! Every function is a [`CustomOp`](crate::CustomOp) with a value from faer and a rule in variables, so it can be
 //! differentiated to any order. The rules are those of Giles, *An extended collection of matrix derivative results*
 //! (Oxford, 2008), unless another source is named.
 
 mod eigen;
 mod factor;
+mod functions;
+mod least_squares;
+mod plain;
+mod quotients;
+mod svd;
 mod system;
 
 use std::fmt;
+
+pub use plain::LinearAlgebra;
 
 use crate::{MatrixRef, Real};
 
 /// Why a matrix has no such solution, factor or derivative.
 #[derive(Clone, Copy, PartialEq)]
 pub enum LinalgError {
-    /// Numbers that differ from those of the matrix by rounding make a singular one, whatever its rows and columns are scaled by.
+    /// Changing the entries by rounding makes the matrix singular, at any scaling of its rows and columns.
     Singular {
-        /// What was asked for.
+        /// The function that was called.
         op: &'static str,
-        /// The number of the smallest pivot, which is that of its column.
+        /// The index of the smallest pivot, and of its column.
         pivot: usize,
-        /// Its value where rows and columns are scaled to a largest entry near 1.
+        /// Its value after rows and columns are scaled to a largest entry near 1.
         value: f64,
     },
     /// A symmetric matrix has an eigenvalue that is not positive.
@@ -29,16 +36,16 @@ pub enum LinalgError {
         /// The first leading block that is not positive definite has this many rows.
         block: usize,
     },
-    /// Two eigenvalues are so close that the derivative of their vectors is lost in rounding.
+    /// Two eigenvalues are so close that the derivative of their eigenvectors is lost in rounding.
     NearTie {
-        /// The number of the smaller one; the larger is the next.
+        /// The index of the smaller one; the larger is the next.
         index: usize,
-        /// Both.
+        /// Both eigenvalues.
         values: [f64; 2],
     },
     /// An entry is NaN or infinite, or an iteration does not converge.
     NotFinite {
-        /// What was asked for.
+        /// The function that was called.
         op: &'static str,
     },
 }
@@ -78,7 +85,15 @@ fn finite<T: Real>(op: &'static str, a: MatrixRef<'_, T>) -> Result<(), LinalgEr
     if a.as_slice().iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgError::NotFinite { op }) }
 }
 
-/// The error where a pivot is lost.
+/// The error if a pivot is only rounding.
 fn lost(op: &'static str) -> impl Fn(linalg::Lost) -> LinalgError {
     move |(pivot, value)| LinalgError::Singular { op, pivot, value }
+}
+
+/// Checks below which part of the largest singular value another counts as 0.
+#[track_caller]
+fn check_rcond(op: &str, rcond: Option<f64>) {
+    if let Some(rcond) = rcond {
+        assert!(rcond >= 0.0 && rcond.is_finite(), "{op}: rcond is finite and not negative, not {rcond}");
+    }
 }

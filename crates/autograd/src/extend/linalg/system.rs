@@ -4,12 +4,13 @@ use kernel::compiled_once;
 use linalg::{Trans, Triangle};
 
 use super::{LinalgError, finite, lost};
+use crate::tape::records::Inner;
 use crate::tape::var::dims;
 use crate::{CustomOp, Matrix, MatrixRef, Real, Var};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// A⁻¹ B, of n × n and n × k: the solution X of A X = B, by elimination with row exchanges.
+    /// A⁻¹ B for an n × n matrix A and an n × k matrix B: the solution X of A X = B, by elimination with row exchanges.
     ///
     /// δB = A⁻ᵀ δX, δA = −δB Xᵀ.
     ///
@@ -17,7 +18,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If A is singular to working precision.
     ///
     /// # Panics
-    /// If A is not square or B has not as many rows.
+    /// If A is not square, or B does not have as many rows as A.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -30,23 +31,24 @@ impl<'t, T: Real> Var<'t, T> {
     /// # Ok::<(), autograd::LinalgError>(())
     /// ```
     #[track_caller]
+    #[doc(alias = "lu_solve")]
     pub fn solve(self, b: Self) -> Result<Self, LinalgError> {
         let n = self.side_of_square("solve");
         self.same_tape("solve", b);
         assert!(b.rows() == n, "solve: A {} and B {} differ in the number of rows", dims(self), dims(b));
-        self.check_regular("solve")?;
-        Ok(solve(self, b, Trans::No))
+        let value = self.regular("solve", |a, inner| linalg::solve_regular(a, inner.view(b.id)))?;
+        Ok(self.tape().custom_value(Solve(Trans::No), value, &[self, b]))
     }
 
-    /// L⁻¹ B or, transposed, L⁻ᵀ B for a triangular L, of which the other triangle is not read.
+    /// L⁻¹ B or, transposed, L⁻ᵀ B for a triangular L. The other triangle of L is not read.
     ///
-    /// δB = L⁻ᵀ δX, δL = −δB Xᵀ in that triangle.
+    /// δB = L⁻ᵀ δX, and δL = −δB Xᵀ in that triangle.
     ///
     /// # Errors
     /// If an entry of the diagonal is zero.
     ///
     /// # Panics
-    /// If L is not square or B has not as many rows.
+    /// If L is not square, or B does not have as many rows as L.
     ///
     /// ```
     /// use autograd::{Matrix, Tape, Trans, Triangle};
@@ -81,15 +83,14 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn inverse(self) -> Result<Self, LinalgError> {
         self.side_of_square("inverse");
-        self.check_regular("inverse")?;
-        let value = self.tape().with(|inner| linalg::inverse(inner.view(self.id)));
+        let value = self.regular("inverse", |a, _| linalg::inverse_regular(a))?;
         Ok(self.tape().custom_value(Inverse, value, &[self]))
     }
 
     /// det A, 1 × 1.
     ///
-    /// δA = δy adj(A)ᵀ, where the adjugate adj(A) is det A · A⁻¹ of a regular matrix and exists for every other. So do the second
-    /// derivatives; a third derivative panics where A is singular.
+    /// δA = δy adj(A)ᵀ. The adjugate adj(A) is det A · A⁻¹ if A is regular, and exists for every matrix. So do the second
+    /// derivatives; a third derivative panics if A is singular.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -133,14 +134,15 @@ impl<'t, T: Real> Var<'t, T> {
     /// # Ok::<(), autograd::LinalgError>(())
     /// ```
     #[track_caller]
+    #[doc(alias("slogdet", "logdet"))]
     pub fn log_abs_determinant(self) -> Result<(Self, f64), LinalgError> {
         self.side_of_square("log_abs_determinant");
-        self.check_regular("log_abs_determinant")?;
-        let (_, sign) = self.tape().with(|inner| linalg::log_abs_determinant(inner.view(self.id)));
-        Ok((self.tape().custom(LogDeterminant, &[self]), sign))
+        let (ln, sign) = self.regular("log_abs_determinant", |a, _| linalg::log_abs_determinant_regular(a))?;
+        let value = Matrix::full(1, 1, T::from_f64(ln));
+        Ok((self.tape().custom_value(LogDeterminant, value, &[self]), sign))
     }
 
-    /// Checks that a matrix is square, and returns its side. Whether the values are fit for the op leaves the tape as a result.
+    /// Checks that a matrix is square and returns its side. The success of the op depends on values, so it counts as a reading.
     #[track_caller]
     pub(super) fn side_of_square(self, op: &str) -> usize {
         let (m, n) = self.shape();
@@ -149,22 +151,32 @@ impl<'t, T: Real> Var<'t, T> {
         n
     }
 
-    /// Whether the matrix is regular.
-    fn check_regular(self, op: &'static str) -> Result<(), LinalgError> {
+    /// What is computed of a matrix that is regular.
+    fn regular<R>(
+        self,
+        op: &'static str,
+        f: impl FnOnce(MatrixRef<'_, T>, &Inner<'t, T>) -> Result<R, linalg::Lost>,
+    ) -> Result<R, LinalgError> {
         self.tape().with(|inner| {
             let a = inner.view(self.id);
             finite(op, a)?;
-            linalg::singular(a).map_or(Ok(()), |found| Err(lost(op)(found)))
+            f(a, inner).map_err(lost(op))
         })
+    }
+
+    /// Whether the matrix is regular.
+    fn check_regular(self, op: &'static str) -> Result<(), LinalgError> {
+        self.regular(op, |a, _| linalg::singular(a).map_or(Ok(()), Err))
     }
 }
 
+/// The solution without a look at the pivots.
 #[track_caller]
-fn solve<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>, trans: Trans) -> Var<'t, T> {
+pub(super) fn solve<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>, trans: Trans) -> Var<'t, T> {
     a.tape().custom(Solve(trans), &[a, b])
 }
 
-/// The solution without a look at the diagonal.
+/// The solution, without checking the diagonal.
 #[track_caller]
 pub(super) fn solve_triangular<'t, T: Real>(
     l: Var<'t, T>,

@@ -7,13 +7,13 @@ use super::Summary;
 use super::moments::finite;
 use super::standardize::by_feature;
 
-/// The affine map that takes every feature to the range from `low` to `high` over the samples it was fitted on.
+/// The affine map that scales every feature to the range from `low` to `high` over the samples to which it was fitted.
 ///
 /// ```text
 /// apply: low + (high − low) (x − min) / range        range = max − min
 /// ```
 ///
-/// A feature that is constant there, but for rounding, has range 1, and becomes `low`. Other samples may lie outside.
+/// A feature that is constant in these samples, up to rounding, has range 1 and becomes `low`. Other samples may lie outside.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -33,7 +33,7 @@ pub struct MinMax<T> {
     high: f64,
 }
 
-/// What a file may claim to be such a map, before it is believed.
+/// The map as read from a file, before it is checked.
 #[derive(Deserialize)]
 struct Raw<T> {
     min: Vec<T>,
@@ -47,7 +47,7 @@ impl<T: Real> TryFrom<Raw<T>> for MinMax<T> {
     type Error = String;
     fn try_from(Raw { min, range, low, high }: Raw<T>) -> Result<Self, String> {
         if min.len() != range.len() {
-            return Err(format!("{} minima do not go with {} ranges", min.len(), range.len()));
+            return Err(format!("{} minima do not match {} ranges", min.len(), range.len()));
         }
         bounds(low, high)?;
         let usable = |r: f64| r.is_finite() && r > 0.0;
@@ -65,10 +65,10 @@ fn bounds(low: f64, high: f64) -> Result<(), String> {
 
 #[compiled_once]
 impl<T: Real> MinMax<T> {
-    /// Least value and range of the rows of `x`, features × samples, to be taken to `low` and `high`.
+    /// Fits the map to the minimum and range of the rows of `x`, features × samples, to scale them to `low` and `high`.
     ///
     /// # Panics
-    /// If `x` has no columns or an entry that is not finite, or not `low` < `high`.
+    /// If `x` has no columns or an entry that is not finite, or unless `low` < `high`.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, low: f64, high: f64) -> Self {
         let mut summary = Summary::new(x.rows());
@@ -76,18 +76,19 @@ impl<T: Real> MinMax<T> {
         Self::from_summary(&summary, low, high)
     }
 
-    /// Least value and range of samples that were seen chunk by chunk.
+    /// Fits the map to samples that were summarized chunk by chunk.
     ///
     /// # Panics
-    /// If there were none, if a least value or range is no finite number of this type, or not `low` < `high`.
+    /// If there were no samples, if a minimum or range is not finite in this type, or unless `low` < `high`.
     #[track_caller]
     pub fn from_summary(summary: &Summary, low: f64, high: f64) -> Self {
         let features = summary.min().len();
         assert!(!summary.is_empty(), "MinMax::fit: {features} × 0 has no samples to fit to");
+        summary.expect_finite("MinMax::fit");
         if let Err(wrong) = bounds(low, high) {
             panic!("MinMax::fit: {wrong}");
         }
-        // The mean tells of a NaN, which a minimum passes over.
+        // The mean reveals a NaN, which a minimum ignores.
         finite::<T>("MinMax::fit", "mean", summary.mean().iter().copied());
         let ranges = summary.min().iter().zip(summary.max()).map(|(min, max)| max - min);
         let mut range = finite::<T>("MinMax::fit", "range", ranges);
@@ -102,7 +103,7 @@ impl<T: Real> MinMax<T> {
     /// low + (high − low) (x − min) / range, for every column of `x`.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         by_feature("MinMax::apply", self.min.len(), x, |i, x| {
@@ -110,11 +111,11 @@ impl<T: Real> MinMax<T> {
         })
     }
 
-    /// min + range (x − low) / (high − low), for every column of `x`: what [`apply`](MinMax::apply) was given, up to
+    /// min + range (x − low) / (high − low), for every column of `x`: the inverse of [`apply`](MinMax::apply), up to
     /// rounding.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn invert(&self, x: &Matrix<T>) -> Matrix<T> {
         by_feature("MinMax::invert", self.min.len(), x, |i, x| {
@@ -122,13 +123,13 @@ impl<T: Real> MinMax<T> {
         })
     }
 
-    /// The least value of every feature.
+    /// The minimum of every feature.
     #[inline]
     pub fn min(&self) -> &[T] {
         &self.min
     }
 
-    /// The largest value of every feature less the least, or 1 where that is 0.
+    /// The maximum of every feature minus its minimum, or 1 if that is 0.
     #[inline]
     pub fn range(&self) -> &[T] {
         &self.range
@@ -176,15 +177,15 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "MinMax::fit: mean 0 is NaN")]
+    #[should_panic(expected = "MinMax::fit: row 0, column 1 is NaN")]
     fn nan_has_no_range() {
         MinMax::fit(&Matrix::row(&[1.0, f64::NAN]), 0.0, 1.0);
     }
 
     #[test]
-    fn files_are_not_believed() {
+    fn files_are_validated() {
         let error = |text| serde_json::from_str::<MinMax<f32>>(text).unwrap_err().to_string();
-        assert!(error(r#"{"min":[1],"range":[1,2],"low":0,"high":1}"#).contains("1 minima do not go with 2 ranges"));
+        assert!(error(r#"{"min":[1],"range":[1,2],"low":0,"high":1}"#).contains("1 minima do not match 2 ranges"));
         assert!(error(r#"{"min":[1],"range":[0],"low":0,"high":1}"#).contains("a range is positive"));
         assert!(error(r#"{"min":[1],"range":[1],"low":1,"high":1}"#).contains("in order, not 1 and 1"));
     }

@@ -1,15 +1,15 @@
-//! Maps of features: what they are fitted to, the maps, and several of them one after the other.
+//! Maps of features: the statistics to which they are fitted, the maps, and pipelines of maps.
 
 mod min_max;
 mod moments;
 mod pca;
-mod pipeline;
+mod preprocessing;
 mod standardize;
 mod zca;
 
 pub use min_max::MinMax;
 pub use moments::{Covariance, Summary};
 pub use pca::{Components, Pca};
-pub use pipeline::{Fitted, Pipeline, Step};
+pub use preprocessing::{Fitted, Preprocessing, PreprocessingStep};
 pub use standardize::Standardize;
 pub use zca::Zca;

@@ -1,13 +1,13 @@
-//! What maps are fitted to: means, variances, ranges, covariances, chunk by chunk.
+//! The statistics to which maps are fitted: means, variances, ranges, covariances, chunk by chunk.
 
 use autograd::{Matrix, Real, Tape, compiled_once};
 
-/// Number, mean, variance, least and largest value of every feature, over any number of chunks, in `f64`.
+/// Number of samples, and mean, variance, minimum and maximum of every feature, over any number of chunks, in `f64`.
 ///
 /// Welford's updates (Technometrics 4, 1962, p. 419), mean += d / n with d = x − mean, are as exact as two passes, and
-/// leave exactly 0 for the variance of a constant. A NaN makes mean and variance of its feature NaN. The result depends
-/// on the order of the samples in its last digits, and not on where the chunks end. Differences too large or too small to be
-/// squared are scaled by a power of two first, so deviations are right wherever they are numbers.
+/// give a variance of exactly 0 for a constant. A NaN makes mean and variance of its feature NaN. The last digits of the result
+/// depend on the order of the samples, but not on the boundaries of the chunks. Differences that are too large or too small to be
+/// squared are first scaled by a power of two, so deviations are correct whenever they can be represented.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -30,20 +30,39 @@ pub struct Summary {
     units: Vec<f64>,
     min: Vec<f64>,
     max: Vec<f64>,
+    /// The first entry that is NaN or infinite.
+    bad: Option<Bad>,
+}
+
+/// An entry that is NaN or infinite, with its row and its column over all chunks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bad {
+    row: usize,
+    column: usize,
+    value: f64,
+}
+
+/// # Panics
+/// If there is such an entry.
+#[track_caller]
+fn expect_finite(name: &str, bad: Option<Bad>) {
+    if let Some(Bad { row, column, value }) = bad {
+        panic!("{name}: row {row}, column {column} is {value}; fill it in, or leave the sample out");
+    }
 }
 
 impl Summary {
-    /// Of no samples yet.
+    /// An empty summary.
     pub fn new(features: usize) -> Self {
         let all = |value: f64| vec![value; features];
         let (mean, squares, units) = (all(0.0), all(0.0), all(1.0));
-        Summary { len: 0, mean, squares, units, min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) }
+        Summary { len: 0, mean, squares, units, min: all(f64::INFINITY), max: all(f64::NEG_INFINITY), bad: None }
     }
 
-    /// Takes in some samples, features × samples.
+    /// Adds samples, features × samples.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn add<T: Real>(&mut self, x: &Matrix<T>) {
         add(self, x);
@@ -69,7 +88,7 @@ impl Summary {
         self.squares.iter().zip(&self.units).map(|(squares, unit)| squares / self.len as f64 / unit / unit).collect()
     }
 
-    /// √(1/N Σ (x − mean)²) of every feature, also where the variance would be too large or too small a number.
+    /// √(1/N Σ (x − mean)²) of every feature, also if the variance would overflow or underflow.
     pub fn deviation(&self) -> Vec<f64> {
         self.squares.iter().zip(&self.units).map(|(squares, unit)| (squares / self.len as f64).sqrt() / unit).collect()
     }
@@ -92,7 +111,14 @@ impl Summary {
 }
 
 impl Summary {
-    /// Another unit where the square of a difference would overflow, or underflow with nothing to be added to.
+    /// # Panics
+    /// With the row and the column of the first entry that is NaN or infinite.
+    #[track_caller]
+    pub(super) fn expect_finite(&self, name: &str) {
+        expect_finite(name, self.bad);
+    }
+
+    /// Changes the unit if the square of a difference would overflow, or would underflow when the sum is 0.
     fn fit_unit(&mut self, i: usize, d: f64) {
         const FAR: f64 = 1e150;
         let size = self.units[i] * d.abs();
@@ -100,35 +126,35 @@ impl Summary {
         if small || (size > FAR && d.is_finite()) {
             let factor = 2f64.powi((-size.log2() as i32).min(1000));
             self.units[i] *= factor;
-            self.squares[i] = self.squares[i] * factor * factor; // factor² may be no number
+            self.squares[i] = self.squares[i] * factor * factor; // factor² may overflow or underflow
         }
     }
 }
 
-/// Whether n numbers of this mean are constant but for rounding: what it makes of n equal numbers, as in scikit-learn's
-/// `_is_constant_feature`, or of one whose precision is `epsilon`.
+/// Whether n numbers with this mean are constant up to rounding: the rounding of a sum of n equal numbers, as in scikit-learn's
+/// `_is_constant_feature`, or of one number whose precision is `epsilon`.
 pub(super) fn constant(n: usize, mean: f64, deviation: f64, epsilon: f64) -> bool {
     let rounding = epsilon_of_sums(n);
     deviation * (1.0 - rounding).max(0.0).sqrt() <= rounding * mean.abs() || deviation <= epsilon * mean.abs()
 }
 
-/// What rounding makes of a sum of n numbers at most, relative to it.
+/// A bound on the relative rounding error of a sum of n numbers.
 pub(super) fn epsilon_of_sums(n: usize) -> f64 {
     n as f64 * f64::EPSILON
 }
 
-/// Numbers as T, which must be able to hold them: a map is right, and can be saved and loaded.
+/// The numbers as T, in which they must be finite, so that a map is correct and can be saved and loaded.
 ///
 /// # Panics
-/// If one is not finite there.
+/// If a number is not finite in T.
 #[track_caller]
 pub(super) fn finite<T: Real>(name: &str, what: &str, x: impl IntoIterator<Item = f64>) -> Vec<T> {
     let number = |(k, x): (usize, f64)| {
         let number = T::from_f64(x);
         assert!(
             number.is_finite(),
-            "{name}: {what} {k} is {x:e}, which is no finite number of this precision; fill in or leave out entries that are NaN \
-             or infinite, and scale features that are too large or too small"
+            "{name}: {what} {k} is {x:e}, which is not finite in this precision; scale features that are too large or too \
+             small"
         );
         number
     };
@@ -148,6 +174,9 @@ fn add<T: Real>(summary: &mut Summary, x: &Matrix<T>) {
         summary.len += 1;
         for (i, x) in x.col(n).iter().enumerate() {
             let x = x.to_f64();
+            if !x.is_finite() && summary.bad.is_none() {
+                summary.bad = Some(Bad { row: i, column: summary.len - 1, value: x });
+            }
             let d = x - summary.mean[i];
             summary.mean[i] += d / summary.len as f64;
             summary.fit_unit(i, d);
@@ -161,7 +190,7 @@ fn add<T: Real>(summary: &mut Summary, x: &Matrix<T>) {
 
 /// Mean and covariance of all features, over any number of chunks, in `f64`.
 ///
-/// Where the chunks end shows in the last digits.
+/// The boundaries of the chunks affect only the last digits.
 ///
 /// ```text
 /// S = Σ (x − mean)(x − mean)ᵀ        S ← S + S_chunk + n n_chunk / (n + n_chunk) d dᵀ,   d = mean_chunk − mean
@@ -181,18 +210,20 @@ pub struct Covariance {
     len: usize,
     mean: Vec<f64>,
     scatter: Matrix<f64>,
+    /// The first entry that is NaN or infinite.
+    bad: Option<Bad>,
 }
 
 impl Covariance {
-    /// Of no samples yet.
+    /// An empty covariance.
     pub fn new(features: usize) -> Self {
-        Covariance { len: 0, mean: vec![0.0; features], scatter: Matrix::zeros(features, features) }
+        Covariance { len: 0, mean: vec![0.0; features], scatter: Matrix::zeros(features, features), bad: None }
     }
 
-    /// Takes in some samples, features × samples.
+    /// Adds samples, features × samples.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn add<T: Real>(&mut self, x: &Matrix<T>) {
         add_scatter(self, x);
@@ -206,6 +237,13 @@ impl Covariance {
     /// Whether there are no samples yet.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// # Panics
+    /// With the row and the column of the first entry that is NaN or infinite.
+    #[track_caller]
+    pub(super) fn expect_finite(&self, name: &str) {
+        expect_finite(name, self.bad);
     }
 
     /// The number of features.
@@ -234,6 +272,8 @@ fn add_scatter<T: Real>(covariance: &mut Covariance, x: &Matrix<T>) {
     }
     let mut chunk = Summary::new(features);
     chunk.add(x);
+    let later = |bad: Bad| Bad { column: bad.column + covariance.len, ..bad };
+    covariance.bad = covariance.bad.or(chunk.bad.map(later));
     let centred = Matrix::from_fn(features, x.cols(), |i, j| x[(i, j)].to_f64() - chunk.mean[i]);
     let tape = Tape::<f64>::new();
     let centred = tape.constant(&centred);
@@ -274,7 +314,7 @@ mod tests {
             whole.add(&x);
             prop_assert_eq!(&summary, &whole);
 
-            // By the definition, about a mean that is exact enough.
+            // By the definition, with a mean that is exact enough.
             let mean: Vec<f64> = (0..3).map(|i| shift + (0..30).map(|j| x[(i, j)] - shift).sum::<f64>() / 30.0).collect();
             for i in 0..3 {
                 prop_assert!((covariance.mean()[i] - mean[i]).abs() < 1e-9 && (summary.mean()[i] - mean[i]).abs() < 1e-9);
@@ -288,7 +328,7 @@ mod tests {
     }
 
     proptest! {
-        /// Powers of two scale moments, and nothing else changes, wherever the numbers are.
+        /// Powers of two scale moments and change nothing else, whatever the size of the numbers.
         #[test]
         fn scaled_by_powers_of_two(data in prop::collection::vec(-10.0f64..10.0, 1..40), power in -1000i32..1000) {
             let summary = |x: &[f64]| {

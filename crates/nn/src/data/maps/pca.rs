@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 use super::moments::{constant, epsilon_of_sums, finite};
 use super::{Covariance, Summary};
 
-/// How many principal components are kept. Those without variance are never.
+/// How many principal components are kept. Components without variance are never kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Components {
-    /// As many as there are directions in which the samples vary.
+    /// All directions in which the samples vary.
     #[default]
     All,
     /// This many, or all if there are fewer.
     Count(usize),
-    /// The fewest whose variances sum to this share of the whole, between 0 and 1.
+    /// The smallest number whose variances sum to this share of the total, between 0 and 1.
     Variance(f64),
 }
 
@@ -24,13 +24,13 @@ pub enum Components {
 /// C = 1/N Σ (x − mean)(x − mean)ᵀ = V diag(λ) Vᵀ,  λ₁ ≥ λ₂ ≥ …        apply: y = diag(1/scale) Vᵀ (x − mean)
 /// ```
 ///
-/// The components of y are uncorrelated with variances λ, and V has as many columns as are kept. A plain map has scale 1.
-/// [`whitened`](Pca::whitened), its scale is √(λ + ε): with ε = 0 the covariance of y is the identity, which is the full
-/// decorrelation of inputs. [`Zca`](super::Zca) whitens without turning the axes.
+/// The components of y are uncorrelated with variances λ. V has a column for each component that is kept. The scale is 1 by default.
+/// After [`whitened`](Pca::whitened) it is √(λ + ε). With ε = 0 the covariance of y is then the identity, which is the full
+/// decorrelation of inputs. [`Zca`](super::Zca) whitens without rotating the axes.
 ///
-/// A direction whose λ is at most the rounding of the largest, or of the samples along it, has no variance and is dropped: there is
-/// nothing to scale by. Samples that lie in the span of the axes that are kept come back from [`invert`](Pca::invert); the others come
-/// back as the nearest point of it. Features in different units are standardized first: otherwise the feature with the largest numbers decides.
+/// A direction has no variance if its λ is at most the rounding of the largest λ, or of the samples along it. It is dropped, because
+/// it cannot be scaled. [`invert`](Pca::invert) reconstructs samples in the span of the kept axes; other samples are mapped to
+/// the nearest point of the span. Standardize features in different units first; otherwise the feature with the largest numbers dominates.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -53,7 +53,7 @@ pub struct Pca<T> {
     explained: f64,
 }
 
-/// What a file may claim to be such a map, before it is believed.
+/// The map as read from a file, before it is checked.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Real"))]
 struct Raw<T> {
@@ -72,7 +72,7 @@ impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
         if (mean.len(), variance.len(), scale.len()) != (features, components, components) {
             let (means, variances, scales) = (mean.len(), variance.len(), scale.len());
             return Err(format!(
-                "{features} × {components} axes do not go with {means} means, {variances} variances and {scales} scales"
+                "{features} × {components} axes do not match {means} means, {variances} variances and {scales} scales"
             ));
         }
         match scale.iter().find(|s| !usable(s.to_f64())) {
@@ -84,21 +84,21 @@ impl<T: Real> TryFrom<Raw<T>> for Pca<T> {
 
 #[compiled_once]
 impl<T: Real> Pca<T> {
-    /// The principal components of `x`, features × samples. Where there are fewer samples than features, they are found from the
-    /// products of samples with each other, of which there are fewer than covariances.
+    /// The principal components of `x`, features × samples. If there are fewer samples than features, they are computed from the
+    /// products of samples with each other, which are fewer than the covariances.
     ///
     /// # Panics
-    /// If `x` has no columns or an entry that is not finite, if all its columns are equal, if a variance is no finite number of this
-    /// type, or if no component is asked for.
+    /// If `x` has no columns or an entry that is not finite, if all its columns are equal, if a variance is not finite in this
+    /// type, or if the number of components is 0.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, components: Components) -> Self {
         Self::of(&Spectrum::of_samples("Pca::fit", x), components)
     }
 
-    /// The principal components of samples that were seen chunk by chunk.
+    /// The principal components of samples that were summarized chunk by chunk.
     ///
     /// # Panics
-    /// As [`fit`](Pca::fit).
+    /// Under the same conditions as [`fit`](Pca::fit).
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, components: Components) -> Self {
         Self::of(&Spectrum::of_covariance("Pca::fit", covariance, T::EPSILON), components)
@@ -112,7 +112,7 @@ impl<T: Real> Pca<T> {
             Components::Count(n) => n.min(variance.len()),
             Components::Variance(share) => {
                 assert!(share > 0.0 && share <= 1.0, "Pca::fit: a share of variance is between 0 and 1, not {share}");
-                // Rounding must not keep the sum below all of it.
+                // Rounding must not keep the sum below the total.
                 let enough = share * total * (1.0 - 1e-12);
                 let sums = variance.iter().scan(0.0, |sum, v| {
                     *sum += v;
@@ -132,11 +132,11 @@ impl<T: Real> Pca<T> {
         }
     }
 
-    /// The same components, divided by √(λ + ε): of variance 1 if ε is 0. A small positive ε keeps the directions of
-    /// little variance, which are often noise, from being blown up.
+    /// The same components, divided by √(λ + ε); their variance is 1 if ε is 0. A small positive ε keeps the directions with
+    /// little variance, which are often noise, from being amplified.
     ///
     /// # Panics
-    /// If ε is negative or not finite, or a scale is 0 or no finite number of this type.
+    /// If ε is negative or not finite, or a scale is 0 or not finite in this type.
     #[track_caller]
     pub fn whitened(self, epsilon: f64) -> Self {
         check_epsilon("Pca::whitened", epsilon);
@@ -149,7 +149,7 @@ impl<T: Real> Pca<T> {
     /// The components of every column of `x`, components × samples.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         let centred = centred("Pca::apply", x, &self.mean);
@@ -161,7 +161,7 @@ impl<T: Real> Pca<T> {
     /// V diag(scale) y + mean, features × samples.
     ///
     /// # Panics
-    /// If `y` does not have a row for every component.
+    /// If the number of rows of `y` is not the number of components.
     #[track_caller]
     pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
         let components = self.components();
@@ -184,7 +184,7 @@ impl<T: Real> Pca<T> {
         &self.variance
     }
 
-    /// The share of the variance of the samples that the kept components have.
+    /// The share of the variance of the samples that the kept components explain.
     #[inline]
     pub fn explained(&self) -> f64 {
         self.explained
@@ -221,16 +221,17 @@ impl Spectrum {
             covariance.add(x);
             return Self::of_covariance(name, &covariance, T::EPSILON);
         }
-        // Xᵀ X u = N λ u gives the axis X u / √(N λ). What rounding leaves of larger axes in smaller ones, Q R takes away.
+        // Xᵀ X u = N λ u gives the axis X u / √(N λ). Q R removes the rounding errors of larger axes in smaller ones.
         let mut summary = Summary::new(features);
         summary.add(x);
+        summary.expect_finite(name);
         let tape = Tape::<f64>::new();
         let still = summary.constant(T::EPSILON);
         let centred = |i: usize, j: usize| if still[i] { 0.0 } else { x[(i, j)].to_f64() - summary.mean()[i] };
         let x = tape.constant(Matrix::from_fn(features, n, centred));
         let (variance, vectors) = descending(name, (x.matmul_tn(x) * (1.0 / n as f64)).value(), features);
         let Ok((q, _)) = x.matmul(tape.constant(vectors)).qr() else {
-            panic!("{name}: the samples have entries that are NaN or infinite, or too large to be squared");
+            panic!("{name}: the samples have entries that are too large to be squared");
         };
         let q = q.value();
         let sign = |j: usize| q.col(j).iter().copied().reduce(|max, x| if x.abs() > max.abs() { x } else { max });
@@ -239,11 +240,12 @@ impl Spectrum {
         Self::above_rounding(n, summary.mean(), T::EPSILON, variance, &axes)
     }
 
-    /// Of samples whose precision is `epsilon`.
+    /// For samples whose precision is `epsilon`.
     #[track_caller]
     pub fn of_covariance(name: &str, covariance: &Covariance, epsilon: f64) -> Self {
         let features = covariance.features();
         assert!(!covariance.is_empty(), "{name}: {features} × 0 has no samples to fit to");
+        covariance.expect_finite(name);
         let (n, mean, mut matrix) = (covariance.len(), covariance.mean(), covariance.matrix());
         for i in (0..features).filter(|&i| constant(n, mean[i], matrix[(i, i)].sqrt(), epsilon)).collect::<Vec<_>>() {
             (0..features).for_each(|j| (matrix[(i, j)], matrix[(j, i)]) = (0.0, 0.0));
@@ -252,7 +254,7 @@ impl Spectrum {
         Self::above_rounding(n, mean, epsilon, variance, &axes)
     }
 
-    /// Without directions in which n samples vary no more than equal ones would by rounding, or than the largest is rounded by.
+    /// Drops directions in which n samples vary no more than equal samples would by rounding, or than the largest is rounded.
     fn above_rounding(n: usize, mean: &[f64], epsilon: f64, variance: Vec<f64>, axes: &Matrix<f64>) -> Self {
         let largest = variance.first().copied().unwrap_or(0.0);
         let unit = epsilon.max(epsilon_of_sums(n));
@@ -267,12 +269,12 @@ impl Spectrum {
     }
 }
 
-/// The eigenvalues of a matrix in descending order and their vectors, without those that are rounding of the largest.
+/// The eigenvalues of a matrix in descending order with their eigenvectors, without those that are rounding of the largest.
 #[track_caller]
 fn descending(name: &str, a: Matrix<f64>, features: usize) -> (Vec<f64>, Matrix<f64>) {
     let (tape, n) = (Tape::<f64>::new(), a.rows());
     let Ok((values, vectors)) = tape.constant(a).symmetric_eigen() else {
-        panic!("{name}: the samples have entries that are NaN or infinite, or too large to be squared");
+        panic!("{name}: the samples have entries that are too large to be squared");
     };
     let (values, vectors) = (values.value(), vectors.value());
     let value = |j: usize| values.as_slice()[n - 1 - j];

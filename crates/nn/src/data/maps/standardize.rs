@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Summary;
 use super::moments::finite;
+use crate::nearest::transpose_hint;
 
-/// The affine map that gives every feature mean 0 and variance 1 over the samples it was fitted on.
+/// The affine map that gives every feature mean 0 and variance 1 over the samples to which it was fitted.
 ///
 /// ```text
 /// mean_i = 1/N Σₙ x_in        scale_i² = 1/N Σₙ (x_in − mean_i)²        apply: (x − mean) / scale
 /// ```
 ///
-/// A feature that is constant there, but for rounding, has nothing to scale by: its scale is 1.
+/// A feature that is constant in these samples, up to rounding, is not scaled: its scale is 1.
 /// Fit it on the training set and apply the same map everywhere else, also after deployment.
 ///
 /// ```
@@ -32,7 +33,7 @@ pub struct Standardize<T> {
     scale: Vec<T>,
 }
 
-/// What a file may claim to be such a map, before it is believed.
+/// The map as read from a file, before it is checked.
 #[derive(Deserialize)]
 struct Raw<T> {
     mean: Vec<T>,
@@ -44,7 +45,7 @@ impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
     type Error = String;
     fn try_from(Raw { mean, scale }: Raw<T>) -> Result<Self, String> {
         if mean.len() != scale.len() {
-            return Err(format!("{} means do not go with {} scales", mean.len(), scale.len()));
+            return Err(format!("{} means do not match {} scales", mean.len(), scale.len()));
         }
         let usable = |s: f64| s.is_finite() && s > 0.0;
         match scale.iter().find(|s| !usable(s.to_f64())) {
@@ -56,7 +57,7 @@ impl<T: Real> TryFrom<Raw<T>> for Standardize<T> {
 
 #[compiled_once]
 impl<T: Real> Standardize<T> {
-    /// Mean and scale of the rows of `x`, features × samples: of their [`Summary`].
+    /// Fits mean and scale of the rows of `x`, features × samples, by their [`Summary`].
     ///
     /// # Panics
     /// If `x` has no columns or an entry that is not finite.
@@ -67,14 +68,15 @@ impl<T: Real> Standardize<T> {
         Self::from_summary(&summary)
     }
 
-    /// Mean and scale of samples that were seen chunk by chunk.
+    /// Fits mean and scale of samples that were summarized chunk by chunk.
     ///
     /// # Panics
-    /// If there were none, or a mean or scale is no finite number of this type, as where an entry is NaN.
+    /// If there were no samples, or a mean or scale is not finite in this type, for example because an entry is NaN.
     #[track_caller]
     pub fn from_summary(summary: &Summary) -> Self {
         let features = summary.mean().len();
         assert!(!summary.is_empty(), "Standardize::fit: {features} × 0 has no samples to fit to");
+        summary.expect_finite("Standardize::fit");
         let mean = finite("Standardize::fit", "mean", summary.mean().iter().copied());
         let mut scale = finite::<T>("Standardize::fit", "deviation", summary.deviation());
         for (scale, constant) in scale.iter_mut().zip(summary.constant(T::EPSILON)) {
@@ -88,16 +90,16 @@ impl<T: Real> Standardize<T> {
     /// (x − mean) / scale, for every column of `x`.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         self.each("apply", x, |x, mean, scale| (x - mean) / scale)
     }
 
-    /// x · scale + mean, for every column of `x`: what [`apply`](Standardize::apply) was given, up to rounding.
+    /// x · scale + mean, for every column of `x`: the inverse of [`apply`](Standardize::apply), up to rounding.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn invert(&self, x: &Matrix<T>) -> Matrix<T> {
         self.each("invert", x, |x, mean, scale| x * scale + mean)
@@ -109,7 +111,7 @@ impl<T: Real> Standardize<T> {
         &self.mean
     }
 
-    /// The standard deviation of every feature, or 1 where that is 0.
+    /// The standard deviation of every feature, or 1 if that is 0.
     #[inline]
     pub fn scale(&self) -> &[T] {
         &self.scale
@@ -123,7 +125,7 @@ impl<T: Real> Standardize<T> {
     }
 }
 
-/// `f` of the feature and the value of every entry, in `f64`.
+/// `f` of the index of the feature and the value, for every entry, in `f64`.
 #[track_caller]
 pub(super) fn by_feature<T: Real>(
     name: &str,
@@ -131,7 +133,8 @@ pub(super) fn by_feature<T: Real>(
     x: &Matrix<T>,
     f: impl Fn(usize, f64) -> f64,
 ) -> Matrix<T> {
-    assert_eq!(x.rows(), features, "{name}: fitted to {features} features, given {}", x.rows());
+    let hint = transpose_hint(x.cols() == features);
+    assert!(x.rows() == features, "{name}: fitted to {features} features, given {}{hint}", x.rows());
     Matrix::from_fn(features, x.cols(), |i, j| T::from_f64(f(i, x[(i, j)].to_f64())))
 }
 
@@ -146,7 +149,7 @@ mod tests {
         })
     }
 
-    /// Mean and variance of a row, as the definitions say.
+    /// Mean and variance of a row, by the definitions.
     fn moments(x: &Matrix<f64>, i: usize) -> (f64, f64) {
         let average = |f: &dyn Fn(f64) -> f64| (0..x.cols()).map(|j| f(x[(i, j)])).sum::<f64>() / x.cols() as f64;
         let mean = average(&|x| x);
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Standardize::fit: mean 1 is NaN")]
+    #[should_panic(expected = "Standardize::fit: row 1, column 0 is NaN")]
     fn nan_has_no_mean() {
         Standardize::fit(&Matrix::from([[1.0, 2.0], [f64::NAN, 1.0]]));
     }
@@ -226,9 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn files_are_not_believed() {
+    fn files_are_validated() {
         let error = |text| serde_json::from_str::<Standardize<f32>>(text).unwrap_err().to_string();
-        assert!(error(r#"{"mean":[1,2],"scale":[1]}"#).contains("2 means do not go with 1 scales"));
+        assert!(error(r#"{"mean":[1,2],"scale":[1]}"#).contains("2 means do not match 1 scales"));
         assert!(error(r#"{"mean":[1],"scale":[0]}"#).contains("a scale is positive and finite, but one is 0"));
     }
 

@@ -1,4 +1,4 @@
-//! Whitening that changes samples as little as can be.
+//! Whitening that changes samples as little as possible.
 
 use autograd::{Matrix, Real, Tape, compiled_once};
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ use super::pca::{Spectrum, centred, check_epsilon};
 /// apply:  y = W (x − mean),  W = V diag(1/√(λ + ε)) Vᵀ        invert:  x = W⁻¹ y + mean
 /// ```
 ///
-/// With ε = 0 the covariance of y is the identity, and of all maps that do so this one has the least Σ |y − (x − mean)|²:
+/// With ε = 0 the covariance of y is the identity. Of all maps with this property this one has the least Σ |y − (x − mean)|²:
 /// features keep their meaning, and a whitened picture looks like a picture (Bell, Sejnowski, Vision Research 37, 1997,
 /// p. 3327; Kessy, Lewin, Strimmer, The American Statistician 72, 2018, p. 309).
 ///
-/// A direction whose λ is at most the rounding of the largest, or of the samples along it, has no variance. With ε = 0 it is mapped to 0, so that the
-/// covariance of y is the projection onto the others; with ε > 0 its scale is √ε. Samples without a part in it
-/// come back from [`invert`](Zca::invert) in either case. Features in different units are standardized first.
+/// A direction has no variance if its λ is at most the rounding of the largest λ, or of the samples along it. With ε = 0 it is mapped
+/// to 0, so the covariance of y is the projection onto the others; with ε > 0 its scale is √ε. In both cases
+/// [`invert`](Zca::invert) reconstructs samples without a component in it. Standardize features in different units first.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -37,11 +37,11 @@ pub struct Zca<T> {
     mean: Vec<T>,
     /// W.
     whiten: Matrix<T>,
-    /// W⁻¹ where W has an inverse.
+    /// W⁻¹ if W has an inverse.
     color: Matrix<T>,
 }
 
-/// What a file may claim to be such a map, before it is believed.
+/// The map as read from a file, before it is checked.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Real"))]
 struct Raw<T> {
@@ -59,7 +59,7 @@ impl<T: Real> TryFrom<Raw<T>> for Zca<T> {
             return Ok(Zca { mean, whiten, color });
         }
         let ((a, b), (c, d)) = (whiten.shape(), color.shape());
-        Err(format!("{n} means do not go with matrices of {a} × {b} and {c} × {d}"))
+        Err(format!("{n} means do not match matrices of {a} × {b} and {c} × {d}"))
     }
 }
 
@@ -68,17 +68,17 @@ impl<T: Real> Zca<T> {
     /// The whitening of `x`, features × samples.
     ///
     /// # Panics
-    /// If `x` has no columns or an entry that is not finite, if ε is negative or not finite, or if a scale is no finite number of this
+    /// If `x` has no columns or an entry that is not finite, if ε is negative or not finite, or if a scale is not finite in this
     /// type.
     #[track_caller]
     pub fn fit(x: &Matrix<T>, epsilon: f64) -> Self {
         Self::of(&Spectrum::of_samples("Zca::fit", x), epsilon)
     }
 
-    /// The whitening of samples that were seen chunk by chunk.
+    /// The whitening of samples that were summarized chunk by chunk.
     ///
     /// # Panics
-    /// As [`fit`](Zca::fit).
+    /// Under the same conditions as [`fit`](Zca::fit).
     #[track_caller]
     pub fn from_covariance(covariance: &Covariance, epsilon: f64) -> Self {
         Self::of(&Spectrum::of_covariance("Zca::fit", covariance, T::EPSILON), epsilon)
@@ -110,7 +110,7 @@ impl<T: Real> Zca<T> {
     /// W (x − mean), features × samples.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         times(&self.whiten, &centred("Zca::apply", x, &self.mean))
@@ -119,7 +119,7 @@ impl<T: Real> Zca<T> {
     /// W⁻¹ y + mean, features × samples.
     ///
     /// # Panics
-    /// If `y` does not have a row for every feature.
+    /// If the number of rows of `y` is not the number of features.
     #[track_caller]
     pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
         let n = self.features();

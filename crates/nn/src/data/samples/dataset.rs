@@ -1,13 +1,13 @@
 //! Samples and their targets.
 
-use std::{error, fmt};
-
 use autograd::{Matrix, Real, compiled_once};
 
-/// Samples `x` and what a model is to answer, `t`.
+use crate::nearest::transpose_hint;
+
+/// Samples `x` and their targets `t`.
 ///
-/// `Y` says what a target is: a class per sample, `Vec<usize>`, or a column of numbers per sample, [`Matrix`].
-/// The fields are plain data, to be replaced freely: `data.x = standardize.apply(&data.x)`.
+/// `Y` is the type of the targets: a class per sample, `Vec<usize>`, or a column of numbers per sample, [`Matrix`].
+/// The fields are plain data that you can replace: `data.x = standardize.apply(&data.x)`.
 ///
 /// ```
 /// use autograd::Matrix;
@@ -26,21 +26,28 @@ pub struct Dataset<T, Y = Vec<usize>> {
     pub x: Matrix<T>,
     /// The target of every sample.
     pub t: Y,
-    /// What the rows of `x` are called; empty if they have no names.
+    /// The names of the rows of `x`; empty if they have no names.
     pub feature_names: Vec<String>,
-    /// What the classes, or the rows of a target matrix, are called; empty if they have no names.
+    /// The names of the classes, or of the rows of a target matrix; empty if they have no names.
     pub target_names: Vec<String>,
+    /// The weight of each sample; `None` if all are equal. Estimators use these weights. A [`Trainer`](crate::train::Trainer) returns an
+    /// error for a dataset with weights, because its losses have their own weights.
+    pub weights: Option<Vec<f64>>,
 }
 
 /// A target for every sample.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the targets of a data set",
+    note = "targets are classes `Vec<usize>`, or a `Matrix` with a column for each sample"
+)]
 pub trait Targets {
     /// The number of samples.
     fn len(&self) -> usize;
 
-    /// The targets of the samples with the given numbers, in that order.
+    /// The targets of the samples with the given indices, in that order.
     ///
     /// # Panics
-    /// If a number is not below [`len`](Targets::len).
+    /// If an index is not below [`len`](Targets::len).
     fn select(&self, samples: &[usize]) -> Self;
 
     /// The targets of all parts, one part after the other.
@@ -49,7 +56,7 @@ pub trait Targets {
     /// If there are no parts, or they do not fit together.
     fn concat(parts: &[&Self]) -> Self;
 
-    /// The place (row, sample) of the first target that is NaN or infinite, and the target. Classes have none.
+    /// The position (row, sample) of the first target that is NaN or infinite, and the target. Classes have none.
     fn first_not_finite(&self) -> Option<(usize, usize, f64)> {
         None
     }
@@ -107,43 +114,38 @@ fn concat<T: Copy>(parts: &[&Matrix<T>]) -> Matrix<T> {
     Matrix::from_vec(rows, cols, parts.iter().flat_map(|part| part.as_slice()).copied().collect())
 }
 
-/// The place (row, column) of the first entry that is NaN or infinite, and the entry.
+/// The position (row, column) of the first entry that is NaN or infinite, and the entry.
 #[compiled_once]
 pub(crate) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
     let at = x.as_slice().iter().position(|x| !x.to_f64().is_finite())?;
     Some((at % x.rows(), at / x.rows(), x.as_slice()[at].to_f64()))
 }
 
-/// A number of a dataset that is NaN or infinite, from which nothing can be learnt: see [`Dataset::first_not_finite`].
-#[derive(Clone, PartialEq)]
+/// A number of a dataset that is NaN or infinite and so cannot be used for training: see [`Dataset::first_not_finite`].
+#[derive(thiserror::Error, Clone, PartialEq)]
+#[error(
+    "row {row} of the {}{} is {value} in sample {sample}, expected a finite number; \
+     fill it in, or leave out the sample with `Dataset::select`",
+    if *.target { "targets" } else { "features" },
+    .name.as_ref().map_or_else(String::new, |name| format!(" ({name})"))
+)]
 pub struct NotFinite {
-    /// Whether it is a target, and no feature.
+    /// Whether it is a target and not a feature.
     pub target: bool,
     /// The row of the matrix of features or targets, from 0.
     pub row: usize,
-    /// What the row is called, if it has a name.
+    /// The name of the row, if it has one.
     pub name: Option<String>,
-    /// The number of the sample, from 0.
+    /// The index of the sample, from 0.
     pub sample: usize,
     /// The number.
     pub value: f64,
 }
 
-impl fmt::Display for NotFinite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {} of the {}", self.row, if self.target { "targets" } else { "features" })?;
-        self.name.iter().try_for_each(|name| write!(f, " ({name})"))?;
-        write!(f, " is {} in sample {}, expected a finite number; ", self.value, self.sample)?;
-        f.write_str("fill it in, or leave out the sample with `Dataset::select`")
-    }
-}
-
-impl error::Error for NotFinite {}
-
 autograd::debug_as_display!(NotFinite);
 
 impl<T: Real, Y: Targets> Dataset<T, Y> {
-    /// The first feature that is NaN or infinite, or else the first such target.
+    /// The first feature that is NaN or infinite; if there is none, the first such target.
     ///
     /// ```
     /// use autograd::Matrix;
@@ -170,11 +172,13 @@ impl<T: Copy, Y: Targets> Dataset<T, Y> {
     /// Samples without names for features and targets.
     ///
     /// # Panics
-    /// If `x` does not have one column for every target.
+    /// If the numbers of columns of `x` and targets differ.
     #[track_caller]
     pub fn new(x: Matrix<T>, t: Y) -> Self {
-        assert_eq!(x.cols(), t.len(), "Dataset::new: {} samples but {} targets", x.cols(), t.len());
-        Dataset { x, t, feature_names: Vec::new(), target_names: Vec::new() }
+        let ((rows, cols), targets) = (x.shape(), t.len());
+        let hint = transpose_hint(rows == targets);
+        assert!(cols == targets, "Dataset::new: x is {rows} × {cols}, so {cols} samples but {targets} targets{hint}");
+        Dataset { x, t, feature_names: Vec::new(), target_names: Vec::new(), weights: None }
     }
 
     /// The number of samples.
@@ -192,20 +196,21 @@ impl<T: Copy, Y: Targets> Dataset<T, Y> {
         self.x.rows()
     }
 
-    /// The samples with the given numbers, in that order, as a dataset of their own.
+    /// The samples with the given indices, in that order, as a separate dataset.
     ///
     /// # Panics
-    /// If a number is not below [`len`](Dataset::len).
+    /// If an index is not below [`len`](Dataset::len).
     #[track_caller]
     pub fn select(&self, samples: &[usize]) -> Self {
         let (x, t) = self.batch(samples);
-        Dataset { x, t, feature_names: self.feature_names.clone(), target_names: self.target_names.clone() }
+        let weights = self.weights.as_ref().map(|weights| weights.select(samples));
+        Dataset { x, t, feature_names: self.feature_names.clone(), target_names: self.target_names.clone(), weights }
     }
 
-    /// The samples with the given numbers, in that order: `(x, t)` of a training step.
+    /// The samples with the given indices, in that order: `(x, t)` of a training step.
     ///
     /// # Panics
-    /// If a number is not below [`len`](Dataset::len).
+    /// If an index is not below [`len`](Dataset::len).
     #[track_caller]
     pub fn batch(&self, samples: &[usize]) -> (Matrix<T>, Y) {
         (self.x.select_cols(samples), self.t.select(samples))
@@ -214,18 +219,22 @@ impl<T: Copy, Y: Targets> Dataset<T, Y> {
     /// The samples of all parts, one part after the other, with the names of the first.
     ///
     /// # Panics
-    /// If there are no parts, or they differ in the number of features or targets.
+    /// If there are no parts, or their numbers of features or targets differ.
     #[track_caller]
     pub fn concat(parts: &[Self]) -> Self {
         let first = parts.first().expect("Dataset::concat: no parts");
         let x = concat(&parts.iter().map(|part| &part.x).collect::<Vec<_>>());
         let t = Y::concat(&parts.iter().map(|part| &part.t).collect::<Vec<_>>());
-        Dataset { x, t, feature_names: first.feature_names.clone(), target_names: first.target_names.clone() }
+        // If only some parts have weights, the samples of the others have weight 1.
+        let weights = parts.iter().any(|part| part.weights.is_some()).then(|| {
+            parts.iter().flat_map(|part| part.weights.clone().unwrap_or_else(|| vec![1.0; part.len()])).collect()
+        });
+        Dataset { x, t, feature_names: first.feature_names.clone(), target_names: first.target_names.clone(), weights }
     }
 }
 
 impl<T> Dataset<T> {
-    /// The number of classes: that of their names, or 1 + the largest class where a sample exceeds these.
+    /// The number of classes: the number of their names, or 1 + the largest class if that is larger.
     ///
     /// A class with a name counts even if no sample belongs to it, as in a small test set.
     pub fn classes(&self) -> usize {
@@ -233,11 +242,11 @@ impl<T> Dataset<T> {
     }
 }
 
-/// A model has an output for every class up to the largest index; a greater integer is rather a number in the
+/// A model has an output for every class up to the largest index. A larger integer is more likely a number in the
 /// wrong column.
 pub(in crate::data) const MAX_CLASSES: usize = 1 << 16;
 
-/// The class that a number is, if it is one.
+/// The class that a number stands for, if any.
 pub(in crate::data) fn class_number(k: f64) -> Option<usize> {
     ((0.0..MAX_CLASSES as f64).contains(&k) && k.fract() == 0.0).then_some(k as usize)
 }

@@ -8,10 +8,10 @@ use super::split::members;
 /// The indices of a training and of a test set, both in ascending order.
 type Parts = (Vec<usize>, Vec<usize>);
 
-/// Divides `n` samples at random into k parts whose sizes differ by one at most, and returns `(train, test)` for each
+/// Splits `n` samples at random into k parts whose sizes differ by at most one, and returns `(train, test)` for each
 /// part as the test set.
 ///
-/// Call it again with the same generator for another division:
+/// Call it again with the same generator for another split:
 ///
 /// ```
 /// use nn::data::k_fold;
@@ -31,8 +31,8 @@ pub fn k_fold(n: usize, k: usize, rng: &mut (impl Rng + ?Sized)) -> Vec<Parts> {
     stratified_k_fold(&vec![0; n], k, rng)
 }
 
-/// As [`k_fold`], with the classes in the same proportions in every part: its numbers of samples of a class, and of all
-/// classes, differ by one at most from those of another part.
+/// Like [`k_fold`], with the classes in the same proportions in every part. The numbers of samples of a class, and of all
+/// classes, differ by at most one between parts.
 ///
 /// ```
 /// use nn::data::stratified_k_fold;
@@ -63,9 +63,9 @@ fn stratified(classes: &[usize], k: usize, rng: &mut dyn Rng) -> Vec<Parts> {
     parts(&fold, k)
 }
 
-/// As [`k_fold`], with the samples of a group, such as the pictures of one patient, all in the same part.
+/// Like [`k_fold`], with all samples of a group, such as the pictures of one patient, in the same part.
 ///
-/// The groups are dealt from the largest to the smallest, at random among equals, each to the part that has the fewest
+/// The groups are assigned from the largest to the smallest, in random order among equals, each to the part that has the fewest
 /// samples so far.
 ///
 /// ```
@@ -120,7 +120,7 @@ mod tests {
         ChaCha8Rng::seed_from_u64(seed)
     }
 
-    /// Every sample is tested once, and trained on otherwise.
+    /// Every sample is tested once, and is in the other training sets.
     fn is_partition(folds: &[Parts], n: usize) -> bool {
         let once = |i: &usize| folds.iter().filter(|(_, test)| test.contains(i)).count() == 1;
         let either = |(train, test): &Parts| {
@@ -129,7 +129,7 @@ mod tests {
         (0..n).all(|i| once(&i)) && folds.iter().all(either)
     }
 
-    /// How far apart the counts of the parts are.
+    /// The largest difference between the counts of the parts.
     fn spread(folds: &[Parts], counted: impl Fn(usize) -> bool) -> usize {
         let counts = || folds.iter().map(|(_, test)| test.iter().filter(|&&i| counted(i)).count());
         counts().max().unwrap() - counts().min().unwrap()

@@ -1,4 +1,4 @@
-//! Samples with their targets, and which of them go where: into parts, folds, minibatches.
+//! Samples with their targets, and how they are split into parts, folds and minibatches.
 
 mod dataset;
 mod folds;

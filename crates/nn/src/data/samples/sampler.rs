@@ -1,4 +1,4 @@
-//! In which order samples are seen.
+//! The order in which samples are seen.
 
 use autograd::Float;
 use rand::distr::weighted::WeightedIndex;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::Minibatches;
 use super::split::members;
 
-/// The minibatches of every epoch, as a function of the seed and the number of the epoch alone.
+/// The minibatches of every epoch, as a function of the seed and the index of the epoch only.
 ///
-/// Nothing is carried from an epoch to the next, so a run that stopped in batch b of epoch e continues with
+/// There is no state between epochs, so a run that stopped in batch b of epoch e continues with
 /// `sampler.epoch(e).skip(b)`. The same seed gives the same batches on every platform.
 ///
 /// ```
@@ -40,14 +40,14 @@ pub struct Sampler {
 enum Order {
     /// 0, 1, … below the number of samples, again and again.
     Sequential(usize),
-    /// One of every stratum in turn. The samples of a stratum come in rounds, in which each has one turn.
+    /// One of every stratum in turn. The samples of a stratum are drawn in rounds, in which each is drawn once.
     Rounds(Vec<Vec<usize>>),
     /// Each with a probability proportional to its weight.
     Weighted { weights: Vec<f64>, replacement: bool },
 }
 
 impl Sampler {
-    /// The samples `0..n` in random order, each once in an epoch.
+    /// The samples `0..n` in random order, each once per epoch.
     ///
     /// # Panics
     /// If `batch` is 0.
@@ -66,13 +66,13 @@ impl Sampler {
         Self::new(Order::Sequential(n), n, batch, 0)
     }
 
-    /// Every batch has the classes in equal shares: of K classes, ⌊`batch` / K⌋ or ⌈`batch` / K⌉ samples of each,
-    /// however many there are.
+    /// Every batch has the classes in equal shares: for K classes, ⌊`batch` / K⌋ or ⌈`batch` / K⌉ samples of each,
+    /// whatever their sizes.
     ///
-    /// The samples of a class come in rounds, each in a new random order, in which each has one turn; rounds go on
-    /// over the end of an epoch. An epoch has as many draws as there are samples, so that samples of rare classes come
-    /// several times in it and of frequent ones not all, but over several epochs the samples of a class come equally
-    /// often.
+    /// The samples of a class are drawn in rounds, each in a new random order, in which each sample is drawn once. Rounds continue
+    /// past the end of an epoch. An epoch has as many draws as there are samples. So samples of rare classes occur
+    /// several times in an epoch and some samples of frequent ones do not occur, but over several epochs all samples of a class occur
+    /// equally often.
     ///
     /// ```
     /// use nn::data::Sampler;
@@ -89,7 +89,7 @@ impl Sampler {
         Self::new(Order::Rounds(members(classes)), classes.len(), batch, seed)
     }
 
-    /// Draws sample i with probability wᵢ / Σ w each time, so that it can come several times in an epoch.
+    /// Draws sample i with probability wᵢ / Σ w each time, so it can occur several times in an epoch.
     ///
     /// ```
     /// use nn::data::Sampler;
@@ -106,10 +106,10 @@ impl Sampler {
         Self::new(Order::Weighted { weights: weights.to_vec(), replacement: true }, weights.len(), batch, seed)
     }
 
-    /// Draws sample i with probability wᵢ / Σ w from those that are left in the epoch, until all of positive weight are
+    /// Draws sample i with probability wᵢ / Σ w from those that remain in the epoch, until all samples of positive weight are
     /// drawn.
     ///
-    /// The larger a weight, the earlier in the epoch; [`epoch_of`](Sampler::epoch_of) ends it before the light ones.
+    /// Samples with larger weights tend to come earlier; [`epoch_of`](Sampler::epoch_of) ends the epoch before all are drawn.
     /// (Efraimidis, Spirakis, Information Processing Letters 97, 2006, p. 181: in the order of Eᵢ / wᵢ, where
     /// P(Eᵢ > e) = exp(−e).)
     ///
@@ -121,18 +121,18 @@ impl Sampler {
         Self::new(Order::Weighted { weights: weights.to_vec(), replacement: false }, draws, batch, seed)
     }
 
-    /// Leaves out the last batch of an epoch where it is smaller than the others.
+    /// Drops the last batch of an epoch if it is smaller than the others.
     ///
-    /// An epoch of fewer samples than a batch is empty then.
+    /// An epoch with fewer samples than a batch is then empty.
     pub fn drop_last(self) -> Self {
         Sampler { drop_last: true, ..self }
     }
 
-    /// An epoch is `draws` samples, in place of as many as there are. Shuffled ones go on with the next round where an
-    /// epoch ended.
+    /// Sets the number of samples in an epoch; by default it is the number of all samples. A shuffled sampler continues with the next
+    /// round at the end of an epoch.
     ///
     /// # Panics
-    /// If there are no samples to draw from, or fewer with a positive weight than are to be drawn without replacement.
+    /// If there are no samples to draw from, or more are to be drawn without replacement than have a positive weight.
     #[track_caller]
     pub fn epoch_of(self, draws: usize) -> Self {
         Sampler { draws, ..self }.believed()
@@ -152,7 +152,7 @@ impl Sampler {
         if self.drop_last { self.draws / self.batch } else { self.draws.div_ceil(self.batch) }
     }
 
-    /// The number of samples in a batch, but for the last.
+    /// The number of samples in a batch, except for the last.
     pub fn batch_size(&self) -> usize {
         self.batch
     }
@@ -230,7 +230,7 @@ impl Sampler {
     }
 }
 
-/// What a file may claim to be a sampler, before it is believed.
+/// A sampler as read from a file, before it is checked.
 #[derive(Deserialize)]
 struct Raw {
     order: Order,
@@ -247,8 +247,8 @@ impl TryFrom<Raw> for Sampler {
     }
 }
 
-/// A stream of its own for every round of every stratum: ChaCha with these numbers as its key. The last bytes keep it
-/// apart from a generator that is seeded with the same seed for something else.
+/// A separate stream for every round of every stratum: ChaCha with these numbers as its key. The last bytes distinguish it
+/// from a generator that uses the same seed for something else.
 fn generator(seed: u64, stratum: u64, round: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     let words = [seed.to_le_bytes(), stratum.to_le_bytes(), round.to_le_bytes(), *b"sampling"];
@@ -296,7 +296,7 @@ mod tests {
         samples.iter().filter(|&&i| of(i)).count()
     }
 
-    /// Samplers of every kind over `n` samples, of three classes at most.
+    /// Samplers of every kind over `n` samples, of at most three classes.
     fn every(n: usize, batch: usize, seed: u64) -> Vec<Sampler> {
         let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64 + 0.5).collect();
         let classes: Vec<usize> = (0..n).map(|i| i % 7 % 3).collect();
@@ -360,7 +360,7 @@ mod tests {
                 }
                 batch.iter().for_each(|&i| seen[i] += 1);
             }
-            // Over the epochs the samples of a class come equally often.
+            // Over the epochs the samples of a class occur equally often.
             for class in &present {
                 let turns = || class.iter().map(|&i| seen[i]);
                 prop_assert!(turns().max().unwrap() - turns().min().unwrap() <= 1);

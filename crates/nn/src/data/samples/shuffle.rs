@@ -5,13 +5,13 @@ use rand::seq::SliceRandom;
 
 use super::{Dataset, Targets};
 
-/// The samples of a stream of chunks as minibatches, nearly in random order: each is drawn from a buffer of `capacity`
+/// The samples of a stream of chunks as minibatches in nearly random order. Each is drawn from a buffer of `capacity`
 /// samples, half of which are replaced at a time by the next ones of the stream.
 ///
-/// Every sample comes once; the last batch may be smaller. A sample cannot come much before its place in the stream, and
-/// comes later than by `capacity` with probability ½ at most, twice that with ¼, and so on: a file that is sorted by
-/// class is better shuffled once as a file. Memory holds `capacity` samples and a chunk, and as much again while they are
-/// put together. The order depends on the generator and on the chunks alone.
+/// Every sample occurs once; the last batch may be smaller. A sample cannot come much before its position in the stream. It
+/// comes later by more than `capacity` with probability at most ½, by more than twice that with ¼, and so on. Shuffle a file that
+/// is sorted by class once on disk. The buffer needs memory for `capacity` samples and a chunk, and briefly twice as much while they
+/// are joined. The order depends only on the generator and the chunks.
 ///
 /// ```
 /// use nn::data::{Dataset, shuffle_chunks};
@@ -49,7 +49,7 @@ pub struct ShuffledChunks<T, Y, I, R> {
     batch: usize,
     rng: R,
     buffer: Option<Dataset<T, Y>>,
-    /// The samples of the buffer that are left, in random order.
+    /// The samples that remain in the buffer, in random order.
     order: Vec<usize>,
 }
 
@@ -60,7 +60,7 @@ where
     I: Iterator<Item = Result<Dataset<T, Y>, E>>,
     R: Rng,
 {
-    /// Puts chunks to what is left until the buffer is full, and shuffles.
+    /// Adds chunks to the remaining samples until the buffer is full, and shuffles.
     fn fill(&mut self) -> Result<(), E> {
         let left = self.buffer.take().map(|buffer| buffer.select(&self.order));
         let mut parts = Vec::from_iter(left);
@@ -93,7 +93,7 @@ where
     type Item = Result<Dataset<T, Y>, E>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Half of the buffer stays to be mixed with what comes next.
+        // Half of the buffer stays to be mixed with the next samples.
         if self.chunks.is_some()
             && self.order.len() < self.batch.max(self.capacity / 2)
             && let Err(error) = self.fill()
@@ -139,7 +139,7 @@ mod tests {
             let mut samples: Vec<usize> = batches.iter().flat_map(|batch| batch.t.clone()).collect();
             prop_assert!(batches.iter().all(|batch| batch.x.as_slice().iter().map(|&x| x as usize).eq(batch.t.iter().copied())));
             prop_assert!(batches.iter().eq(run().map(Result::unwrap).collect::<Vec<_>>().iter()));
-            // None comes before the buffer can have reached it.
+            // No sample comes before it can have entered the buffer.
             let reach = capacity.max(batch) + 20;
             prop_assert!(samples.iter().enumerate().all(|(place, &i)| i <= place + reach));
             samples.sort_unstable();

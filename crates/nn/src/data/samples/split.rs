@@ -1,4 +1,4 @@
-//! Which samples go where.
+//! Random splits and minibatches.
 //!
 //! All randomness comes from the caller's generator, and the same generator gives the same samples on every
 //! platform: `shuffle` draws 32-bit numbers, however wide a `usize` is.
@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-/// Divides the samples so that both parts have the classes in the same proportions: `(train, test)` indices.
+/// Splits the samples so that both parts have the classes in the same proportions: `(train, test)` indices.
 ///
-/// Of all n samples, `fraction · n` go to the first part, rounded to the nearest integer and up from one half, and of each
-/// class its own share, rounded down or up: up in the classes whose shares have the largest remainders. They are drawn at random;
-/// the others go to the second part. Both parts are in ascending order.
-/// Divide a part again for a third, as for validation.
+/// Of all n samples, `fraction · n` go to the first part, rounded to the nearest integer, with halves rounded up. Each
+/// class contributes its share, rounded down or up: up for the classes whose shares have the largest remainders. The samples are drawn at
+/// random; the others go to the second part. Both parts are in ascending order.
+/// Split a part again to get a third one, for example for validation.
 ///
 /// ```
 /// use nn::data::stratified_split;
@@ -50,7 +50,7 @@ fn split(classes: &[usize], fraction: f64, rng: &mut dyn Rng) -> (Vec<usize>, Ve
     (train, test)
 }
 
-/// The shares rounded down or up so that their sum is the rounded sum of the shares (Hare's method of largest remainders).
+/// The shares, rounded so that their sum is the rounded sum of the shares (Hare's method of largest remainders).
 fn largest_remainders(shares: &[f64]) -> Vec<usize> {
     let mut counts: Vec<usize> = shares.iter().map(|share| share.floor() as usize).collect();
     let left = (shares.iter().sum::<f64>().round() as usize).saturating_sub(counts.iter().sum());
@@ -60,9 +60,9 @@ fn largest_remainders(shares: &[f64]) -> Vec<usize> {
     counts
 }
 
-/// Divides `n` samples at random: `(train, test)` indices, both in ascending order.
+/// Splits `n` samples at random: `(train, test)` indices, both in ascending order.
 ///
-/// The first part has `fraction · n` samples, rounded to the nearest integer and up from one half.
+/// The first part has `fraction · n` samples, rounded to the nearest integer, with halves rounded up.
 ///
 /// # Panics
 /// If `fraction` is not between 0 and 1.
@@ -74,8 +74,8 @@ pub fn random_split(n: usize, fraction: f64, rng: &mut (impl Rng + ?Sized)) -> (
 
 /// The samples `0..n` of one epoch in random order, `size` at a time; the last batch may be smaller.
 ///
-/// Every sample comes exactly once. Call it again for the next epoch, to get another order: the generator is
-/// used here and not while iterating.
+/// Every sample occurs exactly once. Call it again for the next epoch to get another order: the generator is
+/// used in this call and not while iterating.
 ///
 /// ```
 /// use nn::data::minibatches;
@@ -100,7 +100,7 @@ fn batches(n: usize, size: usize, rng: &mut dyn Rng) -> Minibatches {
     Minibatches::new(order, size)
 }
 
-/// The samples of every class that has some, in the order of the classes.
+/// The samples of every class that has any, in the order of the classes.
 pub(super) fn members(classes: &[usize]) -> Vec<Vec<usize>> {
     let mut members = BTreeMap::<usize, Vec<usize>>::new();
     for (i, &class) in classes.iter().enumerate() {

@@ -9,5 +9,6 @@ pub use self::array::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, rea
 pub use self::array::{read_npz, read_npz_at_most, write_npz};
 #[cfg(feature = "csv")]
 pub use self::csv::{
-    Csv, CsvError, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, Unknown, read_csv,
+    Csv, CsvError, DatePart, Encoder, Encoding, Feature, Header, Missing, Place, Table, TableChunks, TableRow, Unknown,
+    read_csv,
 };

@@ -1,4 +1,4 @@
-//! Two layers that meet.
+//! Bidirectional recurrent layers.
 
 use autograd::vstack;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Recurrent;
 use crate::{Module, Real, Var};
 
-/// One module that runs forward and one that runs backward; an output is that of `forward` above that of `backward` at the
-/// same step (Schuster & Paliwal 1997). The state is `[forward, backward]`, where the last state of `backward` is that
+/// One module runs forward and one runs backward. An output is that of `forward` stacked on that of `backward` at the
+/// same step (Schuster & Paliwal 1997). The state is `[forward, backward]`; the last state of `backward` is that
 /// after the first step.
 ///
 /// ```

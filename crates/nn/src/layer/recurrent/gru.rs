@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Gates, RecurrentLayer, RecurrentRule};
 use crate::{Real, Var};
 
-/// The gated recurrent unit (Cho et al. 2014) as in PyTorch's `GRU`, whose reset gate acts on U h + b' (the first version
+/// The gated recurrent unit (Cho et al. 2014) as in PyTorch's `GRU`. Its reset gate acts on U h + b' (the first version
 /// of arXiv:1406.1078) and not on h. With a state h and gates in the order r, z, n:
 ///
 /// ```text
@@ -28,7 +28,7 @@ use crate::{Real, Var};
 /// ```
 pub type Gru<T> = RecurrentLayer<T, GruRule>;
 
-/// What makes a layer a [`Gru`].
+/// The rule of a [`Gru`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GruRule;
 

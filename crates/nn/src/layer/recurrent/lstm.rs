@@ -27,14 +27,14 @@ use crate::{Real, Var};
 /// ```
 pub type Lstm<T> = RecurrentLayer<T, LstmRule>;
 
-/// What makes a layer an [`Lstm`].
+/// The rule of an [`Lstm`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LstmRule;
 
 #[compiled_once]
 impl<T: Real> Lstm<T> {
-    /// The same layer with this as the sum of the two biases of the forget gate. With 1 it remembers before it has learnt
-    /// to (Jozefowicz, Zaremba, Sutskever 2015). A layer without biases stays as it is.
+    /// The same layer with the given sum of the two biases of the forget gate. With 1 it remembers from the
+    /// start (Jozefowicz, Zaremba, Sutskever 2015). A layer without biases does not change.
     pub fn with_forget_bias(mut self, bias: f64) -> Self {
         let hidden = self.hidden();
         for (param, bias) in [(&mut self.bias_ih, bias), (&mut self.bias_hh, 0.0)] {

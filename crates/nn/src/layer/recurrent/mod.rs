@@ -1,4 +1,4 @@
-//! Layers that go through time: one set of weights, used at every step.
+//! Recurrent layers: one set of weights, used at every time step.
 
 mod bidirectional;
 mod gru;
@@ -19,11 +19,11 @@ pub use lstm::{Lstm, LstmRule};
 pub use names::torch_name;
 pub use rnn::{Rnn, RnnRule};
 
-/// A module that maps a sequence to a sequence, step by step, and hands a state on.
+/// A module that maps a sequence to a sequence, step by step, and passes a state on.
 ///
-/// A sequence is a slice of T variables, features × batch each: x₁ … x_T of all samples at once. A `Vec` of recurrent
-/// modules is a deep one, each running on the outputs of the one before, and [`Bidirectional`] is two that run from
-/// both ends:
+/// A sequence is a slice of T variables, each features × batch: x₁ … x_T of all samples at once. A `Vec` of recurrent
+/// modules is a deep module, in which each runs on the outputs of the one before. [`Bidirectional`] is two modules that run in
+/// opposite directions:
 ///
 /// ```
 /// use nn::{Bidirectional, Gru, Lstm, Matrix, Recurrent, Tape};
@@ -34,7 +34,7 @@ pub use rnn::{Rnn, RnnRule};
 /// let xs = vec![tape.constant(Matrix::zeros(3, 5)); 10]; // 10 steps of 5 samples
 /// let (ys, [h, c]) = lstm.run(&xs, None);
 /// assert_eq!((ys.len(), h.shape(), c.shape()), (10, (8, 5), (8, 5)));
-/// let (more, _) = lstm.run(&xs, Some([h, c])); // goes on where it ended
+/// let (more, _) = lstm.run(&xs, Some([h, c])); // continues from the last state
 /// # assert_eq!(more.len(), 10);
 ///
 /// let both = |inputs, rng: &mut _| Bidirectional { forward: Gru::<f32>::new(inputs, 8, rng), backward: Gru::new(inputs, 8, rng) };
@@ -43,8 +43,8 @@ pub use rnn::{Rnn, RnnRule};
 /// assert_eq!((ys[0].shape(), states.len()), ((16, 5), 2));
 /// ```
 pub trait Recurrent<T: Real>: Module<T> {
-    /// What is handed from step to step, such as `[h]` or `[h, c]`, each hidden × batch; of several modules in one, a
-    /// collection of theirs.
+    /// The state that is passed from step to step, such as `[h]` or `[h, c]`, each hidden × batch; for several modules a
+    /// collection of their states.
     type State<'t>: Clone
     where
         Self: 't;
@@ -52,17 +52,17 @@ pub trait Recurrent<T: Real>: Module<T> {
     /// The outputs of all steps and the last state, from a given first state or from zeros.
     ///
     /// # Panics
-    /// If there is no step, or shapes do not fit.
+    /// If there are no steps, or shapes do not fit.
     #[track_caller]
     fn run<'t>(&'t self, xs: &[Var<'t, T>], start: Option<Self::State<'t>>) -> (Vec<Var<'t, T>>, Self::State<'t>) {
         self.run_masked(xs, &vec![None; xs.len()], start)
     }
 
-    /// The same where sample j has only `lengths[j]` steps and what follows is padding, any finite numbers: its outputs
+    /// The same, but sample j has only `lengths[j]` steps, and the rest is padding with any finite numbers. Its outputs
     /// there are 0, its last state is that of its own last step, and running backward begins at that step.
     ///
     /// # Panics
-    /// Also if there is not a length for every sample, or one exceeds the number of steps.
+    /// Also if the numbers of lengths and samples differ, or a length exceeds the number of steps.
     #[track_caller]
     fn run_padded<'t>(
         &'t self,
@@ -73,11 +73,11 @@ pub trait Recurrent<T: Real>: Module<T> {
         self.run_masked(xs, &masks_of(xs, lengths), start)
     }
 
-    /// The same where a step with a mask, 1 × batch, takes place only for samples at which that is not 0: the others keep
+    /// The same with masks, 1 × batch. A step takes place only for samples whose mask is not 0; the others keep
     /// their state, and their output is 0.
     ///
     /// # Panics
-    /// If there is no step, not a mask or `None` for every step, or shapes do not fit.
+    /// If there are no steps, if there is not a mask or `None` for every step, or if shapes do not fit.
     #[track_caller]
     fn run_masked<'t>(
         &'t self,
@@ -87,7 +87,7 @@ pub trait Recurrent<T: Real>: Module<T> {
     ) -> (Vec<Var<'t, T>>, Self::State<'t>);
 }
 
-/// A mask for each step after which a sample ends.
+/// A mask for each step that is not the end of all samples.
 #[compiled_once]
 #[track_caller]
 fn masks_of<'t, T: Real>(xs: &[Var<'t, T>], lengths: &[usize]) -> Vec<Option<Var<'t, T>>> {
@@ -131,9 +131,9 @@ impl<T: Real, R: Recurrent<T>> Recurrent<T> for Vec<R> {
     }
 }
 
-/// The rule of a recurrent layer: how many gates it has, and one step.
+/// The rule of a recurrent layer: its number of gates, and one step.
 ///
-/// A rule of your own makes a layer of your own. The minimal gated unit (Zhou et al. 2016) without its reset:
+/// With your own rule you get your own layer. The minimal gated unit (Zhou et al. 2016) without its reset:
 ///
 /// ```
 /// use nn::{Gates, Matrix, Real, RecurrentLayer, RecurrentRule, Recurrent, Tape, Var};
@@ -166,20 +166,20 @@ impl<T: Real, R: Recurrent<T>> Recurrent<T> for Vec<R> {
 /// assert_eq!((ys.len(), h.shape()), (1, (8, 5)));
 /// ```
 pub trait RecurrentRule<T: Real>: Clone {
-    /// What its layer is called in messages.
+    /// The name of its layer in messages.
     const NAME: &str;
-    /// How many blocks of `hidden` rows the weights have.
+    /// The number of blocks of `hidden` rows in the weights.
     const GATES: usize;
-    /// `[h]`, or `[h, …]` with what else is handed on: an array.
+    /// The type of the state: `[h]`, or `[h, …]` with further parts, as an array.
     type State<'t>: Copy + AsRef<[Var<'t, T>]> + AsMut<[Var<'t, T>]>;
 
     /// A state whose parts are all these zeros, hidden × batch.
     fn start<'t>(zeros: Var<'t, T>) -> Self::State<'t>;
 
-    /// The function (xₜ, stateₜ₋₁) → stateₜ, with the weights as they are on the tape.
+    /// The function (xₜ, stateₜ₋₁) → stateₜ, with the weights on the tape.
     fn step<'t>(&'t self, gates: Gates<'t, T>) -> impl Fn(Var<'t, T>, Self::State<'t>) -> Self::State<'t>;
 
-    /// All steps of a layer. The library's rules compile them once.
+    /// All steps of a layer. The rules of the library compile them once.
     #[doc(hidden)]
     #[track_caller]
     fn run_layer<'t>(
@@ -192,25 +192,25 @@ pub trait RecurrentRule<T: Real>: Clone {
     }
 }
 
-/// A recurrent layer: weights, and the rule by which they are used at every step. [`Rnn`], [`Gru`] and [`Lstm`] are such.
+/// A recurrent layer: weights, and the rule that uses them at every step. [`Rnn`], [`Gru`] and [`Lstm`] are recurrent layers.
 ///
-/// The names, order of gates and two biases are those of PyTorch, of one layer in one direction ([`torch_name`] has the
-/// names of several); so are the first weights, all of them uniform on ±1/√hidden.
+/// The names, the order of gates and the two biases are those of PyTorch, for one layer in one direction ([`torch_name`] has the
+/// names of several). The initial weights are PyTorch's too: all are uniform on ±1/√hidden.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Module)]
 pub struct RecurrentLayer<T, R> {
-    /// W for the inputs: the blocks of all gates, one below the other, gates · hidden × inputs.
+    /// W for the inputs: the blocks of all gates, stacked, gates · hidden × inputs.
     #[module(matrix, weight)]
     pub weight_ih: Param<T>,
     /// W for the state, gates · hidden × hidden.
     #[module(matrix, weight)]
     pub weight_hh: Param<T>,
-    /// b beside the inputs, gates · hidden × 1.
+    /// b, added to the product with the inputs, gates · hidden × 1.
     #[module(bias)]
     pub bias_ih: Option<Param<T>>,
-    /// b beside the state, gates · hidden × 1.
+    /// b', added to the product with the state, gates · hidden × 1.
     #[module(bias)]
     pub bias_hh: Option<Param<T>>,
-    /// What is done with them.
+    /// The rule.
     #[module(skip)]
     pub rule: R,
 }
@@ -231,8 +231,8 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
         RecurrentLayer { bias_ih: None, bias_hh: None, ..self }
     }
 
-    /// The same layer with weights drawn anew, gate by gate, those for the inputs and those for the state by rules of
-    /// their own, and biases 0. Orthogonal ones for the state keep its size over many steps (Saxe et al. 2014).
+    /// The same layer with new random weights, gate by gate, with separate rules for the inputs and for the
+    /// state, and biases 0. Orthogonal weights for the state keep its size over many steps (Saxe et al. 2014).
     pub fn with_init(mut self, inputs: Init, state: Init, rng: &mut impl Rng) -> Self {
         let hidden = self.hidden();
         redraw(inputs, (R::GATES, hidden), &mut self.weight_ih, rng);
@@ -241,12 +241,12 @@ impl<T: Real, R: RecurrentRule<T>> RecurrentLayer<T, R> {
         self
     }
 
-    /// How many features an input has.
+    /// The number of features of an input.
     pub fn inputs(&self) -> usize {
         self.weight_ih.value().cols()
     }
 
-    /// How many features a state and an output have.
+    /// The number of features of a state and of an output.
     pub fn hidden(&self) -> usize {
         self.weight_hh.value().cols()
     }
@@ -284,7 +284,7 @@ fn first_weights<T: Real>(gates: usize, inputs: usize, hidden: usize, rng: &mut 
     [inputs, hidden, 1, 1].map(|cols| Param::new(draw(init, gates * hidden, cols, rng)))
 }
 
-/// Draws weights anew, gate by gate.
+/// Draws new weights, gate by gate.
 #[compiled_once]
 fn redraw<T: Real>(init: Init, (gates, hidden): (usize, usize), weights: &mut Param<T>, rng: &mut dyn Rng) {
     let w = weights.value_mut();
@@ -309,7 +309,7 @@ fn gates<'t, T: Real>(
     Gates::new(weights.map(|w| tape.param(w)), biases.map(|b| b.as_ref().map(|b| tape.param(b))))
 }
 
-/// The tape of a sequence, after a look whether that fits to the layer.
+/// The tape of a sequence, after a check that the sequence fits the layer.
 #[compiled_once]
 #[track_caller]
 fn tape_of<'t, T: Real>(name: &str, inputs: usize, xs: &[Var<'t, T>], masks: &[Option<Var<'t, T>>]) -> &'t Tape<'t, T> {
@@ -344,7 +344,7 @@ fn expect_state<T: Real>(name: &str, (hidden, batch): (usize, usize), state: &[V
     }
 }
 
-/// The output of a step. Samples at which the mask is 0 keep the state from before.
+/// The output of a step. Samples whose mask is 0 keep their previous state.
 #[compiled_once]
 #[track_caller]
 fn masked<'t, T: Real>(mask: Option<Var<'t, T>>, state: &mut [Var<'t, T>], before: &[Var<'t, T>]) -> Var<'t, T> {
@@ -372,8 +372,8 @@ impl<T: Real, R: RecurrentRule<T>> Recurrent<T> for RecurrentLayer<T, R> {
     }
 }
 
-/// The weights of a [`RecurrentLayer`] on a tape, for its [rule](RecurrentRule) to cut out what it needs before the first
-/// step. Gates are numbered as their blocks lie in the weights.
+/// The weights of a [`RecurrentLayer`] on a tape. The [rule](RecurrentRule) takes the parts that it needs before the first
+/// step. Gates are numbered in the order of their blocks in the weights.
 #[derive(Clone, Copy)]
 pub struct Gates<'t, T: Real> {
     /// For the inputs and for the state.
@@ -384,13 +384,13 @@ pub struct Gates<'t, T: Real> {
 
 #[compiled_once]
 impl<'t, T: Real> Gates<'t, T> {
-    /// W and U, b and b', of shapes as in a [`RecurrentLayer`].
+    /// W and U, b and b', with shapes as in a [`RecurrentLayer`].
     #[inline]
     pub fn new(weights: [Var<'t, T>; 2], biases: [Option<Var<'t, T>>; 2]) -> Self {
         Gates { weights, biases, hidden: weights[1].cols() }
     }
 
-    /// The function (x, h) → W x + b + U h + b' of N gates from this one on, all of them in one node that is cut into N.
+    /// The function (x, h) → W x + b + U h + b' of N gates from this one on. All are computed in one node that is split into N.
     pub fn both<const N: usize>(self, first: usize) -> impl Fn(Var<'t, T>, Var<'t, T>) -> [Var<'t, T>; N] {
         let Gates { weights, biases, hidden } = self;
         let [w, u] = weights.map(|w| self.blocks(w, first, N));

@@ -1,7 +1,7 @@
-//! What PyTorch calls the weights of several layers and directions.
+//! PyTorch's names for the weights of several layers and directions.
 
-/// PyTorch's name for a parameter of a recurrent module, for [`Safetensors::rename`](crate::persist::Safetensors::rename):
-/// there the layer and the direction stand in the last part. Other names stay as they are.
+/// PyTorch's name for a parameter of a recurrent module, for [`Safetensors::rename`](crate::persist::Safetensors::rename).
+/// In PyTorch the layer and the direction are in the last part. Other names do not change.
 ///
 /// ```
 /// use nn::torch_name;

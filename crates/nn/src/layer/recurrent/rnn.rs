@@ -8,8 +8,8 @@ use crate::{Activation, Layer, Real, Var};
 
 /// hₜ = tanh(W xₜ + b + U hₜ₋₁ + b') (Elman 1990), or with another activation: `torch.nn.RNN`.
 ///
-/// Its gradient is multiplied by Uᵀ and tanh' at every step, so it dies out or blows up with their number
-/// (Bengio, Simard, Frasconi 1994); [`Gru`](crate::Gru) and [`Lstm`](crate::Lstm) have a path that it passes unchanged.
+/// Its gradient is multiplied by Uᵀ and tanh' at every step, so it vanishes or explodes over many steps
+/// (Bengio, Simard, Frasconi 1994). [`Gru`](crate::Gru) and [`Lstm`](crate::Lstm) have a path that the gradient passes unchanged.
 ///
 /// ```
 /// use nn::{Activation, Matrix, Recurrent, Rnn, Tape};
@@ -22,10 +22,10 @@ use crate::{Activation, Layer, Real, Var};
 /// ```
 pub type Rnn<T> = RecurrentLayer<T, RnnRule>;
 
-/// What makes a layer an [`Rnn`].
+/// The rule of an [`Rnn`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RnnRule {
-    /// In the place of tanh.
+    /// The activation, tanh by default.
     pub activation: Activation,
 }
 

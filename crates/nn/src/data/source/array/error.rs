@@ -1,11 +1,15 @@
 //! What can be wrong with a file of an array.
 
-use std::{fmt, io};
+use std::io;
+
+use crate::atomic::cannot_read;
 
 /// Why a file is not an array: which file and byte, what was found, what was expected, and what to do.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ArrayError {
     /// The file does not exist or cannot be read.
+    #[error("{}", cannot_read(.file, .source))]
     Read {
         /// The file.
         file: String,
@@ -13,6 +17,7 @@ pub enum ArrayError {
         source: io::Error,
     },
     /// The file cannot be written.
+    #[error("{file}: cannot be written: {source}; check that its folder exists and that there is room")]
     Write {
         /// The file.
         file: String,
@@ -20,6 +25,7 @@ pub enum ArrayError {
         source: io::Error,
     },
     /// Something in the file is not what it must be.
+    #[error("{file}, byte {byte}: found {found}, expected {expected}; {advice}")]
     Malformed {
         /// The file.
         file: String,
@@ -33,6 +39,10 @@ pub enum ArrayError {
         advice: &'static str,
     },
     /// The file ends too early.
+    #[error(
+        "{file}, byte {byte}: found the end of the file, expected {expected} bytes by what its header says; \
+         copy the file again in full"
+    )]
     Truncated {
         /// The file.
         file: String,
@@ -42,6 +52,10 @@ pub enum ArrayError {
         expected: u64,
     },
     /// A label is no class.
+    #[error(
+        "entry {index}: found {found}, expected a class, an integer from 0 to 65535; \
+         check that the array holds labels"
+    )]
     BadClass {
         /// The number of the entry, from 0.
         index: usize,
@@ -50,42 +64,4 @@ pub enum ArrayError {
     },
 }
 
-impl fmt::Display for ArrayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ArrayError::Read { file, source } if source.kind() == io::ErrorKind::NotFound => {
-                write!(f, "{file}: file not found; check the path (a relative one starts at the working directory)")
-            }
-            ArrayError::Read { file, source } => {
-                write!(f, "{file}: cannot be read: {source}; check that it is a file you may read")
-            }
-            ArrayError::Write { file, source } => {
-                write!(f, "{file}: cannot be written: {source}; check that its folder exists and that there is room")
-            }
-            ArrayError::Malformed { file, byte, found, expected, advice } => {
-                write!(f, "{file}, byte {byte}: found {found}, expected {expected}; {advice}")
-            }
-            ArrayError::Truncated { file, byte, expected } => write!(
-                f,
-                "{file}, byte {byte}: found the end of the file, expected {expected} bytes by what its header says; \
-                 copy the file again in full"
-            ),
-            ArrayError::BadClass { index, found } => write!(
-                f,
-                "entry {index}: found {found}, expected a class, an integer from 0 to 65535; check that the array holds \
-                 labels"
-            ),
-        }
-    }
-}
-
 autograd::debug_as_display!(ArrayError);
-
-impl std::error::Error for ArrayError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            ArrayError::Read { source, .. } | ArrayError::Write { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}

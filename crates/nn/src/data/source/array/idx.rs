@@ -17,8 +17,8 @@ const ADVICE: &str = "give a file in the format of the MNIST data base, such as 
 
 /// Reads an array in the format of MNIST: pictures as samples × rows × columns, labels as a list.
 ///
-/// With the feature `gz` the file may be compressed by gzip, as it is distributed. An array that takes more than 4 GiB is an
-/// error then, unless [`ArrayReader::at_most`] allows it.
+/// With the feature `gz` the file may be compressed by gzip, as it is distributed. An array that takes more than 4 GiB is then an
+/// error, unless [`ArrayReader::at_most`] allows it.
 ///
 /// ```no_run
 /// use nn::data::{Dataset, read_idx};
@@ -29,7 +29,7 @@ const ADVICE: &str = "give a file in the format of the MNIST data base, such as 
 /// ```
 ///
 /// # Errors
-/// If the file cannot be read, or is not such an array as a whole.
+/// If the file cannot be read, or is not a complete array in this format.
 pub fn read_idx<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError> {
     read(path.as_ref())
 }
@@ -44,11 +44,11 @@ fn read<T: Real>(path: &Path) -> Result<Array<T>, ArrayError> {
 }
 
 impl<'r> ArrayReader<Box<dyn Read + 'r>> {
-    /// Reads the header of an array in the format of MNIST, compressed or not; errors call it `name`, and count the bytes
-    /// of what is not compressed.
+    /// Reads the header of an array in the format of MNIST, compressed or not. Errors use `name` for the file and count uncompressed
+    /// bytes.
     ///
     /// # Errors
-    /// If reading fails or it is no such header.
+    /// If reading fails or the header is not valid.
     pub fn idx(mut reader: impl Read + 'r, name: &str) -> Result<Self, ArrayError> {
         let mut magic = Vec::new();
         if let Err(source) = reader.by_ref().take(4).read_to_end(&mut magic) {

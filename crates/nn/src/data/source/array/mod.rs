@@ -1,6 +1,6 @@
 //! Arrays of numbers from other programs: NPY and NPZ (NumPy), IDX (MNIST).
 //!
-//! Entries of any type of number become those of an `Array` of `f32` or `f64`, rounded if they must.
+//! Entries of any number type are converted to the `f32` or `f64` of an `Array`, with rounding if necessary.
 
 mod error;
 mod idx;
@@ -38,7 +38,7 @@ impl<T> Array<T> {
     /// An array of entries in C order.
     ///
     /// # Panics
-    /// If there are not as many entries as the lengths of the axes multiply to.
+    /// If the number of entries is not the product of the lengths of the axes.
     #[track_caller]
     pub fn new(shape: &[usize], entries: Vec<T>) -> Self {
         let product: usize = shape.iter().product();
@@ -63,8 +63,8 @@ impl<T: Copy> Array<T> {
         Array { shape: vec![x.cols(), x.rows()], entries: x.as_slice().to_vec() }
     }
 
-    /// Features × samples, where the first axis runs over samples, and the others, one inside the other, over features.
-    /// No entry is moved: a batch in C order is a matrix with a sample in each column. A number is one sample.
+    /// Features × samples, where the first axis runs over samples, and the other axes, nested, over features.
+    /// No entry is moved: a batch in C order is a matrix with a sample in each column. A scalar is one sample.
     pub fn samples(self) -> Matrix<T> {
         let samples = self.shape.first().copied().unwrap_or(1);
         let features = self.shape.iter().skip(1).product();
@@ -76,7 +76,7 @@ impl<T: Copy + Into<f64>> Array<T> {
     /// The entries as classes, for labels.
     ///
     /// # Errors
-    /// If an entry is no integer from 0 to 65535.
+    /// If an entry is not an integer from 0 to 65535.
     pub fn classes(&self) -> Result<Vec<usize>, ArrayError> {
         let class = |(index, entry): (usize, &T)| {
             let found: f64 = (*entry).into();

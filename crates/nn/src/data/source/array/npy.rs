@@ -15,12 +15,12 @@ use super::{Array, ArrayError, ArrayReader};
 use crate::atomic;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// A header that describes numbers takes some hundred bytes.
+/// The header of a numeric array takes some hundred bytes.
 const LONGEST_HEADER: usize = 1 << 16;
 const NUMPY: &str = "save the array with `numpy.save`";
 const NUMBERS: &str = "convert it with `array.astype(numpy.float64)` and save it again";
 
-/// Reads an array that `numpy.save` wrote: of floating-point numbers of 4 or 8 bytes, integers, or truth values.
+/// Reads an array that `numpy.save` wrote, of floating-point numbers of 4 or 8 bytes, integers, or booleans.
 ///
 /// A batch of samples × features is the features × samples of a model: [`Array::samples`].
 ///
@@ -30,7 +30,7 @@ const NUMBERS: &str = "convert it with `array.astype(numpy.float64)` and save it
 /// ```
 ///
 /// # Errors
-/// If the file cannot be read, or is not such an array as a whole.
+/// If the file cannot be read, or is not a complete array in this format.
 pub fn read_npy<T: Real>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError> {
     read(path.as_ref())
 }
@@ -44,8 +44,7 @@ fn read<T: Real>(path: &Path) -> Result<Array<T>, ArrayError> {
     }
 }
 
-/// Writes an array for `numpy.load`, in C order, of 4 bytes an entry for `f32` and 8 for `f64`. The file appears whole or not
-/// at all.
+/// Writes an array for `numpy.load`, in C order, with 4 bytes an entry for `f32` and 8 for `f64`. The file is written atomically.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -83,10 +82,10 @@ pub(super) fn write_to<T: Real>(file: &mut impl Write, array: &Array<T>) -> std:
 }
 
 impl<R: Read> ArrayReader<R> {
-    /// Reads the header of what `numpy.save` wrote; errors call it `name`.
+    /// Reads the header of a file that `numpy.save` wrote. Errors use `name` for the file.
     ///
     /// # Errors
-    /// If reading fails or it is no such header.
+    /// If reading fails or the header is not valid.
     pub fn npy(reader: R, name: &str) -> Result<Self, ArrayError> {
         let mut source = Source::new(reader, name);
         let mut start = [0; 8];
@@ -127,7 +126,7 @@ impl<R: Read> ArrayReader<R> {
     }
 }
 
-/// A literal of Python that is read from the front.
+/// A Python literal that is parsed from the front.
 struct Dictionary<'h> {
     text: &'h [u8],
     at: usize,
@@ -242,7 +241,7 @@ impl Dictionary<'_> {
         if self.take(c) { Ok(()) } else { Err(self.wrong(expected, NUMPY)) }
     }
 
-    /// Whether the next character that is no blank is this one, and then past it.
+    /// Skips the next character after blanks if it is this one, and returns whether it is.
     fn take(&mut self, c: u8) -> bool {
         self.blanks();
         let found = self.text.get(self.at) == Some(&c);

@@ -17,18 +17,18 @@ use crate::atomic;
 /// Reads all arrays that `numpy.savez` or `numpy.savez_compressed` wrote, with their names, in the order of the file. Needs
 /// the feature `npz`.
 ///
-/// An array may be much larger than its compressed file. All of them take at most 4 GiB; [`read_npz_at_most`] has another limit.
+/// An array may be much larger than its compressed file. All arrays together may take 4 GiB; [`read_npz_at_most`] has another limit.
 ///
 /// # Errors
-/// If the file cannot be read, a member is no array, or members share a name or bytes.
+/// If the file cannot be read, a member is not an array, or members share a name or bytes.
 pub fn read_npz<T: Real>(path: impl AsRef<Path>) -> Result<Vec<(String, Array<T>)>, ArrayError> {
     read(path.as_ref(), INFLATED)
 }
 
-/// Reads all arrays as [`read_npz`] does, where all together take at most this number of bytes in memory. Needs the feature `npz`.
+/// Reads all arrays like [`read_npz`]. Together they may take at most this number of bytes in memory. Needs the feature `npz`.
 ///
 /// # Errors
-/// As [`read_npz`].
+/// Under the same conditions as [`read_npz`].
 pub fn read_npz_at_most<T: Real>(path: impl AsRef<Path>, bytes: u64) -> Result<Vec<(String, Array<T>)>, ArrayError> {
     read(path.as_ref(), bytes)
 }
@@ -50,9 +50,9 @@ fn read<T: Real>(path: &Path, mut left: u64) -> Result<Vec<(String, Array<T>)>, 
     let reader = File::open(path).map_err(|error| failed(error.into()))?;
     let mut archive = ZipArchive::new(BufReader::new(reader)).map_err(failed)?;
     if archive.has_duplicate_names() {
-        return Err(malformed("several members of one name"));
+        return Err(malformed("several members with one name"));
     }
-    // A few bytes could be any number of large arrays.
+    // Overlapping members could expand a few bytes to any number of large arrays.
     if archive.has_overlapping_entries().map_err(failed)? {
         return Err(malformed("members that share their bytes"));
     }
@@ -67,11 +67,11 @@ fn read<T: Real>(path: &Path, mut left: u64) -> Result<Vec<(String, Array<T>)>, 
     Ok(arrays)
 }
 
-/// Writes arrays with their names for `numpy.load`, uncompressed, as `numpy.savez` does. The file appears whole or not at all.
+/// Writes arrays with their names for `numpy.load`, uncompressed like `numpy.savez`. The file is written atomically.
 /// Needs the feature `npz`.
 ///
 /// # Errors
-/// If the file cannot be written, or a name comes twice.
+/// If the file cannot be written, or a name occurs twice.
 pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
     write(path.as_ref(), arrays)
 }
@@ -80,7 +80,7 @@ pub fn write_npz<T: Real>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) 
 fn write<T: Real>(path: &Path, arrays: &[(&str, &Array<T>)]) -> Result<(), ArrayError> {
     let write = || -> Result<(), ZipError> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-        // No time of writing: the same arrays give the same bytes.
+        // No modification time: the same arrays give the same bytes.
         let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
         for (name, array) in arrays {
             archive.start_file(format!("{name}.npy"), options.large_file(array.as_slice().len() >= 1 << 28))?;

@@ -1,4 +1,4 @@
-//! The entries of an array, read as they are asked for.
+//! The entries of an array, read on demand.
 
 use std::collections::TryReserveError;
 use std::io::{self, Read};
@@ -8,17 +8,17 @@ use autograd::Real;
 
 use super::{Array, ArrayError};
 
-/// How many bytes are read at a time. Memory grows with what is there, not with what a header claims.
+/// The number of bytes that are read at a time. Memory grows with the actual data, not with the size in the header.
 const BLOCK: usize = 1 << 16;
 
-/// What an array of a compressed file may take at most where nothing else is said, in bytes of memory. Without a limit a file
-/// of some kilobytes could fill all of it.
+/// The default limit for the size in memory of an array from a compressed file, in bytes. Without a limit a file
+/// of some kilobytes could fill all memory.
 pub(super) const INFLATED: u64 = 1 << 32;
 
-/// As NumPy has it, since version 2.
+/// The limit of NumPy since version 2.
 const MOST_AXES: usize = 64;
 
-/// An array in a file: its header was read, its entries were not.
+/// An array in a file whose header was read, but not yet its entries.
 ///
 /// ```
 /// use nn::data::{Array, ArrayReader, write_npy};
@@ -42,11 +42,11 @@ pub struct ArrayReader<R> {
     pub(super) header: Header,
     /// The number of entries that were not read yet.
     left: usize,
-    /// How many bytes of memory all of them may take.
+    /// The largest allowed size of all entries in memory, in bytes.
     limit: u64,
 }
 
-/// What a header says of the entries.
+/// The description of the entries in a header.
 #[derive(Debug)]
 pub(super) struct Header {
     pub shape: Vec<usize>,
@@ -55,7 +55,7 @@ pub(super) struct Header {
     pub fortran: bool,
 }
 
-/// How a number is written.
+/// The binary format of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scalar {
     pub kind: Kind,
@@ -68,11 +68,11 @@ pub(super) struct Scalar {
 pub(super) enum Kind {
     Float,
     Signed,
-    /// Truth values too: 0 and 1.
+    /// Also booleans: 0 and 1.
     Unsigned,
 }
 
-/// A file, and how much of it was read.
+/// A file, and the number of bytes that were read.
 #[derive(Debug)]
 pub(super) struct Source<R> {
     pub file: String,
@@ -82,7 +82,7 @@ pub(super) struct Source<R> {
 
 impl<R: Read> ArrayReader<R> {
     pub(super) fn new(source: Source<R>, header: Header) -> Result<Self, ArrayError> {
-        // A length of 0 leaves the others to be multiplied.
+        // The lengths after a length of 0 must be multiplied, too.
         let lengths = header.shape.iter().map(|&length| length.max(1));
         let bytes = lengths.into_iter().try_fold(header.scalar.size, usize::checked_mul);
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
@@ -93,7 +93,7 @@ impl<R: Read> ArrayReader<R> {
             let found = format!("an array of {} axes", header.shape.len());
             return Err(source.malformed(found, "at most 64", "reshape it, and save it again"));
         }
-        // A matrix has no more rows or columns.
+        // A matrix has fewer rows and columns than this.
         let features = header.shape.iter().skip(1).product();
         if header.shape.iter().chain([&features]).any(|&length| u32::try_from(length).is_err()) {
             let found = format!("an array of shape {:?}", header.shape);
@@ -103,8 +103,8 @@ impl<R: Read> ArrayReader<R> {
         Ok(ArrayReader { left: header.shape.iter().product(), limit: u64::MAX, source, header })
     }
 
-    /// The same, where [`read`](ArrayReader::read) gives an error if all entries take more than this number of bytes in memory:
-    /// 2³² at first if the file is compressed, for then a small file may be a large array, else as many as there are.
+    /// Sets the largest size of all entries in memory, in bytes; [`read`](ArrayReader::read) returns an error above it. The default is
+    /// 2³² if the file is compressed, because a small file may then hold a large array; otherwise there is no limit.
     pub fn at_most(self, bytes: u64) -> Self {
         ArrayReader { limit: bytes, ..self }
     }
@@ -117,7 +117,7 @@ impl<R: Read> ArrayReader<R> {
     /// All entries.
     ///
     /// # Errors
-    /// If reading fails, the file is not as long as its header says, or an entry is too large for T.
+    /// If reading fails, the length of the file differs from that in its header, or an entry is too large for T.
     pub fn read<T: Real>(mut self) -> Result<Array<T>, ArrayError> {
         let bytes = self.memory::<T>();
         if bytes > self.limit {
@@ -136,15 +136,15 @@ impl<R: Read> ArrayReader<R> {
         }
     }
 
-    /// How many bytes the entries take.
+    /// The size of the entries in bytes.
     pub(super) fn memory<T: Real>(&self) -> u64 {
         (self.left as u64).saturating_mul(size_of::<T>() as u64)
     }
 
-    /// The array in parts of this number of samples, where the first axis runs over them.
+    /// The array in chunks of this number of samples; the first axis runs over the samples.
     ///
     /// # Errors
-    /// If it is in Fortran order, in which a sample is all over the file.
+    /// If it is in Fortran order, in which a sample is spread over the file.
     ///
     /// # Panics
     /// If `samples` is 0.
@@ -221,7 +221,7 @@ impl<R: Read> Source<R> {
         Source { reader, file: file.to_owned(), byte: 0 }
     }
 
-    /// Reads as many bytes as fit; `missing` are still to come by what the header says.
+    /// Reads as many bytes as fit; `missing` more are expected by the header.
     pub fn fill(&mut self, buffer: &mut [u8], missing: u64) -> Result<(), ArrayError> {
         let end = self.byte + missing;
         let mut filled = 0;
@@ -241,12 +241,12 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
-    /// What the operating system says, of the file or of memory.
+    /// The message of the operating system, about the file or about memory.
     pub fn failed(&self, source: impl Into<io::Error>) -> ArrayError {
         ArrayError::Read { file: self.file.clone(), source: source.into() }
     }
 
-    /// Whether the file ends here, as it must.
+    /// Checks that the file ends here.
     fn end(&mut self) -> Result<(), ArrayError> {
         let at = self.byte;
         match self.fill(&mut [0], 1) {
@@ -260,7 +260,7 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// What is wrong with the byte that comes next.
+    /// An error about the byte that comes next.
     pub fn malformed(&self, found: String, expected: &str, advice: &'static str) -> ArrayError {
         let expected = expected.to_owned();
         ArrayError::Malformed { file: self.file.clone(), byte: self.byte, found, expected, advice }
@@ -287,7 +287,7 @@ impl Scalar {
     }
 }
 
-/// From the first index running fastest to the last.
+/// From Fortran order to C order.
 fn c_order<T: Copy>(shape: &[usize], entries: &[T]) -> Result<Vec<T>, TryReserveError> {
     let strides: Vec<usize> = shape
         .iter()

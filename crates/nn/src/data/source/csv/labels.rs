@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use super::rows::one_of;
 use crate::data::samples::{MAX_CLASSES, class_number};
 
-/// A label that is none of the expected.
+/// A label that is not one of the expected ones.
 #[derive(Debug)]
 pub(super) struct BadLabel {
     pub sample: usize,
     pub expected: String,
 }
 
-/// The class of every sample, and the names of the classes: listed ones; or integers, as they are; or names,
-/// numbered in their order. The first label decides between the last two.
+/// The class of every sample, and the names of the classes. Labels are from a given list, or integers that are used as they are, or names
+/// that are numbered in their order. The first label decides between the last two.
 pub(super) fn classes(labels: &[String], listed: Option<&[String]>) -> Result<(Vec<usize>, Vec<String>), BadLabel> {
     if let Some(names) = listed {
         let t = each(labels, |text| names.iter().position(|name| name == text), || one_of(names))?;
@@ -30,13 +30,13 @@ pub(super) fn classes(labels: &[String], listed: Option<&[String]>) -> Result<(V
     }
 }
 
-/// The class of a label, where classes have these names: 3.0 is the class `3`.
+/// The class of a label, if the classes have these names: 3.0 is the class `3`.
 pub(super) fn class_of(text: &str, names: &[String]) -> Option<usize> {
     let named = |k: &usize| names.get(*k).is_some_and(|name| *name == k.to_string());
     index(text).filter(named).or_else(|| names.iter().position(|name| name == text))
 }
 
-/// `class` of every label, or the first that has none.
+/// `class` of every label, or the first label without a class.
 fn each(
     labels: &[String],
     class: impl Fn(&str) -> Option<usize>,
@@ -51,7 +51,7 @@ fn index(text: &str) -> Option<usize> {
     text.parse().ok().and_then(class_number)
 }
 
-/// Inf and NaN may be somebody's name.
+/// Inf and NaN are names, not numbers.
 fn is_number(text: &str) -> bool {
     text.parse().is_ok_and(f64::is_finite)
 }

@@ -1,40 +1,40 @@
-//! What passes on its way to the reader of CSV: where rows begin, and how long they are.
+//! Watches the bytes on their way to the CSV reader: where rows begin, and how long they are.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::Csv;
 
-/// Where a row begins: reading on counts the blank lines above to it, and the second half of "\r\n".
+/// The start of a row: the CSV reader counts the blank lines above as part of it, and the second half of "\r\n".
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Start {
     byte: u64,
     line: usize,
 }
 
-/// Why nothing more is read: the line, and the cell from 0.
+/// Why reading stopped: the line, and the cell from 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Broken {
-    /// The file ends within the quotes that open there, or they are closed in the middle of a cell: by the quote that opens another.
+    /// The file ends within the quotes that open there, or another quote closes them in the middle of a cell.
     Unclosed(usize, usize),
-    /// The row that begins there, or the quotes that open there, are longer than a row may be.
+    /// The row that begins there, or the quotes that open there, exceed the longest allowed row.
     TooLong { line: usize, column: usize, quoted: bool },
 }
 
-/// What a byte is part of.
+/// The part of the file to which a byte belongs.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
-    /// Nothing of the row.
+    /// Between rows.
     Row,
-    /// Nothing of the cell.
+    /// The start of a cell.
     Cell,
     Text,
     Quoted,
-    /// The quote within quotes that closes them, or is the first of two.
+    /// A quote within quotes: it closes them, or is the first of two.
     Quote,
 }
 
-/// A reader that looks at what passes, as the reader of CSV will.
+/// A reader that parses the bytes that pass in the same way as the CSV reader.
 pub(super) struct Lines<R> {
     inner: R,
     delimiter: u8,
@@ -47,7 +47,7 @@ pub(super) struct Lines<R> {
     column: usize,
     /// Whether the last byte was '\r'.
     half: bool,
-    /// The rows that the reader has not come to yet: those of its buffer.
+    /// The rows that the CSV reader has not reached yet: those in its buffer.
     starts: VecDeque<Start>,
     /// The row that has begun, and where quotes opened in it.
     row: Start,
@@ -75,12 +75,12 @@ impl<R> Lines<R> {
         }
     }
 
-    /// How many bytes a row may have.
+    /// The longest allowed row in bytes.
     pub fn longest(&self) -> usize {
         self.longest as usize
     }
 
-    /// The line of the first row that begins from `byte` on.
+    /// The line of the first row that begins at `byte` or later.
     pub fn line_of(&mut self, byte: u64) -> usize {
         while let Some(start) = self.starts.pop_front() {
             if start.byte >= byte {
@@ -121,7 +121,7 @@ impl<R> Lines<R> {
         self.byte += 1;
     }
 
-    /// What is wrong now that these bytes have passed, if no more follow where there are none.
+    /// The error after these bytes have passed; at the end of the file also an unclosed quote.
     fn fault(&self, n: usize) -> Option<Broken> {
         let (line, column) = self.opened;
         let quoted = self.state == State::Quoted;
@@ -139,12 +139,12 @@ impl<R: Read> Read for Lines<R> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let failed = || Err(io::Error::from(io::ErrorKind::InvalidData)); // which says what `broken` says
+        let failed = || Err(io::Error::from(io::ErrorKind::InvalidData)); // the caller reports `broken` instead
         if self.broken.is_some() {
             return failed();
         }
         let (begin, n) = (self.byte, self.inner.read(buffer)?);
-        const MARK: &[u8] = b"\xef\xbb\xbf"; // of UTF-8, which the reader passes over
+        const MARK: &[u8] = b"\xef\xbb\xbf"; // the UTF-8 byte order mark, which the CSV reader skips
         for &c in &buffer[..n] {
             self.pass(c);
             if self.byte == 3 && self.starts.len() == 1 && buffer.starts_with(MARK) {
@@ -152,7 +152,7 @@ impl<R: Read> Read for Lines<R> {
                 self.state = State::Row;
             }
             if self.broken.is_some() {
-                // The rows above are whole.
+                // The rows above are complete.
                 let whole = self.row.byte.saturating_sub(begin) as usize;
                 return if whole > 0 { Ok(whole) } else { failed() };
             }

@@ -1,5 +1,6 @@
 //! Reading CSV: numbers with a class in the last column, or a table of any columns.
 
+mod date;
 mod encoder;
 mod encoding;
 mod error;
@@ -22,15 +23,16 @@ use rows::{Rows, excerpt};
 
 use crate::data::Dataset;
 
+pub use date::DatePart;
 pub use encoder::Encoder;
 pub use encoding::{Encoding, Feature, Missing, Unknown};
 pub use error::{CsvError, Place};
-pub use table::{Table, TableChunks};
+pub use table::{Table, TableChunks, TableRow};
 
-/// What stands for a missing value where nothing else is said.
+/// The default texts for a missing value.
 const MISSING: [&str; 7] = ["", "?", "NA", "N/A", "NaN", "nan", "null"];
 
-/// How many bytes a row has at most where nothing else is said.
+/// The default for the longest row in bytes.
 const LONGEST_ROW: usize = 1 << 24;
 
 /// How to read a CSV file of samples: a row per sample, numbers, and the class in the last column.
@@ -62,12 +64,12 @@ pub struct Csv {
 /// Whether the first row names the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Header {
-    /// It does if none of its features is a number.
+    /// Yes, if none of its features is a number.
     #[default]
     Auto,
-    /// It does.
+    /// Yes.
     Yes,
-    /// It is a sample.
+    /// No, it is a sample.
     No,
 }
 
@@ -79,7 +81,7 @@ pub enum Header {
 /// ```
 ///
 /// # Errors
-/// A [`CsvError`] if the file cannot be read or is not such a table.
+/// A [`CsvError`] if the file cannot be read or is not a table in this format.
 pub fn read_csv<T: Real>(path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError> {
     Csv::new().read(path)
 }
@@ -93,7 +95,7 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// Cells separated by commas; header and classes as found.
+    /// Cells separated by commas; header and classes are detected.
     pub fn new() -> Self {
         Csv::default()
     }
@@ -113,8 +115,8 @@ impl Csv {
         Csv { quote, ..self }
     }
 
-    /// How many bytes a row may have, 2²⁴ at first: a file of one endless line, or with a quote that is never closed, takes no more
-    /// memory. Rows are measured some kilobytes at a time.
+    /// The longest allowed row in bytes; the default is 2²⁴. It limits the memory for a file with one endless line, or with an unclosed
+    /// quote. Rows are measured some kilobytes at a time.
     ///
     /// # Panics
     /// If it is 0, or 2³² or more.
@@ -124,19 +126,19 @@ impl Csv {
         Csv { longest_row: bytes, ..self }
     }
 
-    /// The character before the decimals of a number, `.` at first or `,`.
+    /// The decimal separator of numbers: `.` (the default) or `,`.
     ///
     /// # Panics
-    /// If it is another, or the one between [`thousands`](Csv::thousands).
+    /// If it is another character, or also the [`thousands`](Csv::thousands) separator.
     #[track_caller]
     pub fn decimal(self, decimal: char) -> Self {
-        assert!(matches!(decimal, '.' | ','), "Csv::decimal: {decimal:?} is no decimal point; give '.' or ','");
+        assert!(matches!(decimal, '.' | ','), "Csv::decimal: {decimal:?} is not a decimal separator; give '.' or ','");
         let notation = Notation { decimal, ..self.notation };
         self.with(notation)
     }
 
-    /// The character between groups of three digits of a number, such as `,` in `1,234.5`: a comma, point, apostrophe,
-    /// blank or underscore. At first there is none. Say [`decimal`](Csv::decimal) before where it is a point.
+    /// The thousands separator of numbers, such as `,` in `1,234.5`: a comma, point, apostrophe,
+    /// blank or underscore. By default there is none. If it is a point, call [`decimal`](Csv::decimal) first.
     ///
     /// ```
     /// use nn::data::Csv;
@@ -147,7 +149,7 @@ impl Csv {
     /// ```
     ///
     /// # Panics
-    /// If it is another, or the one before decimals.
+    /// If it is another character, or also the decimal separator.
     #[track_caller]
     pub fn thousands(self, between: char) -> Self {
         assert!(
@@ -165,7 +167,7 @@ impl Csv {
         Csv { notation, ..self }
     }
 
-    /// The texts that stand for a missing value in a [`table`](Csv::table), in place of an empty cell, `?`, `NA`, `N/A`,
+    /// The texts that mark a missing value in a [`table`](Csv::table). The default is an empty cell, `?`, `NA`, `N/A`,
     /// `NaN`, `nan` and `null`.
     pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
         Csv { missing: texts.into_iter().map(Into::into).collect(), ..self }
@@ -173,15 +175,15 @@ impl Csv {
 
     /// The labels of all classes, in order; any other label is an error.
     ///
-    /// This keeps classes the same over several files, of which one may lack a class.
+    /// This keeps classes the same over several files, even if a class does not occur in one of them.
     pub fn classes<S: Into<String>>(self, classes: impl IntoIterator<Item = S>) -> Self {
         Csv { classes: Some(classes.into_iter().map(S::into).collect()), ..self }
     }
 
-    /// Reads a file. Blank lines, and blanks around cells, are passed over.
+    /// Reads a file. Blank lines, and blanks around cells, are ignored.
     ///
     /// # Errors
-    /// A [`CsvError`] if the file cannot be read or is not such a table.
+    /// A [`CsvError`] if the file cannot be read or is not a table in this format.
     pub fn read<T: Real>(&self, path: impl AsRef<Path>) -> Result<Dataset<T>, CsvError> {
         let file = path.as_ref().display().to_string();
         match File::open(path) {
@@ -190,29 +192,29 @@ impl Csv {
         }
     }
 
-    /// Reads from anything that can be read; errors call it `name`.
+    /// Reads from any reader. Errors use `name` for the file.
     ///
     /// # Errors
-    /// A [`CsvError`] if reading fails or yields no such table.
+    /// A [`CsvError`] if reading fails or the text is not a table in this format.
     pub fn from_reader<T: Real>(&self, mut reader: impl Read, name: &str) -> Result<Dataset<T>, CsvError> {
         parse(self, &mut reader, name.to_owned())
     }
 
-    /// Reads a file as a table of texts, from which an [`Encoder`](super::Encoder) makes features and targets: for
-    /// columns of categories and missing values.
+    /// Reads a file as a table of texts, for columns with categories and missing values. An [`Encoder`](super::Encoder) computes features
+    /// and targets from it.
     ///
     /// With [`Header::Auto`] the first row names the columns if none of its cells is a number.
     ///
     /// # Errors
-    /// A [`CsvError`] if the file cannot be read, or its rows differ in length.
+    /// A [`CsvError`] if the file cannot be read, or the lengths of its rows differ.
     pub fn table(&self, path: impl AsRef<Path>) -> Result<Table, CsvError> {
         self.chunks(path, usize::MAX)?.next().expect("rows or an error")
     }
 
-    /// Reads a table from anything that can be read; errors call it `name`.
+    /// Reads a table from any reader. Errors use `name` for the file.
     ///
     /// # Errors
-    /// A [`CsvError`] if reading fails, or rows differ in length.
+    /// A [`CsvError`] if reading fails, or the lengths of rows differ.
     pub fn table_from_reader(&self, reader: impl Read, name: &str) -> Result<Table, CsvError> {
         self.chunks_from_reader(reader, name, usize::MAX)?.next().expect("rows or an error")
     }
@@ -220,8 +222,8 @@ impl Csv {
     /// Reads a table that does not fit into memory, `rows` rows at a time.
     ///
     /// # Errors
-    /// A [`CsvError`] if the file cannot be opened, or is empty. What is wrong below the first row is found when it is
-    /// come to.
+    /// A [`CsvError`] if the file cannot be opened or is empty. Errors below the first row are returned when that row is
+    /// reached.
     ///
     /// # Panics
     /// If `rows` is 0.
@@ -234,7 +236,7 @@ impl Csv {
         }
     }
 
-    /// Reads a table from anything that can be read, `rows` rows at a time; errors call it `name`.
+    /// Reads a table from any reader, `rows` rows at a time. Errors use `name` for the file.
     ///
     /// ```
     /// use nn::data::Csv;
@@ -257,7 +259,7 @@ impl Csv {
         Ok(TableChunks::new(all, self.missing.clone(), self.notation, rows))
     }
 
-    /// Whether a first row with these features, or cells, names the columns.
+    /// Whether a first row with these features, or cells, is a header.
     fn is_header<'c>(&self, mut cells: impl Iterator<Item = &'c str>) -> bool {
         match self.header {
             Header::Auto => !cells.any(looks_like_a_number),
@@ -297,7 +299,7 @@ fn parse<T: Real>(csv: &Csv, reader: &mut dyn Read, file: String) -> Result<Data
     })?;
     let header = rows.header.as_ref();
     let feature_names = header.map_or(vec![], |names| names.cells().take(columns - 1).map(str::to_owned).collect());
-    Ok(Dataset { x: Matrix::from_vec(columns - 1, t.len(), x), t, feature_names, target_names })
+    Ok(Dataset { feature_names, target_names, ..Dataset::new(Matrix::from_vec(columns - 1, t.len(), x), t) })
 }
 
 #[cfg(test)]

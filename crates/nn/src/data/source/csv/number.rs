@@ -1,23 +1,24 @@
-//! Numbers as they are written in tables.
+//! Numbers in tables.
 
 use autograd::Real;
 
+use super::date::looks_like_a_date;
 use super::rows::excerpt;
 use super::{CsvError, Place};
 
-/// What is between the digits of a number.
+/// The separators in a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Notation {
-    /// Before the decimals.
+    /// The decimal separator.
     pub decimal: char,
-    /// Between groups of three digits.
+    /// The thousands separator.
     pub thousands: Option<char>,
 }
 
 impl Notation {
     pub const PLAIN: Notation = Notation { decimal: '.', thousands: None };
 
-    /// The number that a text says, not finite ones too.
+    /// The number in a text, including numbers that are not finite.
     pub fn number(self, text: &str) -> Option<f64> {
         if self == Self::PLAIN {
             return text.parse().ok();
@@ -26,7 +27,7 @@ impl Notation {
             Some((whole, decimals)) => (whole, Some(decimals)),
             None => (text, None),
         };
-        // What stands for something else in this notation stands for nothing.
+        // A separator that is not one in this notation makes the number invalid.
         if self.decimal != '.'
             && (decimals.unwrap_or("").contains('.') || self.thousands != Some('.') && whole.contains('.'))
         {
@@ -55,7 +56,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit())
 }
 
-/// The separators of thousands that there are.
+/// The possible thousands separators.
 pub(super) const THOUSANDS: [char; 7] = [',', '.', '\'', ' ', '_', '\u{a0}', '\u{202f}'];
 
 /// Whether a text is a number in some notation.
@@ -65,6 +66,19 @@ pub(super) fn looks_like_a_number(text: &str) -> bool {
         .flat_map(|decimal| THOUSANDS.map(|between| Notation { decimal, thousands: Some(between) }))
         .filter(|notation| notation.thousands != Some(notation.decimal));
     notations.any(|notation| notation.number(text).is_some())
+}
+
+/// A question about the possible meaning of a text that is not a number, for an error message. It ends with a blank.
+pub(super) fn question(text: &str) -> &'static str {
+    let is = |decimal, thousands| Notation { decimal, thousands }.number(text).is_some();
+    let comma = text.contains(',') && (is(',', None) || THOUSANDS.into_iter().any(|c| c != ',' && is(',', Some(c))));
+    match () {
+        _ if looks_like_a_date(text) => "is it a date (`Feature::date`)? ",
+        _ if comma && is('.', Some(',')) => "is the comma before decimals or between thousands? ",
+        _ if comma => "a decimal comma? a date? ",
+        _ if !is('.', None) && looks_like_a_number(text) => "are there separators of thousands? ",
+        _ => "",
+    }
 }
 
 /// The number in a cell, if it is finite as a T.
@@ -104,6 +118,19 @@ mod tests {
         assert_eq!(of('.', Some('\'')).number("1'000"), Some(1000.0));
         for text in ["1,5", "1,234", "1.234.567", "1 000,5", "inf", "-3"] {
             assert!(looks_like_a_number(text), "{text}");
+        }
+        for (text, meant) in [
+            ("52,2", "a decimal comma? a date?"),
+            ("-1.234,5", "a decimal comma?"),
+            ("1,234", "before decimals or between thousands?"),
+            ("1 000", "separators of thousands?"),
+            ("2024-02-29", "`Feature::date`"),
+            ("29.2.2024", "`Feature::date`"),
+        ] {
+            assert!(question(text).contains(meant), "{text}");
+        }
+        for text in ["elm", "1.2.3", "inf", "1e999", "NaN", "-", ""] {
+            assert_eq!(question(text), "", "{text}");
         }
         for text in ["1.2.3", "2020-01-02", "12:30", "elm", "", "1,2,3", "5%"] {
             assert!(!looks_like_a_number(text), "{text}");

@@ -1,4 +1,4 @@
-//! The rows of a CSV file, one after the other, and where each begins.
+//! The rows of a CSV file, and the line on which each begins.
 
 use std::io::Read;
 
@@ -7,13 +7,13 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use super::lines::{Broken, Lines};
 use super::{Csv, CsvError, Place};
 
-/// A row of cells, which takes their bytes and 4 for each.
+/// A row of cells. It takes their bytes plus 4 for each.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
     /// The line on which it begins, from 1.
     pub line: usize,
     text: Box<str>,
-    /// Where each cell ends in the text: at no more than the length of the longest row.
+    /// The end of each cell in the text; at most the length of the longest row.
     ends: Box<[u32]>,
 }
 
@@ -24,6 +24,13 @@ impl Row {
             Some(*end)
         });
         Row { line, ends: ends.collect(), text: cells.iter().collect::<String>().into() }
+    }
+
+    /// The row with an additional cell.
+    pub fn with(&self, cell: &str) -> Self {
+        let text = [&*self.text, cell].concat();
+        let ends = self.ends.iter().copied().chain([text.len() as u32]).collect();
+        Row { line: self.line, ends, text: text.into() }
     }
 
     /// The number of cells.
@@ -41,21 +48,21 @@ impl Row {
     }
 }
 
-/// The rows below the header, all with as many cells. Blank lines are passed over.
+/// The rows below the header, all with the same number of cells. Blank lines are ignored.
 pub(super) struct Rows<R> {
     reader: csv::Reader<Lines<R>>,
-    /// What a row is read into.
+    /// The buffer for a row.
     record: StringRecord,
     pub file: String,
     pub header: Option<Row>,
     /// The number of cells in a row.
     pub columns: usize,
-    /// The first row, if it is no header.
+    /// The first row, if it is not a header.
     first: Option<Row>,
 }
 
 impl<R: Read> Rows<R> {
-    /// Reads the first row, which is a header if `is_header` says so.
+    /// Reads the first row; `is_header` says whether it is a header.
     pub fn new(csv: &Csv, reader: R, file: String, is_header: impl FnOnce(&Row) -> bool) -> Result<Self, CsvError> {
         let reader = ReaderBuilder::new()
             .has_headers(false)
@@ -89,7 +96,7 @@ impl<R: Read> Rows<R> {
         }
     }
 
-    /// Cell `column`, from 0, of the row that begins on a line.
+    /// Cell `column`, from 0, of the row that begins on the given line.
     pub fn place(&self, line: usize, column: usize) -> Place {
         let name = self.header.as_ref().filter(|names| column < names.len()).map(|names| names.cell(column));
         Place::new(&self.file, line, column, name)
@@ -99,7 +106,7 @@ impl<R: Read> Rows<R> {
         loop {
             match self.reader.read_record(&mut self.record) {
                 Ok(false) => return Ok(None),
-                // A line of blanks is read as a row with one empty cell.
+                // A blank line is read as a row with one empty cell.
                 Ok(true) if self.record.len() == 1 && self.record[0].is_empty() => {}
                 Ok(true) => {
                     let line = self.line(self.record.position().map_or(0, |position| position.byte()));
@@ -130,7 +137,7 @@ impl<R: Read> Rows<R> {
     }
 }
 
-/// As much of a cell as fits into a message.
+/// The beginning of a cell, short enough for a message.
 pub(super) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 40;
     match text.char_indices().nth(LONGEST) {
@@ -139,7 +146,7 @@ pub(super) fn excerpt(text: &str) -> String {
     }
 }
 
-/// What something in a file could have been: the names, as many as fit into a message.
+/// The possible names, as many as fit into a message.
 pub(super) fn one_of(names: &[String]) -> String {
     const SHOWN: usize = 8;
     match names.get(SHOWN..) {

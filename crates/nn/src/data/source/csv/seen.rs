@@ -1,49 +1,57 @@
-//! What an encoding sees of a column while it goes through a table, and what it makes of that.
+//! The statistics of a column that an encoding collects from a table, and the feature that follows from them.
 
 use std::collections::BTreeMap;
 
-use super::encoder::{Code, Column, Fill};
+use super::date::looks_like_a_date;
+use super::encoder::{Code, Column, Fill, date};
 use super::encoding::{Feature, Kind, Missing, Role};
 use super::labels::classes;
 use super::number::{looks_like_a_number, number};
 use super::rows::{excerpt, one_of};
 use super::{CsvError, Table};
 
-/// More different texts than this in a column that nothing was said about are no categories, but names or notes.
+/// A column without a role and with more different texts than this has no categories, but names or notes.
 const MAX_CATEGORIES: usize = 64;
 
-/// What was seen of a column.
+/// The statistics of a column.
 pub(super) struct Seen {
-    /// `None` if nothing was said about it.
+    /// `None` if it has no role.
     feature: Option<Feature>,
-    /// How many values, and their mean.
+    /// The number of values, and their mean.
     numbers: usize,
     mean: f64,
     /// All numbers, if they are needed.
     values: Vec<f64>,
-    /// How often each text comes; no more than one above the limit where nothing was said.
+    /// The count of each text; for a column without a role at most one text above the limit.
     texts: BTreeMap<String, usize>,
-    /// Of a column that nothing was said about.
+    /// For a column without a role.
     guess: Guess,
 }
 
-/// What a column may be.
+/// Evidence for what a column is.
 #[derive(Default)]
 struct Guess {
-    /// How many cells look like numbers.
+    /// The number of cells that look like numbers.
     numbers: usize,
-    /// How many do not.
+    /// The number of cells that do not.
     texts: usize,
-    /// The first cell that is no number, and its text.
+    /// How many of these look like dates.
+    dates: usize,
+    /// The first cell that is not a number, and its text.
     bad: Option<(super::Place, String)>,
-    /// The first cell with one more text than there may be categories.
+    /// The first cell that looks like a date, and its text.
+    date: Option<(super::Place, String)>,
+    /// The first cell that exceeds the number of different texts.
     many: Option<super::Place>,
 }
 
 impl Guess {
-    /// A number, unless most cells are texts.
+    /// A number, unless most cells are texts. Dates need a role.
     fn feature(&self) -> Result<Feature, CsvError> {
-        let Guess { numbers, texts, bad, many } = self;
+        let Guess { numbers, texts, dates, bad, date, many } = self;
+        if let Some((at, found)) = date.as_ref().filter(|_| 2 * dates > numbers + texts) {
+            return Err(CsvError::UndeclaredDate { at: at.clone(), found: found.clone() });
+        }
         match (bad, many) {
             (_, Some(at)) if texts > numbers => {
                 Err(CsvError::TooManyCategories { at: at.clone(), limit: MAX_CATEGORIES })
@@ -84,10 +92,15 @@ impl Seen {
                 }
             },
             Some(Kind::OneHot) => None,
+            Some(Kind::Date(dates)) => Some(date(dates, text, at)?),
             None => {
                 let value = table.notation().number(text).filter(|value| value.is_finite());
                 let is_number = value.is_some() || looks_like_a_number(text);
                 *if is_number { &mut self.guess.numbers } else { &mut self.guess.texts } += 1;
+                if !is_number && looks_like_a_date(text) {
+                    self.guess.dates += 1;
+                    self.guess.date.get_or_insert_with(|| (at(), excerpt(text)));
+                }
                 if value.is_none() && self.guess.bad.is_none() {
                     self.guess.bad = Some((at(), excerpt(text)));
                 }
@@ -122,7 +135,7 @@ impl Seen {
         let none = || CsvError::NoValues { file: file.to_owned(), name: name.clone() };
         let fill = match feature.missing {
             Missing::Error => Fill::Error,
-            Missing::Zero if feature.kind == Kind::OneHot => Fill::Nothing,
+            Missing::Zero if matches!(feature.kind, Kind::OneHot | Kind::Date(_)) => Fill::Nothing,
             Missing::Zero => Fill::Value(0.0),
             _ if self.numbers == 0 && self.texts.is_empty() => return Err(none()),
             Missing::Mean => Fill::Value(self.mean),
@@ -139,6 +152,7 @@ impl Seen {
             Kind::Number => Code::Number,
             Kind::Ordinal(categories) => Code::Ordinal(categories),
             Kind::OneHot => Code::OneHot(self.texts.into_keys().collect()),
+            Kind::Date(dates) => Code::Date(dates),
         };
         Ok(Column { name, code, fill, indicator: feature.indicator, unknown: feature.unknown })
     }
@@ -150,12 +164,12 @@ fn median(values: &mut [f64]) -> f64 {
     0.5 * values[(n - 1) / 2] + 0.5 * values[n / 2]
 }
 
-/// The first of the values that come most often.
+/// The first of the most frequent values.
 fn most_frequent(counts: impl Iterator<Item = (f64, usize)>) -> f64 {
     counts.fold((0.0, 0), |best, (value, count)| if count > best.1 { (value, count) } else { best }).0
 }
 
-/// The different labels of a column of classes, in the order in which they came, and where.
+/// The different labels of a class column, in the order in which they occurred, and where.
 #[derive(Default)]
 pub(super) struct Labels {
     known: BTreeMap<String, usize>,

@@ -1,4 +1,4 @@
-//! Of what is read, and what is said where nothing can be.
+//! Tests of valid and invalid files.
 
 use std::io;
 

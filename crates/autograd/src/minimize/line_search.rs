@@ -1,15 +1,15 @@
-//! How far along a direction: the strong Wolfe conditions.
+//! The line search: strong Wolfe conditions.
 
 use serde::{Deserialize, Serialize};
 
-/// φ(α) ≤ φ(0) + c₁ α φ'(0) and |φ'(α)| ≤ c₂ |φ'(0)|: what a step must do (Nocedal & Wright 2006, equation 3.7).
+/// φ(α) ≤ φ(0) + c₁ α φ'(0) and |φ'(α)| ≤ c₂ |φ'(0)|: the conditions for a step (Nocedal & Wright 2006, equation 3.7).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LineSearch {
     /// c₁, by default 10⁻⁴.
     pub decrease: f64,
     /// c₂, by default 0.9; smaller for a more exact search.
     pub curvature: f64,
-    /// How many steps it tries, by default 30.
+    /// The largest number of trials, by default 30.
     pub max_trials: u32,
 }
 
@@ -19,44 +19,51 @@ impl Default for LineSearch {
     }
 }
 
-/// A point of the line: α, φ(α), φ'(α), and the place and gradient there. φ is +∞ where it is not finite.
+/// A point of the line: α, φ(α), φ'(α), and the position and gradient there. φ is +∞ if it is not finite.
 #[derive(Clone)]
 pub(super) struct Trial {
     pub alpha: f64,
-    pub loss: f64,
+    pub value: f64,
     pub slope: f64,
     pub x: Vec<f64>,
     pub g: Vec<f64>,
 }
 
-/// By what factor a step that is too short is made longer.
+impl Trial {
+    pub fn is_finite(&self) -> bool {
+        self.value.is_finite() && self.x.iter().chain(&self.g).all(|x| x.is_finite())
+    }
+}
+
+/// The factor by which a step that is too short is lengthened.
 const LONGER: f64 = 4.0;
 
-/// A trial in the middle of an interval is at least this share away from its ends.
+/// A trial inside an interval has at least this share of its length from both ends.
 const MARGIN: f64 = 0.1;
 
 impl LineSearch {
-    /// A step that satisfies the conditions, the first try being `first`; if there is none within `max_trials`, one that
-    /// decreases φ; `None` if none does. φ is known to ± `noise`.
+    /// A step that satisfies the conditions; the first trial is `first`. If none does within `max_trials`, a step that
+    /// decreases φ, or `None`. φ is known to ± `noise`, and no step is larger than `longest`.
     pub(super) fn search(
         &self,
         start: &Trial,
         first: f64,
+        longest: f64,
         noise: f64,
         at: &mut dyn FnMut(f64) -> Trial,
     ) -> Option<Trial> {
-        let decreases = |t: &Trial| t.loss <= start.loss + self.decrease * t.alpha * start.slope + noise;
+        let decreases = |t: &Trial| t.value <= start.value + self.decrease * t.alpha * start.slope + noise;
         let is_flat = |t: &Trial| t.slope.abs() <= -self.curvature * start.slope;
-        let (mut low, mut alpha) = (start.clone(), first);
+        let (mut low, mut alpha) = (start.clone(), first.min(longest));
         let mut high: Option<Trial> = None;
         for _ in 0..self.max_trials {
             let t = at(alpha);
             if decreases(&t) && is_flat(&t) {
                 return Some(t);
             }
-            // Algorithm 3.5 until there is an interval with a minimum in it, algorithm 3.6 from there on: `low` is the
-            // best so far, and φ decreases from it towards `high`.
-            if !decreases(&t) || t.loss >= low.loss {
+            // Algorithm 3.5 until there is an interval that contains a minimum, then algorithm 3.6: `low` is the
+            // best point so far, and φ decreases from it towards `high`.
+            if !decreases(&t) || t.value >= low.value {
                 high = Some(t);
             } else {
                 let turns = t.slope * high.as_ref().map_or(1.0, |high| high.alpha - low.alpha) >= 0.0;
@@ -66,7 +73,7 @@ impl LineSearch {
                 }
             }
             alpha = match &high {
-                None => LONGER * alpha,
+                None => (LONGER * alpha).min(longest),
                 Some(high) => between(&low, high),
             };
             if alpha == low.alpha || !alpha.is_finite() {
@@ -77,10 +84,10 @@ impl LineSearch {
     }
 }
 
-/// The minimum of the cubic through two points and their slopes (equation 3.59) if it is well inside, else the middle.
+/// The minimum of the cubic through two points with their slopes (equation 3.59) if it is well inside, otherwise the midpoint.
 fn between(low: &Trial, high: &Trial) -> f64 {
     let width = high.alpha - low.alpha;
-    let d1 = low.slope + high.slope - 3.0 * (high.loss - low.loss) / width;
+    let d1 = low.slope + high.slope - 3.0 * (high.value - low.value) / width;
     let d2 = width.signum() * (d1 * d1 - low.slope * high.slope).sqrt();
     let share = 1.0 - (high.slope + d2 - d1) / (high.slope - low.slope + 2.0 * d2);
     let inside = (MARGIN..=1.0 - MARGIN).contains(&share);

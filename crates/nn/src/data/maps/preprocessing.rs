@@ -1,4 +1,4 @@
-//! Maps of features, one after the other.
+//! Pipelines of maps of features.
 
 use autograd::{Matrix, Real, compiled_once};
 use serde::{Deserialize, Serialize};
@@ -7,33 +7,33 @@ use super::{Components, Covariance, MinMax, Pca, Standardize, Summary, Zca};
 
 /// A map that is to be fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Step {
+pub enum PreprocessingStep {
     /// Mean 0 and variance 1: [`Standardize`].
     Standardize,
     /// A range: [`MinMax`].
     MinMax {
-        /// What the least value becomes.
+        /// The value of the minimum.
         low: f64,
-        /// What the largest value becomes.
+        /// The value of the maximum.
         high: f64,
     },
     /// Principal components: [`Pca`].
     Pca(Components),
     /// Principal components of variance 1: [`Pca::whitened`].
     Whiten {
-        /// How many of them.
+        /// How many components.
         components: Components,
-        /// What is added to their variances.
+        /// The number added to their variances.
         epsilon: f64,
     },
-    /// Whitening without turning the axes: [`Zca`].
+    /// Whitening without rotating the axes: [`Zca`].
     Zca {
-        /// What is added to the variances.
+        /// The number added to the variances.
         epsilon: f64,
     },
 }
 
-/// A map that was fitted.
+/// A fitted map.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Real", deserialize = "T: Real"))]
 pub enum Fitted<T> {
@@ -43,35 +43,35 @@ pub enum Fitted<T> {
     MinMax(MinMax<T>),
     /// Principal components.
     Pca(Pca<T>),
-    /// Whitening without turning the axes.
+    /// Whitening without rotating the axes.
     Zca(Zca<T>),
 }
 
-/// Maps of features, one after the other, each fitted to what the one before gives.
+/// Maps of features in sequence, each fitted to the output of the one before.
 ///
-/// It is fitted to the training set, saved with the model, and applied to whatever the model is given. It can be
-/// inverted, as for targets of a regression, up to rounding and to what [`Pca`] drops.
+/// Fit it to the training set, save it with the model, and apply it to every input of the model. It can be
+/// inverted (for the targets of a regression, for example), up to rounding and to the directions that [`Pca`] drops.
 ///
 /// ```
 /// use autograd::Matrix;
-/// use nn::data::{Components, Pipeline, Step};
+/// use nn::data::{Components, Preprocessing, PreprocessingStep};
 /// let x = Matrix::from([[1.0, 2.0, 4.0, 3.0], [10.0, 40.0, 20.0, 90.0], [1.0, 0.0, 0.0, 1.0]]);
-/// let pipeline = Pipeline::fit(&[Step::Standardize, Step::Pca(Components::Count(2))], &x);
-/// let y = pipeline.apply(&x);
+/// let preprocessing = Preprocessing::fit(&[PreprocessingStep::Standardize, PreprocessingStep::Pca(Components::Count(2))], &x);
+/// let y = preprocessing.apply(&x);
 /// assert_eq!(y.shape(), (2, 4));
-/// assert_eq!(pipeline.invert(&y).shape(), (3, 4));
+/// assert_eq!(preprocessing.invert(&y).shape(), (3, 4));
 ///
-/// let text = serde_json::to_string(&pipeline)?;
-/// assert_eq!(serde_json::from_str::<Pipeline<f64>>(&text)?.apply(&x), y);
+/// let text = serde_json::to_string(&preprocessing)?;
+/// assert_eq!(serde_json::from_str::<Preprocessing<f64>>(&text)?.apply(&x), y);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw<T>", bound(serialize = "T: Real", deserialize = "T: Real"))]
-pub struct Pipeline<T> {
+pub struct Preprocessing<T> {
     steps: Vec<Fitted<T>>,
 }
 
-/// What a file may claim to be a pipeline, before it is believed.
+/// Maps as read from a file, before they are checked.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Real"))]
 struct Raw<T> {
@@ -79,7 +79,7 @@ struct Raw<T> {
 }
 
 #[compiled_once]
-impl<T: Real> TryFrom<Raw<T>> for Pipeline<T> {
+impl<T: Real> TryFrom<Raw<T>> for Preprocessing<T> {
     type Error = String;
     fn try_from(Raw { steps }: Raw<T>) -> Result<Self, String> {
         match steps.windows(2).find(|pair| pair[0].outputs() != pair[1].inputs()) {
@@ -88,80 +88,80 @@ impl<T: Real> TryFrom<Raw<T>> for Pipeline<T> {
                 pair[0].outputs(),
                 pair[1].inputs()
             )),
-            None => Ok(Pipeline { steps }),
+            None => Ok(Preprocessing { steps }),
         }
     }
 }
 
 #[compiled_once]
-impl<T: Real> Pipeline<T> {
-    /// Fits every step to `x`, features × samples, as the steps before it give it.
+impl<T: Real> Preprocessing<T> {
+    /// Fits every step to `x`, features × samples, after the steps before it.
     ///
     /// # Panics
-    /// If a step cannot be fitted: see there.
+    /// If a step cannot be fitted; see the `fit` of the step.
     #[track_caller]
-    pub fn fit(steps: &[Step], x: &Matrix<T>) -> Self {
-        let mut pipeline = Pipeline { steps: Vec::new() };
+    pub fn fit(steps: &[PreprocessingStep], x: &Matrix<T>) -> Self {
+        let mut preprocessing = Preprocessing { steps: Vec::new() };
         let mut x = x.clone();
         for step in steps {
             let fitted = Fitted::fit(step, &x);
             x = fitted.apply(&x);
-            pipeline.steps.push(fitted);
+            preprocessing.steps.push(fitted);
         }
-        pipeline
+        preprocessing
     }
 
-    /// Fits every step to samples that do not fit into memory: `pass` is called once for every step, for all chunks of
+    /// Fits every step to samples that do not fit into memory. `pass` is called once for every step and returns all chunks of
     /// samples from the start.
     ///
     /// ```
     /// use autograd::Matrix;
-    /// use nn::data::{Components, Pipeline, Step};
+    /// use nn::data::{Components, Preprocessing, PreprocessingStep};
     /// let chunk = |k: usize| Matrix::from_fn(2, 50, move |i, j| ((k * 50 + j) as f64 * (1.0 + i as f64)).sin());
     /// let pass = || (0..20).map(|k| Ok::<_, std::io::Error>(chunk(k)));
-    /// let whiten = Step::Whiten { components: Components::All, epsilon: 0.0 };
-    /// let pipeline = Pipeline::fit_chunks(&[Step::Standardize, whiten], pass)?;
-    /// assert_eq!(pipeline.apply(&chunk(3)).shape(), (2, 50));
+    /// let whiten = PreprocessingStep::Whiten { components: Components::All, epsilon: 0.0 };
+    /// let preprocessing = Preprocessing::fit_chunks(&[PreprocessingStep::Standardize, whiten], pass)?;
+    /// assert_eq!(preprocessing.apply(&chunk(3)).shape(), (2, 50));
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
     /// # Errors
-    /// The first of the chunks.
+    /// The first error of the chunks.
     ///
     /// # Panics
-    /// If a step cannot be fitted, as to no chunks at all, or if chunks differ in the number of their features.
+    /// If a step cannot be fitted, for example because there are no chunks, or if the numbers of features of chunks differ.
     #[track_caller]
-    pub fn fit_chunks<I, E>(steps: &[Step], mut pass: impl FnMut() -> I) -> Result<Self, E>
+    pub fn fit_chunks<I, E>(steps: &[PreprocessingStep], mut pass: impl FnMut() -> I) -> Result<Self, E>
     where
         I: IntoIterator<Item = Result<Matrix<T>, E>>,
     {
-        let mut pipeline = Pipeline { steps: Vec::new() };
+        let mut preprocessing = Preprocessing { steps: Vec::new() };
         for step in steps {
             let mut moments = None;
             for chunk in pass() {
-                pipeline.take_in(&chunk?, step, &mut moments);
+                preprocessing.take_in(&chunk?, step, &mut moments);
             }
-            pipeline.push(step, moments);
+            preprocessing.push(step, moments);
         }
-        Ok(pipeline)
+        Ok(preprocessing)
     }
 
-    /// Takes in what the map of the next step is fitted to.
+    /// Adds a chunk to the statistics of the next step.
     #[track_caller]
-    fn take_in(&self, chunk: &Matrix<T>, step: &Step, moments: &mut Option<Moments>) {
+    fn take_in(&self, chunk: &Matrix<T>, step: &PreprocessingStep, moments: &mut Option<Moments>) {
         let x = self.apply(chunk);
         moments.get_or_insert_with(|| Moments::of(step, x.rows())).add(&x);
     }
 
     #[track_caller]
-    fn push(&mut self, step: &Step, moments: Option<Moments>) {
+    fn push(&mut self, step: &PreprocessingStep, moments: Option<Moments>) {
         self.steps.push(moments.unwrap_or_else(|| Moments::of(step, 0)).fit(step));
     }
 
-    /// All steps, one after the other, of every column of `x`.
+    /// Applies all steps in sequence to every column of `x`.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         let mut steps = self.steps.iter();
@@ -173,10 +173,10 @@ impl<T: Real> Pipeline<T> {
         y
     }
 
-    /// The inverse of all steps, the last one first.
+    /// Inverts all steps, starting with the last.
     ///
     /// # Panics
-    /// If `y` does not have as many rows as [`apply`](Pipeline::apply) gives.
+    /// If the number of rows of `y` is not that of the output of [`apply`](Preprocessing::apply).
     #[track_caller]
     pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
         let mut steps = self.steps.iter().rev();
@@ -198,20 +198,20 @@ impl<T: Real> Pipeline<T> {
 #[compiled_once]
 impl<T: Real> Fitted<T> {
     #[track_caller]
-    fn fit(step: &Step, x: &Matrix<T>) -> Self {
+    fn fit(step: &PreprocessingStep, x: &Matrix<T>) -> Self {
         match *step {
-            Step::Standardize => Fitted::Standardize(Standardize::fit(x)),
-            Step::MinMax { low, high } => Fitted::MinMax(MinMax::fit(x, low, high)),
-            Step::Pca(components) => Fitted::Pca(Pca::fit(x, components)),
-            Step::Whiten { components, epsilon } => Fitted::Pca(Pca::fit(x, components).whitened(epsilon)),
-            Step::Zca { epsilon } => Fitted::Zca(Zca::fit(x, epsilon)),
+            PreprocessingStep::Standardize => Fitted::Standardize(Standardize::fit(x)),
+            PreprocessingStep::MinMax { low, high } => Fitted::MinMax(MinMax::fit(x, low, high)),
+            PreprocessingStep::Pca(components) => Fitted::Pca(Pca::fit(x, components)),
+            PreprocessingStep::Whiten { components, epsilon } => Fitted::Pca(Pca::fit(x, components).whitened(epsilon)),
+            PreprocessingStep::Zca { epsilon } => Fitted::Zca(Zca::fit(x, epsilon)),
         }
     }
 
-    /// The map of every column of `x`.
+    /// Applies the map to every column of `x`.
     ///
     /// # Panics
-    /// If `x` does not have a row for every feature.
+    /// If the number of rows of `x` is not the number of features.
     #[track_caller]
     pub fn apply(&self, x: &Matrix<T>) -> Matrix<T> {
         match self {
@@ -222,10 +222,10 @@ impl<T: Real> Fitted<T> {
         }
     }
 
-    /// The inverse of every column of `y`.
+    /// Inverts the map for every column of `y`.
     ///
     /// # Panics
-    /// If `y` does not have as many rows as [`apply`](Fitted::apply) gives.
+    /// If the number of rows of `y` is not that of the output of [`apply`](Fitted::apply).
     #[track_caller]
     pub fn invert(&self, y: &Matrix<T>) -> Matrix<T> {
         match self {
@@ -236,7 +236,7 @@ impl<T: Real> Fitted<T> {
         }
     }
 
-    /// The number of rows it takes.
+    /// The number of rows of its input.
     pub fn inputs(&self) -> usize {
         match self {
             Fitted::Standardize(map) => map.mean().len(),
@@ -246,7 +246,7 @@ impl<T: Real> Fitted<T> {
         }
     }
 
-    /// The number of rows it gives.
+    /// The number of rows of its output.
     pub fn outputs(&self) -> usize {
         match self {
             Fitted::Pca(map) => map.components(),
@@ -255,17 +255,21 @@ impl<T: Real> Fitted<T> {
     }
 }
 
-/// What a step is fitted to.
+/// The statistics to which a step is fitted.
 enum Moments {
     Summary(Summary),
     Covariance(Covariance),
 }
 
 impl Moments {
-    fn of(step: &Step, features: usize) -> Self {
+    fn of(step: &PreprocessingStep, features: usize) -> Self {
         match step {
-            Step::Standardize | Step::MinMax { .. } => Moments::Summary(Summary::new(features)),
-            Step::Pca(_) | Step::Whiten { .. } | Step::Zca { .. } => Moments::Covariance(Covariance::new(features)),
+            PreprocessingStep::Standardize | PreprocessingStep::MinMax { .. } => {
+                Moments::Summary(Summary::new(features))
+            }
+            PreprocessingStep::Pca(_) | PreprocessingStep::Whiten { .. } | PreprocessingStep::Zca { .. } => {
+                Moments::Covariance(Covariance::new(features))
+            }
         }
     }
 
@@ -278,22 +282,24 @@ impl Moments {
     }
 
     #[track_caller]
-    fn fit<T: Real>(&self, step: &Step) -> Fitted<T> {
+    fn fit<T: Real>(&self, step: &PreprocessingStep) -> Fitted<T> {
         match (self, *step) {
-            (Moments::Summary(summary), Step::MinMax { low, high }) => {
+            (Moments::Summary(summary), PreprocessingStep::MinMax { low, high }) => {
                 Fitted::MinMax(MinMax::from_summary(summary, low, high))
             }
             (Moments::Summary(summary), _) => Fitted::Standardize(Standardize::from_summary(summary)),
-            (Moments::Covariance(covariance), Step::Zca { epsilon }) => {
+            (Moments::Covariance(covariance), PreprocessingStep::Zca { epsilon }) => {
                 Fitted::Zca(Zca::from_covariance(covariance, epsilon))
             }
-            (Moments::Covariance(covariance), Step::Whiten { components, epsilon }) => {
+            (Moments::Covariance(covariance), PreprocessingStep::Whiten { components, epsilon }) => {
                 Fitted::Pca(Pca::from_covariance(covariance, components).whitened(epsilon))
             }
-            (Moments::Covariance(covariance), Step::Pca(components)) => {
+            (Moments::Covariance(covariance), PreprocessingStep::Pca(components)) => {
                 Fitted::Pca(Pca::from_covariance(covariance, components))
             }
-            (Moments::Covariance(_), Step::Standardize | Step::MinMax { .. }) => unreachable!("made by Moments::of"),
+            (Moments::Covariance(_), PreprocessingStep::Standardize | PreprocessingStep::MinMax { .. }) => {
+                unreachable!("made by Moments::of")
+            }
         }
     }
 }

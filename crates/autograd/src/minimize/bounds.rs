@@ -1,0 +1,73 @@
+//! A box: between which two numbers each entry of x stays.
+
+/// The least and the largest value of each entry; without entries there are no bounds.
+pub(super) struct Bounds(pub Vec<(f64, f64)>);
+
+impl Bounds {
+    fn of(&self, i: usize) -> (f64, f64) {
+        self.0.get(i).copied().unwrap_or((f64::NEG_INFINITY, f64::INFINITY))
+    }
+
+    /// The nearest point of the box.
+    pub fn nearest(&self, x: &[f64]) -> Vec<f64> {
+        let inside = |(i, &x): (usize, &f64)| x.clamp(self.of(i).0, self.of(i).1);
+        x.iter().enumerate().map(inside).collect()
+    }
+
+    /// The largest |x − P(x − g)| of an entry, where P is the nearest point of the box: 0 at a minimum, and max |g| without bounds.
+    /// NaN if there is one.
+    pub fn slope(&self, x: &[f64], g: &[f64]) -> f64 {
+        x.iter().zip(g).enumerate().fold(0.0, |max, (i, (x, g))| {
+            let (low, high) = self.of(i);
+            let slope = if *g > 0.0 { g.min(x - low) } else { (-g).min(high - x) };
+            // `min` drops NaN.
+            let slope = if g.is_nan() { *g } else { slope };
+            if slope <= max { max } else { slope }
+        })
+    }
+
+    /// Which entries lie on a bound that −g would leave the box through.
+    pub fn held(&self, x: &[f64], g: &[f64]) -> Vec<bool> {
+        let held = |(i, (x, g)): (usize, (&f64, &f64))| {
+            let (low, high) = self.of(i);
+            (*g > 0.0 && *x <= low) || (*g < 0.0 && *x >= high)
+        };
+        x.iter().zip(g).enumerate().map(held).collect()
+    }
+
+    /// The direction from x to P(x + d), and whether that is another one than d.
+    pub fn within(&self, x: &[f64], mut d: Vec<f64>) -> (Vec<f64>, bool) {
+        let mut cut = false;
+        for (i, (d, x)) in d.iter_mut().zip(x).enumerate() {
+            let (low, high) = self.of(i);
+            let inside = d.clamp(low - x, high - x);
+            cut |= inside != *d;
+            *d = inside;
+        }
+        (d, cut)
+    }
+
+    /// The largest α at which x + α d lies in the box.
+    pub fn longest(&self, x: &[f64], d: &[f64]) -> f64 {
+        let until = |(i, (x, d)): (usize, (&f64, &f64))| match *d {
+            d if d > 0.0 => (self.of(i).1 - x) / d,
+            d if d < 0.0 => (self.of(i).0 - x) / d,
+            _ => f64::INFINITY,
+        };
+        x.iter().zip(d).enumerate().map(until).fold(f64::INFINITY, f64::min)
+    }
+
+    /// x + α d, where what is within rounding of its bound lies on it.
+    pub fn moved(&self, x: &[f64], alpha: f64, d: &[f64]) -> Vec<f64> {
+        let to = |(i, (x, d)): (usize, (&f64, &f64))| {
+            let (y, (low, high)) = (x + alpha * d, self.of(i));
+            let near = |bound: f64| (y - bound).abs() < f64::EPSILON * (x.abs() + bound.abs());
+            match *d {
+                d if d < 0.0 && (y <= low || near(low)) => low,
+                d if d > 0.0 && (y >= high || near(high)) => high,
+                _ => y,
+            }
+        };
+        x.iter().zip(d).enumerate().map(to).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! What L-BFGS remembers: steps and changes of gradient, and the direction that follows from them.
+
+use std::collections::VecDeque;
+
+/// Steps s and changes of gradient y, the newest first.
+pub(super) struct Memory {
+    pairs: VecDeque<Pair>,
+    capacity: usize,
+}
+
+struct Pair {
+    s: Vec<f64>,
+    y: Vec<f64>,
+    /// sᵀy.
+    sy: f64,
+}
+
+impl Memory {
+    pub fn new(capacity: usize) -> Self {
+        Memory { pairs: VecDeque::new(), capacity }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
+    /// sᵀy / yᵀy of the newest pair, the length of a step along −g (equation 7.20); 1 without a pair.
+    pub fn scale(&self) -> f64 {
+        self.pairs.front().map_or(1.0, |Pair { y, sy, .. }| sy / dot(y, y))
+    }
+
+    /// −H g, by the two-loop recursion with H₀ = [`scale`](Memory::scale). An entry that is held does not move, and H is that of the
+    /// others: of their parts of the pairs.
+    pub fn direction(&self, g: &[f64], held: &[bool]) -> Vec<f64> {
+        if !held.contains(&true) {
+            return self.recursion(g);
+        }
+        let part =
+            |x: &[f64]| -> Vec<f64> { x.iter().zip(held).filter(|(_, held)| !**held).map(|(x, _)| *x).collect() };
+        let mut memory = Memory::new(self.capacity);
+        for Pair { s, y, .. } in self.pairs.iter().rev() {
+            memory.push(part(s), part(y));
+        }
+        let mut moving = memory.recursion(&part(g)).into_iter();
+        held.iter().map(|&held| if held { 0.0 } else { moving.next().unwrap_or(0.0) }).collect()
+    }
+
+    fn recursion(&self, g: &[f64]) -> Vec<f64> {
+        let mut q: Vec<f64> = g.iter().map(|g| -g).collect();
+        let mut alphas = Vec::with_capacity(self.pairs.len());
+        for Pair { s, y, sy } in &self.pairs {
+            let alpha = dot(s, &q) / sy;
+            add(&mut q, -alpha, y);
+            alphas.push(alpha);
+        }
+        let scale = self.scale();
+        q.iter_mut().for_each(|q| *q *= scale);
+        for (Pair { s, y, sy }, alpha) in self.pairs.iter().zip(alphas).rev() {
+            let beta = dot(y, &q) / sy;
+            add(&mut q, alpha - beta, s);
+        }
+        q
+    }
+
+    /// Remembers a pair, unless its curvature is not positive: H would not be either.
+    pub fn push(&mut self, s: Vec<f64>, y: Vec<f64>) {
+        let sy = dot(&s, &y);
+        if sy > f64::EPSILON * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
+            self.pairs.truncate(self.capacity - 1);
+            self.pairs.push_front(Pair { s, y, sy });
+        }
+    }
+}
+
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+pub(super) fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+fn add(a: &mut [f64], c: f64, b: &[f64]) {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += c * b);
+}

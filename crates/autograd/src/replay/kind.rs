@@ -1,0 +1,67 @@
+//! How a program runs, and what keeps it from running as loops.
+
+use std::fmt;
+use std::panic::Location;
+
+use crate::Real;
+use crate::inspect::picture::formula;
+use crate::tape::records::Inner;
+
+/// How a [`Program`](crate::Program) or a [`Compiled`](crate::Compiled) closure runs; `{}` says it in a sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProgramKind {
+    /// As vector loops over single numbers.
+    Loops,
+    /// As vector loops over single numbers from the next call on.
+    LoopsNext,
+    /// Node by node: it is not made of single numbers.
+    Nodes(NotSingle),
+    /// Not at all: a closure that has not been called.
+    NotCalled,
+    /// It is recorded at every call: the closure takes a plain number off the tape.
+    Recorded,
+}
+
+/// The first value of a program that is not a single number made of single numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotSingle {
+    /// How it is computed: `%3 = tanh(%2)`.
+    pub formula: String,
+    /// Its shape.
+    pub shape: (usize, usize),
+    /// The line of the program that recorded it.
+    pub source: &'static Location<'static>,
+}
+
+impl NotSingle {
+    pub(super) fn of<T: Real>(tape: &Inner<'_, T>, id: u32) -> Self {
+        let formula = format!("%{id} = {}", formula(tape, id));
+        NotSingle { formula, shape: tape.node(id).shape(), source: tape.source(id) }
+    }
+}
+
+impl fmt::Display for NotSingle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (NotSingle { formula, source, .. }, (m, n)) = (self, self.shape);
+        match (m, n) {
+            (1, 1) => write!(f, "{formula} at {source} is not made of single numbers"),
+            _ => write!(f, "{formula} at {source} is {m} × {n}, not a single number"),
+        }
+    }
+}
+
+impl fmt::Display for ProgramKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProgramKind::Loops => f.write_str("runs as vector loops over single numbers"),
+            ProgramKind::LoopsNext => {
+                f.write_str("is made of single numbers: after the next call it runs as vector loops")
+            }
+            ProgramKind::Nodes(node) => write!(f, "runs node by node: {node}"),
+            ProgramKind::NotCalled => f.write_str("has not been called"),
+            ProgramKind::Recorded => {
+                f.write_str("is recorded at every call: the closure takes a plain number off the tape")
+            }
+        }
+    }
+}

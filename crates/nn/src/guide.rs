@@ -1,0 +1,202 @@
+//! How to: lifetimes of helpers, saving and resuming, tables, sequences without masks.
+//!
+//! # Where `'t` goes
+//!
+//! A helper function that records a layer does not compile as one would write it first. Three lifetimes are missing from the signature, of
+//! the tape, of the model and of the result:
+//!
+//! ```compile_fail,E0106
+//! use nn::prelude::*;
+//! fn logits(tape: &Tape<f32>, net: &Linear<f32>, x: Var<f32>) -> Var<f32> {
+//!     net.forward(x.tanh())
+//! }
+//! ```
+//!
+//! The model, the tape and its variables live equally long: write `<'t>` after the name and `'t` in each of these places. A helper that
+//! gets a variable needs no tape, because [`x.tape()`](crate::Var::tape) is the one that it is on.
+//!
+//! ```
+//! use nn::prelude::*;
+//! fn logits<'t>(net: &'t Linear<f32>, x: Var<'t, f32>) -> Var<'t, f32> {
+//!     net.forward(x.tanh())
+//! }
+//! fn penalty<'t>(tape: &'t Tape<'t, f32>, net: &'t Linear<f32>) -> Var<'t, f32> {
+//!     tape.param(&net.weight).square().sum() * 1e-3
+//! }
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! let mut net = Linear::new(2, 1, Init::He, rng);
+//! let adam = Adam::new(0.01);
+//! let mut state = adam.init(&net);
+//! let tape = Tape::new();
+//! let x = tape.constant(Matrix::from([[0.5, -1.0], [2.0, 1.0]]));
+//! let grads = (logits(&net, x).square().mean() + penalty(&tape, &net)).backward();
+//! adam.step(&mut net, &grads, &mut state); // the gradients are owned: `'t` ends before
+//! ```
+//!
+//! [The book of autograd](mod@autograd::book::lifetimes) has structs of variables and closures too.
+//!
+//! # Saving, loading, and going on
+//!
+//! A model is saved by [`save`](crate::save) and read by [`load`](crate::load). What its inputs go through, such as a
+//! [`Standardize`](crate::data::Standardize), is saved with it in one struct. To go on with a training, the state of the optimizer and
+//! the number of the step are needed too: [`save_value`](crate::persist::save_value) saves them together.
+//!
+#![cfg_attr(feature = "save", doc = "```")]
+#![cfg_attr(not(feature = "save"), doc = "```ignore")]
+//! use nn::persist::save_value;
+//! use nn::prelude::*;
+//! # let file = std::env::temp_dir().join(format!("nn-guide-{}.nn", std::process::id()));
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! # let (x, t) = (Matrix::from([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]), Matrix::row(&[0.0, 1.0, 1.0, 0.0]));
+//! let adam = Adam::new(0.01);
+//! let train = |net: &mut Mlp<f32>, state: &mut nn::State<f32>, steps: std::ops::Range<u64>| {
+//!     for step in steps {
+//!         let tape = Tape::training(step); // the draws of a step follow from its number
+//!         let loss = loss::mse(net.forward(tape.constant(&x)), tape.constant(&t), Reduction::Mean);
+//!         let grads = loss.backward();
+//!         adam.step(net, &grads, state);
+//!     }
+//! };
+//! let mut net = Mlp::new(&[2, 8, 1], Activation::Tanh, rng);
+//! let mut state = adam.init(&net);
+//! train(&mut net, &mut state, 0..50);
+//! save_value(&file, &(&net, &state, 50u64))?;
+//! train(&mut net, &mut state, 50..100);
+//!
+//! let (mut again, mut state, step): (Mlp<f32>, nn::State<f32>, u64) = load(&file)?;
+//! train(&mut again, &mut state, step..100);
+//! assert_eq!(again, net); // to the bit
+//! # std::fs::remove_file(&file)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Trainer`](crate::train::Trainer) does all of that by `.checkpoint(path).resume()`, with its history, its schedule and its best weights
+//! ([the same bits](crate::train#the-same-bits)).
+//!
+//! # What `checkpoint_every` costs
+//!
+//! A checkpoint is a whole file, written to the disk before the next step begins. It holds the weights and the moments of the optimizer, so
+//! with Adam and `f32` it has 12 bytes for each weight, and 4 more for each copy of the weights that is kept (the best, an average). A step reads and writes as
+//! many numbers in memory, but a disk is slower and `fsync` takes milliseconds. So `checkpoint_every(1)` may cost many times a small step,
+//! and `checkpoint_every(n)` an nth of that. After a crash at most n steps are lost. A file a minute costs little, and a file is written
+//! after every epoch in any case. This code measures the cost for your model:
+//!
+#![cfg_attr(feature = "save", doc = "```")]
+#![cfg_attr(not(feature = "save"), doc = "```ignore")]
+//! use nn::data::Dataset;
+//! use nn::prelude::*;
+//! use std::time::Instant;
+//! # let file = std::env::temp_dir().join(format!("nn-guide-every-{}.nn", std::process::id()));
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! # let data = Dataset::new(Matrix::from_fn(64, 320, |i, n| ((i * n) % 7) as f32), Matrix::<f32>::zeros(1, 320));
+//! # let new = Mlp::new(&[64, 128, 1], Activation::Relu, rng);
+//! let trainer = || Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(1).batch(32).quiet();
+//! let seconds = |mut trainer: Trainer<'_, f32, Mlp<f32>, _>| {
+//!     let (mut net, start) = (new.clone(), Instant::now());
+//!     trainer.fit(&mut net, &data).map(|_| start.elapsed().as_secs_f64())
+//! };
+//! let plain = seconds(trainer())?;
+//! let every_step = seconds(trainer().checkpoint(&file).checkpoint_every(1))?; // 10 steps, 11 files
+//! println!("{:.1} ms a file", 1e3 * (every_step - plain) / 11.0);
+//!
+//! let (bytes, weights) = (std::fs::metadata(&file)?.len(), new.count_params() as u64);
+//! assert!((12 * weights..14 * weights).contains(&bytes), "{bytes} bytes for {weights} weights");
+//! # std::fs::remove_file(&file)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Tables
+//!
+//! A table has columns of numbers, categories and gaps. An [`Encoding`](crate::data::Encoding) says what becomes of each column. It is
+//! fitted to the training rows alone and saved with the model, so medians and categories do not depend on other rows.
+//!
+//! A [`Pipeline`](crate::pipeline::Pipeline) fits an encoding, the preprocessing and an estimator together. It cross-validates, scores, and is
+//! saved as one model. Use it if one of the [estimators](crate::estimator) will do. For a network of your own, put the parts into one struct:
+//!
+#![cfg_attr(all(feature = "csv", feature = "save"), doc = "```")]
+#![cfg_attr(not(all(feature = "csv", feature = "save")), doc = "```ignore")]
+//! use nn::data::{Encoder, Encoding, Feature, Missing, Unknown};
+//! use nn::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Module, Serialize, Deserialize)]
+//! struct Leaves {
+//!     #[module(skip)]
+//!     encoder: Encoder,
+//!     #[module(skip)]
+//!     scale: Standardize<f32>,
+//!     net: Mlp<f32>,
+//! }
+//!
+//! let read = |text: &str| Csv::new().table_from_reader(text.as_bytes(), "leaves.csv");
+//! let table = read("width,colour,kind\n1,red,elm\n,green,oak\n2,red,elm\n4,green,oak\n3,green,oak\n")?;
+//! let encoder = Encoding::new()
+//!     .column("width", Feature::number().missing(Missing::Median))
+//!     .column("colour", Feature::one_hot().unknown(Unknown::Zeros))
+//!     .class("kind")
+//!     .fit(&table)?;
+//! let mut data = encoder.classification::<f32>(&table)?;
+//! let scale = Standardize::fit(&data.x);
+//! data.x = scale.apply(&data.x);
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! let mut net = Mlp::new(&[data.x.rows(), 8, 2], Activation::Tanh, rng);
+//! Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.05)).quiet().fit(&mut net, &data)?;
+//!
+//! let leaves = Leaves { encoder, scale, net };
+//! # let file = std::env::temp_dir().join(format!("nn-guide-table-{}.nn", std::process::id()));
+//! nn::persist::save_value(&file, &leaves)?;
+//! let leaves: Leaves = load(&file)?; // in another program
+//! let new = read("colour,width\ngreen,5\nblue,\n")?; // other columns, a gap, a colour that nobody saw
+//! let x = leaves.scale.apply(&leaves.encoder.features(&new)?);
+//! assert_eq!(predict(&leaves.net, &x).shape(), (2, 2));
+//! # std::fs::remove_file(&file)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The example `table_regression` compares a `Pipeline` with a network and one with linear regression by cross-validation.
+//!
+//! # Sequences without masks
+//!
+//! Libraries with a graph for each shape fill sequences up to one length and mask what was filled in. Here a tape costs the same whatever
+//! its shapes are, so the sequences of a batch may go one after the other, each with its own length. For attention this is also less work:
+//! scores of T steps by T steps cost T² for each sequence, where padding costs the square of the longest for all of them.
+//!
+//! ```
+//! use nn::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Attention {
+//!     query: Linear<f64>,
+//!     key: Linear<f64>,
+//!     value: Linear<f64>,
+//! }
+//!
+//! impl Layer<f64> for Attention {
+//!     /// One sequence, features × steps: V softmax(Kᵀ Q / √d), each step a mixture of all.
+//!     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
+//!         let (q, k, v) = (self.query.forward(x), self.key.forward(x), self.value.forward(x));
+//!         let scores = k.matmul_tn(q) / (q.rows() as f64).sqrt();
+//!         v.matmul(scores.softmax(Axis::Rows))
+//!     }
+//! }
+//!
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! # let mut linear = || Linear::new(2, 2, Init::Xavier, rng);
+//! let mut net = Attention { query: linear(), key: linear(), value: linear() };
+//! let lengths = [3, 9, 4, 2];
+//! let sequences = lengths.map(|steps| Matrix::from_fn(2, steps, |i, t| ((3 * i + t) as f64).sin()));
+//!
+//! let tape = Tape::new();
+//! let losses = sequences.each_ref().map(|x| net.forward(tape.constant(x)).square().mean());
+//! let loss = hstack(&losses).mean(); // each sequence counts alike
+//! let grads = loss.backward();
+//! let adam = Adam::new(0.01);
+//! let mut state = adam.init(&net);
+//! adam.step(&mut net, &grads, &mut state);
+//!
+//! let squares = |lengths: &[usize]| lengths.iter().map(|t| t * t).sum::<usize>();
+//! assert_eq!((squares(&lengths), squares(&[9; 4])), (110, 324)); // scores in the loop, and padded
+//! ```
+//!
+//! A recurrent layer computes one product for each step, and that is cheaper for many samples at once: there
+//! [`run_padded`](crate::Recurrent::run_padded) takes the lengths and makes the masks itself, as in the example `sequence`.
