@@ -322,7 +322,7 @@ fn whole_numbers_do_not_overflow() {
     whole_numbers_at_the_end_of_their_range::<f32>();
 }
 
-/// The product of no entries is 1 and has a gradient as the sum of none has: without entries, but not missing.
+/// The product of an empty list is 1. Its gradient is empty, like that of the sum, and not missing.
 #[test]
 fn products_of_no_entries() {
     use autograd::Axis::{Cols, Rows};

@@ -47,7 +47,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
 
 /// Lines on the standard error stream.
 pub(super) struct Printer {
-    /// A line every so many epochs; `None` for one that is written again and again.
+    /// The number of epochs between lines; `None` if one line is overwritten on a terminal.
     every: Option<usize>,
     columns: Vec<Column>,
     begin: Instant,

@@ -63,7 +63,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
 
 /// The epoch of what is never trained.
 pub(super) const NEVER: usize = usize::MAX;
-/// After so many epochs all is trained that is ever trained.
+/// A number of completed epochs after which every parameter is trained that is trained at all.
 pub(super) const AT_LAST: usize = NEVER - 2;
 
 impl<T: Real> Plan<'_, T> {
