@@ -202,23 +202,24 @@ impl<B: Lent> DerefMut for Pooled<B> {
 /// Puts a buffer on its shelf, or gives it back to the system where free buffers take [`KEPT`] bytes already.
 pub fn put_back<B: Lent>(buffer: &mut B, thread: u32) {
     let Shelves { own, shared } = B::shelves();
-    let buffer = take(buffer);
-    let bytes = counted(&buffer);
+    let bytes = counted(buffer);
     if bytes > 0 && FREE.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT {
         FREE.fetch_sub(bytes, Ordering::Relaxed);
+        *buffer = B::default();
         return;
     }
-    let mut buffer = Some((thread, buffer));
-    if this_thread() == thread {
-        let _ = own.try_with(|own| {
+    // A buffer is a few hundred bytes of vectors, so it is moved once.
+    let is_own = this_thread() == thread
+        && own.try_with(|own| {
             let own = &mut own.borrow_mut().0;
-            if own.len() < OWN {
-                own.extend(buffer.take());
+            let has_room = own.len() < OWN;
+            if has_room {
+                own.push((thread, take(buffer)));
             }
-        });
-    }
-    if let (Some(buffer), Ok(mut shelf)) = (buffer, shared.lock()) {
-        shelf.0.push(buffer);
+            has_room
+        }) == Ok(true);
+    if !is_own && let Ok(mut shelf) = shared.lock() {
+        shelf.0.push((thread, take(buffer)));
     }
 }
 
