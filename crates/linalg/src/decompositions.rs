@@ -3,7 +3,7 @@
 use faer::{Mat, MatRef, Side};
 use kernel::{Float, Matrix, MatrixRef, compiled_once};
 
-use crate::scaled::{exponent, times_power};
+use crate::scaled::{times_power, unit};
 use crate::systems::{Lost, rounding};
 use crate::tall::Tall;
 
@@ -30,7 +30,7 @@ pub fn cholesky<T: Float>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, usize> {
 /// is positive; `None` if the iteration does not converge.
 #[compiled_once]
 pub fn symmetric_eigen<T: Float>(a: MatrixRef<'_, T>) -> Option<Matrix<T>> {
-    let unit = unit(a);
+    let unit = unit(a.as_slice().iter().map(|x| x.to_f64()));
     let a_over_unit = symmetric(a).map(|x| times_power(*x, -unit));
     let found = a_over_unit.self_adjoint_eigen(Side::Lower).ok()?;
     let (values, vectors) = (found.S(), found.U());
@@ -66,12 +66,6 @@ fn symmetric<T: Float>(a: MatrixRef<'_, T>) -> Mat<f64> {
     Mat::from_fn(a.rows(), a.cols(), |i, j| a[(i, j)].to_f64() * 0.5 + a[(j, i)].to_f64() * 0.5)
 }
 
-/// The exponent of the largest entry.
-fn unit<T: Float>(a: MatrixRef<'_, T>) -> i32 {
-    let largest = a.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()));
-    if largest > 0.0 { exponent(largest) } else { 0 }
-}
-
 /// For each column the sign of its largest entry in absolute value.
 fn signs(vectors: MatRef<'_, f64>) -> Vec<f64> {
     let largest = |max: f64, x: &f64| if x.abs() > max.abs() { *x } else { max };
@@ -87,7 +81,7 @@ pub fn svd<T: Float>(a: MatrixRef<'_, T>) -> Option<Matrix<T>> {
     if k == 0 {
         return Some(Matrix::zeros(m + 1 + n, k));
     }
-    let unit = unit(a);
+    let unit = unit(a.as_slice().iter().map(|x| x.to_f64()));
     let found = Mat::from_fn(m, n, |i, j| times_power(a[(i, j)].to_f64(), -unit)).thin_svd().ok()?;
     let (u, values, v) = (found.U(), found.S(), found.V());
     let signs = signs(u);

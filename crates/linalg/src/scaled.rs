@@ -84,6 +84,12 @@ impl Places {
     }
 }
 
+/// The exponent of the largest of these numbers in absolute value; 0 if all are 0.
+pub fn unit(numbers: impl Iterator<Item = f64>) -> i32 {
+    let largest = numbers.fold(0.0, |max: f64, x| max.max(x.abs()));
+    if largest > 0.0 { exponent(largest) } else { 0 }
+}
+
 /// ⌊log₂ |x|⌋ of a number that is not zero.
 pub fn exponent(x: f64) -> i32 {
     match x.abs() < f64::MIN_POSITIVE {

@@ -4,7 +4,7 @@ use faer::{Mat, MatRef};
 use kernel::{Float, Matrix, MatrixRef, compiled_once};
 
 use crate::Trans;
-use crate::scaled::{exponent, times_power};
+use crate::scaled::{times_power, unit};
 use crate::systems::{Lost, rounding};
 
 /// A = Q R diag(2^units), where the largest entry of each column of A over its unit is about 1.
@@ -16,9 +16,7 @@ pub struct Tall {
 
 impl Tall {
     pub fn new(a: MatRef<'_, f64>) -> Tall {
-        let unit = |largest: f64| if largest == 0.0 { 0 } else { exponent(largest) };
-        let largest = |column: faer::ColRef<'_, f64>| column.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
-        let units: Vec<i32> = a.col_iter().map(|column| unit(largest(column))).collect();
+        let units: Vec<i32> = a.col_iter().map(|column| unit(column.iter().copied())).collect();
         let qr = Mat::from_fn(a.nrows(), a.ncols(), |i, j| times_power(a[(i, j)], -units[j])).qr();
         Tall { q: qr.compute_thin_Q(), r: qr.thin_R().to_owned(), units }
     }
@@ -79,8 +77,7 @@ pub fn least_squares<T: Float>(
         Some(found) if as_it_is => found.solve(b.as_ref()),
         Some(found) => found.solve_transpose(b.as_ref()),
         None => {
-            let unit = a.col_iter().flat_map(|column| column.iter()).fold(0.0, |max: f64, x| max.max(x.abs()));
-            let unit = if unit == 0.0 { 0 } else { exponent(unit) };
+            let unit = unit(a.col_iter().flat_map(|column| column.iter()).copied());
             let found =
                 Mat::from_fn(tall.nrows(), tall.ncols(), |i, j| times_power(tall[(i, j)], -unit)).thin_svd().ok()?;
             let (u, values, v) = (found.U(), found.S(), found.V());
