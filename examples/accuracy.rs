@@ -11,8 +11,8 @@
 //! were chosen from some twenty settings by the means over other splits, those of seeds 100 to 104 (`--first-seed 100`): small
 //! batches, a larger penalty, label smoothing.
 //!
-//! Where `python3` finds scikit-learn, it is timed too: the seconds of a fit of the network with its settings, as the mean over the
-//! folds of one seed, one fit after the other. Both compute in f32.
+//! If `python3` finds scikit-learn, the time of a fit is measured too, for the network with scikit-learn's settings. It is the mean over
+//! the folds of one seed, with one fit after the other. Both compute in f32.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         eprintln!("usage: accuracy [--quick | --first-seed NUMBER]");
         return ExitCode::FAILURE;
     };
-    // With a single seed a mean is off by about this much.
+    // With a single seed a mean has an error of about this size.
     let (data, seeds, slack) = if quick { (&DATA[..2], 1, 0.03) } else { (&DATA[..], 5, 0.0) };
 
     println!("data           samples  features  classes  scikit-learn  its settings     ours");
@@ -120,7 +120,7 @@ fn seconds_of_ours(data: &Dataset<f32>) -> f64 {
     start.elapsed().as_secs_f64() / parts.len() as f64
 }
 
-/// The same by scikit-learn, if it is installed.
+/// The same time for scikit-learn, if it is installed.
 fn seconds_of_theirs(path: &str) -> Option<f64> {
     let program = "
 import csv, sys, time, warnings

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example backprop_by_hand
 //!
-//! The table is `grads.steps(&tape)`, which there is of any net. The loops say how far they are from what it shows.
+//! The table is `grads.steps(&tape)`, which works for any net. The example prints the largest difference between the loops and the table.
 
 use std::process::ExitCode;
 
@@ -26,7 +26,7 @@ fn by_hand(w0: &M, w1: &M, x: &M, t: &M) -> [M; 9] {
     [a0, z, a1, y, delta_a1, grad_w1, delta_z, delta_a0, grad_w0]
 }
 
-/// The same nine from the tape, and its table: only the forward pass is written down.
+/// The same nine results from the tape, and its table. Only the forward pass is written by hand.
 fn by_tape(w0: &M, w1: &M, x: &M, t: &M) -> (Vec<M>, String) {
     let tape = Tape::new();
     let (w0, w1) = (tape.variable(w0), tape.variable(w1));

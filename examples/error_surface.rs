@@ -127,7 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tape = Tape::new();
     let task = Task { t: teacher.forward(tape.constant(&x)).value(), x: x.clone() };
 
-    // Zeros do not train, and neither does any other number that all weights share.
+    // If all weights are zero, or equal to any other number, the network does not train.
     let start = Net::new(&[2, 3, 1], Activation::Tanh, rng);
     let same = |w: f64| with(&start, weights(&start).iter().map(|_| w));
     let zeros = same(0.0);

@@ -6,8 +6,8 @@
 //! cargo run --release --example sequence -- --steps 50 --length 20 --out out/sequence
 //! ```
 //!
-//! All networks are trained in one way, by Adam from α = 0.01, and a run is one draw of weights and sequences: `--seed` makes
-//! another. So a network that is bad here is one that this training does not teach; it says nothing of what its kind can learn.
+//! All networks are trained in the same way, by Adam with an initial α of 0.01. A run is one draw of weights and sequences, and `--seed`
+//! makes another. If a network is bad here, this training does not teach it the task; other training may.
 
 use std::error::Error;
 use std::path::PathBuf;

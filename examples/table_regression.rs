@@ -11,8 +11,8 @@
 //!
 //! A fifth of the wines is the test set. The settings of a network are searched on the other wines. The network is compared with
 //! linear regression and the mean by cross-validation, which fits encoder, preprocessing and estimator to the training rows of each
-//! fold. These folds are other folds than those of the search, but of the same rows: the search has seen them, so the test set is the
-//! fair judge. Then the network is explained, saved, loaded, and evaluated on the test set.
+//! fold. These folds differ from those of the search, but they consist of the same rows. The search has used these rows, so only the test
+//! set gives a fair score. Then the network is explained, saved, loaded, and evaluated on the test set.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ fn file(rng: &mut ChaCha8Rng) -> String {
     text
 }
 
-/// A table from such a text, with an additional column that is computed from each row.
+/// Reads a table from such a text, with an additional column that is computed from each row.
 fn read(text: &str, name: &str) -> Result<Table, Box<dyn Error>> {
     let table = Csv::new().table_from_reader(text.as_bytes(), name)?;
     Ok(table.computed("color per hue", |row| Some(row.number("color_intensity")? / row.number("hue")?))?)

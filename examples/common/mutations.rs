@@ -6,7 +6,7 @@ use autograd::{Axis, Matrix, Var, several};
 
 type V<'t> = Var<'t, f64>;
 
-/// A wrong rule, made of a right value and the derivative of something else.
+/// A wrong rule: the right value with the derivative of another function.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Wrong {
     Sign,
@@ -113,7 +113,7 @@ fn weighted(y: V<'_>) -> V<'_> {
 }
 
 fn check(size: usize) -> Check {
-    // A large matrix along two directions and only to first order: one wrong entry in 10⁵ shows along each.
+    // A large matrix is checked along two directions and only to first order. A single wrong entry in 10⁵ is visible along each of them.
     if size > 1000 { Check::new().order(1).directions(2) } else { Check::new() }
 }
 

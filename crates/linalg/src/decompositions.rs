@@ -42,9 +42,8 @@ pub fn symmetric_eigen<T: Float>(a: MatrixRef<'_, T>) -> Option<Matrix<T>> {
 /// Q with orthonormal columns above the upper triangular R with a positive diagonal, of A = Q R.
 ///
 /// # Errors
-/// The entry of the diagonal of R that is smallest beside its column, if a column lies within rounding of the span of the
-/// others. Its distance to them, relative to its length, is 1 / (|row of R⁻¹| |column of R|), which no scaling of columns
-/// changes.
+/// The diagonal entry of R that is smallest in relation to its column, if a column lies within rounding of the span of the others. The
+/// distance of a column to that span, relative to its length, is 1 / (|row of R⁻¹| |column of R|), which no scaling of columns changes.
 #[compiled_once]
 pub fn qr<T: Float>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, Lost> {
     let (m, n) = a.shape();

@@ -1,5 +1,5 @@
-//! The determinant and its derivatives, which exist for singular matrices too: by elimination with exchanges of rows and
-//! columns, after which a matrix of rank r has n − r zeros at the end of its diagonal.
+//! The determinant and its derivatives, which exist for singular matrices too. They are computed by elimination with exchanges of rows and
+//! columns. A matrix of rank r then has n − r zeros at the end of its diagonal.
 
 use faer::Mat;
 use faer::linalg::solvers::DenseSolveCore;
@@ -21,8 +21,8 @@ pub fn determinant<T: Float>(a: MatrixRef<'_, T>) -> T {
 
 /// The gradient of det A: the transpose of the adjugate.
 ///
-/// det A = ± det D for the diagonal D of L D U, so the entries of the gradient in D are the products of all others, and L⁻ᵀ and
-/// U⁻ᵀ take them to A (Stewart, Linear Algebra and its Applications 283, 1998, p. 151).
+/// det A = ± det D for the diagonal D of L D U, so the gradient with respect to an entry of D is the product of all other entries. L⁻ᵀ and
+/// U⁻ᵀ transform this gradient into that with respect to A (Stewart, Linear Algebra and its Applications 283, 1998, p. 151).
 #[compiled_once]
 pub fn cofactors<T: Float>(a: MatrixRef<'_, T>) -> Matrix<T> {
     if let Some(found) = regular(a, 1.0) {
@@ -42,10 +42,10 @@ pub fn cofactors<T: Float>(a: MatrixRef<'_, T>) -> Matrix<T> {
 
 /// The derivative of the gradient of det A in the direction E, which is the Hessian times E.
 ///
-/// With E' = L⁻¹ E U⁻¹ and pᵢⱼ = Πₖ dₖ over all k but i and j, that of det D is Σᵢ pᵢⱼ E'ᵢᵢ at (j, j), and −pᵢⱼ E'ⱼᵢ at (i, j).
+/// With E' = L⁻¹ E U⁻¹ and pᵢⱼ = Πₖ dₖ over all k but i and j, the derivative for det D is Σᵢ pᵢⱼ E'ᵢᵢ at (j, j) and −pᵢⱼ E'ⱼᵢ at (i, j).
 #[compiled_once]
 pub fn cofactors_push<T: Float>(a: MatrixRef<'_, T>, e: MatrixRef<'_, T>) -> Matrix<T> {
-    // The difference below cancels as many digits as A⁻¹ has lost.
+    // The difference below loses as many digits by cancellation as A⁻¹ has lost by rounding.
     const MARGIN: f64 = 1e6;
     if let Some(found) = regular(a, MARGIN) {
         // det A (tr P · 1 − P) A⁻¹ of P = A⁻¹ E.
@@ -57,7 +57,7 @@ pub fn cofactors_push<T: Float>(a: MatrixRef<'_, T>, e: MatrixRef<'_, T>) -> Mat
     }
     let found = Elimination::new(a);
     let n = a.rows();
-    // Products before the first of two places, between them, after the second.
+    // The products of the pivots before the first of two places, between the two, and after the second.
     let d: Vec<Product> = found.diagonal().collect();
     let mut after = vec![Product::ONE; n + 1];
     for k in (0..n).rev() {
@@ -85,32 +85,32 @@ pub fn cofactors_push<T: Float>(a: MatrixRef<'_, T>, e: MatrixRef<'_, T>) -> Mat
     found.outward(inner, unit)
 }
 
-/// The largest exponent of a product that is not zero.
+/// The largest exponent among the products that are not zero.
 fn largest(products: &[Product]) -> i32 {
     products.iter().filter(|p| p.x != 0.0).map(|p| p.k).max().unwrap_or(0)
 }
 
-/// det S and S⁻¹ of a large matrix that is far from singular, which take a fraction of the time of an [`Elimination`]. The matrix may be
-/// `margin` times as near to a singular one as rounding allows at most.
+/// An elimination with row exchanges only, for a large matrix that is far from singular. It takes a fraction of the time of an
+/// [`Elimination`]. The allowed rounding is multiplied by `margin`, so a larger `margin` accepts fewer matrices.
 fn regular<T: Float>(a: MatrixRef<'_, T>, margin: f64) -> Option<Eliminated> {
     let found = (a.rows() >= LARGE).then(|| Eliminated::new(a))?;
     found.beyond_doubt(margin * rounding::<T>(a.rows())).then_some(found)
 }
 
-/// The gradient in A of one in S, whose transpose is given without 2^k.
+/// Converts a gradient with respect to S into one with respect to A. It is given as its transpose, divided by 2^k.
 fn unscaled<T: Float>(transposed: &Mat<f64>, scaled: &Scaled, k: i32) -> Matrix<T> {
     let power = k + scaled.of_determinant();
     let entry = |i: usize, j: usize| times_power(transposed[(j, i)], power - scaled.rows[i] - scaled.cols[j]);
     Matrix::from_fn(transposed.ncols(), transposed.nrows(), |i, j| T::from_f64(entry(i, j)))
 }
 
-/// E scaled as S.
+/// E, scaled like A in S.
 fn as_scaled<T: Float>(e: MatrixRef<'_, T>, scaled: &Scaled) -> Mat<f64> {
     Mat::from_fn(e.rows(), e.cols(), |i, j| times_power(e[(i, j)].to_f64(), -scaled.rows[i] - scaled.cols[j]))
 }
 
-/// S with its rows and columns in another order = L D U, where L and U have ones on their diagonals, and the pivots D descend
-/// about.
+/// S with its rows and columns in another order is L D U. L and U have ones on their diagonals, and the pivots D are in roughly descending
+/// order.
 struct Elimination {
     scaled: Scaled,
     l: Mat<f64>,
@@ -143,7 +143,7 @@ impl Elimination {
         Product::new(if even { 1.0 } else { -1.0 })
     }
 
-    /// L⁻¹ E U⁻¹, of E scaled as S and in the order of the factors.
+    /// L⁻¹ E U⁻¹, with E scaled like A in S and in the order of the factors.
     fn inward<T: Float>(&self, e: MatrixRef<'_, T>) -> Mat<f64> {
         let Elimination { scaled, rows, cols, .. } = self;
         let e = as_scaled(e, scaled);
@@ -153,7 +153,8 @@ impl Elimination {
         x
     }
 
-    /// The gradient in A of one in D, which is given without 2^unit: the transpose of [`inward`](Self::inward).
+    /// Converts a gradient with respect to D, divided by 2^unit, into one with respect to A. It is the transpose of
+    /// [`inward`](Self::inward).
     fn outward<T: Float>(&self, mut x: Mat<f64>, unit: i32) -> Matrix<T> {
         let Elimination { scaled, rows, cols, .. } = self;
         self.l.transpose().solve_unit_upper_triangular_in_place(x.as_mut());
@@ -179,7 +180,7 @@ mod tests {
         Matrix::from_fn(rows, cols, |_, _| kernel::split_mix(&mut state) as f64 / 2f64.powi(63) - 1.0)
     }
 
-    /// A matrix whose last row is the sum of two others but for `apart`.
+    /// A matrix whose last row is the sum of two others, up to noise of size `apart`.
     fn dependent(n: usize, apart: f64, seed: u64) -> Matrix<f64> {
         let (mut a, noise) = (numbers(n, n, seed), numbers(1, n, seed + 1));
         for j in 0..n {
@@ -194,8 +195,8 @@ mod tests {
         Matrix::from_fn(a.rows(), a.cols(), |i, j| a[(i, j)] * powers[(i, 0)] * powers[(j, 1)])
     }
 
-    /// Where an estimate spares the inverse and exchanges of columns, the verdict is the same as with them, and so are the numbers but for
-    /// rounding times the condition.
+    /// If an estimate makes the inverse and the exchanges of columns unnecessary, the verdict is the same as with them. The numbers agree
+    /// up to rounding times the condition.
     fn same_with_and_without_an_estimate(a: &Matrix<f64>, is_singular: bool, what: &str) {
         let (n, rounding) = (a.rows(), rounding::<f64>(a.rows()));
         let found = Eliminated::new(a.view());
@@ -246,7 +247,7 @@ mod tests {
                 (exact, true, "singular"),
                 (Matrix::zeros(n, n), true, "zero"),
             ];
-            // A Cᵀ = det A of the cofactors C.
+            // A Cᵀ = det A · 1 for the cofactors C.
             let (a, c) = (&cases[0].0, cofactors(cases[0].0.view()));
             let entry = |i: usize, k: usize| (0..n).map(|j| a[(i, j)] * c[(k, j)]).sum::<f64>();
             let det = determinant(a.view());

@@ -1,5 +1,5 @@
-//! Matrix products and decompositions for `tape-autograd`: everything that it takes from faer, behind functions that are compiled
-//! here once, for `f32` and for `f64`. Decompositions are computed in double precision for both.
+//! Matrix products and decompositions for `tape-autograd`: everything that it uses from faer. Its functions are compiled once in this
+//! crate, for `f32` and for `f64`. Decompositions are computed in double precision for both.
 
 mod decompositions;
 mod determinant;

@@ -46,16 +46,16 @@ struct Places {
 }
 
 impl Places {
-    /// What is done for each entry that is not zero.
+    /// Calls `f` for each entry that is not zero.
     fn each(&self, mut f: impl FnMut(usize, usize, i32)) {
         for (j, column) in self.of_entries.chunks_exact(self.rows.max(1)).enumerate() {
             column.iter().enumerate().filter(|of| *of.1 != NONE).for_each(|(i, place)| f(i, j, *place));
         }
     }
 
-    /// Exponents of rows and columns whose sums are near the exponents of the entries. They are the means of the remainders, in turns
-    /// (Curtis, Reid, *J. Inst. Math. Appl.* 10, 1972; these turns minimise the sum of squares). Without zeros the first
-    /// turn is the last that changes them.
+    /// Exponents of rows and columns whose sums are near the exponents of the entries. The exponents of rows and columns are set
+    /// alternately to the means of the remainders (Curtis, Reid, *J. Inst. Math. Appl.* 10, 1972); this minimises the sum of squares. If
+    /// there are no zeros, only the first turn changes them.
     fn means(&self, n: usize) -> (Vec<i32>, Vec<i32>) {
         const TURNS: usize = 10;
         let (mut rows, mut cols) = (vec![0.0; self.rows], vec![0.0; n]);
@@ -109,7 +109,7 @@ pub fn times_power(x: f64, k: i32) -> f64 {
     }
 }
 
-/// A product 2^k x with 1 ≤ |x| < 2 or x = 0.
+/// A product as 2^k x with 1 ≤ |x| < 2 or x = 0.
 #[derive(Clone, Copy)]
 pub struct Product {
     pub x: f64,
@@ -129,7 +129,7 @@ impl Product {
         Product { x: both.x, k: both.k + self.k + other.k }
     }
 
-    /// Its product with 2^−k, as a number.
+    /// The product times 2^−k, as a number.
     pub fn over_power(self, k: i32) -> f64 {
         if self.x == 0.0 { 0.0 } else { times_power(self.x, self.k - k) }
     }

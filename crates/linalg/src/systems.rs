@@ -1,4 +1,4 @@
-//! Systems of equations: elimination with row exchanges, in double precision, and whether its result means anything.
+//! Systems of equations: elimination with row exchanges, in double precision, and the check whether its result is meaningful.
 
 use faer::Mat;
 use faer::linalg::solvers::{DenseSolveCore, PartialPivLu, Solve as _};
@@ -7,16 +7,16 @@ use kernel::{Float, Matrix, MatrixRef, compiled_once};
 use crate::scaled::{Product, Scaled, times_power};
 use crate::{Trans, Triangle};
 
-/// A pivot that is nothing but rounding: its number, and its value in the scaled matrix.
+/// A pivot that is not larger than rounding errors: its index, and its value in the scaled matrix.
 pub type Lost = (usize, f64);
 
-/// Which pivot of A is lost, if numbers that differ from those of A by roundings of T can make a singular matrix.
+/// The lost pivot of A, if a matrix whose entries differ from those of A by roundings of T can be singular.
 #[compiled_once]
 pub fn singular<T: Float>(a: MatrixRef<'_, T>) -> Option<Lost> {
     Eliminated::new(a).lost(rounding::<T>(a.rows()), None)
 }
 
-/// A⁻¹ B or A⁻ᵀ B, whatever A is.
+/// A⁻¹ B or A⁻ᵀ B, without a check whether A is singular.
 #[compiled_once]
 pub fn solve<T: Float>(a: MatrixRef<'_, T>, trans: Trans, b: MatrixRef<'_, T>) -> Matrix<T> {
     Eliminated::new(a).solve(trans, b)
@@ -32,7 +32,7 @@ pub fn solve_regular<T: Float>(a: MatrixRef<'_, T>, b: MatrixRef<'_, T>) -> Resu
     found.lost(rounding::<T>(a.rows()), None).map_or_else(|| Ok(found.solve(Trans::No, b)), Err)
 }
 
-/// L⁻¹ B or L⁻ᵀ B for a triangular L, of which the other triangle is not read.
+/// L⁻¹ B or L⁻ᵀ B for a triangular L. The other triangle of L is not read.
 #[compiled_once]
 pub fn solve_triangular<T: Float>(
     l: MatrixRef<'_, T>,
@@ -49,7 +49,7 @@ pub fn solve_triangular<T: Float>(
     crate::narrow(x.as_ref())
 }
 
-/// A⁻¹, whatever A is.
+/// A⁻¹, without a check whether A is singular.
 #[compiled_once]
 pub fn inverse<T: Float>(a: MatrixRef<'_, T>) -> Matrix<T> {
     let found = Eliminated::new(a);
@@ -67,7 +67,7 @@ pub fn inverse_regular<T: Float>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, Lost>
     found.lost(rounding::<T>(a.rows()), Some(&inverse)).map_or_else(|| Ok(found.scaled_back(&inverse)), Err)
 }
 
-/// ln |det A| and the sign of det A, whatever A is: of the product of the pivots, and of the row exchanges.
+/// ln |det A| and the sign of det A, from the pivots and the row exchanges, without a check whether A is singular.
 #[compiled_once]
 pub fn log_abs_determinant<T: Float>(a: MatrixRef<'_, T>) -> (f64, f64) {
     Eliminated::new(a).log_abs_determinant()
@@ -88,10 +88,11 @@ pub fn rounding<T: Float>(n: usize) -> f64 {
     f64::max(T::EPSILON, 8.0 * n as f64 * f64::EPSILON)
 }
 
-/// From how many rows an inverse, or an elimination with exchanges of columns too, is made only where an estimate is no help.
+/// The number of rows from which on an inverse, or an elimination with exchanges of columns too, is computed only if an estimate does not
+/// decide.
 pub const LARGE: usize = 48;
 
-/// The elimination, with row exchanges, of a matrix that is scaled.
+/// The elimination of a scaled matrix with row exchanges.
 pub struct Eliminated {
     pub scaled: Scaled,
     pub lu: PartialPivLu<f64>,
@@ -132,24 +133,25 @@ impl Eliminated {
         Matrix::from_fn(x.nrows(), x.ncols(), |i, j| T::from_f64(times_power(x[(i, j)], -right[i])))
     }
 
-    /// A⁻¹, of S⁻¹.
+    /// A⁻¹ from S⁻¹.
     fn scaled_back<T: Float>(&self, inverse: &Mat<f64>) -> Matrix<T> {
         let Scaled { rows, cols, .. } = &self.scaled;
         Matrix::from_fn(cols.len(), rows.len(), |i, j| T::from_f64(times_power(inverse[(i, j)], -cols[i] - rows[j])))
     }
 
-    /// Whether A is surely far from singular: it is large, and an estimate of its condition that is rarely a tenth of it is no
-    /// thirtieth of what [`lost`](Self::lost) allows. An inverse would take twice as long as the elimination.
+    /// Whether A is certainly far from singular. This is decided only for large matrices, by an estimate of the condition, because an
+    /// inverse would take twice as long as the elimination. The estimate is rarely less than a tenth of the condition, and it must be less
+    /// than a thirtieth of what [`lost`](Self::lost) allows.
     pub fn beyond_doubt(&self, rounding: f64) -> bool {
         const MARGIN: f64 = 30.0;
         self.side() >= LARGE && self.pivots().all(|pivot| pivot != 0.0) && self.condition() * MARGIN < 1.0 / rounding
     }
 
-    /// Which pivot is lost if numbers that differ from those of A by as much as `rounding` can make a singular matrix.
+    /// The lost pivot, if a matrix whose entries differ from those of A by at most a factor 1 ± `rounding` can be singular.
     ///
-    /// That needs a spectral radius of |A⁻¹| |A| of 1 / `rounding` at least. No scaling of rows or columns changes it, and of all
-    /// scalings it is the least condition number (Bauer, Numerische Mathematik 5, 1963, p. 73). It is at most maxᵢ (|A⁻¹| |A| x)ᵢ / xᵢ
-    /// for any positive x, and powers of the matrix bring the bound down to it.
+    /// This requires that the spectral radius of |A⁻¹| |A| is at least 1 / `rounding`. No scaling of rows or columns changes the spectral
+    /// radius, and it is the least condition number over all scalings (Bauer, Numerische Mathematik 5, 1963, p. 73). It is at most maxᵢ
+    /// (|A⁻¹| |A| x)ᵢ / xᵢ for any positive x, and iterating with powers of the matrix brings this bound down to it.
     pub fn lost(&self, rounding: f64, inverse: Option<&Mat<f64>>) -> Option<Lost> {
         if let Some(found) = self.pivots().enumerate().find(|(_, pivot)| *pivot == 0.0 || !pivot.is_finite()) {
             return Some(found);
@@ -177,8 +179,8 @@ impl Eliminated {
         self.pivots().enumerate().min_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
     }
 
-    /// An estimate from below of the largest sum of a row of |S⁻¹| |S|, which is the 1-norm of D S⁻ᵀ with D = diag(|S| 1): by
-    /// a few solutions with S and Sᵀ (Higham, ACM Transactions on Mathematical Software 14, 1988, algorithms 4.1 and 5.1).
+    /// A lower estimate of the largest row sum of |S⁻¹| |S|, which is the 1-norm of D S⁻ᵀ with D = diag(|S| 1). It takes a few solutions
+    /// with S and Sᵀ (Higham, ACM Transactions on Mathematical Software 14, 1988, algorithms 4.1 and 5.1).
     pub fn condition(&self) -> f64 {
         let n = self.side();
         let d = times_sizes(&self.scaled.s, &vec![1.0; n]);
@@ -187,7 +189,7 @@ impl Eliminated {
             Mat::from_fn(n, 1, |i, _| d[i] * y[(i, 0)])
         };
         let size = |y: &Mat<f64>| (0..n).map(|i| y[(i, 0)].abs()).sum::<f64>();
-        // What a vector with alternating signs finds does not vanish by cancellation where the climb stops early.
+        // The estimate from a vector with alternating signs does not vanish by cancellation if the iteration below stops early.
         let step =
             |i: usize| (1.0 + i as f64 / (n as f64 - 1.0).max(1.0)) * if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         let mut found = 2.0 * size(&times(&Mat::from_fn(n, 1, |i, _| step(i)))) / (3.0 * n as f64);
@@ -216,7 +218,7 @@ fn times_sizes(a: &Mat<f64>, x: &[f64]) -> Vec<f64> {
     y
 }
 
-/// How many exchanges make a permutation: its length less the number of its cycles.
+/// The number of exchanges in a permutation, which is its length minus the number of its cycles.
 pub fn exchanges(permutation: &[usize]) -> usize {
     let (mut seen, mut cycles) = (vec![false; permutation.len()], 0);
     for start in 0..permutation.len() {

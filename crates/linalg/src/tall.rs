@@ -1,4 +1,4 @@
-//! Factors of matrices with at least as many rows as columns, and what they solve by least squares.
+//! Q R factors of matrices with at least as many rows as columns, and least squares by them.
 
 use faer::{Mat, MatRef};
 use kernel::{Float, Matrix, MatrixRef, compiled_once};
@@ -7,7 +7,7 @@ use crate::Trans;
 use crate::scaled::{times_power, unit};
 use crate::systems::{Lost, rounding};
 
-/// A = Q R diag(2^units), where the largest entry of each column of A over its unit is about 1.
+/// A = Q R diag(2^units). The units are chosen so that the largest entry of each column of A, divided by 2^unit, is about 1.
 pub struct Tall {
     pub q: Mat<f64>,
     pub r: Mat<f64>,
@@ -36,8 +36,8 @@ impl Tall {
     }
 }
 
-/// The entry of the diagonal of R that is smallest beside its column, if a column of Q R lies within `rounding` of the span of the
-/// others. Its distance to them, relative to its length, is 1 / (|row of R⁻¹| |column of R|), which no scaling of columns changes.
+/// The diagonal entry of R that is smallest in relation to its column, if a column of Q R lies within `rounding` of the span of the others.
+/// The distance of a column to that span, relative to its length, is 1 / (|row of R⁻¹| |column of R|), which no scaling of columns changes.
 pub fn dependent(r: MatRef<'_, f64>, rounding: f64) -> Option<Lost> {
     let n = r.ncols();
     let length = |j: usize| r.col(j).subrows(0, j + 1).norm_l2();
@@ -53,11 +53,11 @@ pub fn dependent(r: MatRef<'_, f64>, rounding: f64) -> Option<Lost> {
     Some((lost, r[(lost, lost)].abs()))
 }
 
-/// A⁺ B or (Aᵀ)⁺ B: of the matrices X for which A X is nearest to B, the smallest.
+/// A⁺ B or (Aᵀ)⁺ B: the smallest of the matrices X for which A X is nearest to B.
 ///
-/// By Q R if the columns of A, or its rows if there are fewer, are independent and `rcond` is not given; else by singular values, of which
-/// those that are at most `rcond` of the largest count as 0, or the rounding of T times the longer side. `None` if their iteration does not
-/// converge.
+/// It is computed by Q R if the columns of A (or its rows, if there are fewer) are linearly independent and `rcond` is not given. Otherwise
+/// it is computed from the singular values. Those that are at most `rcond` times the largest count as 0; the default of `rcond` is the
+/// rounding of T times the longer side. It is `None` if the iteration for the singular values does not converge.
 #[compiled_once]
 pub fn least_squares<T: Float>(
     a: MatrixRef<'_, T>,
@@ -91,7 +91,7 @@ pub fn least_squares<T: Float>(
     Some(crate::narrow(x.as_ref()))
 }
 
-/// How many of these singular values, which descend, count as more than 0.
+/// The number of these singular values, in descending order, that do not count as 0.
 #[compiled_once]
 pub fn rank<T: Float>(values: &[T], longer_side: usize, rcond: Option<f64>) -> usize {
     let least = values.first().map_or(0.0, |x| x.to_f64()) * rcond.unwrap_or(T::EPSILON * longer_side as f64);

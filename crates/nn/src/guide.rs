@@ -2,8 +2,8 @@
 //!
 //! # Where `'t` goes
 //!
-//! A helper function that records a layer does not compile as one would write it first. Three lifetimes are missing from the signature, of
-//! the tape, of the model and of the result:
+//! The first attempt at a helper function that records a layer usually does not compile. Its signature lacks three lifetimes: those of the
+//! tape, the model and the result:
 //!
 //! ```compile_fail,E0106
 //! use nn::prelude::*;
@@ -12,8 +12,8 @@
 //! }
 //! ```
 //!
-//! The model, the tape and its variables live equally long: write `<'t>` after the name and `'t` in each of these places. A helper that
-//! gets a variable needs no tape, because [`x.tape()`](crate::Var::tape) is the one that it is on.
+//! The model, the tape and its variables share one lifetime. Write `<'t>` after the name and `'t` in each of these places. A helper that
+//! takes a variable x needs no tape, because [`x.tape()`](crate::Var::tape) returns it.
 //!
 //! ```
 //! use nn::prelude::*;
@@ -33,13 +33,13 @@
 //! adam.step(&mut net, &grads, &mut state); // the gradients are owned: `'t` ends before
 //! ```
 //!
-//! [The book of autograd](mod@autograd::book::lifetimes) has structs of variables and closures too.
+//! [The book of autograd](mod@autograd::book::lifetimes) also covers structs of variables, and closures.
 //!
-//! # Saving, loading, and going on
+//! # Saving, loading, and resuming
 //!
-//! A model is saved by [`save`](crate::save) and read by [`load`](crate::load). What its inputs go through, such as a
-//! [`Standardize`](crate::data::Standardize), is saved with it in one struct. To go on with a training, the state of the optimizer and
-//! the number of the step are needed too: [`save_value`](crate::persist::save_value) saves them together.
+//! A model is saved by [`save`](crate::save) and read by [`load`](crate::load). Put the maps that are applied to its inputs, such as a
+//! [`Standardize`](crate::data::Standardize), into one struct with the model, so that they are saved with it. To resume a training, you
+//! also need the state of the optimizer and the number of the step. [`save_value`](crate::persist::save_value) saves all of them together.
 //!
 #![cfg_attr(feature = "save", doc = "```")]
 #![cfg_attr(not(feature = "save"), doc = "```ignore")]
@@ -70,16 +70,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Trainer`](crate::train::Trainer) does all of that by `.checkpoint(path).resume()`, with its history, its schedule and its best weights
-//! ([the same bits](crate::train#the-same-bits)).
+//! A [`Trainer`](crate::train::Trainer) does all of this by `.checkpoint(path).resume()`. It also stores its history, its schedule and its
+//! best weights ([the same bits](crate::train#the-same-bits)).
 //!
 //! # What `checkpoint_every` costs
 //!
-//! A checkpoint is a whole file, written to the disk before the next step begins. It holds the weights and the moments of the optimizer, so
-//! with Adam and `f32` it has 12 bytes for each weight, and 4 more for each copy of the weights that is kept (the best, an average). A step reads and writes as
-//! many numbers in memory, but a disk is slower and `fsync` takes milliseconds. So `checkpoint_every(1)` may cost many times a small step,
-//! and `checkpoint_every(n)` an nth of that. After a crash at most n steps are lost. A file a minute costs little, and a file is written
-//! after every epoch in any case. This code measures the cost for your model:
+//! A checkpoint is a complete file that is written to the disk before the next step begins. It contains the weights and the moments of the
+//! optimizer. With Adam and `f32` it therefore takes 12 bytes for each weight, and 4 more for each copy of the weights that is kept (the
+//! best ones, an average). A step reads and writes as many numbers in memory, but a disk is slower, and `fsync` takes milliseconds. So
+//! `checkpoint_every(1)` may take many times as long as a small step, and `checkpoint_every(n)` takes an nth of that per step. After a
+//! crash at most n steps are lost. One file a minute costs little. A file is also written after every epoch. This code measures the cost
+//! for your model:
 //!
 #![cfg_attr(feature = "save", doc = "```")]
 #![cfg_attr(not(feature = "save"), doc = "```ignore")]
@@ -107,11 +108,12 @@
 //!
 //! # Tables
 //!
-//! A table has columns of numbers, categories and gaps. An [`Encoding`](crate::data::Encoding) says what becomes of each column. It is
-//! fitted to the training rows alone and saved with the model, so medians and categories do not depend on other rows.
+//! A table has columns of numbers, categories and gaps. An [`Encoding`](crate::data::Encoding) says how each column becomes features. It is
+//! fitted only to the training rows and saved with the model, so medians and categories do not depend on other rows.
 //!
-//! A [`Pipeline`](crate::pipeline::Pipeline) fits an encoding, the preprocessing and an estimator together. It cross-validates, scores, and is
-//! saved as one model. Use it if one of the [estimators](crate::estimator) will do. For a network of your own, put the parts into one struct:
+//! A [`Pipeline`](crate::pipeline::Pipeline) fits an encoding, the preprocessing and an estimator together. It can be cross-validated,
+//! scored, and saved as one model. Use it if one of the [estimators](crate::estimator) suffices. For a network of your own, put the parts
+//! into one struct:
 //!
 #![cfg_attr(all(feature = "csv", feature = "save"), doc = "```")]
 #![cfg_attr(not(all(feature = "csv", feature = "save")), doc = "```ignore")]
@@ -157,9 +159,9 @@
 //!
 //! # Sequences without masks
 //!
-//! Libraries with a graph for each shape fill sequences up to one length and mask what was filled in. Here a tape costs the same whatever
-//! its shapes are, so the sequences of a batch may go one after the other, each with its own length. For attention this is also less work:
-//! scores of T steps by T steps cost T² for each sequence, where padding costs the square of the longest for all of them.
+//! Libraries that compile a graph for each shape pad sequences to one length and mask the padding. Here a new shape costs nothing extra, so
+//! the sequences of a batch can be recorded one after the other, each with its own length. For attention this is also less work. The scores
+//! of a sequence with T steps cost T²; with padding every sequence costs the square of the longest length.
 //!
 //! ```
 //! use nn::prelude::*;
@@ -198,5 +200,5 @@
 //! assert_eq!((squares(&lengths), squares(&[9; 4])), (110, 324)); // scores in the loop, and padded
 //! ```
 //!
-//! A recurrent layer computes one product for each step, and that is cheaper for many samples at once: there
+//! A recurrent layer computes one product for each step, which is cheaper for many samples at once. For this case
 //! [`run_padded`](crate::Recurrent::run_padded) takes the lengths and makes the masks itself, as in the example `sequence`.

@@ -28,22 +28,22 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`prelude`] | what most programs import |
-//! | [`module`] | models and layers as traits: walking, freezing and summing up parameters |
+//! | [`module`] | the traits of models and layers; visiting, freezing and summarizing parameters |
 //! | [`layer`] | layers: linear, recurrent, normalisations, dropout, skips, lists of them |
 //! | [`init`] | initial weights |
-//! | [`loss`], [`metrics`] | what is minimised, and how good predictions are |
-//! | [`optim`] | optimizers, and what holds around them: decay, clipping, groups; averages of weights |
+//! | [`loss`], [`metrics`] | the losses that are minimised, and measures of predictions |
+//! | [`optim`] | optimizers, with decay, clipping and groups of parameters; averages of weights |
 //! | [`schedule`] | learning rates that change |
 //! | [`data`] | tables, arrays, samples, and maps of features |
-//! | [`train`], [`parallel`] | the trainer, and a batch over cores |
+//! | [`train`], [`parallel`] | the trainer, and batches that are split over cores |
 //! | [`estimator`] | classifiers and regressors with scikit-learn's interface |
 #![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
-//! | [`diagnose`](mod@diagnose), [`regions`] | what ails a network, and the linear regions of one |
+//! | [`diagnose`](mod@diagnose), [`regions`] | the problems of a network, and its linear regions |
 #![cfg_attr(feature = "plot", doc = "| [`plot`] | pictures |")]
 //! | [`guide`] | where lifetimes go, how to save and resume, tables, sequences |
-//! | [`lecture`], [`coming_from`] | the lecture item by item; names of PyTorch, JAX and scikit-learn beside ours |
+//! | [`lecture`], [`coming_from`] | the lecture item by item; the names of PyTorch, JAX and scikit-learn, and the corresponding names here |
 //!
-//! The names of the modules that a model is made of are at the root too: `nn::Linear` is [`layer::Linear`], `nn::Adam` is
+//! The items of the modules that a model is made of are re-exported at the root: `nn::Linear` is [`layer::Linear`], `nn::Adam` is
 //! [`optim::Adam`]. The tape and its variables come from [`autograd`], which is a crate of its own.
 
 // The documentation links to items of the default features.
@@ -89,7 +89,7 @@ pub use autograd::{
     Wrt, affine, grad, gradient, minimize, minimize_within, value_and_gradient,
 };
 
-// All other names are those of the modules, at the root for programs; the documentation has each in its module.
+// All other names are re-exported from the modules for programs; the documentation shows each of them in its module.
 #[doc(hidden)]
 pub use diagnose::{Diagnosis, diagnose, diagnose_step};
 pub use ema::Ema;

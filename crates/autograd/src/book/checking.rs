@@ -60,18 +60,18 @@
 //! # NaN
 //!
 //! A tape keeps every value, so the first NaN or infinity can be found after the fact. [`Tape::anomaly`](crate::Tape::anomaly)
-//! searches the forward pass, [`Var::backward_checked`](crate::Var::backward_checked) also the backward pass. Both give the op, its
-//! line and the ranges of its operands.
+//! searches the forward pass. [`Var::backward_checked`](crate::Var::backward_checked) searches the backward pass too. Both report the op,
+//! its line and the ranges of its operands.
 //!
 //! # How far the checker can be trusted
 //!
 //! [The module](mod@crate::check) says what a verdict means and what a pass does not show. Three tests check the checker:
 //!
 //! - It does not blame right functions that are hard to check (fast, flat, tiny, huge, nearly singular, cancelling, composed at random).
-//!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws 10,000 of them, an ordinary test run 300.
+//!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws 10,000 of them. An ordinary test run draws 300.
 //! - It does not pass the same functions with a derivative that is 10 % too large, in at least 99 % of the cases.
 //! - It fails at least 99 % of the random graphs with a wrong rule, separately at 1, 10 and 1000 entries.
 //!   `cargo run --release --example checker_mutations -- 250` counts them up to 100,000 entries, by kind of mistake and by size.
 //!
-//! A wrong rule counts if it changes an entry of the gradient by at least 1 % of that entry. If the entry is smaller than 10⁻⁸ of the
-//! largest, it must change by 1 % of the latter.
+//! A wrong rule counts if it changes an entry of the gradient by at least 1 % of that entry. If the entry is smaller than 10⁻⁸ times the
+//! largest entry, it must change by 1 % of that product.

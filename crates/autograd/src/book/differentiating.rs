@@ -9,7 +9,7 @@
 //! | a Jacobian, Hessian, Laplacian, H v | [`jacobian`](crate::jacobian), [`hessian`](crate::hessian), [`laplacian`](crate::laplacian), [`hvp`](crate::hvp); [`several`](crate::several) | a sweep for each row or column |
 //! | each sample's gradient | [`backward_per_sample`](crate::Var::backward_per_sample) | one sweep |
 //! | the same computation on other numbers | [`Var::program`](crate::Var::program), [`Compiled`](crate::Compiled) | no recording |
-//! | where a function is least | [`minimize`](fn@crate::minimize), [`minimize_within`](crate::minimize_within) bounds | some gradients |
+//! | the minimum of a function | [`minimize`](fn@crate::minimize), [`minimize_within`](crate::minimize_within) bounds | some gradients |
 //! | less memory | [`checkpoint`](crate::checkpoint) | a second computation |
 //!
 //! All of them use one table of rules. A sweep over buffers runs the rules, a recorded sweep records them, and forward mode
@@ -70,10 +70,10 @@
 //! assert!((x.exp() - 3.0 * x).abs() < 1e-12 && f.recordings() == 1);
 //! ```
 //!
-//! # Where a function is least
+//! # Minimizing a function
 //!
-//! [`minimize`](fn@crate::minimize) takes values and gradients of any origin: a closure, a [`Compiled`](crate::Compiled) closure, a program on a
-//! [`ScalarTape`](crate::ScalarTape). [`minimize_within`](crate::minimize_within) keeps each entry between two bounds.
+//! [`minimize`](fn@crate::minimize) takes values and gradients from any source: a closure, a [`Compiled`](crate::Compiled) closure, or a
+//! program on a [`ScalarTape`](crate::ScalarTape). [`minimize_within`](crate::minimize_within) keeps each entry between two bounds.
 //!
 //! ```
 //! use autograd::{Compiled, Stop, minimize_within};

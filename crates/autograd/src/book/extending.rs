@@ -2,8 +2,9 @@
 //!
 //! # An elementwise function: one line
 //!
-//! [`formula!`](crate::formula!) takes an expression in the methods of [`Number`](crate::Number). Dual numbers compute its slope
-//! in the same vector loop. You can also give the slopes, which may read the value. In both cases it can be differentiated to any order.
+//! [`formula!`](crate::formula!) takes an expression in the methods of [`Number`](crate::Number). Dual numbers compute its slope in the
+//! same vector loop. You can also write the slopes yourself, and they may use the value. In both cases the function can be differentiated
+//! to any order.
 //!
 //! ```
 //! use autograd::{Matrix, check, formula, map};
@@ -71,4 +72,4 @@
 //! # An op in the table
 //!
 //! Inside the library an elementwise function is one line of the table in the crate `tape-kernel`. A linear op is a variant of
-//! [`Op`](crate::Op) with its lines beside it. ARCHITECTURE.md says where each goes.
+//! [`Op`](crate::Op) with its lines beside it. ARCHITECTURE.md says in which file each of them belongs.

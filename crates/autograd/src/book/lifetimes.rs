@@ -5,7 +5,7 @@
 //!
 //! # A helper function
 //!
-//! This does not compile. The compiler cannot tell how long the result lives, nor that `tape` and `w` live as long as it:
+//! This does not compile. The compiler cannot tell how long the result lives, or that `tape` and `w` live as long as the result:
 //!
 //! ```compile_fail,E0106
 //! use autograd::{Param, Tape, Var};
@@ -14,8 +14,8 @@
 //! }
 //! ```
 //!
-//! Write `<'t>` after the name, and `'t` at every reference, tape and variable. Where a variable is among the arguments, the tape is not
-//! needed: [`x.tape()`](crate::Var::tape) is the tape that it is on.
+//! Write `<'t>` after the name, and `'t` at every reference, tape and variable. If one of the arguments is a variable x, the tape need not
+//! be passed: [`x.tape()`](crate::Var::tape) returns it.
 //!
 //! ```
 //! use autograd::{Matrix, Param, Tape, Var};
@@ -31,7 +31,7 @@
 //! assert_eq!(hidden(&tape, &w, x).item(), same(&w, x).item());
 //! ```
 //!
-//! A helper that takes variables alone needs one `'t` for all of them:
+//! A helper that takes only variables needs one `'t` for all of them:
 //!
 //! ```
 //! use autograd::{Real, Var};
@@ -42,9 +42,10 @@
 //! # assert_eq!(huber(tape.variable(3.0), tape.constant(3.0)).item(), 1.0);
 //! ```
 //!
-//! # A number out of a tape
+//! # Returning numbers from a function with a local tape
 //!
-//! What leaves a function without its tape is owned: numbers, matrices, gradients. Then the tape can be local, and no lifetime is written.
+//! Numbers, matrices and gradients are owned, so a function can return them after its tape is dropped. The tape is then a local variable,
+//! and the signature needs no lifetime.
 //!
 //! ```
 //! use autograd::{Gradients, Matrix, Param, Tape};
@@ -61,7 +62,7 @@
 //!
 //! # A struct of variables
 //!
-//! It has the lifetime as a parameter and borrows nothing itself:
+//! A struct of variables has the lifetime as a parameter. It borrows nothing itself:
 //!
 //! ```
 //! use autograd::{Tape, Var};
@@ -81,7 +82,7 @@
 //!
 //! # A closure as an argument
 //!
-//! A function that makes the tape itself does not know `'t` beforehand. It takes a closure for every `'t`:
+//! A function that creates the tape cannot have `'t` as a parameter. Its argument must be a closure that works for every `'t`:
 //!
 //! ```
 //! use autograd::{Matrix, Tape, Var};
@@ -92,6 +93,6 @@
 //! }
 //! let c = Matrix::full(1, 1, 3.0);
 //! assert_eq!(slope(|x| x.square(), 2.0), 4.0);
-//! // What is captured comes onto the tape as a copy, for it need not live as long as `'t`.
+//! // A captured matrix is copied onto the tape, because it may not live as long as `'t`.
 //! assert_eq!(slope(|x| x * x.tape().constant(c.clone()), 2.0), 3.0);
 //! ```

@@ -10,17 +10,17 @@
 //!   are a part of their matrix.
 //! - **Columns are samples** and are contiguous in memory. A minibatch is a range of columns, and a product W X reads
 //!   both along their columns.
-//! - **Elementwise loops are compiled for several vector widths**, and the widest one of the processor is chosen at run time. Our own
-//!   vectorized kernels are exp, ln, tanh, the logistic function, softplus and erf. The other functions are those of std and
+//! - **Elementwise loops are compiled for several vector widths**, and the widest one of the processor is chosen at run time. This library
+//!   has its own vectorized kernels for exp, ln, tanh, the logistic function, softplus and erf. The other functions come from std and
 //!   compute one number at a time.
-//! - **Large products and loops use the threads of rayon's current pool.** The bits do not depend on the number of threads. For one
-//!   thread use `rayon::ThreadPoolBuilder::new().num_threads(1)`.
-//! - **Memory is that of the values**: [`backward`](crate::Var::backward) frees the gradients of intermediate variables as it goes.
-//!   [`checkpoint`](crate::checkpoint) brings a chain of n steps down to order √n: 256 steps in 16 segments take a ninth of the
-//!   memory (`cargo test -p tape-tests --test memory tapes -- --nocapture`).
+//! - **Large products and loops use the threads of rayon's current pool.** The bits of the results do not depend on the number of threads.
+//!   For one thread use `rayon::ThreadPoolBuilder::new().num_threads(1)`.
+//! - **The values take most of the memory**: [`backward`](crate::Var::backward) frees the gradients of intermediate variables as it goes.
+//!   [`checkpoint`](crate::checkpoint) brings a chain of n steps down to order √n: 256 steps in 16 segments take a ninth of the memory
+//!   (`cargo test -p tape-tests --test memory tapes -- --nocapture`).
 //! - **At most 512 MiB of free buffers are kept.** A larger buffer is returned to the system as soon as its tape is dropped.
-//!   [`free_buffers`](crate::free_buffers) frees the others. [`Tape::shrink_to_fit`](crate::Tape::shrink_to_fit) frees the memory that
-//!   a tape in use has beyond its values.
+//!   [`free_buffers`](crate::free_buffers) frees the others. [`Tape::shrink_to_fit`](crate::Tape::shrink_to_fit) frees the memory that a
+//!   tape has reserved beyond its values.
 //! - **Replaying is cheaper than recording** for small nodes: see [`Compiled`](crate::Compiled). A scalar [`Program`](crate::Program)
 //!   runs as vector loops, in a fraction of the time and memory of its tape: 7 to 10 bytes a node on ADBench's
 //!   mixture and LSTM (`cargo test -p tape-tests --test memory programs -- --nocapture`).

@@ -3,8 +3,8 @@
 //! # A tape and its variables
 //!
 //! A [`Tape`](crate::Tape) keeps every computed value and the operation that computed it. Its leaves are variables (with a
-//! gradient), constants (without a gradient) and [`Param`](crate::Param)s. A `Param` has an identity: recorded twice, it is one leaf.
-//! A leaf may borrow its matrix, which is then not copied.
+//! gradient), constants (without a gradient) and [`Param`](crate::Param)s. A `Param` has an identity: if it is recorded twice, it is still
+//! one leaf. A leaf may borrow its matrix, which is then not copied.
 //!
 //! ```
 //! use autograd::{Matrix, Param, Tape};
@@ -30,8 +30,8 @@
 //! - Choices: [`max`](crate::Var::max), [`clamp`](crate::Var::clamp), [`select`](crate::Var::select) by a mask.
 //! - Linear algebra: [`solve`](crate::Var::solve), [`cholesky`](crate::Var::cholesky), [`qr`](crate::Var::qr),
 //!   [`symmetric_eigen`](crate::Var::symmetric_eigen), [`svd`](crate::Var::svd), [`least_squares`](crate::Var::least_squares),
-//!   [`matrix_exp`](crate::Var::matrix_exp), determinants, inverses. The same on plain matrices is
-//!   [`LinearAlgebra`](crate::LinearAlgebra).
+//!   [`matrix_exp`](crate::Var::matrix_exp), determinants, inverses. [`LinearAlgebra`](crate::LinearAlgebra) has the same functions for
+//!   plain matrices.
 //!
 //! ```
 //! use autograd::{Matrix, Tape, Triangle, Trans};
@@ -64,13 +64,14 @@
 //! assert_eq!(payoff(99.0, 100.0), 0.0);
 //! ```
 //!
-//! Plain numbers stand on the right of numbers of any kind, as in `x * 2.0`, and `y += x` works too. For `2.0 * x` a generic function says
-//! `where f64: LeftOf<N>`: see [`LeftOf`](crate::LeftOf). Variables and numbers of known types need no such word.
+//! A plain number may be the right operand of any number type, as in `x * 2.0`, and `y += x` works too. A generic function that uses
+//! `2.0 * x` needs the bound `where f64: LeftOf<N>`: see [`LeftOf`](crate::LeftOf). Variables and numbers of known types need no such
+//! bound.
 //!
 //! [`Arithmetic::sum`](crate::Arithmetic::sum) and [`Arithmetic::dot`](crate::Arithmetic::dot) record a whole sum as one node.
 //!
-//! The same function runs on a [`ScalarTape`](crate::ScalarTape) some twenty times as fast. [Which tape](super::tapes) says when to take
-//! which.
+//! The same function runs about twenty times as fast on a [`ScalarTape`](crate::ScalarTape). [Which tape](super::tapes) says when to use
+//! which tape.
 //!
 //! # Printing a tape
 //!

@@ -4,18 +4,18 @@
 //! | the program | the tape |
 //! |---|---|
 //! | computes with matrices | [`Tape`](crate::Tape) |
-//! | computes with single numbers, and branches as it likes | [`ScalarTape`](crate::ScalarTape); for Hessians of [`Dual`](crate::Dual) numbers of its numbers |
+//! | computes with single numbers, with any branches | [`ScalarTape`](crate::ScalarTape); for Hessians with [`Dual`](crate::Dual) numbers of its numbers |
 //! | is the same for many inputs, in single numbers | [`Compiled`](crate::Compiled) on a [`Tape`](crate::Tape), which replays without recording |
-//! | shall be replayed, drawn, verified, or differentiated more than twice | [`Tape`](crate::Tape) |
+//! | is to be replayed, drawn, verified, or differentiated more than twice | [`Tape`](crate::Tape) |
 //! | has few inputs and many outputs | [`Dual`](crate::Dual) numbers, no tape |
 //!
-//! A function that is generic in [`Number`](crate::Number) runs on all of them. The functions for it are the same, and so are the values.
+//! A function that is generic in [`Number`](crate::Number) runs on all of them and computes the same values.
 //!
 //! # A node that is a matrix, and a node that is a number
 //!
-//! A node of a [`Tape`](crate::Tape) costs a few dozen nanoseconds beside its arithmetic. That is nothing for a matrix of a thousand
-//! entries, and most of the time for a single number. The [`ScalarTape`](crate::ScalarTape) keeps little more than the rule itself: it is
-//! some twenty times as fast as a tape of 1 × 1 matrices.
+//! A node of a [`Tape`](crate::Tape) costs a few dozen nanoseconds in addition to its arithmetic. This is negligible for a matrix of a
+//! thousand entries, but it is most of the time for a single number. The [`ScalarTape`](crate::ScalarTape) stores little more than the rule
+//! itself, so it is about twenty times as fast as a tape of 1 × 1 matrices.
 //!
 //! ```
 //! use autograd::{Number, ScalarTape};
@@ -40,8 +40,8 @@
 //! # The same program many times
 //!
 //! [`Compiled`](crate::Compiled) records a closure once and replays it. A closure in single numbers becomes vector loops, and
-//! [`kind`](crate::Compiled::kind) says whether it did, or which line prevents it. On ADBench's programs a replay takes 0.3 to 0.6 of the time
-//! of recording on a [`ScalarTape`](crate::ScalarTape).
+//! [`kind`](crate::Compiled::kind) says whether it did, or which line prevents it. On ADBench's programs a replay takes 0.3 to 0.6 times as
+//! long as recording on a [`ScalarTape`](crate::ScalarTape).
 //!
 //! ```
 //! use autograd::{Compiled, Matrix, ProgramKind};
@@ -55,8 +55,9 @@
 //!
 //! # One input
 //!
-//! [`Dual`](crate::Dual) numbers carry one derivative with them and record nothing, so the derivatives of any number of outputs by one input
-//! cost about twice the computation. A gradient by n inputs takes n such runs, so a tape is better from a few inputs on.
+//! [`Dual`](crate::Dual) numbers carry one derivative with them and record nothing. The derivatives of any number of outputs with respect
+//! to one input therefore cost about twice the computation. A gradient with respect to n inputs takes n such runs, so a tape is better if
+//! there are more than a few inputs.
 //!
 //! ```
 //! use autograd::{Dual, Number};
@@ -73,5 +74,5 @@
 //! cargo bench -p tape-autograd --bench scalars
 //! ```
 //!
-//! It runs plain numbers, the [`ScalarTape`](crate::ScalarTape), the [`Tape`](crate::Tape) and a recorded [`Program`](crate::Program) in turns,
-//! on programs of ADBench, and prints the time of each and the ratios to the scalar tape.
+//! It runs ADBench's programs on plain numbers, the [`ScalarTape`](crate::ScalarTape), the [`Tape`](crate::Tape) and a recorded
+//! [`Program`](crate::Program) in turn. It prints the time of each and its ratio to the scalar tape.

@@ -9,8 +9,8 @@ use crate::rule::op::{LinearTerm, Op, pullback};
 use crate::tape::records::Inner;
 use crate::{Gradients, Matrix, MatrixRef, Real, Tape, Var};
 
-/// The steps of a forward and a backward pass, each with its number, formula, shape and value: what the rule
-/// `y += w x ⇒ δx += w δy, ∇w += δy x` did on a tape. [`Gradients::steps`] makes it.
+/// The steps of a forward and a backward pass, each with its number, formula, shape and value. They show how the rule
+/// `y += w x ⇒ δx += w δy, ∇w += δy x` was applied on a tape. [`Gradients::steps`] returns them.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -35,22 +35,22 @@ pub struct Steps<'p, 't, T: Real> {
 /// One step of a pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PassStep<T> {
-    /// Its number: the backward pass goes on from the forward pass.
+    /// The number of the step. The backward pass continues the numbering of the forward pass.
     pub number: usize,
-    /// What is computed: `a = W · x`, `∇W += δa · xᵀ`.
+    /// The formula of the step, such as `a = W · x` or `∇W += δa · xᵀ`.
     pub formula: String,
     /// The name of the op whose rule this is.
     pub op: String,
     /// The shape of the value or of the derivative.
     pub shape: (usize, usize),
-    /// The value, or the derivative once its last term is added. `None` at an earlier term, and of an intermediate variable whose δ was not
-    /// [kept](crate::Var::backward_all).
+    /// The value, or the derivative after its last term is added. It is `None` for earlier terms, and for intermediate variables whose δ
+    /// was not [kept](crate::Var::backward_all).
     pub value: Option<Matrix<T>>,
 }
 
 impl<T: Real> Gradients<T> {
     /// The forward pass that was recorded on this tape and the backward pass that gave these gradients, as a table of numbered steps.
-    /// Gradients of [`backward_all`](crate::Var::backward_all) show the δ of all steps, others those of leaves alone.
+    /// Gradients from [`backward_all`](crate::Var::backward_all) show the δ of all steps; others show only the gradients of leaves.
     ///
     /// # Panics
     /// If the gradients are of another tape, or of several outputs.
@@ -65,7 +65,7 @@ impl<T: Real> Gradients<T> {
 
 #[compiled_once]
 impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
-    /// Calls a variable by a name in place of its number, as in `a` for `%3`.
+    /// Gives a variable a name that is shown instead of its number, such as `a` instead of `%3`.
     ///
     /// # Panics
     /// If the variable is of another tape.
@@ -78,7 +78,7 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         self
     }
 
-    /// The steps of the forward pass, from the first on.
+    /// The steps of the forward pass, in order.
     pub fn forward(&self) -> Vec<PassStep<T>> {
         self.tape.with(|inner| {
             let computed = self.nodes(inner).into_iter().filter(|&id| !inner.is_leaf(id));
@@ -93,14 +93,15 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         })
     }
 
-    /// The steps of the backward pass: one for each term that an operand's derivative gains, from the last node to the first.
+    /// The steps of the backward pass, from the last node to the first. Each term that is added to the derivative of an operand is one
+    /// step.
     pub fn backward(&self) -> Vec<PassStep<T>> {
         self.tape.with(|inner| {
             let nodes = self.nodes(inner);
             let first = nodes.iter().filter(|&&id| !inner.is_leaf(id)).count();
             let mut gains: Vec<Gain> = Vec::new();
             for &id in nodes.iter().rev() {
-                // A value may be read by a rule that gives it nothing, as a softmax is by a cross-entropy.
+                // A rule may read a value without adding to its derivative, as the rule of cross-entropy reads the softmax.
                 if Some(&id) == nodes.last() || gains.iter().any(|gain| gain.operand == id) {
                     self.gains(inner, id, &mut gains);
                 }
@@ -123,7 +124,7 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         })
     }
 
-    /// What the differentiated value was computed from, and itself.
+    /// The nodes from which the differentiated value was computed, and the value itself.
     fn nodes(&self, inner: &Inner<'_, T>) -> Vec<u32> {
         let count = inner.records.nodes.len() as u32;
         let Some(last) = (0..count).rev().find(|&id| self.grads.deltas.saw(id)) else { return Vec::new() };
@@ -131,7 +132,7 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         (0..=last).filter(|&id| leads[id as usize]).collect()
     }
 
-    /// What the passes begin with: names, kinds and shapes.
+    /// The leaves, with which the passes begin: names, kinds and shapes.
     fn leaves(&self) -> Vec<String> {
         self.tape.with(|inner| {
             let leaf = |id: u32| {
@@ -152,12 +153,12 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         given.map_or_else(|| format!("%{id}"), |(_, name)| name.clone())
     }
 
-    /// ∇ of what is looked for, δ of what lies between.
+    /// The name of a derivative: ∇ for a leaf, δ for an intermediate variable.
     fn delta(&self, inner: &Inner<'_, T>, id: u32) -> String {
         format!("{}{}", if inner.is_leaf(id) { "∇" } else { "δ" }, self.called(id))
     }
 
-    /// What the operands of a node gain by its rule.
+    /// Collects the terms that the rule of a node adds to the derivatives of its operands.
     fn gains(&self, inner: &Inner<'_, T>, id: u32, gains: &mut Vec<Gain>) {
         let active = |x: u32| inner.node(x).is_active();
         if let Some(custom) = inner.custom(id) {
@@ -180,13 +181,13 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         }
     }
 
-    /// What an operand x of a node gains, as it is written.
+    /// The text of the term that a node adds to the derivative of its operand x.
     fn written_term(&self, inner: &Inner<'_, T>, id: u32, x: u32, term: LinearTerm<u32>) -> String {
         use LinearTerm as D;
         let dy = self.delta(inner, id);
         let name = |x: u32| if x == DELTA { dy.clone() } else { self.called(x) };
         let shapes = (inner.node(id).shape(), inner.node(x).shape());
-        // An operand that was repeated gains a sum.
+        // The term of an operand that was repeated is a sum.
         let summed = |term: String| match shape_word(shapes.0, shapes.1) {
             Some(word) => format!("{word}({term})"),
             None => term,
@@ -233,7 +234,7 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
     }
 }
 
-/// What an operand gains: δx += term.
+/// A term that is added to the derivative of an operand: δx += term.
 struct Gain {
     operand: u32,
     term: String,
@@ -248,9 +249,9 @@ fn sums_to_one<T: Real>(t: MatrixRef<'_, T>) -> bool {
     (0..t.cols()).all(|j| (sum(j) - 1.0).abs() < 1e-6)
 }
 
-/// The widest formula that stands beside its value.
+/// The largest width of a formula whose value is printed beside it.
 const FORMULA: usize = 36;
-/// As much of a line as is used at most.
+/// The largest width of a line.
 const WIDTH: usize = 100;
 
 #[compiled_once]
@@ -280,7 +281,7 @@ impl<'p, 't: 'p, T: Real> fmt::Display for Steps<'p, 't, T> {
     }
 }
 
-/// A step: its value to the right of its formula, or below one that is long.
+/// Writes a step: its formula, and its value to the right, or below if the formula is long.
 fn row<T: Real>(step: &PassStep<T>, width: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let PassStep { number, formula, shape: (m, n), value, .. } = step;
     let long = formula.chars().count();
@@ -303,7 +304,7 @@ fn row<T: Real>(step: &PassStep<T>, width: usize, f: &mut fmt::Formatter<'_>) ->
     Ok(())
 }
 
-/// A matrix in at most six rows and four columns; of a larger one the first rows and columns and the last.
+/// A matrix in at most six rows and four columns. Of a larger matrix it shows the first rows and columns and the last one.
 fn abbreviated<T: Real>(x: &Matrix<T>) -> Vec<String> {
     let shown = |len: usize, most: usize, first: usize| -> Vec<Option<usize>> {
         if len <= most {

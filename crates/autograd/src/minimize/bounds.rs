@@ -1,4 +1,4 @@
-//! A box: between which two numbers each entry of x stays.
+//! Bounds: the two numbers between which each entry of x must stay. Together they form a box.
 
 /// The least and the largest value of each entry; without entries there are no bounds.
 pub(super) struct Bounds(pub Vec<(f64, f64)>);
@@ -15,18 +15,18 @@ impl Bounds {
     }
 
     /// The largest |x − P(x − g)| of an entry, where P is the nearest point of the box: 0 at a minimum, and max |g| without bounds.
-    /// NaN if there is one.
+    /// It is NaN if an entry of g is NaN.
     pub fn slope(&self, x: &[f64], g: &[f64]) -> f64 {
         x.iter().zip(g).enumerate().fold(0.0, |max, (i, (x, g))| {
             let (low, high) = self.of(i);
             let slope = if *g > 0.0 { g.min(x - low) } else { (-g).min(high - x) };
-            // `min` drops NaN.
+            // `min` would ignore NaN.
             let slope = if g.is_nan() { *g } else { slope };
             if slope <= max { max } else { slope }
         })
     }
 
-    /// Which entries lie on a bound that −g would leave the box through.
+    /// The entries that lie on a bound and would leave the box along −g.
     pub fn held(&self, x: &[f64], g: &[f64]) -> Vec<bool> {
         let held = |(i, (x, g)): (usize, (&f64, &f64))| {
             let (low, high) = self.of(i);
@@ -35,7 +35,7 @@ impl Bounds {
         x.iter().zip(g).enumerate().map(held).collect()
     }
 
-    /// The direction from x to P(x + d), and whether that is another one than d.
+    /// The direction from x to P(x + d), and whether it differs from d.
     pub fn within(&self, x: &[f64], mut d: Vec<f64>) -> (Vec<f64>, bool) {
         let mut cut = false;
         for (i, (d, x)) in d.iter_mut().zip(x).enumerate() {
@@ -57,7 +57,7 @@ impl Bounds {
         x.iter().zip(d).enumerate().map(until).fold(f64::INFINITY, f64::min)
     }
 
-    /// x + α d, where what is within rounding of its bound lies on it.
+    /// x + α d. Entries that differ from their bound only by rounding are set to it.
     pub fn moved(&self, x: &[f64], alpha: f64, d: &[f64]) -> Vec<f64> {
         let to = |(i, (x, d)): (usize, (&f64, &f64))| {
             let (y, (low, high)) = (x + alpha * d, self.of(i));

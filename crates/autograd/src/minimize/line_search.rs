@@ -42,8 +42,8 @@ const LONGER: f64 = 4.0;
 const MARGIN: f64 = 0.1;
 
 impl LineSearch {
-    /// A step that satisfies the conditions; the first trial is `first`. If none does within `max_trials`, a step that
-    /// decreases φ, or `None`. φ is known to ± `noise`, and no step is larger than `longest`.
+    /// A step that satisfies the conditions; the first trial is `first`. If no trial up to `max_trials` satisfies them, it returns a step
+    /// that decreases φ, or `None` if there is none. φ is known to ± `noise`, and no step is larger than `longest`.
     pub(super) fn search(
         &self,
         start: &Trial,

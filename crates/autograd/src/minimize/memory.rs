@@ -1,4 +1,4 @@
-//! What L-BFGS remembers: steps and changes of gradient, and the direction that follows from them.
+//! The memory of L-BFGS: the last steps and changes of the gradient, and the direction that follows from them.
 
 use std::collections::VecDeque;
 
@@ -33,8 +33,8 @@ impl Memory {
         self.pairs.front().map_or(1.0, |Pair { y, sy, .. }| sy / dot(y, y))
     }
 
-    /// −H g, by the two-loop recursion with H₀ = [`scale`](Memory::scale). An entry that is held does not move, and H is that of the
-    /// others: of their parts of the pairs.
+    /// −H g, by the two-loop recursion with H₀ = [`scale`](Memory::scale). Held entries do not move. H is then computed for the other
+    /// entries, from their parts of the pairs.
     pub fn direction(&self, g: &[f64], held: &[bool]) -> Vec<f64> {
         if !held.contains(&true) {
             return self.recursion(g);
@@ -66,7 +66,7 @@ impl Memory {
         q
     }
 
-    /// Remembers a pair, unless its curvature is not positive: H would not be either.
+    /// Stores a pair if its curvature is positive. Otherwise H would not be positive definite.
     pub fn push(&mut self, s: Vec<f64>, y: Vec<f64>) {
         let sy = dot(&s, &y);
         if sy > f64::EPSILON * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {

@@ -1,4 +1,4 @@
-//! Where a function of many numbers is least, by its values and gradients: L-BFGS, within bounds if there are any.
+//! Minimization of a function of many numbers from its values and gradients, by L-BFGS, with optional bounds.
 
 mod bounds;
 mod line_search;
@@ -20,8 +20,8 @@ pub use objective::Objective;
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
 /// strong Wolfe conditions (algorithms 3.5 and 3.6).
 ///
-/// It is for smooth functions without chance in them. It needs far fewer gradients than gradient descent, and no learning rate.
-/// The functions [`minimize`](fn@minimize) and [`minimize_within`] run it with these defaults.
+/// It is for smooth, deterministic functions. It needs far fewer gradients than gradient descent, and no learning rate. The functions
+/// [`minimize`](fn@minimize) and [`minimize_within`] run it with these defaults.
 ///
 /// ```
 /// use autograd::{Lbfgs, Stop};
@@ -36,16 +36,17 @@ pub use objective::Objective;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lbfgs {
-    /// How many pairs of steps and changes of gradient are remembered, by default 10.
+    /// The number of pairs of a step and a change of the gradient that are stored, by default 10.
     pub memory: usize,
-    /// After how many iterations it stops, by default 1000.
+    /// The largest number of iterations, by default 1000.
     pub max_iterations: u64,
-    /// The largest |g| of an entry at which it is done, by default 10⁻⁸. At a bound, what counts of g is what leads into the box.
+    /// It is done when no entry of the gradient has a larger |g| than this, by default 10⁻⁸. At a bound only a gradient counts along which
+    /// −g leads into the box.
     pub gradient_tolerance: f64,
-    /// It is done when an iteration decreases the value by less than this share of it; by default 0: never.
+    /// It is done when an iteration decreases the value by less than this share of the value. The default is 0, which never applies.
     #[serde(alias = "loss_tolerance")]
     pub value_tolerance: f64,
-    /// What its line search accepts.
+    /// The conditions of its line search.
     pub line_search: LineSearch,
 }
 
@@ -64,12 +65,12 @@ impl Default for Lbfgs {
 /// Why a minimization stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stop {
-    /// The gradient is as small as was asked for.
+    /// The gradient is as small as requested.
     Gradient,
     /// The value hardly decreased.
     #[serde(alias = "Loss")]
     Value,
-    /// It has made as many iterations as it may.
+    /// The largest number of iterations was reached.
     Iterations,
     /// No step downhill makes the value smaller or the gradient flatter: the numbers have no more digits, or the gradient
     /// is not of this function.
@@ -90,7 +91,7 @@ impl fmt::Display for Stop {
     }
 }
 
-/// Where a function is least, and how that was found.
+/// The minimum of a function, and how it was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct Minimum<T: Real> {
@@ -100,9 +101,9 @@ pub struct Minimum<T: Real> {
     pub value: T,
     /// The largest |g| of an entry there; within bounds, the largest |x − P(x − g)|, where P is the nearest point of the box.
     pub gradient: f64,
-    /// How many steps were made.
+    /// The number of steps.
     pub iterations: u64,
-    /// How many values and gradients were asked for.
+    /// The number of evaluations of the value and the gradient.
     pub evaluations: u64,
     /// Why it stopped.
     pub stop: Stop,
@@ -119,7 +120,7 @@ impl<T: Real> fmt::Display for Minimum<T> {
     }
 }
 
-/// Where a function is least, from `x0` on, by [L-BFGS](Lbfgs): `f` gives the value and the gradient.
+/// Minimizes a function by [L-BFGS](Lbfgs), starting at `x0`. `f` returns the value and the gradient.
 ///
 /// ```
 /// use autograd::{Compiled, ScalarTape, minimize};
@@ -142,14 +143,14 @@ impl<T: Real> fmt::Display for Minimum<T> {
 /// ```
 ///
 /// # Panics
-/// If a gradient has not as many entries as `x0`.
+/// If a gradient does not have as many entries as `x0`.
 #[track_caller]
 pub fn minimize<T: Real>(f: impl Objective<T>, x0: &[T]) -> Minimum<T> {
     Lbfgs::default().minimize(f, x0)
 }
 
-/// The same within bounds: the least and the largest value of each entry, which may be infinite. Where `x0` lies outside, the nearest
-/// point of the box is the start.
+/// Like [`minimize`](fn@minimize), with bounds: the least and the largest value of each entry, which may be infinite. If `x0` lies outside,
+/// it starts at the nearest point of the box.
 ///
 /// ```
 /// use autograd::minimize_within;
@@ -168,7 +169,7 @@ pub fn minimize_within<T: Real>(f: impl Objective<T>, x0: &[T], bounds: &[(T, T)
 }
 
 impl Lbfgs {
-    /// [`minimize`](fn@minimize) with these settings. Where the value or the gradient is NaN or infinite, a step is too long and is
+    /// [`minimize`](fn@minimize) with these settings. A step to a point with an infinite or NaN value or gradient counts as too long and is
     /// shortened.
     ///
     /// # Panics
@@ -180,13 +181,13 @@ impl Lbfgs {
 
     /// [`minimize_within`] with these settings.
     ///
-    /// Entries that lie on a bound and are pushed outwards are held. L-BFGS moves the others, by their parts of what it remembers. A
-    /// direction that leaves the box is cut off at it (Morales & Nocedal, *ACM Transactions on Mathematical Software* 38, 2011), and
-    /// gives way to the projected gradient where it descends much less than that (Birgin, Martínez & Raydan, *SIAM Journal on
+    /// Entries that lie on a bound and would move outwards are held. L-BFGS moves the others, using their parts of the stored pairs. A
+    /// direction that leaves the box is cut off at its boundary (Morales & Nocedal, *ACM Transactions on Mathematical Software* 38, 2011),
+    /// and is replaced by the projected gradient if it descends much less steeply (Birgin, Martínez & Raydan, *SIAM Journal on
     /// Optimization* 10, 2000).
     ///
     /// # Panics
-    /// As [`minimize_within`] does, and if a setting is out of its range.
+    /// Under the same conditions as [`minimize_within`], or if a setting is out of its range.
     #[track_caller]
     pub fn minimize_within<T: Real>(&self, mut f: impl Objective<T>, x0: &[T], bounds: &[(T, T)]) -> Minimum<T> {
         run(self, x0, Some(bounds), &mut f)
@@ -205,7 +206,8 @@ impl Lbfgs {
         assert!(max_trials > 0, "lbfgs: line_search: max_trials: 0 should be at least 1");
     }
 
-    /// The best point, and how it was found: `evaluate` gives the place as the numbers of the function round it, the value and the gradient.
+    /// The best point, and how it was found. `evaluate` returns the point as the function's number type rounds it, the value and the
+    /// gradient.
     fn descend(&self, x0: &[f64], bounds: &Bounds, epsilon: f64, evaluate: &mut dyn FnMut(&[f64]) -> Trial) -> Found {
         let (mut at, mut evaluations) = (evaluate(x0), 1);
         let mut memory = Memory::new(self.memory);
@@ -261,10 +263,10 @@ impl Lbfgs {
     }
 }
 
-/// After as many iterations in a row without progress the numbers have no more digits.
+/// The number of consecutive iterations without progress after which the precision counts as exhausted.
 const STALLED: u32 = 5;
 
-/// A direction that was cut off descends at least by this share of what the projected gradient does.
+/// A direction that was cut off is used only if its slope is at least this share of that of the projected gradient.
 const SHARE: f64 = 0.1;
 
 struct Found {
@@ -281,7 +283,7 @@ fn downhill(memory: &Memory, bounds: &Bounds, at: &Trial) -> Vec<f64> {
     if cut {
         let scale = memory.scale();
         let (steepest, _) = bounds.within(&at.x, at.g.iter().map(|g| -scale * g).collect());
-        // Not `>`: NaN descends nowhere.
+        // The comparison is not `>`, because NaN must not count as a descent.
         let enough = dot(&direction, &at.g) <= SHARE * dot(&steepest, &at.g);
         return if enough { direction } else { steepest };
     }
@@ -302,7 +304,7 @@ fn run<T: Real>(lbfgs: &Lbfgs, x0: &[T], bounds: Option<&[(T, T)]>, f: &mut dyn 
     }
     let wide = |x: &[T]| -> Vec<f64> { x.iter().map(|x| x.to_f64()).collect() };
     let bounds = Bounds(bounds.unwrap_or(&[]).iter().map(|(low, high)| (low.to_f64(), high.to_f64())).collect());
-    // The gradients' lengths are looked at after the last step, where the caller's line is known.
+    // A wrong length of a gradient is reported after the last step, because the caller's line is known only here.
     let mut misfit = None;
     let mut evaluate = |x: &[f64]| {
         let x: Vec<T> = x.iter().map(|&x| T::from_f64(x)).collect();

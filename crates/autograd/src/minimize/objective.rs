@@ -1,4 +1,4 @@
-//! What can be minimized.
+//! The functions that can be minimized.
 
 use crate::{Compiled, Matrix, Real, Var};
 
@@ -11,7 +11,7 @@ use crate::{Compiled, Matrix, Real, Var};
     note = "`minimize_model` of the crate `nn` moves the parameters of a model"
 )]
 pub trait Objective<T> {
-    /// f(x), and its derivative by each entry of x.
+    /// f(x), and its derivative with respect to each entry of x.
     fn value_and_gradient(&mut self, x: &[T]) -> (T, Vec<T>);
 }
 

@@ -1,4 +1,4 @@
-//! Entries along an axis in their order: turned, moved, compared with the next, and whatever accumulates.
+//! Operations that depend on the order of the entries along an axis: reversal, rotation, differences, and cumulative products and extremes.
 
 use kernel::{Axis, Binary, compiled_once};
 
@@ -6,7 +6,7 @@ use crate::{Real, Var, hstack, vstack};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// The entries along an axis from the last to the first.
+    /// The entries along an axis in reverse order.
     #[track_caller]
     #[must_use]
     #[doc(alias("flipud", "fliplr"))]
@@ -15,7 +15,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.gather((m, n), |i, j| if axis == Axis::Rows { (m - 1 - i, j) } else { (i, n - 1 - j) })
     }
 
-    /// The entries along an axis `by` places further, down or to the right; what leaves at the end comes in at the start.
+    /// Moves the entries along an axis by `by` places, down or to the right. Entries that leave at the end come in at the start.
     ///
     /// ```
     /// use autograd::{Axis, Matrix, Tape};
@@ -34,7 +34,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.stacked(axis, &[self.along(axis, start, len), self.along(axis, 0, start)])
     }
 
-    /// Each entry along an axis less the one before: one fewer than there are.
+    /// The differences of neighbouring entries along an axis: each entry minus the one before. The result has one entry fewer.
     #[track_caller]
     #[must_use]
     pub fn diff(self, axis: Axis) -> Self {
@@ -42,30 +42,31 @@ impl<'t, T: Real> Var<'t, T> {
         self.along(axis, len.min(1), len) - self.along(axis, 0, len.saturating_sub(1))
     }
 
-    /// The products of all entries up to each along an axis. The derivatives are exact where entries are 0, too.
+    /// The cumulative products along an axis. The derivatives are exact even if entries are 0.
     ///
-    /// This and its neighbours here combine entries 1, 2, 4, … places apart (Hillis and Steele, 1986): log₂ of the length steps.
+    /// This function and the cumulative ones below combine entries that are 1, 2, 4, … places apart (Hillis and Steele, 1986), so they take
+    /// log₂ of the length steps.
     #[track_caller]
     #[must_use]
     pub fn cumprod(self, axis: Axis) -> Self {
         self.scan(axis, Binary::Mul)
     }
 
-    /// The largest entry up to each along an axis; the first of several equal ones has the slope.
+    /// The cumulative maximum along an axis. Of several equal entries the first one gets the gradient.
     #[track_caller]
     #[must_use]
     pub fn cummax(self, axis: Axis) -> Self {
         self.scan(axis, Binary::Max)
     }
 
-    /// The smallest entry up to each along an axis; the first of several equal ones has the slope.
+    /// The cumulative minimum along an axis. Of several equal entries the first one gets the gradient.
     #[track_caller]
     #[must_use]
     pub fn cummin(self, axis: Axis) -> Self {
         self.scan(axis, Binary::Min)
     }
 
-    /// ln Σ eˣ over all entries up to each along an axis, without overflow.
+    /// The cumulative ln Σ eˣ along an axis, without overflow.
     #[track_caller]
     #[must_use]
     #[doc(alias = "logcumsumexp")]

@@ -1,4 +1,4 @@
-//! Entries in order: sorted, and what follows from that.
+//! Sorting, and the functions that need sorted entries: largest entries, quantiles, medians.
 
 use kernel::{Axis, compiled_once};
 
@@ -6,10 +6,10 @@ use crate::{Matrix, Real, Var};
 
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
-    /// The entries of each group along an axis from the smallest to the largest, and where each was: its row of the column, or its
-    /// column of the row. Equal ones keep their order, and NaN comes last. The slope goes to where an entry came from.
+    /// The entries of each column or row in ascending order, and the index that each had before. Equal entries keep their order, and NaN
+    /// comes last. The gradient of an entry goes to its former place.
     ///
-    /// A [program](Var::program) replays this order and refuses inputs that would be sorted in another way. It does not see two cases:
+    /// A [program](Var::program) replays this order and refuses inputs that would be sorted in another way. It does not detect two cases:
     /// NaN among the entries, and equal entries that were not equal before. [`Compiled`](crate::Compiled) sorts anew at every call.
     ///
     /// ```
@@ -27,11 +27,11 @@ impl<'t, T: Real> Var<'t, T> {
         self.sorted(axis, false)
     }
 
-    /// The k largest entries of each group along an axis, the largest first, and where each was. Of equal ones the first comes
-    /// first, and NaN counts as the largest. The slope and replays are those of [`sort`](Var::sort).
+    /// The k largest entries of each column or row, the largest first, and the index of each. Equal entries keep their order, and NaN
+    /// counts as the largest. Gradients and replays are as for [`sort`](Var::sort).
     ///
     /// # Panics
-    /// If a group has fewer entries.
+    /// If a column or row has fewer than k entries.
     #[track_caller]
     #[must_use]
     #[doc(alias = "topk")]
@@ -43,8 +43,8 @@ impl<'t, T: Real> Var<'t, T> {
         if axis == Axis::Rows { (y.rows_in(0..k), first(k, n)) } else { (y.columns(0..k), first(m, k)) }
     }
 
-    /// The q-quantile along an axis, 0 ≤ q ≤ 1: the entry at place q (k − 1) of the k sorted ones, interpolated between the two
-    /// around it; NaN where an entry is. The slope and replays are those of [`sort`](Var::sort).
+    /// The q-quantile along an axis, 0 ≤ q ≤ 1: the entry at place q (k − 1) of the k sorted ones, interpolated between its two neighbours.
+    /// It is NaN if an entry is NaN. Gradients and replays are as for [`sort`](Var::sort).
     ///
     /// # Panics
     /// If q is not within 0 and 1, or there are no entries.
@@ -64,14 +64,15 @@ impl<'t, T: Real> Var<'t, T> {
         });
         let low = y.gather(axis.reduce((m, n)), |i, j| from[i.max(j)][0]);
         let high = y.gather(axis.reduce((m, n)), |i, j| from[i.max(j)][1]);
-        // At a whole place there is nothing between, and the difference of two infinities is NaN.
+        // At an integer place nothing is interpolated, because the difference of two infinities would be NaN.
         match whole.fract() {
             0.0 => low,
             part => low * (1.0 - part) + high * part,
         }
     }
 
-    /// The median along an axis, the mean of the two in the middle of an even number: the [quantile](Var::quantile) of ½.
+    /// The median along an axis, which is the [quantile](Var::quantile) of ½. For an even number of entries it is the mean of the two in
+    /// the middle.
     ///
     /// # Panics
     /// If there are no entries.
@@ -103,12 +104,12 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// The k-th entry of a group.
+/// The k-th entry of each column or row.
 fn place(axis: Axis, k: usize, group: usize) -> (usize, usize) {
     if axis == Axis::Rows { (k, group) } else { (group, k) }
 }
 
-/// Where the sorted numbers are.
+/// The indices of the sorted numbers.
 fn order<T: Real>(len: usize, descending: bool, at: impl Fn(usize) -> T) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.sort_by(|&a, &b| {

@@ -1,4 +1,4 @@
-//! Each of one matrix with each of another: distances between columns, products of entries.
+//! Operations on all pairs of columns or entries of two matrices: distances, products.
 
 use kernel::{Axis, compiled_once};
 
@@ -17,7 +17,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.each_pair("differences", b)
     }
 
-    /// ‖aᵢ − bⱼ‖ of every column of this matrix and every column of b: entry (i, j) of a p × q matrix. The slope where two coincide
+    /// ‖aᵢ − bⱼ‖ of every column of this matrix and every column of b: entry (i, j) of a p × q matrix. If two columns are equal, the slope
     /// is 0.
     ///
     /// # Panics
@@ -46,7 +46,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.each_pair("squared_distances", b).square().sum_over(Axis::Rows).reshape(self.cols(), b.cols())
     }
 
-    /// Kronecker's product: in place of each entry of this matrix, that entry times b.
+    /// Kronecker's product: each entry of this matrix is replaced by that entry times b.
     #[track_caller]
     #[must_use]
     pub fn kron(self, b: Self) -> Self {

@@ -42,8 +42,8 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(shape, &[Op::quotient::<T>(self.id, count as f64)])
     }
 
-    /// The mean along an axis, and x minus the mean. The mean is taken twice, the second time of the centred values. This removes its
-    /// rounding error, which matters if the mean is large beside the deviation.
+    /// The mean along an axis, and x minus the mean. The mean of the centred values is computed too and added, which removes the rounding
+    /// error of the first mean. This matters if the mean is much larger than the deviation.
     #[track_caller]
     #[must_use]
     pub fn centred_over(self, axis: Axis) -> (Self, Self) {
@@ -174,8 +174,8 @@ impl<'t, T: Real> Var<'t, T> {
         self.diagonal().sum()
     }
 
-    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Over the classes of each sample: `Axis::Rows`. A single +∞ gets 1, the limit. With several +∞ or
-    /// only −∞ there is no limit, and the result is NaN.
+    /// yᵢ = e^xᵢ / Σₖ e^xₖ along an axis. Use `Axis::Rows` for the classes of each sample. A single +∞ gives 1, which is the limit. If
+    /// several entries are +∞ or all are −∞, there is no limit, and the result is NaN.
     #[track_caller]
     #[must_use]
     pub fn softmax(self, axis: Axis) -> Self {

@@ -120,7 +120,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(shape, &[Op::Scatter(self.tape().index(index), self.id)])
     }
 
-    /// The columns with these indices, in this order. For an embedding whose table has a column for each token.
+    /// The columns with these indices, in this order. It is the lookup of an embedding whose table has a column for each token.
     ///
     /// # Panics
     /// If there is no such column.

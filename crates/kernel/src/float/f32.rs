@@ -1,10 +1,10 @@
-//! What the [formulas](super::formulas) need to know of `f32`.
+//! The constants that the [formulas](super::formulas) need for `f32`.
 
 /// ln 2 = `LN2_HI` + `LN2_LO`; the high part ends in 8 zero bits, so that n · `LN2_HI` is exact for |n| < 256.
 const LN2_HI: f32 = 0.693_145_75;
 const LN2_LO: f32 = 1.428_606_8e-6;
 
-/// eˣ is 0 up to the first and ∞ from the second on; e⁻ˣ is nothing beside 1 from the third on.
+/// eˣ rounds to 0 up to the first bound and to ∞ from the second on; e⁻ˣ is negligible beside 1 from the third on.
 const LEAST: f32 = -104.0;
 const LARGEST: f32 = 89.0;
 const FLAT: f32 = 20.0;

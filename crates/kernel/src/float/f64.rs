@@ -1,10 +1,10 @@
-//! What the [formulas](super::formulas) need to know of `f64`.
+//! The constants that the [formulas](super::formulas) need for `f64`.
 
 /// ln 2 = `LN2_HI` + `LN2_LO`; the high part ends in 11 zero bits, so that n · `LN2_HI` is exact for |n| < 2048.
 const LN2_HI: f64 = 0.693_147_180_559_890_3;
 const LN2_LO: f64 = 5.497_923_018_708_371e-14;
 
-/// eˣ is 0 up to the first and ∞ from the second on; e⁻ˣ is nothing beside 1 from the third on.
+/// eˣ rounds to 0 up to the first bound and to ∞ from the second on; e⁻ˣ is negligible beside 1 from the third on.
 const LEAST: f64 = -746.0;
 const LARGEST: f64 = 710.0;
 const FLAT: f64 = 40.0;

@@ -7,14 +7,14 @@
 //! Results are within 2 ulp everywhere, subnormal numbers included, and do not depend on the machine: `mul_add` is
 //! one rounding with or without hardware for it.
 
-/// The formulas for a type and its bits, from the constants beside which the macro stands.
+/// The formulas for a number type and its bits, from constants that the calling module defines.
 macro_rules! formulas {
     ($T:ident, $Bits:ident) => {
-        /// The bits of a mantissa, and what is added to an exponent.
+        /// The number of bits of the mantissa, and the bias that is added to the exponent.
         const DIGITS: u32 = std::primitive::$T::MANTISSA_DIGITS - 1;
         const BIAS: $Bits = std::primitive::$T::MAX_EXP as $Bits - 1;
 
-        /// Adding 1.5 · 2^`DIGITS` rounds to an integer and leaves it in the low bits; the rest makes it n plus twice the bias.
+        /// Adding 1.5 · 2^`DIGITS` rounds to an integer n and leaves it in the low bits. The second term makes these n plus twice the bias.
         const ROUND: $T = 1.5 * TWO_DIGITS + (2 * BIAS) as $T;
         const TWO_DIGITS: $T = ((1 as $Bits) << DIGITS) as $T;
 
@@ -49,13 +49,14 @@ macro_rules! formulas {
             // Beyond these the result is 0 or ∞ anyway, and n fits. `clamp`, unlike `min` and `max`, lets NaN through.
             let (r, n) = reduce(x.clamp(LEAST, LARGEST));
             let p = polynomial(EXP, r).mul_add(r, 1.0).mul_add(r, 1.0);
-            // 2ⁿ as two factors: the largest n is no number's exponent, and a subnormal result is rounded once, by the last product.
+            // 2ⁿ is split into two factors, because the largest n exceeds the largest exponent. A subnormal result is rounded only once, by
+            // the last product.
             let half = n >> 1;
             p * pow2(half) * pow2(n - half)
         }
 
         /// (eˣ − 1) / 2 as an unevaluated sum a + b. With k = 2ⁿ⁻¹ it is (k − ½) + k r + k r² (…), and b holds what rounding
-        /// the first sum lost. The half is there because 2ⁿ of the largest n is no number.
+        /// the first sum lost. It computes half of eˣ − 1 because 2ⁿ overflows for the largest n.
         #[inline(always)]
         fn half_exp_m1(x: $T) -> ($T, $T) {
             let (r, n) = reduce(x);
@@ -69,7 +70,7 @@ macro_rules! formulas {
         #[inline(always)]
         pub(crate) fn exp_m1(x: $T) -> $T {
             let (a, b) = half_exp_m1(x.clamp(-FLAT, LARGEST));
-            // Below this the answer is x, as it is for subnormal numbers, which have no half, and for −0.
+            // Below this the result is x. This also covers subnormal numbers, which cannot be halved exactly, and −0.
             if x.abs() < std::primitive::$T::EPSILON / 4.0 { x } else { 2.0 * (a + b) }
         }
 
@@ -131,7 +132,7 @@ macro_rules! formulas {
         /// ln x = n ln 2 + ln m.
         #[inline(always)]
         pub(crate) fn ln(x: $T) -> $T {
-            // A subnormal number has no exponent to read: it is made a normal one first.
+            // The exponent of a subnormal number cannot be read from its bits, so it is scaled to a normal number first.
             let tiny = x < $T::MIN_POSITIVE;
             let (n, m, _) = split(if tiny { x * TWO_DIGITS } else { x });
             let n = if tiny { n - DIGITS as $T } else { n };
@@ -144,7 +145,7 @@ macro_rules! formulas {
             let u = 1.0 + y;
             let c = if y < 1.0 { y - (u - 1.0) } else { 1.0 - (u - y) };
             let (n, m, biased) = split(u);
-            // Where n is the largest exponent, c is nothing beside u, and 2⁻ⁿ can be 0.
+            // If n is the largest exponent, c is negligible beside u, and 2⁻ⁿ can be 0.
             let f = pow2((2 * BIAS).saturating_sub(biased)).mul_add(c, m - 1.0);
             // ln_sum would lose the sign of −0.
             if y == 0.0 { y } else { ln_or_special(u, ln_sum(n, f)) }
@@ -162,7 +163,7 @@ macro_rules! formulas {
         #[inline(always)]
         pub(crate) fn tanhshrink(x: $T) -> $T {
             let (z, e) = (x * x, exp(x.abs()));
-            // x² before x³, which is 0 earlier.
+            // It multiplies by x² first, because x³ underflows earlier.
             let near = x * (z * polynomial(TANHSHRINK, z)) / (0.5 * (e + 1.0 / e));
             if x.abs() < 2.0 { near } else { x - tanh(x) }
         }

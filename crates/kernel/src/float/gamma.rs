@@ -1,14 +1,14 @@
-//! The logarithm of the gamma function and its derivatives, in double precision. A number of single precision is widened, and the
-//! result rounded once.
+//! The logarithm of the gamma function and its derivatives, in double precision. Numbers of single precision are widened, and the result is
+//! rounded once.
 //!
-//! The recurrence Γ(x + 1) = x Γ(x) leads to an interval of length 1, or up to where the asymptotic series hold (*DLMF* 5.11.1,
-//! 5.11.2, 25.11.28), the reflection to positive numbers (*DLMF* 5.5.3, 5.5.4). On its interval ln Γ is (x − 2) P(x − 2), ψ is
-//! (x − x₀) Q(x − 3/2) with its zero x₀, so both keep their digits at their zeros. P and Q interpolate at Chebyshev points, computed in
-//! 60 digits; they are good to 2⁻⁶⁰.
+//! The recurrence Γ(x + 1) = x Γ(x) moves x to an interval of length 1, or to where the asymptotic series are accurate (*DLMF* 5.11.1,
+//! 5.11.2, 25.11.28). The reflection formula maps negative numbers to positive ones (*DLMF* 5.5.3, 5.5.4). On its interval ln Γ is (x − 2)
+//! P(x − 2), and ψ is (x − x₀) Q(x − 3/2) with its zero x₀, so both keep their digits at their zeros. P and Q interpolate at Chebyshev
+//! points. They were computed with 60 digits, and their error is at most 2⁻⁶⁰.
 
 use std::f64::consts::{PI, TAU};
 
-/// From here on the asymptotic series are good to the last digit.
+/// The number from which on the asymptotic series are accurate to the last digit.
 const FAR: f64 = 10.0;
 
 /// B₂, B₄, …: Bernoulli's numbers.
@@ -85,7 +85,7 @@ fn polynomial(c: &[f64], t: f64) -> f64 {
     c.iter().rev().fold(0.0, |sum, &c| sum * t + c)
 }
 
-/// Whether Γ has a pole there.
+/// Whether Γ has a pole at x.
 fn is_pole(x: f64) -> bool {
     x <= 0.0 && x == x.floor()
 }

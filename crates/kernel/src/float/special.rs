@@ -1,5 +1,5 @@
-//! The inverse of the error function, and the cardinal sine with its derivatives, in double precision. A number of single precision is
-//! widened, and the result rounded once.
+//! The inverse of the error function, and the cardinal sine with its derivatives, in double precision. Numbers of single precision are
+//! widened, and the result is rounded once.
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
@@ -32,10 +32,10 @@ const FAR: [f64; 10] = [
     1.464_952_182_156_582_4e-5,
     -4.190_171_296_637_292e-6,
 ];
-/// What √w is taken less.
+/// The offset that is subtracted from √w.
 const MIDDLE: f64 = 4.274_744_871_391_589;
 
-/// erf⁻¹(x), by one step of Halley's method from a polynomial. What is left is taken from erfc where erf is near 1.
+/// erf⁻¹(x), by one step of Halley's method from a polynomial. If erf is near 1, the residual is computed from erfc.
 #[inline(always)]
 pub(crate) fn erf_inv(x: f64) -> f64 {
     let a = x.abs();
@@ -50,7 +50,7 @@ pub(crate) fn erf_inv(x: f64) -> f64 {
 }
 
 /// The nth derivative of sin(πx) / (πx). With z = πx and g⁽ⁿ⁾ that of sin z / z it is πⁿ g⁽ⁿ⁾(z), and z g⁽ⁿ⁾ + n g⁽ⁿ⁻¹⁾ = sin⁽ⁿ⁾ z. Near 0
-/// that loses its digits, and Taylor's series Σ (−1)ᵏ zʲ / j! / (2k + 1), j = 2k − n, has them.
+/// this recurrence loses digits, so Taylor's series Σ (−1)ᵏ zʲ / j! / (2k + 1) with j = 2k − n is used there.
 pub(crate) fn sinc(n: i32, x: f64) -> f64 {
     if n < 0 || x.is_infinite() {
         return if n < 0 { f64::NAN } else { 0.0 };

@@ -1,4 +1,4 @@
-//! Arithmetic, selections and stacks of plain matrices, with the names that variables have.
+//! Arithmetic, selections and stacks of plain matrices, with the same names as for variables.
 
 use std::ops::{Add, Div, Mul, Neg, Range, Sub};
 
@@ -32,7 +32,7 @@ impl<T: Copy> Matrix<T> {
     /// The same as [`select_columns`](Matrix::select_columns).
     ///
     /// # Panics
-    /// As it does.
+    /// Under the same condition.
     #[track_caller]
     pub fn select_cols(&self, columns: &[usize]) -> Self {
         self.select_columns(columns)
@@ -78,7 +78,7 @@ impl<T: Copy> Matrix<T> {
         Matrix::from_fn(self.rows.min(self.cols), 1, |i, _| self[(i, i)])
     }
 
-    /// Matrices of as many columns, one below the other.
+    /// Stacks matrices with equal numbers of columns vertically.
     ///
     /// # Panics
     /// If there is none, or they differ in the number of columns.
@@ -99,7 +99,7 @@ impl<T: Copy> Matrix<T> {
         Matrix { rows: parts.iter().map(|part| part.rows).sum(), cols, data }
     }
 
-    /// Matrices of as many rows, one beside the other.
+    /// Stacks matrices with equal numbers of rows horizontally.
     ///
     /// # Panics
     /// If there is none, or they differ in the number of rows.
@@ -129,7 +129,7 @@ impl<T: Float> Matrix<T> {
     }
 }
 
-/// The side that all parts have in common.
+/// The number of rows or columns that all parts must have in common.
 #[track_caller]
 fn common<T>(name: &str, parts: &[&Matrix<T>], side: impl Fn(&Matrix<T>) -> usize) -> usize {
     let Some(&first) = parts.first() else { panic!("Matrix::{name}: nothing to stack") };
@@ -140,7 +140,7 @@ fn common<T>(name: &str, parts: &[&Matrix<T>], side: impl Fn(&Matrix<T>) -> usiz
     side(first)
 }
 
-/// The one shape rule of all elementwise operators: equal, or 1 on one side.
+/// The shape rule of all elementwise operators: each side of the operands has the same length, or is 1 for one of them.
 ///
 /// # Panics
 /// If the shapes do not fit.

@@ -44,7 +44,7 @@ pub fn serialize<T: Serialize, S: Serializer>(entries: &[T], s: S) -> Result<S::
 /// If the data are neither, or a number is too large for the requested type.
 pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Vec<T>, D::Error> {
     if d.is_human_readable() {
-        // serde may have buffered a binary format, and the buffer does not say so.
+        // serde may have buffered data of a binary format, and the buffer does not record that.
         d.deserialize_any(Either(PhantomData))
     } else {
         Entries::deserialize(d)?.numbers()
@@ -174,8 +174,8 @@ enum Kind {
 
 /// Accepts one number and appends its bytes. Any other value is an error.
 ///
-/// It is how a `T` that can only be serialized tells whether it is an `f32`: `TypeId` would ask for `T: 'static`, and so would every
-/// generic model that holds a matrix.
+/// This is how the code finds out whether a `T` that can only be serialized is an `f32`. `TypeId` would require `T: 'static` for it and for
+/// every generic model that contains a matrix.
 struct Number<'b>(&'b mut Vec<u8>);
 
 macro_rules! no_number {

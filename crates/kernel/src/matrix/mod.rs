@@ -200,7 +200,7 @@ impl<'a, T> MatrixRef<'a, T> {
         MatrixRef { rows: side(rows), cols: side(cols), data }
     }
 
-    /// A view of values whose number is known to be right.
+    /// A view of values; the caller guarantees that their number is right.
     #[inline(always)]
     pub fn of(rows: u32, cols: u32, data: &'a [T]) -> Self {
         debug_assert_eq!(data.len(), rows as usize * cols as usize);

@@ -130,7 +130,7 @@ fn short<T: Float + RealField + Pod>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: 
     panels(a, b, y, width, &panel);
 }
 
-/// Out of line, because faer's checks of shapes take registers from the small products.
+/// This function is not inlined, because faer's checks of shapes would take registers from the small products.
 #[inline(never)]
 fn by_faer<T: Float + RealField>(a: MatRef<'_, T>, b: MatRef<'_, T>, accum: Accum, y: MatMut<'_, T>) {
     matmul(y, faer_accum(accum), a, b, <T as Float>::from_f64(1.0), Par::Seq);
@@ -198,7 +198,7 @@ pub(crate) mod tests {
         product(s, a.view(), t, b.view(), accum, Out { rows, cols, data: y.as_mut_slice() });
     }
 
-    /// Every way to compute a product, chosen by its sides: small or not, in panels, large.
+    /// Tests every way to compute a product, which is chosen by its sides: small or not, in panels, large.
     #[test]
     fn as_naive() {
         for (m, k, n) in

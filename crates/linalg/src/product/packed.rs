@@ -208,7 +208,7 @@ fn pack<T: Float + RealField>(x: MatRef<'_, T>, height: usize, to: &mut [T]) {
     }
 }
 
-/// Copies columns of x from i + r on into the rows of a panel from r on, N at a time; returns the first row that is left.
+/// Copies columns of x, from i + r on, into the rows of a panel, from r on, N at a time. It returns the first row that is not yet copied.
 #[inline(always)]
 fn turned<T: Float + RealField, const N: usize>(
     x: MatRef<'_, T>,
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// Vectors that other processors have.
+    /// The vector widths of other processors.
     #[test]
     fn with_any_vectors() {
         fn block<T: Float + RealField + Pod>(run: impl Fn(Block<'_, T>)) {

@@ -31,7 +31,7 @@ impl<T: Float + RealField + Pod, S: Simd, const V: usize, const N: usize> Tile<T
         Tile(sums)
     }
 
-    /// Adds other sums before its own.
+    /// Adds other sums to its own; the others come first.
     #[inline(always)]
     pub fn add(&mut self, simd: S, other: &[T]) {
         let simd = &T::simd_ctx(simd);

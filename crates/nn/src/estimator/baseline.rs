@@ -13,7 +13,8 @@ use crate::loss::CrossEntropy;
 use crate::setting::POSITIVE;
 use crate::{Activation, Lbfgs, Linear, Matrix, MinimizeModel, Mlp, Param, Real, Stop, Tape, affine};
 
-/// Predicts the weighted mean of the targets for any features. R² compares a model with it. It is scikit-learn's `DummyRegressor`.
+/// Predicts the weighted mean of the targets for any features. R² compares a model with this baseline. It is scikit-learn's
+/// `DummyRegressor`.
 ///
 /// ```
 /// use nn::estimator::Mean;
@@ -26,8 +27,8 @@ use crate::{Activation, Lbfgs, Linear, Matrix, MinimizeModel, Mlp, Param, Real, 
 #[doc(alias = "DummyRegressor")]
 pub struct Mean;
 
-/// Predicts the weighted shares of the classes for any features, and so the most frequent class. An accuracy should be compared with
-/// that of this model. It is scikit-learn's `DummyClassifier`.
+/// Predicts the weighted shares of the classes as probabilities, for any features, and therefore the most frequent class. The accuracy of a
+/// model should be compared with that of this baseline. It is scikit-learn's `DummyClassifier`.
 ///
 /// ```
 /// use nn::estimator::Majority;
@@ -119,11 +120,11 @@ impl Logistic {
     }
 }
 
-/// `new` and `alpha` of a linear model.
+/// Defines `new` and `alpha` of a linear model.
 macro_rules! linear {
     ($Estimator:ident) => {
         impl $Estimator {
-            /// With α = 1.
+            /// The model with α = 1.
             pub fn new() -> Self {
                 Self::default()
             }
@@ -144,7 +145,7 @@ macro_rules! linear {
 linear!(Ridge);
 linear!(Logistic);
 
-/// `fit` and `fit_dataset`, by a function of this name in this file.
+/// Defines `fit` and `fit_dataset`, which call the function with this name in this file.
 macro_rules! fits {
     ($($Estimator:ident by $fit:ident, $given:ty => $Y:ty => $Fitted:ident;)*) => {
         $(impl $Estimator {
@@ -209,7 +210,7 @@ fn ridge<T: Real>(ridge: &Ridge, data: &Dataset<T, Matrix<T>>) -> Result<FittedR
     let ready = regressor::prepare(data, true)?;
     let (x, t, weights) = (ready.data.x.map(T::to_f64), ready.data.t.map(T::to_f64), ready.data.weights.as_deref());
     let [x_mean, t_mean] = [&x, &t].map(|x| weighted_mean(x, weights));
-    // Both sides times √w.
+    // Both sides are multiplied by √w.
     let centred = |x: &Matrix<f64>, mean: &Matrix<f64>| {
         let root = |n: usize| weights.map_or(1.0, |weights| weights[n].sqrt());
         Matrix::from_fn(x.rows(), x.cols(), |i, n| root(n) * (x[(i, n)] - mean[(i, 0)]))

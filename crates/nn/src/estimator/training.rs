@@ -1,4 +1,4 @@
-//! A network that is built and trained as the settings say.
+//! Builds and trains a network according to the settings.
 
 use std::ops::ControlFlow;
 
@@ -17,8 +17,9 @@ use crate::{Adam, Init, Layer, Matrix, Mlp, Real, Tape, Var};
 /// The course of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
-    /// The mean loss of the samples in each epoch, including the penalty, each before its step. For [`Logistic`](super::Logistic) it is
-    /// one number, the value at the end. For the other baselines, which are computed directly, it is empty.
+    /// The mean loss of the samples in each epoch, including the penalty. The loss of a batch is measured before its step. For
+    /// [`Logistic`](super::Logistic) it is one number, the value at the end. For the other baselines, which are computed directly, it is
+    /// empty.
     pub losses: Vec<f64>,
     /// The mean loss of the held-out samples, after each epoch.
     pub validation: Vec<f64>,
@@ -27,7 +28,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Of a model that is computed directly, without a curve.
+    /// The course for a model that is computed directly; it has no curve.
     pub(super) fn solved() -> Self {
         Curves { converged: true, ..Curves::default() }
     }

@@ -35,7 +35,7 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Whether each option is in its range.
+    /// Checks that each option is in its range.
     pub(super) fn check(&self) -> Result<(), String> {
         let weights = self.class_weights.iter().flatten().map(|&w| ("class_weights", w, WEIGHT));
         options("softmax_cross_entropy", self.label_smoothing, weights)
@@ -107,7 +107,7 @@ fn options<'a>(
 }
 
 impl BinaryCrossEntropy {
-    /// Whether each option is in its range.
+    /// Checks that each option is in its range.
     pub(super) fn check(&self) -> Result<(), String> {
         let weights = self.pos_weight.iter().flatten().map(|&p| ("pos_weight", p, POSITIVE));
         options("bce_with_logits", self.label_smoothing, weights)

@@ -53,12 +53,12 @@ pub use target::Target;
 /// | `GaussianNll` | (s + (μ − t)² e⁻ˢ) / 2: t has mean μ and variance eˢ; less ln(2π) / 2 | entry of t |
 /// | `MultiMargin` | Σ max(0, margin − x_c + xᵢ) / K over the K classes i but the right one, c (Crammer & Singer 2001) | sample |
 ///
-/// The predictions of `GaussianNll` are the m rows of μ above the m rows of s. All losses are stable for logits of any size, except
-/// where the logit is an exponent: eˣ of `PoissonNll` and e⁻ˢ of `GaussianNll` can overflow. For infinite logits the loss is its
-/// limit. It is NaN if there is none: if several logits of a sample are +∞ or all are −∞, and for s = −∞.
+/// The predictions of `GaussianNll` are the m rows of μ above the m rows of s. All losses are stable for logits of any size, except that
+/// the exponentials eˣ in `PoissonNll` and e⁻ˢ in `GaussianNll` can overflow. For infinite logits the loss is its limit. If there is no
+/// limit, the loss is NaN: if several logits of a sample are +∞, if all are −∞, or if s = −∞.
 ///
-/// Losses of pairs and triplets are functions: [`margin_ranking`], [`hinge_embedding`], [`cosine_embedding`], [`triplet_margin`]. CTC,
-/// the adaptive softmax and margins of several labels are not done.
+/// Losses of pairs and triplets are functions: [`margin_ranking`], [`hinge_embedding`], [`cosine_embedding`], [`triplet_margin`]. CTC, the
+/// adaptive softmax and multi-label margin losses are not implemented.
 ///
 /// Targets are numbers (a [`Var`] in the shape of the predictions) or classes, which count as 1 in the row of the class and
 /// 0 elsewhere: see [`Target`].
@@ -134,7 +134,7 @@ impl Loss {
         each(self, y, t.into())
     }
 
-    /// Whether each setting is in its range; if not, which setting is what, and what it should be.
+    /// Checks that each setting is in its range. If not, the error gives the setting, its value, and the allowed range.
     pub fn check(&self) -> Result<(), String> {
         let positive = |setting, x| all(self.name(), &[(setting, x, POSITIVE)]);
         match *self {
@@ -178,7 +178,7 @@ fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses
         Loss::BceWithLogits(ref entropy) => return entropy.each(y, t),
         Loss::SoftmaxCrossEntropy(ref entropy) => return entropy.each(y, t),
         Loss::KlDivergence => kl_divergence(y, t.like(name, y)),
-        // Above this, eˣ is ∞.
+        // Above this number eˣ overflows.
         Loss::PoissonNll => y.exp() - y.at_most(1e3).weigh(t.like(name, y)),
         Loss::GaussianNll => {
             let (m, n) = y.shape();
@@ -191,7 +191,7 @@ fn each<'t, T: Real>(loss: &Loss, y: Var<'t, T>, t: Target<'t, '_, T>) -> Losses
     .into()
 }
 
-/// A positive setting, which is positive and finite as a number of the tape, too.
+/// A positive setting. It must also be positive and finite in the number type of the tape.
 #[track_caller]
 fn within<T: Real>(what: &str, x: f64) -> f64 {
     POSITIVE.expect(what, T::from_f64(x).to_f64());

@@ -1,4 +1,4 @@
-//! Losses of pairs and triplets: which of two is larger, which of two is closer. A label t is 1 or −1.
+//! Losses of pairs and triplets of samples, for ranking and for embeddings. A label t is 1 or −1.
 
 use autograd::{Axis, Real, Var, compiled_once};
 
@@ -6,7 +6,7 @@ use super::Losses;
 use super::target::POSITIVE;
 use crate::setting::NOT_NEGATIVE;
 
-/// max(0, margin − t (x₁ − x₂)) of each entry: x₁ should be larger by the margin where t = 1, x₂ where t = −1.
+/// max(0, margin − t (x₁ − x₂)) of each entry. If t = 1, x₁ should exceed x₂ by the margin; if t = −1, x₂ should exceed x₁.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -26,8 +26,8 @@ pub fn margin_ranking<'t, T: Real>(x1: Var<'t, T>, x2: Var<'t, T>, t: Var<'t, T>
     (-(t * (x1 - x2)) + margin).relu().into()
 }
 
-/// x where t = 1, max(0, margin − x) where t = −1, of each entry: x is a distance, small of what is alike and at least the margin of
-/// what is not.
+/// The loss of each entry is x if t = 1, and max(0, margin − x) if t = −1. x is a distance. It should be small for similar samples (t = 1)
+/// and at least the margin for others.
 ///
 /// # Panics
 /// If the shapes do not fit, or the margin is not positive.
@@ -39,8 +39,8 @@ pub fn hinge_embedding<'t, T: Real>(x: Var<'t, T>, t: Var<'t, T>, margin: f64) -
     ((t + 1.0).keep(x) + (t - 1.0).keep((-x + margin).relu())).into()
 }
 
-/// 1 − cos(a, b) where t = 1, max(0, cos(a, b) − margin) where t = −1, of each column of two matrices: 1 × n. The cosine with a column
-/// of zeros is 0.
+/// The loss of each pair of columns is 1 − cos(a, b) if t = 1, and max(0, cos(a, b) − margin) if t = −1. The result is 1 × n. The cosine
+/// with a column of zeros is 0.
 ///
 /// # Panics
 /// If the shapes do not fit, or the margin is negative.
@@ -55,7 +55,8 @@ pub fn cosine_embedding<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>, t: Var<'t, T>
 }
 
 /// max(0, ‖a − p‖ − ‖a − n‖ + margin) of each column: 1 × columns (Balntas et al., 2016). The columns of `anchor` are a, those of
-/// `positive` are p, which should be close to a, and those of `negative` are n, which should not. PyTorch adds 10⁻⁶ to every difference; here a distance 0 has the slope 0.
+/// `positive` are p, which should be close to a, and those of `negative` are n, which should be farther away. PyTorch adds 10⁻⁶ to every
+/// difference. Here the slope of a distance 0 is 0.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};

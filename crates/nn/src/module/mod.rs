@@ -13,9 +13,9 @@ pub use summary::{ParamSummary, Summary};
 
 /// Anything that holds parameters: a layer, a model, a parameter itself.
 ///
-/// Derive it: every field is walked in the order of declaration, so fields are listed only once. A
-/// model with a field that is not a `Module` does not compile where it is used as one, so no layer is silently
-/// left untrained. Mark a field without parameters `#[module(skip)]`.
+/// Derive it. The derived code visits every field in the order of declaration, so you need not list them again. If a field is not a
+/// `Module`, using the struct as a model does not compile, so no layer is silently left untrained. Mark a field without parameters
+/// `#[module(skip)]`.
 ///
 /// ```
 /// use nn::{Activation, Init, Layer, Linear, Module, Var};
@@ -73,7 +73,8 @@ pub trait Module<T: Real> {
         named(&mut |f| self.params(&Path::Root, f))
     }
 
-    /// The names of the parameters at which a value or gradient stopped being finite, that is the layer that caused it.
+    /// The names of the parameters of the operation at which a value or gradient stopped being finite. They identify the layer that caused
+    /// it.
     ///
     /// ```
     /// use nn::{Layer, Linear, Matrix, Module, Param, Tape};
@@ -92,8 +93,8 @@ pub trait Module<T: Real> {
         count(&mut |f| self.params(&Path::Root, f))
     }
 
-    /// Its parameters by layer, with their shapes, how many numbers they have, and whether they are trained. Layers without
-    /// parameters, such as activations, are not in it.
+    /// A table of the parameters by layer, with their shapes, the number of their entries, and whether they are trained. Layers without
+    /// parameters, such as activations, are left out.
     ///
     /// ```
     /// use nn::{Activation, Mlp, Module, Norm};
@@ -131,7 +132,7 @@ pub trait Module<T: Real> {
         turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::freeze)
     }
 
-    /// Trains the parameters whose name satisfies the condition again; returns their number.
+    /// Unfreezes the parameters whose name satisfies the condition, so that they are trained again; returns their number.
     fn unfreeze(&mut self, fits: &dyn Fn(&str) -> bool) -> usize {
         turn(&mut |f| self.params_mut(&Path::Root, f), fits, Param::unfreeze)
     }

@@ -86,8 +86,8 @@ impl ParamKind {
     }
 }
 
-/// How programs that distinguish vectors from matrices store a parameter, if its shape alone does not say so. By default a
-/// matrix with one column is a vector there, and any other matrix has the same shape.
+/// How a parameter is stored for programs that distinguish vectors from matrices, if its shape is not enough to tell. By default a matrix
+/// with one column is stored as a vector, and any other matrix keeps its shape.
 ///
 /// A field is marked by `#[module(matrix)]` or `#[module(transposed)]`.
 /// [`Safetensors`](crate::persist::Safetensors) uses it.
@@ -143,7 +143,7 @@ impl<'p> Path<'p> {
         marked(self).unwrap_or_else(|| ParamKind::of_name(&self.to_string()))
     }
 
-    /// Whether it displays as `name`, without allocating a string.
+    /// Whether the path displays as `name`. This does not allocate a string.
     pub(crate) fn is(&self, name: &str) -> bool {
         fn strip<'n>(path: &Path<'_>, name: &'n str) -> Option<&'n str> {
             let last = |parent: &Path<'_>, rest: &'n str| match parent {

@@ -7,7 +7,7 @@ use autograd::compiled_once;
 use super::Walk;
 use crate::{Real, Role};
 
-/// The parameters of a model: what [`Module::summary`](super::Module::summary) gives. It displays as a table of at most 80 columns.
+/// The parameters of a model, as [`Module::summary`](super::Module::summary) returns them. It displays as a table of at most 80 columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The parameters, in the order in which the model is walked.
@@ -26,14 +26,14 @@ pub struct ParamSummary {
 }
 
 impl Summary {
-    /// How many numbers the parameters with this role have together.
+    /// The total number of entries of the parameters with this role.
     pub fn numbers(&self, role: Role) -> usize {
         self.params.iter().filter(|param| param.role == role).map(ParamSummary::numbers).sum()
     }
 }
 
 impl ParamSummary {
-    /// How many numbers it has.
+    /// The number of its entries.
     pub fn numbers(&self) -> usize {
         self.shape.0 * self.shape.1
     }
@@ -49,9 +49,9 @@ pub(super) fn summary<'w, 'm: 'w, T: Real>(walk: Walk<'w, 'm, T>) -> Summary {
     Summary { params }
 }
 
-/// How many columns a table has at most.
+/// The largest width of a table.
 const WIDTH: usize = 80;
-/// And the name of a parameter in its layer.
+/// The largest width of the name of a parameter within its layer.
 const NAME: usize = 20;
 
 impl fmt::Display for Summary {
@@ -96,7 +96,7 @@ fn said(role: Role) -> &'static str {
     }
 }
 
-/// The end of a name that is too long, which tells it from others.
+/// Shortens a name that is too long. It keeps the end, which distinguishes the name from others.
 fn shortened(name: &str, room: usize) -> String {
     let count = name.chars().count();
     if count <= room {

@@ -58,7 +58,7 @@ impl<T: Real> Optimizer<T> for Adagrad {
 
 /// MS ← ρ MS + (1 − ρ) g², d = g √(D + ε) / √(MS + ε), D ← ρ D + (1 − ρ) d², w ← w − α d (Zeiler 2012, algorithm 1).
 ///
-/// The paper has α = 1 and needs no other, because d has the unit of w. It starts slowly, with steps of about √ε.
+/// The paper uses α = 1, which need not be tuned because d has the unit of w. It starts slowly, with steps of about √ε.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adadelta {
     /// α.

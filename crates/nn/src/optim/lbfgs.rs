@@ -27,8 +27,8 @@ pub trait MinimizeModel {
     /// Moves the trained parameters of the model to where the loss is least. `f` gives the loss and the gradients of the
     /// model it is handed; the same model must give the same loss. Frozen parameters and buffers stay.
     ///
-    /// Where the loss is NaN or infinite, a step is too long and is shortened. The model is left at the best point, whose entries are
-    /// those of the result.
+    /// A step to a point where the loss is NaN or infinite counts as too long and is shortened. Afterwards the model has the weights of the
+    /// best point, which are also the entries of the result.
     ///
     /// # Panics
     /// If the gradients lack a trained parameter, or a setting is out of its range.

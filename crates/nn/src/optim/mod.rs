@@ -36,7 +36,7 @@ pub use state::{State, StateError};
 pub use step::Step;
 use step::Turn;
 
-/// What an optimizer is, whatever type the numbers have: its name, its learning rate, and how much it remembers.
+/// The properties of an optimizer that do not depend on the number type: its name, its learning rate, and the number of its moments.
 ///
 /// ```
 /// use nn::{Adam, Hyperparameters, Optimizer};
@@ -49,7 +49,7 @@ use step::Turn;
 /// assert_eq!(chosen.lr(), 1e-4);
 /// ```
 pub trait Hyperparameters {
-    /// What it is called. A [`State`] of another optimizer is refused by it.
+    /// Its name. It refuses a [`State`] with the name of another optimizer.
     fn name(&self) -> &'static str;
 
     /// The learning rate α.
@@ -58,7 +58,7 @@ pub trait Hyperparameters {
     /// Sets the learning rate α, as a [schedule](crate::schedule) does.
     fn set_lr(&mut self, lr: f64);
 
-    /// How many numbers it remembers for each entry of a parameter, such as running averages.
+    /// The number of values that it stores for each entry of a parameter, such as running averages.
     fn moments(&self) -> usize;
 
     /// The initial value of a moment.
@@ -67,16 +67,16 @@ pub trait Hyperparameters {
         0.0
     }
 
-    /// Its settings other than the learning rate, as text. A checkpoint stores it, and refuses another optimizer of that name.
-    /// It is empty if nothing is to be compared.
+    /// Its settings other than the learning rate, as text. A checkpoint stores this text, and refuses an optimizer with the same name and
+    /// another text. The text is empty if nothing is to be compared.
     fn settings(&self) -> String {
         String::new()
     }
 
-    /// Whether its settings are in their ranges: the message says which is not, its value, and what it should be.
+    /// Checks that its settings are in their ranges. The message gives the setting that is not, its value, and the allowed range.
     ///
     /// # Errors
-    /// If one is not.
+    /// If a setting is out of its range.
     fn check_settings(&self) -> Result<(), String> {
         NOT_NEGATIVE.check(&format!("{}: lr", self.name()), self.lr()).map(drop)
     }
@@ -192,7 +192,7 @@ pub trait Optimizer<T: Real>: Hyperparameters {
         State::new(self.name(), model, self.moments(), &|moment| self.start(moment))
     }
 
-    /// Checks that a state fits, which one from a file may not; [`step`](Optimizer::step) panics if it does not.
+    /// Checks that a state fits; a state from a file may not. [`step`](Optimizer::step) panics if it does not.
     ///
     /// ```
     /// use nn::{Adam, Matrix, Optimizer, Param, Sgd};
@@ -208,8 +208,8 @@ pub trait Optimizer<T: Real>: Hyperparameters {
     }
 
     /// Makes one step: updates every trained parameter of the model by its gradient, and gives every buffer the value that was
-    /// [requested](crate::Tape::update). Steps that were made while a parameter was frozen do not count for it: its first step is that
-    /// of a new parameter.
+    /// [requested](crate::Tape::update). Steps that were made while a parameter was frozen do not count for it, so its first step is the
+    /// same as for a new parameter.
     ///
     /// # Panics
     /// If the state belongs to another model or optimizer, or if a parameter was not recorded on the tape

@@ -38,7 +38,7 @@ impl NAdam {
         self.beta1 * (1.0 - 0.5 * 0.96f64.powf(k as f64 * self.momentum_decay))
     }
 
-    /// 1 − Π₁ᵏ μᵢ. Factors that no longer change it are left out: with the defaults all but some sixty.
+    /// 1 − Π₁ᵏ μᵢ. Factors that no longer change the product are left out. With the defaults only about sixty factors remain.
     fn lacking(&self, k: u64) -> f64 {
         let mut product = 1.0;
         for i in 1..=k {

@@ -38,7 +38,8 @@ pub fn gradient_norm<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<
 /// 2⁻⁵⁴⁰: the squares of 2⁵⁰ numbers, each at most `f64::MAX` times this, have a finite sum.
 const TINY: f64 = f64::from_bits((1023 - 540) << 52);
 
-/// 2⁶⁰⁰: the squares of all numbers times this are above the least of `f64` and, of those with squares below 10⁻²⁵⁰, finite.
+/// 2⁶⁰⁰. The square of any number times this does not underflow. If the square of the number itself is below 10⁻²⁵⁰, it does not overflow
+/// either.
 const HUGE: f64 = f64::from_bits((1023 + 600) << 52);
 
 /// Σ (c g)², in lanes that are added up at the end.

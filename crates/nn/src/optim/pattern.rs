@@ -1,14 +1,14 @@
-//! Patterns of names and kinds: `*` is any text, `|` separates alternatives, and one that begins with a colon is a kind.
+//! Patterns of names and kinds: `*` stands for any text, `|` separates alternatives, and an alternative that begins with a colon is a kind.
 
 use crate::nearest::there_are;
 use crate::{Module, ParamKind, Path, Real, Role};
 
-/// Whether a parameter fits an alternative of a pattern.
+/// Whether a parameter matches an alternative of a pattern.
 pub(crate) fn fits_any(pattern: &str, name: &str, kind: &dyn Fn() -> ParamKind) -> bool {
     pattern.split('|').any(|one| fits_one(one, name, kind))
 }
 
-/// Whether the kinds in a pattern are some.
+/// Checks that the kinds in a pattern exist.
 pub(crate) fn check_kinds(what: &str, pattern: &str) -> Result<(), String> {
     let mut words = pattern.split('|').filter_map(|one| one.strip_prefix(':'));
     let unknown = words.find(|word| ParamKind::ALL.iter().all(|(_, name)| name != word));
@@ -18,7 +18,8 @@ pub(crate) fn check_kinds(what: &str, pattern: &str) -> Result<(), String> {
     })
 }
 
-/// Whether each alternative of the patterns fits a parameter of the model, unless it is a kind, which a model need not have.
+/// Checks that each alternative of the patterns matches a parameter of the model. Kinds are not checked, because a model need not have
+/// parameters of every kind.
 pub(crate) fn check_names<'p, T: Real>(
     what: &str,
     patterns: impl Iterator<Item = &'p str>,
@@ -44,7 +45,7 @@ pub(crate) fn check_names<'p, T: Real>(
     Ok(())
 }
 
-/// Whether one alternative of a pattern gives the kind of a parameter or matches its name.
+/// Whether one alternative of a pattern is the kind of a parameter or matches its name.
 fn fits_one(one: &str, name: &str, kind: &dyn Fn() -> ParamKind) -> bool {
     one.strip_prefix(':').map_or_else(|| fits(one, name), |word| kind().name() == word)
 }

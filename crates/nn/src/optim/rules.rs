@@ -37,8 +37,8 @@ use crate::{Module, ParamKind, Real};
 /// 4. g ← g + λ w ([`l2`](With::l2)) and w ← (1 − α λ') w ([`decoupled_decay`](With::decoupled_decay));
 /// 5. the optimizer's formula.
 ///
-/// Steps 2 to 5 are one pass over the weights. It is a serde value if the optimizer is one; for this reason groups are named by
-/// patterns. If rules are nested, decays add, factors multiply, and the tightest clip applies.
+/// Steps 2 to 5 are one pass over the weights. It can be serialized if the optimizer can. For this reason groups are defined by patterns of
+/// names. If rules are nested, decays add, factors multiply, and the tightest clip applies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct With<O> {
     /// The optimizer.
@@ -220,7 +220,7 @@ impl Rules {
         self.group_at(name, &|| ParamKind::of_name(name))
     }
 
-    /// Checks that each setting is in its range, which one from a file may not be.
+    /// Checks that each setting is in its range. A setting from a file may not be.
     fn check_settings(&self) -> Result<(), String> {
         let all = crate::setting::all;
         let clips = [("clip_value", self.clip_value), ("clip_norm", self.clip_norm)];

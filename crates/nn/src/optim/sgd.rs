@@ -37,15 +37,15 @@ impl<T: Real> Optimizer<T> for Sgd {
 /// v ← μ v + (1 − d) g, w ← w − α v (Polyak 1964), as in PyTorch: v = g at the first step. With Nesterov's
 /// acceleration w ← w − α (g + μ v) (Sutskever et al. 2013, in the form of PyTorch).
 ///
-/// Papers have α inside, v ← μ v + α g and w ← w − v, which is the same if α is constant. α is usually
-/// 0.0005 – 0.1: with μ = 0.9 a step is up to ten times as long as that of [`Sgd`].
+/// Papers often put α inside: v ← μ v + α g and w ← w − v. This is the same if α is constant. α is usually 0.0005 – 0.1: with μ = 0.9 a
+/// step is up to ten times as long as that of [`Sgd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {
     /// α.
     pub lr: f64,
     /// μ, usually 0.9.
     pub momentum: f64,
-    /// d, by default 0: the dampening of a gradient in v.
+    /// d, the dampening of the gradient in v. Default: 0.
     pub dampening: f64,
     /// Whether the step looks ahead along v.
     pub nesterov: bool,

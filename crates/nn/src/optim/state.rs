@@ -39,7 +39,7 @@ pub(super) struct ParamState<T> {
     pub name: String,
     #[serde(with = "autograd::entries::lists")]
     pub moments: Vec<Vec<T>>,
-    /// How many steps were made while it was frozen: it has not had them.
+    /// The number of steps that it missed because it was frozen.
     #[serde(default)]
     pub missed: u64,
     /// The identity of the parameter that was last found under this name.
@@ -53,7 +53,7 @@ impl<T: PartialEq> PartialEq for ParamState<T> {
     }
 }
 
-/// Without the moments, which are as many numbers as the weights.
+/// Leaves out the moments, which are as large as the weights.
 impl<T> fmt::Debug for ParamState<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let len = self.moments.first().map_or(0, Vec::len);
@@ -77,7 +77,7 @@ impl<T: Real> State<T> {
     }
 
     /// Whether it belongs to this optimizer and to the parameters for which it was made or last used, and all of these have
-    /// gradients. This holds at almost every step and needs no look at names.
+    /// gradients. This is true at almost every step, and it is decided without comparing names.
     pub(super) fn is_ready(
         &self,
         optimizer: &str,
@@ -106,7 +106,7 @@ impl<T: Real> State<T> {
         self.params.iter().all(|state| state.missed == 0)
     }
 
-    /// How many steps the trained parameters have missed: each number once.
+    /// The different numbers of steps that trained parameters have missed.
     pub(super) fn missed(&self, model: &dyn Module<T>) -> SmallVec<[u64; 2]> {
         let (mut states, mut all) = (self.params.iter(), SmallVec::new());
         model.params(&Path::Root, &mut |_, param| {
@@ -125,7 +125,7 @@ impl<T: Real> State<T> {
         self.params.iter().find(bad).map(|state| state.name.clone())
     }
 
-    /// Why it is not a state of this optimizer and model, if it is not.
+    /// The reason why it is not a state of this optimizer and model, if there is one.
     pub(super) fn misfit(&self, optimizer: &str, moments: usize, model: &dyn Module<T>) -> Result<(), StateError> {
         if self.optimizer != optimizer {
             return Err(StateError::Optimizer { found: self.optimizer.clone(), expected: optimizer.into() });
@@ -168,7 +168,7 @@ pub enum StateError {
         /// The optimizer that should use it.
         expected: String,
     },
-    /// It has no moments for a parameter of the model.
+    /// The state has no moments for a parameter of the model.
     #[error("the state has no place for parameter `{param}`")]
     NoPlace {
         /// The parameter.
@@ -194,7 +194,7 @@ pub enum StateError {
         /// The actual number of numbers in each.
         found: Vec<usize>,
     },
-    /// It says that a parameter missed more steps than were made.
+    /// The state contradicts itself: a parameter missed more steps than were made.
     #[error("the state of `{param}` has missed {missed} steps of {steps}")]
     Missed {
         /// The parameter.

@@ -20,12 +20,12 @@ pub struct Step<'s, T: Real> {
     turn: Turn,
 }
 
-/// The parameters that have missed as many steps are updated in one turn; almost always these are all.
+/// Parameters that have missed equally many steps are updated together, in one turn. Almost always one turn updates all of them.
 #[derive(Clone, Copy)]
 pub(super) struct Turn {
-    /// Which step it is for them.
+    /// The number of the step for these parameters.
     pub k: u64,
-    /// How many they have missed.
+    /// The number of steps that they have missed.
     pub missed: u64,
     /// Whether it is the first turn of the step.
     pub first: bool,
@@ -52,7 +52,7 @@ impl<'s, T: Real> Step<'s, T> {
         under(self, more)
     }
 
-    /// The number of the step: 1, 2, … for the parameters that it is made for.
+    /// The number of the step, 1, 2, …, as counted for the parameters that it updates.
     #[inline]
     pub fn k(&self) -> u64 {
         self.turn.k
@@ -124,7 +124,7 @@ fn under<'r, 's: 'r, T: Real>(step: Step<'s, T>, more: &'r Rules) -> Option<Step
 
 /// Models with at least this many entries are updated by all threads of rayon's current pool.
 const LEAST: usize = 1 << 15;
-/// The same if the threads are awake, because each has just computed the gradients of its part of the batch.
+/// The same limit if the threads are already running, because each has just computed the gradients of its part of the batch.
 const LEAST_AWAKE: usize = 1 << 13;
 /// The smallest number of entries of a piece of a parameter.
 const PIECE: usize = 1 << 12;
@@ -265,7 +265,8 @@ fn each_entry<T: Real, const N: usize>(
     vectorised(
         #[inline(always)]
         || {
-            // Local, because otherwise the compiler must assume that every store may change what the rule reads. It also sees the equal lengths.
+            // These are local, because otherwise the compiler must assume that every store may change what the rule reads. It also learns
+            // that the lengths are equal.
             let (w, moments, rule) = (&mut *w, moments.each_mut().map(|m| &mut m[..n]), rule);
             let whole = n - n % LANES;
             for i in 0..whole {
@@ -275,7 +276,7 @@ fn each_entry<T: Real, const N: usize>(
                     moments[k][i] = of_entry[k].flush();
                 }
             }
-            // The rest as one vector, padded with zeros.
+            // The remaining entries are computed as one vector, padded with zeros.
             if whole < n {
                 let (mut rest, g) = (lanes(&w[whole..]), lanes(&g[whole..]));
                 let mut of_rest: [_; N] = std::array::from_fn(|k| lanes(&moments[k][whole..]));

@@ -1,4 +1,4 @@
-//! What a model loses when a column says nothing any more.
+//! The importance of columns: how much worse a model predicts without the information in a column.
 
 use std::fmt;
 

@@ -113,7 +113,7 @@ impl Pipeline {
         crate::load(path)
     }
 
-    /// Fits to a table in which some of the classes with these names may not occur.
+    /// Fits to a table. Some of the classes with these names may not occur in it.
     #[track_caller]
     fn fit_classes(&self, table: &Table, classes: Option<&[String]>) -> Result<FittedPipeline, PipelineError> {
         let counted = self.encoding.counted(table)?;
@@ -148,7 +148,7 @@ fn keep_names(preprocessing: &Preprocessing<f64>, names: &mut Vec<String>) {
     }
 }
 
-/// `f` of each number, on the threads of rayon's current pool: the results in order, or the first error.
+/// Calls `f` with each number, on the threads of rayon's current pool, and returns the results in order, or the first error.
 fn each<R: Send, E: Send>(numbers: Range<usize>, f: &(dyn Fn(usize) -> Result<R, E> + Sync)) -> Result<Vec<R>, E> {
     let (start, end) = (numbers.start, numbers.end);
     match numbers.len() {

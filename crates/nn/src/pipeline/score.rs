@@ -53,7 +53,7 @@ fn f1(predicted: &[usize], actual: &[usize]) -> f64 {
 }
 
 impl Metric {
-    /// The metric with a name, of classes or of numbers.
+    /// The metric with this name for classes or for numbers.
     pub fn named(name: &str, classes: bool) -> Result<Metric, PipelineError> {
         let fits = |metric: &&Metric| classes != matches!(metric.of, Of::Numbers(_));
         METRICS.iter().filter(fits).find(|metric| metric.name == name).copied().ok_or_else(|| {

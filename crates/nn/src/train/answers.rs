@@ -36,7 +36,7 @@ impl<T: Real> AsTarget<T> for Matrix<T> {
 /// ```
 ///
 /// # Panics
-/// If the model does.
+/// If the model panics.
 #[track_caller]
 pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
     let tape = Tape::new();
@@ -54,7 +54,7 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
 /// ```
 ///
 /// # Panics
-/// If the model does.
+/// If the model panics.
 #[track_caller]
 pub fn accuracy<T: Real, M: Layer<T>>(model: &M, (x, t): &(Matrix<T>, Vec<usize>)) -> f64 {
     metrics::accuracy(&answers(&predict(model, x)), t)

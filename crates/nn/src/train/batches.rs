@@ -41,13 +41,13 @@ pub trait Batches: Sync {
     /// The samples with these indices, in that order. Several threads may call it at the same time.
     fn batch(&self, samples: &[usize]) -> Self::Batch;
 
-    /// Where the first entry of the inputs is that is NaN, or otherwise infinite, in words, and its value. A trainer calls it before its
-    /// first step, and when the loss is not finite. By default it does not look.
+    /// The position, in words, and the value of the first NaN in the inputs, or of the first infinite entry if there is no NaN. A trainer
+    /// calls it before its first step, and when the loss is not finite. By default nothing is searched, and the result is `None`.
     fn not_finite(&self) -> Option<(String, f64)> {
         None
     }
 
-    /// Whether all samples are in memory, so that a trainer may check their targets too before its first step.
+    /// Whether all samples are in memory. A trainer then checks their targets too before its first step.
     fn is_at_hand(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
-//! Validates a run from a file: every field against the model, the settings, and the other fields.
+//! Validates a run from a file. Every field must agree with the model, the settings, and the other fields.
 
 use super::plan::Plan;
 use super::run::Run;
 use crate::weights::not_finite;
 use crate::{Module, Real};
 
-/// A field, and what is wrong with it.
+/// The name of a field, and a description of what is wrong with it.
 pub(super) type Problem = (&'static str, String);
 
 impl<T: Real> Plan<'_, T> {

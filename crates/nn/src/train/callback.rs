@@ -27,8 +27,8 @@ pub struct Progress<'r> {
 
 /// It is called during training. Its state is not part of a checkpoint.
 ///
-/// `ControlFlow::Break(())` ends the training after the step or epoch, like the last epoch does.
-/// For closures there are [`on_step`](super::Trainer::on_step) and [`on_epoch_end`](super::Trainer::on_epoch_end).
+/// If it returns `ControlFlow::Break(())`, training ends after the step or epoch in the same way as after the last epoch. For closures
+/// there are [`on_step`](super::Trainer::on_step) and [`on_epoch_end`](super::Trainer::on_epoch_end).
 pub trait Callback<M> {
     /// After every step.
     fn on_step(&mut self, progress: &Progress<'_>, model: &M) -> ControlFlow<()> {

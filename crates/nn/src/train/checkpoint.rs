@@ -26,7 +26,7 @@ struct File<C, W, R> {
     /// The loss of the first samples with these weights, in evaluation and in training; older files do not have it.
     #[serde(default)]
     losses: Option<[f64; 2]>,
-    /// By what it was [made](made); older files do not say it.
+    /// The version and the machine that [wrote](made) the file; older files do not have it.
     #[serde(default)]
     made: Option<String>,
 }
@@ -69,7 +69,7 @@ impl<T: Real> Plan<'_, T> {
         persist::save_value(path, &file).map_err(TrainError::Save)
     }
 
-    /// Checks that it can be written, before anything is computed.
+    /// Checks that the checkpoint can be written, before anything is computed.
     pub(super) fn attempt(&self) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
         let file = || path.display().to_string();
@@ -169,7 +169,7 @@ impl<T: Real> Plan<'_, T> {
             self.metrics.join(", "),
             format!("{:?} of {:?}, patience {:?}", self.keep_best, self.monitor, self.patience),
         ];
-        // Said only where there are some, as older files do not say them.
+        // These are stored only if there are any, because older files do not have them.
         let augmentations = (self.augmentations > 0).then(|| (AUGMENTATIONS, self.augmentations.to_string()));
         let frozen = (!self.frozen.is_empty()).then(|| (FROZEN, format!("{:?}", self.frozen)));
         let of_optimizer = Some((OF_OPTIMIZER, self.optimizer.settings())).filter(|(_, settings)| !settings.is_empty());
@@ -193,7 +193,8 @@ impl<T: Real> Plan<'_, T> {
         self.notes.push((name.to_owned(), value));
     }
 
-    /// α of some steps for the reader, and a digest of many: of the first 2¹⁴, then of every 64th part of a power of 2 up to 2⁴⁰.
+    /// α at a few steps, for human readers, and a digest of α at many steps: the first 2¹⁴, and then 64 steps between consecutive powers of
+    /// 2, up to 2⁴⁰.
     fn rates(&self) -> String {
         if let Some(plateau) = &self.plateau {
             return format!("{plateau:?}");
@@ -270,7 +271,7 @@ fn differences(was: &Config, is: &Config) -> Vec<String> {
     };
     let mut names: Vec<&String> = was.iter().chain(is).map(|(name, _)| name).collect();
     names.dedup();
-    // Older files do not say which loss they belong to, and not all optimizers say their settings.
+    // Older files do not name their loss, and not all optimizers report their settings.
     let says = |config: &Config, name: &str| config.iter().any(|(other, _)| other == name);
     names.retain(|name| *name != LOSS || says(was, LOSS));
     names.retain(|name| *name != OF_OPTIMIZER || [was, is].iter().all(|config| says(config, OF_OPTIMIZER)));

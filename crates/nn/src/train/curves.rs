@@ -1,4 +1,4 @@
-//! The curves of a run: their names, which one is monitored, and what follows from it.
+//! The curves of a run: their names, the monitored one, and the decisions that are based on it.
 
 #[cfg(feature = "save")]
 use super::History;
@@ -23,7 +23,7 @@ impl<T: Real> Plan<'_, T> {
     }
 
     /// # Panics
-    /// If two curves have the same name, or two metrics would have with a watched set.
+    /// If two curves have the same name, or if two metrics would get the same name in a watched set.
     #[track_caller]
     pub(super) fn expect_distinct(&self, setting: &str) {
         let metrics = std::iter::once("loss").chain(self.metrics.iter().map(|name| &**name)).map(str::to_owned);

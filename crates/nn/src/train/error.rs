@@ -35,9 +35,9 @@ pub enum TrainError {
         parameters: Vec<String>,
         /// The first value or gradient that was not finite.
         anomaly: Option<Box<Anomaly>>,
-        /// The first entry of the training set that is NaN, or else infinite, if there is one.
+        /// The first NaN in the training set, or the first infinite entry if there is no NaN.
         data: Option<String>,
-        /// The checkpoint, which is from before, and its step, if one was written or resumed from.
+        /// The file and the step of the last checkpoint, which is from before the failure, if there is one.
         checkpoint: Option<(PathBuf, u64)>,
     },
     /// A setting of the optimizer is out of its range, or does not fit the model.
@@ -48,7 +48,7 @@ pub enum TrainError {
     NotANumber {
         /// The name of the set.
         set: String,
-        /// Where, by row and column.
+        /// The row and the column of the entry.
         entry: String,
     },
     /// The checkpoint is not written.
@@ -69,7 +69,7 @@ pub enum TrainError {
         file: String,
         /// The field of the run.
         field: &'static str,
-        /// What it has, and what it should have.
+        /// The actual and the expected content of the field.
         problem: String,
     },
     /// The checkpoint is of a run with another model or other settings.
@@ -107,7 +107,7 @@ fn where_it_began(loss: f64, parameters: &[String]) -> String {
     }
 }
 
-/// What is said of it, if it is there.
+/// The text for a value, or an empty text if there is none.
 fn said<X>(what: &Option<X>, text: impl Fn(&X) -> String) -> String {
     what.as_ref().map(text).unwrap_or_default()
 }

@@ -53,7 +53,7 @@ impl History {
     /// Adds an epoch.
     ///
     /// # Panics
-    /// If its names differ from those of earlier epochs, or their order does.
+    /// If the names or their order differ from those of earlier epochs.
     #[track_caller]
     pub fn push<'n>(&mut self, values: impl IntoIterator<Item = (&'n str, f64)>) {
         let (first, mut count) = (self.curves.is_empty(), 0);
@@ -173,7 +173,7 @@ impl Serialize for History {
     }
 }
 
-/// A history in a checkpoint, to the bit: numbers that JSON cannot represent are written as words.
+/// Serializes a history for a checkpoint without loss of bits. Numbers that JSON cannot represent are written as words.
 #[cfg(feature = "save")]
 pub(super) fn exact<S: serde::Serializer>(history: &History, s: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]

@@ -17,11 +17,11 @@ fn is_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HUP_AND_TERM != 0)
 }
 
-/// While one exists, Ctrl-C is a request. A second Ctrl-C, or one when none exists, ends the process as usual.
+/// While a listener exists, Ctrl-C only requests a stop. A second Ctrl-C, or one without a listener, ends the process as usual.
 pub(super) struct Listener(());
 
 impl Listener {
-    /// `None` if a [signal is ignored](is_ignored), as a hang-up is under `nohup`: it stays ignored.
+    /// `None` if a [signal is ignored](is_ignored), as a hang-up is under `nohup`. The signal then stays ignored.
     pub fn new() -> Result<Option<Self>, TrainError> {
         static HANDLER: OnceLock<Result<(), String>> = OnceLock::new();
         let handler = || {

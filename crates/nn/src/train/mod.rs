@@ -68,9 +68,9 @@
 //!
 //! # The same bits
 //!
-//! The results of a run depend only on the seed, the data and the initial weights. The order of the samples is a
-//! function of seed and epoch, the tape of a step draws from the seed and the number of the step, and the way a batch is
-//! split does not depend on the number of threads.
+//! The results of a run depend only on the seed, the data and the initial weights. The order of the samples is a function of the seed and
+//! the epoch. The random numbers of a step are a function of the seed and the number of the step. The way in which a batch is split does
+//! not depend on the number of threads.
 //!
 //! The following results are equal to the bit, for one version of this crate and one compiler:
 //!
@@ -79,13 +79,13 @@
 //! | everything | processors of one model under one system, on any number of threads |
 //! | random numbers, orders of samples, splits; sums; +, −, ×, ÷, √; `exp`, `ln`, `tanh`, σ, erf and functions made of them | every processor |
 //! | products of matrices whose rows are a multiple of 16 with a side of at most 32, and those of at least 2²⁷ multiplications | processors with fused multiply-adds: AVX2, AVX-512 or Neon |
-//! | other products; factorisations, eigenvalues, determinants | processors of one model alone: faer's blocks follow vectors and caches |
+//! | other products; factorisations, eigenvalues, determinants | processors of one model only, because faer's block sizes depend on the vectors and caches |
 //! | sine, cosine, tangent, their inverses, the hyperbolic functions except tanh, powers, cube roots, logarithms to other bases | systems with one C library |
 //!
-//! Most runs use products of the fourth row, and so does L-BFGS, whose steps follow from their losses. A checkpoint therefore stores what
-//! wrote it: the version of this crate, the operating system, the architecture of the processor and the width of its vectors. A run that
-//! resumes where one of these four differs has a warning. Other differences, such as another model of processor with vectors of the same
-//! width, another compiler or another C library, are not noticed.
+//! Most runs use products of the fourth row. L-BFGS does too, and its steps depend on the losses. A checkpoint therefore stores four
+//! properties of the program and machine that wrote it: the version of this crate, the operating system, the architecture of the processor
+//! and the width of its vectors. If one of these four differs, the resumed run has a warning. Other differences are not detected, such as
+//! another model of processor with vectors of the same width, another compiler or another C library.
 //!
 //! A run that was stopped, or killed at any moment, resumes from its last [checkpoint](Trainer::checkpoint) and ends with the same bits
 //! as an uninterrupted run. Files are replaced atomically:

@@ -102,8 +102,8 @@ impl<'r, T: Real> Objective<'r, T> {
         sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect()
     }
 
-    /// The loss of the first samples, in evaluation and in training. If it differs, the loss, the data,
-    /// a augmentation of them, or another setting of a layer, such as dropout, is different.
+    /// The loss of the first samples, in evaluation and in training. If it differs, then the loss, the data, their augmentation, or a
+    /// setting of a layer, such as the dropout rate, is different.
     #[cfg(feature = "save")]
     pub fn probe(&self) -> [f64; 2] {
         let samples: Vec<usize> = (0..self.task.len(0).min(8)).collect();

@@ -23,9 +23,9 @@ pub(super) struct Plan<'a, T: Real> {
     pub batch: usize,
     pub micro_batch: usize,
     pub sampler: Option<Sampler>,
-    /// How many changes are made to a batch.
+    /// The number of augmentations that are applied to a batch.
     pub augmentations: usize,
-    /// Patterns of parameters that are frozen, and the epoch from which they are not.
+    /// Patterns of the parameters that are frozen, each with the epoch from which on they are trained.
     pub frozen: Vec<(String, usize)>,
     pub seed: u64,
     /// The names of the watched sets.

@@ -1,4 +1,4 @@
-//! What is printed while a model is trained: a table whose lines have at most 80 columns.
+//! The progress of a training run, printed as a table whose lines have at most 80 columns.
 
 use std::time::{Duration, Instant};
 
@@ -7,9 +7,9 @@ use super::{Progress, Trainer};
 use crate::{Module, Real};
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
-    /// Prints a line every `epochs` epochs and after the last, to the standard error stream: the epoch, the time that is left, the
-    /// loss in training and in validation, the metric that is [monitored](Trainer::monitor) or else the first one, and the learning
-    /// rate. The others are in the [history](super::Trained::history). A line has at most 80 columns.
+    /// Prints a line to the standard error stream every `epochs` epochs and after the last one. It shows the epoch, the remaining time, the
+    /// training and validation losses, one metric, and the learning rate. The metric is the [monitored](Trainer::monitor) one, or else the
+    /// first. The [history](super::Trained::history) has all metrics. A line has at most 80 columns.
     ///
     /// ```text
     /// epoch  time left     loss  validation loss  accuracy       lr
@@ -26,8 +26,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Ok::<(), nn::train::TrainError>(())
     /// ```
     ///
-    /// With the feature `progress` a trainer that is not [quiet](Trainer::quiet) prints without being asked: on a terminal a line that
-    /// is written again and again, elsewhere about ten lines in all.
+    /// With the feature `progress`, a trainer that is not [quiet](Trainer::quiet) prints by default. On a terminal it updates a single
+    /// line; elsewhere it prints about ten lines in all.
     ///
     /// # Panics
     /// If it is 0.
@@ -51,13 +51,13 @@ pub(super) struct Printer {
     every: Option<usize>,
     columns: Vec<Column>,
     begin: Instant,
-    /// The epochs that were done before.
+    /// The number of epochs that were completed before this run.
     before: Option<usize>,
-    /// When a line was printed, and after which epoch.
+    /// The time and the epoch of the last printed line.
     last: Option<(Instant, usize)>,
 }
 
-/// A column of the table: what stands above it, and what it shows.
+/// A column of the table: its title, its width, and what it shows.
 struct Column {
     title: String,
     width: usize,
@@ -71,15 +71,15 @@ enum Shows {
 }
 
 const LEARNING_RATE: &str = "learning_rate";
-/// The most columns that a title takes.
+/// The largest width of a title.
 const WIDEST: usize = 16;
-/// The most digits of the number of epochs that is shown.
+/// The largest number of digits for which the number of epochs is shown.
 const DIGITS: usize = 7;
-/// How often a line is written again at most.
+/// The shortest time between two updates of a line.
 const BLINK: Duration = Duration::from_millis(50);
 
 impl Printer {
-    /// None where nothing is to be printed.
+    /// `None` if nothing is to be printed.
     pub fn new<T: Real>(plan: &Plan<'_, T>) -> Option<Self> {
         let every = match plan.print_every {
             Some(epochs) => Some(epochs),
@@ -91,7 +91,7 @@ impl Printer {
         Some(Printer { every, columns: columns(plan), begin, before: None, last: None })
     }
 
-    /// Shows an epoch that is done.
+    /// Shows a completed epoch, if it is due.
     pub fn show(&mut self, progress: &Progress<'_>) {
         let now = Instant::now();
         self.before.get_or_insert(progress.epoch - 1);
@@ -104,14 +104,14 @@ impl Printer {
         }
     }
 
-    /// Shows the epoch that was the last.
+    /// Shows the last epoch, unless it was shown already.
     pub fn finish(&mut self, progress: &Progress<'_>) {
         if self.before.is_some() && self.last.is_none_or(|(_, epoch)| epoch < progress.epoch) {
             self.print(progress, Instant::now());
         }
     }
 
-    /// What begins a line that is no progress.
+    /// The prefix of a line that does not show progress.
     pub fn aside(&self) -> &'static str {
         if self.every.is_none() && self.last.is_some() { CLEAR } else { "" }
     }
@@ -141,10 +141,10 @@ impl Drop for Printer {
     }
 }
 
-/// Goes to the begin of the line, and clears it.
+/// Moves to the beginning of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
-/// The losses in training and of the set that steers, one metric of it, and the learning rate.
+/// The columns: the epoch, the time left, the losses of the training and the validation set, one metric, and the learning rate.
 fn columns<T: Real>(plan: &Plan<'_, T>) -> Vec<Column> {
     let steering = plan.steering().0;
     let set = plan.sets().find(|set| *set == VALIDATION).or_else(|| plan.sets().next());
@@ -201,7 +201,7 @@ fn line(columns: &[Column], progress: &Progress<'_>, left: f64) -> String {
     cells.collect::<Vec<_>>().join("  ")
 }
 
-/// In five digits, or three and a power of ten.
+/// A number with five digits, or with three digits and a power of ten.
 fn number(x: f64) -> String {
     match x.abs() {
         size if size != 0.0 && !(1e-3..1e4).contains(&size) && x.is_finite() => format!("{x:.2e}"),
@@ -209,7 +209,7 @@ fn number(x: f64) -> String {
     }
 }
 
-/// Nothing above 100 000 hours.
+/// A duration in words; empty above 100 000 hours.
 fn time(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {

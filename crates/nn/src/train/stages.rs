@@ -1,4 +1,4 @@
-//! Which parameters are frozen in which epoch.
+//! Freezes parameters for some or all epochs.
 
 use super::Trainer;
 use super::plan::Plan;
@@ -6,22 +6,22 @@ use crate::optim::pattern::{check_kinds, check_names, fits_any};
 use crate::{Module, Path, Real, Role};
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
-    /// Keeps the parameters that fit a pattern as they are in the whole run, as in [`freeze_until`](Trainer::freeze_until).
-    /// The running statistics of a frozen [`BatchNorm`](crate::BatchNorm) still move, because they are buffers.
+    /// Freezes the parameters that match a pattern for the whole run. [`freeze_until`](Trainer::freeze_until) explains patterns. The
+    /// running statistics of a frozen [`BatchNorm`](crate::BatchNorm) still move, because they are buffers.
     ///
     /// # Panics
-    /// If it names a kind of parameters that there is not.
+    /// If the pattern names a kind of parameters that does not exist.
     #[track_caller]
     pub fn freeze(self, pattern: &str) -> Self {
         self.frozen("freeze", pattern, NEVER)
     }
 
-    /// Keeps the parameters that fit a pattern as they are before an epoch, and trains them from it on. Epochs count from 1.
+    /// Freezes the parameters that match a pattern before an epoch, and trains them from that epoch on. The first epoch is 1.
     ///
-    /// The pattern is that of [groups](crate::With::group): `*` is any text, `|` separates alternatives, and one with a colon is a
-    /// [kind](crate::ParamKind). Where several patterns fit a parameter, it is frozen as long as one of them says so. The
-    /// optimizer counts the steps of a parameter from where it is first trained. After the run the parameters are frozen or not
-    /// as they were before it.
+    /// Patterns are those of [groups](crate::With::group): `*` stands for any text, `|` separates alternatives, and an alternative that
+    /// begins with a colon is a [kind](crate::ParamKind). If several patterns match a parameter, it is frozen as long as any of them
+    /// freezes it. The optimizer counts the steps of a parameter from its first training step. After the run every parameter is frozen or
+    /// trained as it was before the run.
     ///
     /// ```
     /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
@@ -44,7 +44,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// ```
     ///
     /// # Panics
-    /// If the pattern names a kind of parameters that there is not, or the epoch is the first or none.
+    /// If the pattern names a kind of parameters that does not exist, or the epoch is 0 or 1.
     #[track_caller]
     pub fn freeze_until(self, pattern: &str, epoch: usize) -> Self {
         assert!(epoch > 1, "freeze_until: no epoch is before epoch {epoch}; give 2 or more");
@@ -61,16 +61,16 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     }
 }
 
-/// The epoch of what is never trained.
+/// The epoch of parameters that are never trained.
 pub(super) const NEVER: usize = usize::MAX;
-/// A number of completed epochs after which every parameter is trained that is trained at all.
+/// A number of completed epochs after which all parameters are trained, except those that never are.
 pub(super) const AT_LAST: usize = NEVER - 2;
 
 impl<T: Real> Plan<'_, T> {
-    /// Freezes for the first epoch.
+    /// Checks the patterns, and freezes parameters for the first epoch.
     ///
     /// # Errors
-    /// If a pattern fits no parameter, or nothing is left to be trained.
+    /// If a pattern matches no parameter, or no parameter is left to train.
     pub(super) fn check_stages(&self, model: &mut dyn Module<T>) -> Result<(), String> {
         if self.frozen.is_empty() {
             return Ok(());
@@ -88,7 +88,8 @@ impl<T: Real> Plan<'_, T> {
         Err(format!("{settings}: nothing is left to be trained in the first epoch"))
     }
 
-    /// Freezes and unfreezes for the epoch after `done` epochs. What no pattern fits stays as it is.
+    /// Freezes and unfreezes parameters for the epoch that follows `done` completed epochs. Parameters that match no pattern are not
+    /// changed.
     pub(super) fn stage(&self, model: &mut dyn Module<T>, done: usize) {
         if self.frozen.is_empty() {
             return;
@@ -115,7 +116,7 @@ impl Roles {
         Roles(roles)
     }
 
-    /// Gives them to the same model.
+    /// Restores the roles of the same model.
     pub fn give<T: Real>(&self, model: &mut dyn Module<T>) {
         let mut roles = self.0.iter();
         model.params_mut(&Path::Root, &mut |_, param| match roles.next() {

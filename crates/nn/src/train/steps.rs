@@ -213,7 +213,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         }
     }
 
-    /// The consequences of the last epoch: the learning rate, and whether it is the best so far or one too many.
+    /// The consequences of the last epoch: the learning rate, whether it is the best so far, and whether early stopping applies.
     #[track_caller]
     fn judge(&self, run: &mut Run<T>) {
         if !self.plan.keep_best && run.plateau.is_none() {
@@ -316,7 +316,7 @@ fn swap<T: Real>(ema: &mut Option<Ema<T>>, model: &mut dyn Module<T>) {
     }
 }
 
-/// The warning that units start equal and [stay equal](crate::init#zero-does-not-train).
+/// The warning that units have equal initial weights and therefore [stay equal](crate::init#zero-does-not-train).
 fn alike(names: &[String]) -> Option<String> {
     let names = if names.is_empty() { return None } else { names.join("`, `") };
     Some(format!(

@@ -23,10 +23,10 @@ pub(super) trait Task<T: Real>: Send + Sync {
     /// Whether its samples have weights that batches do not contain.
     fn has_weights(&self, set: usize) -> bool;
 
-    /// Where the first entry of a set is that is NaN, or otherwise infinite, if it was searched for.
+    /// The position and the value of the first NaN in a set, or of its first infinite entry if there is no NaN, if the set was searched.
     fn not_finite(&self, set: usize) -> Option<(String, f64)>;
 
-    /// The model and the given samples of a set, augmented by draws of a seed where there is one.
+    /// The model and the given samples of a set. If there is a seed, the samples are augmented by random numbers from it.
     fn batch(&self, set: usize, samples: &[usize], seed: Option<u64>) -> Box<dyn Recordable<T> + '_>;
 
     /// Calls all callbacks, even after one has asked to stop; returns whether one has.
@@ -41,7 +41,7 @@ const PART: usize = 1024;
 /// Row, column and value of the first entry of a batch that is NaN; if there is none, of the first infinite one.
 pub(super) type Look<'a, B> = dyn Fn(&B) -> Option<(usize, usize, f64)> + Send + Sync + 'a;
 
-/// Changes a batch as random numbers say.
+/// Changes a batch at random.
 pub(super) type Augment<'a, B> = dyn Fn(&mut B, &mut ChaCha8Rng) + Send + Sync + 'a;
 
 /// A task with known types.
@@ -51,9 +51,9 @@ pub(super) struct Typed<'r, 'a, T: Real, M, B> {
     pub metrics: &'r [Metric<'a, M, B>],
     pub augment: &'r [Box<Augment<'a, B>>],
     pub data: &'r dyn Batches<Batch = B>,
-    /// Where the first target of a batch is that is not finite.
+    /// Finds the first target of a batch that is not finite.
     pub targets: Option<&'r Look<'a, B>>,
-    /// The number of samples of a batch, where it is known.
+    /// The number of samples of a batch, if it is known.
     pub samples: Option<fn(&B) -> usize>,
     pub watched: &'r [&'a (dyn Batches<Batch = B> + 'a)],
     /// It is never contended; the mutex is needed because threads share the rest.

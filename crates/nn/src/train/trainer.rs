@@ -33,7 +33,7 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 /// | files | none | [`checkpoint`](Trainer::checkpoint), [`resume`](Trainer::resume) |
 /// | inputs | as they are | [`augment`](Trainer::augment) |
 /// | parameters | all that are trained | [`freeze`](Trainer::freeze), [`freeze_until`](Trainer::freeze_until) |
-/// | lines on the way | none | [`print_every`](Trainer::print_every) |
+/// | printed lines | none | [`print_every`](Trainer::print_every) |
 /// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
 ///
 /// `M` is the model and `B` a batch, as the [data](Batches) returns it.
@@ -44,7 +44,7 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 pub struct Trainer<'a, T: Real, M, B> {
     loss: Box<LossFn<'a, T, M, B>>,
     targets: Option<Box<Look<'a, B>>>,
-    /// The number of samples of a batch, where it is known.
+    /// The number of samples of a batch, if it is known.
     samples: Option<fn(&B) -> usize>,
     augment: Vec<Box<Augment<'a, B>>>,
     metrics: Vec<Metric<'a, M, B>>,
@@ -178,8 +178,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Measures, keeps and ends with an average of the weights over about 1 / (1 − `decay`) steps, without the initial weights:
-    /// [`Ema::corrected`](crate::Ema::corrected).
+    /// Uses an average of the weights for measurements, for the best weights and for the final ones. It is taken over about 1 / (1 −
+    /// `decay`) steps, without the initial weights: [`Ema::corrected`](crate::Ema::corrected).
     ///
     /// # Panics
     /// Unless 0 ≤ `decay` < 1.
@@ -190,13 +190,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// Changes each batch that is trained on by random numbers: x ← f(x, r), with new r at every step. What is measured is left as
-    /// it is. Several are applied in their order.
+    /// Changes each training batch at random: x ← f(x, r), with new random numbers r at every step. Batches for measurements are not
+    /// changed. Several augmentations are applied in the order in which they were added.
     ///
     /// A batch of a [`Dataset`](crate::data::Dataset) is `(x, t)` with x of features × samples; after the call it must have as many
     /// samples. The generator is seeded by the [seed](Trainer::seed) and the number of the step, so the bits are the same on any
-    /// number of threads and in a run that is resumed. Where the samples of a step are divided, by [`micro_batch`](Trainer::micro_batch)
-    /// or into shards by [`parallel`](Trainer::parallel), each part is a batch with a generator of its own, as with dropout.
+    /// number of threads and in a run that is resumed. If the samples of a step are divided, by [`micro_batch`](Trainer::micro_batch) or
+    /// into shards by [`parallel`](Trainer::parallel), each part is a batch with a separate generator, as for dropout.
     ///
     /// ```
     /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
@@ -381,7 +381,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Records a setting in the checkpoint, which is then refused if the setting differs.
     ///
     /// # Panics
-    /// If there is a note of that name, or it is one of those that a checkpoint has by itself, such as `seed` or `batch size`.
+    /// If there is already a note with that name, or the name is one that a checkpoint uses itself, such as `seed` or `batch size`.
     #[track_caller]
     #[cfg(feature = "save")]
     pub fn note(mut self, name: &str, value: impl ToString) -> Self {

@@ -1,4 +1,4 @@
-//! Symmetric eigenvalues and their vectors.
+//! Eigenvalues and eigenvectors of symmetric matrices.
 
 use kernel::compiled_once;
 
@@ -60,13 +60,13 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// The values above the vectors.
+/// The eigenvalues, stacked above the eigenvectors.
 fn eigen<T: Real>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, LinalgError> {
     finite("symmetric_eigen", a)?;
     linalg::symmetric_eigen(a).ok_or(LinalgError::NotFinite { op: "symmetric_eigen" })
 }
 
-/// Neighbouring eigenvalues that are nearly equal.
+/// The pairs of neighbouring eigenvalues that are nearly equal.
 fn near_tie<T: Real>(both: &Matrix<T>) -> Option<LinalgError> {
     let values: Vec<T> = (0..both.cols()).map(|j| both[(0, j)]).collect();
     let (value, least) = (|k: usize| values[k].to_f64(), distance(&values));
@@ -114,7 +114,7 @@ impl<T: Real> CustomOp<T> for Eigenvalues {
 
     fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>> {
         let (tape, n) = (dy.tape(), dy.rows());
-        // All eigenvalues have the same number, as for functions of Σ λ = tr A: V diag(δλ) Vᵀ is that number times the identity.
+        // All entries of δλ are equal, as for functions of Σ λ = tr A: V diag(δλ) Vᵀ is that entry times the identity.
         let one = |x: Var<'t, T>| n > 1 && x.shape() == (1, 1);
         match dy.terms()[..] {
             [Op::Add(c, number)] if one(number) => return vec![Some(tape.identity(n) * number * c)],
@@ -128,8 +128,8 @@ impl<T: Real> CustomOp<T> for Eigenvalues {
     }
 }
 
-/// V diag(w) Vᵀ with the eigenvectors V of A: A with other eigenvalues. A third operand has the slopes of w where eigenvalues are nearly
-/// equal.
+/// V diag(w) Vᵀ with the eigenvectors V of A, that is A with its eigenvalues replaced by w. A third operand has the slopes of w for
+/// eigenvalues that are nearly equal.
 struct WithEigenvalues;
 
 impl<T: Real> CustomOp<T> for WithEigenvalues {

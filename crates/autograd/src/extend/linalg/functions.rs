@@ -5,7 +5,7 @@ use kernel::compiled_once;
 use super::{LinalgError, finite};
 use crate::{Real, Var};
 
-/// Up to which 1-norm of A the approximants of degree m have the rounding of an f64 (Higham 2005, table 2.3).
+/// The largest 1-norm of A for which the approximant of degree m is accurate to the rounding of an f64 (Higham 2005, table 2.3).
 const DEGREES: [(usize, f64); 5] = [
     (3, 1.495_585_217_958_292e-2),
     (5, 2.539_398_330_063_23e-1),
@@ -43,7 +43,7 @@ impl<'t, T: Real> Var<'t, T> {
             Ok((0..n).map(|j| a.col(j).iter().map(|x| x.to_f64().abs()).sum()).fold(0.0, f64::max))
         })?;
         let (degree, most) = *DEGREES.iter().find(|(_, most)| norm <= *most).unwrap_or(&DEGREES[4]);
-        // A norm that overflows is below n 2¹⁰²⁴.
+        // If the norm overflows, the true norm is still below n 2¹⁰²⁴.
         let squarings = (norm / most).log2().ceil().clamp(0.0, 1100.0) as i32;
         let a = (0..squarings).step_by(512).fold(self, |a, k| a * 2f64.powi(-(squarings - k).min(512)));
         let mut power = pade(a, degree);
@@ -53,7 +53,7 @@ impl<'t, T: Real> Var<'t, T> {
         Ok(power)
     }
 
-    /// Aᵏ by repeated squaring; of a negative k the power of A⁻¹. A⁰ is the identity.
+    /// Aᵏ by repeated squaring. If k is negative, it is a power of A⁻¹. A⁰ is the identity.
     ///
     /// # Errors
     /// If k is negative and A singular to working precision.
@@ -87,7 +87,8 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// q(A)⁻¹ p(A) with the polynomials p(A) = Σ cₖ Aᵏ and q(A) = p(−A) of this degree: p = v + u and q = v − u with the odd terms u.
+/// q(A)⁻¹ p(A) with the polynomials p(A) = Σ cₖ Aᵏ and q(A) = p(−A) of this degree. With v the sum of the even terms and u that of the odd
+/// terms, p = v + u and q = v − u.
 #[track_caller]
 fn pade<'t, T: Real>(a: Var<'t, T>, degree: usize) -> Var<'t, T> {
     // cₖ / cₖ₋₁ = (m − k + 1) / (k (2m − k + 1)).
@@ -109,7 +110,7 @@ fn pade<'t, T: Real>(a: Var<'t, T>, degree: usize) -> Var<'t, T> {
         if degree < 13 {
             return low;
         }
-        // A⁶ (c₈ A² + c₁₀ A⁴ + c₁₂ A⁶), and of the odd ones the same times A.
+        // The even terms are A⁶ (c₈ A² + c₁₀ A⁴ + c₁₂ A⁶); the odd terms have the same form, times A.
         let high = (1..4).map(|k| even[k] * c[6 + 2 * k + first]).reduce(|sum, term| sum + term);
         low.zip(high).map(|(low, high)| low + even[3].matmul(high))
     };

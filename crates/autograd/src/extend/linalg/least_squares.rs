@@ -11,19 +11,19 @@ use crate::{CustomOp, Matrix, MatrixRef, Real, Var};
 impl<'t, T: Real> Var<'t, T> {
     /// X = A⁺ B, n × k for A of m × n and B of m × k. Each column of X minimizes |A x − b|; if several vectors do, it is the shortest.
     ///
-    /// It is computed by Q R if the columns of A, or its rows if there are fewer, are independent whatever their scale. Otherwise, and if
-    /// `rcond` is given, it is computed from singular values: those that are at most `rcond` times the largest count as 0. The default of
-    /// `rcond` is the rounding of `T` times the longer side.
+    /// It is computed by Q R if the columns of A (or its rows, if there are fewer) are linearly independent at any scaling and `rcond` is
+    /// `None`. Otherwise it is computed from the singular values. Those that are at most `rcond` times the largest count as 0. The default
+    /// of `rcond` is the rounding of `T` times the longer side.
     ///
-    /// With G = A⁺ᵀ δX and R = B − A X, δB = G and δA = −G Xᵀ + R (A⁺ G)ᵀ + A⁺ᵀ X (δX − Aᵀ G)ᵀ, where the rank does not change nearby
-    /// (Golub, Pereyra, *SIAM Journal on Numerical Analysis* 10, 1973).
+    /// With G = A⁺ᵀ δX and R = B − A X, δB = G and δA = −G Xᵀ + R (A⁺ G)ᵀ + A⁺ᵀ X (δX − Aᵀ G)ᵀ, if the rank is constant near A (Golub,
+    /// Pereyra, *SIAM Journal on Numerical Analysis* 10, 1973).
     ///
     /// # Errors
     /// If an entry of A is not finite.
     ///
     /// # Panics
-    /// If B has not as many rows as A, or `rcond` is negative or not finite. The derivative in A panics if `rcond` cuts a singular value
-    /// that is not 0 up to rounding, because the rule is that of the untruncated A⁺.
+    /// If A and B differ in the number of rows, or `rcond` is negative or not finite. The derivative with respect to A panics if `rcond`
+    /// cuts off a singular value that is larger than rounding, because the rule is that of the untruncated A⁺.
     ///
     /// ```
     /// use autograd::{Matrix, Tape};
@@ -47,7 +47,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.least_squares_as("least_squares", b, rcond)
     }
 
-    /// The pseudoinverse A⁺, n × m, by which [`least_squares`](Var::least_squares) solves.
+    /// The pseudoinverse A⁺, n × m. [`least_squares`](Var::least_squares) computes A⁺ B.
     ///
     /// # Errors
     /// If an entry is not finite.

@@ -22,13 +22,14 @@ use crate::{MatrixRef, Real};
 /// Why a matrix has no such solution, factor or derivative.
 #[derive(Clone, Copy, PartialEq)]
 pub enum LinalgError {
-    /// Changing the entries by rounding makes the matrix singular, at any scaling of its rows and columns.
+    /// The matrix is singular to working precision: changes of its entries as small as their rounding can make it singular, at any scaling
+    /// of its rows and columns.
     Singular {
         /// The function that was called.
         op: &'static str,
-        /// The index of the smallest pivot, and of its column.
+        /// The index of the smallest pivot, which is also the index of its column.
         pivot: usize,
-        /// Its value after rows and columns are scaled to a largest entry near 1.
+        /// The value of the pivot after rows and columns are scaled so that their largest entries are near 1.
         value: f64,
     },
     /// A symmetric matrix has an eigenvalue that is not positive.
@@ -38,7 +39,7 @@ pub enum LinalgError {
     },
     /// Two eigenvalues are so close that the derivative of their eigenvectors is lost in rounding.
     NearTie {
-        /// The index of the smaller one; the larger is the next.
+        /// The index of the smaller eigenvalue; the larger one is the next.
         index: usize,
         /// Both eigenvalues.
         values: [f64; 2],
@@ -85,12 +86,12 @@ fn finite<T: Real>(op: &'static str, a: MatrixRef<'_, T>) -> Result<(), LinalgEr
     if a.as_slice().iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgError::NotFinite { op }) }
 }
 
-/// The error if a pivot is only rounding.
+/// The error if a pivot is not larger than rounding errors.
 fn lost(op: &'static str) -> impl Fn(linalg::Lost) -> LinalgError {
     move |(pivot, value)| LinalgError::Singular { op, pivot, value }
 }
 
-/// Checks below which part of the largest singular value another counts as 0.
+/// Checks `rcond`: singular values up to this multiple of the largest count as 0.
 #[track_caller]
 fn check_rcond(op: &str, rcond: Option<f64>) {
     if let Some(rcond) = rcond {

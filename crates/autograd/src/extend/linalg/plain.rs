@@ -1,4 +1,4 @@
-//! Linear algebra of plain matrices. It runs on a tape of constants, so names, shapes and errors are those of variables.
+//! Linear algebra of plain matrices. It runs on a tape of constants, so it has the same names, shapes and errors as for variables.
 
 use kernel::compiled_once;
 use linalg::{Trans, Triangle};
@@ -8,8 +8,8 @@ use crate::{Matrix, Real, Tape};
 
 type ThreeMatrices<T> = (Matrix<T>, Matrix<T>, Matrix<T>);
 
-/// The trait of the methods, each of which is an expression of constants: of the matrix, and of another one if there is a second name
-/// in brackets.
+/// Declares a trait and its methods. Each method is an expression of constants: of the matrix itself, and of another matrix if there is a
+/// second name in brackets.
 macro_rules! methods {
     ($(#[$of_trait:meta])+ trait $Trait:ident; $($(#[$doc:meta])+ fn $name:ident([$a:ident $(, $b:ident)?] $(, $arg:ident: $Arg:ty)*) -> $Out:ty { $value:expr })+) => {
         $(#[$of_trait])+
@@ -33,7 +33,7 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Linear algebra of plain matrices, by the names, with the shapes and the errors that it has on variables.
+    /// Linear algebra of plain matrices, with the same names, shapes and errors as for variables.
     ///
     /// Sums, multiples, stacks and selections are methods and operators of [`Matrix`] itself.
     ///
@@ -119,10 +119,10 @@ methods! {
         a.symmetric_eigen().map(|(values, vectors)| (values.value(), vectors.value()))
     }
 
-    /// How many singular values count as more than 0: [`Var::rank`](crate::Var::rank).
+    /// The number of singular values that do not count as 0: [`Var::rank`](crate::Var::rank).
     fn rank([a], rcond: Option<f64>) -> Result<usize, LinalgError> { a.rank(rcond) }
 
-    /// The largest singular value over the smallest: [`Var::cond`](crate::Var::cond).
+    /// The largest singular value divided by the smallest: [`Var::cond`](crate::Var::cond).
     fn cond([a]) -> Result<T, LinalgError> { Ok(a.cond()?.item()) }
 
     /// e^A: [`Var::matrix_exp`](crate::Var::matrix_exp).

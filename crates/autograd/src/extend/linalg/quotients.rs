@@ -1,17 +1,17 @@
-//! Quotients (wᵢ − wⱼ) / (λᵢ − λⱼ), which the second derivatives of functions of eigenvalues and of singular values are made of.
+//! Quotients (wᵢ − wⱼ) / (λᵢ − λⱼ), which occur in the second derivatives of functions of eigenvalues and of singular values.
 
 use crate::{Axis, CustomOp, Matrix, MatrixRef, Real, Var, hstack, jvp};
 
 /// Two of the numbers λ, and the sign s of a quotient (wᵢ − s wⱼ) / (λᵢ − s λⱼ).
 pub(super) type Pair = (usize, usize, f64);
 
-/// Within which numbers are nearly equal: the rounding of the largest, over the root of the unit roundoff. Beyond, the quotient of two
-/// differences has half of its digits left at least.
+/// The distance up to which two numbers count as nearly equal: the square root of the unit roundoff times the largest number. At a larger
+/// distance, the quotient of two differences keeps at least half of its digits.
 pub(super) fn distance<T: Real>(values: &[T]) -> f64 {
     T::EPSILON.sqrt() * values.iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()))
 }
 
-/// The pairs of which λᵢ and s λⱼ are nearly equal.
+/// The pairs (i, j) for which λᵢ and s λⱼ are nearly equal.
 pub(super) fn near<T: Real>(values: &[T], sign: f64) -> Vec<Pair> {
     let least = distance(values);
     let apart = |(i, j): (usize, usize)| (values[i].to_f64() - sign * values[j].to_f64()).abs();
@@ -19,11 +19,10 @@ pub(super) fn near<T: Real>(values: &[T], sign: f64) -> Vec<Pair> {
     pairs.filter(|&pair| apart(pair) <= least).map(|(i, j)| (i, j, sign)).collect()
 }
 
-/// What the quotients of nearly equal numbers are, 1 × pairs, if the weights are the gradient w(λ) of a function that does not change when
-/// the numbers of a pair are exchanged, or λᵢ and −λⱼ: then w moves along d = eᵢ − s eⱼ by a multiple of it as λ does, and the quotient is
-/// that multiple.
+/// The limits of the quotients for nearly equal numbers, 1 × pairs. They exist if w(λ) is the gradient of a function that does not change
+/// when λᵢ and s λⱼ are exchanged. If λ moves along d = eᵢ − s eⱼ, then w moves by a multiple of d, and the quotient is that multiple.
 ///
-/// `None` if w does not do so, or depends on anything but λ: that may be another function of the matrix.
+/// `None` if w moves in another direction, or if it depends on anything but λ, which may be another function of the matrix.
 pub(super) fn slopes<'t, T: Real>(values: Var<'t, T>, w: Var<'t, T>, pairs: &[Pair]) -> Option<Var<'t, T>> {
     if !depends_on_nothing_but(values, w) {
         return None;
@@ -55,7 +54,7 @@ pub(super) fn slopes<'t, T: Real>(values: Var<'t, T>, w: Var<'t, T>, pairs: &[Pa
     found.map(|found| hstack(&found))
 }
 
-/// Whether w depends on the variables of its tape through y alone.
+/// Whether w depends on the variables of its tape only through y.
 fn depends_on_nothing_but<'t, T: Real>(y: Var<'t, T>, w: Var<'t, T>) -> bool {
     let (mut open, mut seen) = (vec![w], vec![false; w.id as usize + 1]);
     while let Some(x) = open.pop() {
@@ -71,8 +70,8 @@ fn depends_on_nothing_but<'t, T: Real>(y: Var<'t, T>, w: Var<'t, T>) -> bool {
     true
 }
 
-/// (wᵢ − s wⱼ) / (λᵢ − s λⱼ), n × n, of a row λ and a column w, with the slopes of the pairs that are nearly equal; 0 on the diagonal if
-/// it is no pair's.
+/// (wᵢ − s wⱼ) / (λᵢ − s λⱼ), n × n, for a row λ and a column w. Pairs that are nearly equal get their slopes. The diagonal is 0 unless it
+/// is one of the pairs.
 pub(super) fn quotients<'t, T: Real>(
     values: Var<'t, T>,
     w: Var<'t, T>,
@@ -90,7 +89,8 @@ pub(super) fn quotients<'t, T: Real>(
     found + place(apart) + place(off).t()
 }
 
-/// 1 / (λᵢ − s λⱼ): 0 for the pairs that were nearly equal, NaN if they no longer are, or others are.
+/// 1 / (λᵢ − s λⱼ). It is 0 for the pairs that were nearly equal when recorded. It is NaN where a pair no longer is nearly equal, or has
+/// become so.
 struct Gaps {
     sign: f64,
     near: Vec<Pair>,
@@ -125,16 +125,16 @@ impl<T: Real> CustomOp<T> for Gaps {
     }
 }
 
-/// The gradient of λ, a row, where dᵢⱼ is that of −(λᵢ − s λⱼ).
+/// The gradient of the row λ, if dᵢⱼ is the gradient of −(λᵢ − s λⱼ).
 fn over_gaps<'t, T: Real>(d: Var<'t, T>, sign: f64) -> Var<'t, T> {
     d.sum_over(Axis::Rows) * sign - d.sum_over(Axis::Cols).t()
 }
 
-/// x / (λⱼ − s λᵢ) of a skew x, whose diagonal is none, or x / λⱼ if s = 0, of a row λ. Where the divisor is nearly 0, so must x be: it is what a function has to do with
-/// vectors that are not determined.
+/// xᵢⱼ / (λⱼ − s λᵢ) for a row λ and a skew-symmetric x, whose diagonal is left out; if s = 0, xᵢⱼ / λⱼ. If a divisor is nearly 0, the
+/// vectors are not determined. Then xᵢⱼ must be 0, which means that the function does not depend on them.
 ///
 /// # Panics
-/// If it is not, by the names of the two.
+/// If xᵢⱼ is not 0 there. The message names the singular values.
 pub(super) fn vectors_quotient<'t, T: Real>(x: Var<'t, T>, values: Var<'t, T>, sign: f64) -> Var<'t, T> {
     let (lost, numbers) = (x.value(), values.value());
     let value = |k: usize| numbers.as_slice()[k].to_f64();
@@ -161,7 +161,7 @@ pub(super) fn vectors_quotient<'t, T: Real>(x: Var<'t, T>, values: Var<'t, T>, s
     x.tape().custom(VectorsQuotient(sign), &[x, values])
 }
 
-/// What entry (i, j) is divided by: nothing on the diagonal of a skew matrix.
+/// The divisor of entry (i, j); `None` on the diagonal of a skew-symmetric matrix.
 fn divisor<T: Real>(values: &[T], (i, j): (usize, usize), sign: f64) -> Option<f64> {
     match sign {
         0.0 => Some(values[j].to_f64()),

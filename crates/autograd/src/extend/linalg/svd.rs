@@ -14,9 +14,9 @@ impl<'t, T: Real> Var<'t, T> {
     /// With P = Uᵀ δU − δUᵀ U and Q = Vᵀ δV − δVᵀ V, δA = U (diag(δσ) + K) Vᵀ + (1 − U Uᵀ) δU diag(1/σ) Vᵀ + U diag(1/σ) δVᵀ (1 − V Vᵀ),
     /// where 2 Kᵢⱼ = (P + Q)ᵢⱼ / (σⱼ − σᵢ) + (P − Q)ᵢⱼ / (σⱼ + σᵢ) (Townsend, *Differentiating the singular value decomposition*, 2016).
     ///
-    /// Vectors whose singular values are nearly equal are not determined, and neither are those of one that is nearly 0 where A is not
-    /// square. A derivative panics if the function depends on them; it is right if it depends on others, and on σ.
-    /// For functions of σ alone, [`singular_values`](Var::singular_values) has more derivatives.
+    /// The vectors of nearly equal singular values are not determined. If A is not square, neither are those of a singular value that is
+    /// nearly 0. If the function depends on such vectors, its derivative panics. If it depends only on σ and on other vectors, its
+    /// derivative is right. For functions of σ alone, [`singular_values`](Var::singular_values) has more derivatives.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -40,10 +40,9 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// The singular values of A, min(m, n) × 1, in descending order.
     ///
-    /// δA = U diag(δσ) Vᵀ; A singular value that is 0 has a kink, and its derivative there is that of one side. The second derivative
-    /// has the terms
-    /// (δσᵢ − δσⱼ) / (σᵢ − σⱼ) and (δσᵢ + δσⱼ) / (σᵢ + σⱼ). If a divisor is nearly 0, the derivative exists for functions that treat
-    /// the two values alike, and for even functions of a value that is 0. For other functions it panics.
+    /// δA = U diag(δσ) Vᵀ. A singular value has a kink where it is 0, and its derivative there is a one-sided one. The second derivative
+    /// has the terms (δσᵢ − δσⱼ) / (σᵢ − σⱼ) and (δσᵢ + δσⱼ) / (σᵢ + σⱼ). If a divisor is nearly 0, the derivative exists for functions
+    /// that treat the two values alike, and for even functions of a value that is 0. For other functions it panics.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -103,8 +102,8 @@ impl<'t, T: Real> Var<'t, T> {
         Ok(values.at(0, 0) / values.at(values.rows() - 1, 0))
     }
 
-    /// How many singular values of A are more than `rcond` times the largest; by default `rcond` is the rounding of `T` times the longer
-    /// side.
+    /// The number of singular values of A that are larger than `rcond` times the largest. The default of `rcond` is the rounding of `T`
+    /// times the longer side.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -144,7 +143,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// U above σ above V.
+/// U, σᵀ and V, stacked in this order from top to bottom.
 struct Svd;
 
 impl<T: Real> CustomOp<T> for Svd {
@@ -202,15 +201,16 @@ impl<T: Real> CustomOp<T> for SingularValues {
 
 type Pairs = Vec<super::quotients::Pair>;
 
-/// The pairs of nearly equal singular values, and of those whose sum is nearly 0. Of a square matrix no single one needs to be more than 0.
+/// The pairs of nearly equal singular values, and the pairs whose sum is nearly 0. Unless A is square, the latter include a value that is
+/// nearly 0, paired with itself.
 fn near_pairs<T: Real>(values: &Matrix<T>, (m, n): (usize, usize)) -> (Pairs, Pairs) {
     let mut of_sum = near(values.as_slice(), -1.0);
     of_sum.retain(|&(i, j, _)| m != n || i != j);
     (near(values.as_slice(), 1.0), of_sum)
 }
 
-/// U diag(w) Vᵀ with the singular vectors of A: A with other singular values. A third operand has the slopes of w where singular values
-/// are nearly equal, or nearly 0.
+/// U diag(w) Vᵀ with the singular vectors of A, that is A with its singular values replaced by w. A third operand has the slopes of w for
+/// singular values that are nearly equal or nearly 0.
 struct WithSingularValues;
 
 impl<T: Real> CustomOp<T> for WithSingularValues {
@@ -255,7 +255,7 @@ impl<T: Real> CustomOp<T> for WithSingularValues {
         let values = x[0].tape().custom(SingularValues, &x[..1]).value();
         let value = |k: usize| values.as_slice()[k].to_f64();
         let (of_difference, of_sum) = near_pairs(&values, x[0].shape());
-        // What is nearly 0 is so before it is nearly equal to another.
+        // A singular value that is nearly 0 is reported as such, even if it is also nearly equal to another.
         let first = of_sum.first().or(of_difference.first());
         first.map_or(String::new(), |&(i, j, sign)| {
             let (a, b) = (value(i), value(j));

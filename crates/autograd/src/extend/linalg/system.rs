@@ -89,8 +89,8 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// det A, 1 × 1.
     ///
-    /// δA = δy adj(A)ᵀ. The adjugate adj(A) is det A · A⁻¹ if A is regular, and exists for every matrix. So do the second
-    /// derivatives; a third derivative panics if A is singular.
+    /// δA = δy adj(A)ᵀ. The adjugate adj(A) is det A · A⁻¹ if A is regular, but it exists for every matrix. The second derivatives exist
+    /// for every matrix too. A third derivative panics if A is singular.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -151,7 +151,7 @@ impl<'t, T: Real> Var<'t, T> {
         n
     }
 
-    /// What is computed of a matrix that is regular.
+    /// The functions that are computed only for regular matrices.
     fn regular<R>(
         self,
         op: &'static str,
@@ -170,7 +170,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// The solution without a look at the pivots.
+/// The solution, without checking the pivots.
 #[track_caller]
 pub(super) fn solve<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>, trans: Trans) -> Var<'t, T> {
     a.tape().custom(Solve(trans), &[a, b])

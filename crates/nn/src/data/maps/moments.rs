@@ -2,7 +2,7 @@
 
 use autograd::{Matrix, Real, Tape, compiled_once};
 
-/// Number of samples, and mean, variance, minimum and maximum of every feature, over any number of chunks, in `f64`.
+/// The number of samples, and the mean, variance, minimum and maximum of every feature, over any number of chunks, in `f64`.
 ///
 /// Welford's updates (Technometrics 4, 1962, p. 419), mean += d / n with d = x − mean, are as exact as two passes, and
 /// give a variance of exactly 0 for a constant. A NaN makes mean and variance of its feature NaN. The last digits of the result
@@ -112,7 +112,7 @@ impl Summary {
 
 impl Summary {
     /// # Panics
-    /// With the row and the column of the first entry that is NaN or infinite.
+    /// If an entry is NaN or infinite; the message gives the row and the column of the first one.
     #[track_caller]
     pub(super) fn expect_finite(&self, name: &str) {
         expect_finite(name, self.bad);
@@ -240,7 +240,7 @@ impl Covariance {
     }
 
     /// # Panics
-    /// With the row and the column of the first entry that is NaN or infinite.
+    /// If an entry is NaN or infinite; the message gives the row and the column of the first one.
     #[track_caller]
     pub(super) fn expect_finite(&self, name: &str) {
         expect_finite(name, self.bad);
@@ -314,7 +314,7 @@ mod tests {
             whole.add(&x);
             prop_assert_eq!(&summary, &whole);
 
-            // By the definition, with a mean that is exact enough.
+            // This follows the definition, with a mean that is exact enough.
             let mean: Vec<f64> = (0..3).map(|i| shift + (0..30).map(|j| x[(i, j)] - shift).sum::<f64>() / 30.0).collect();
             for i in 0..3 {
                 prop_assert!((covariance.mean()[i] - mean[i]).abs() < 1e-9 && (summary.mean()[i] - mean[i]).abs() < 1e-9);

@@ -125,7 +125,7 @@ impl<T: Real> Standardize<T> {
     }
 }
 
-/// `f` of the index of the feature and the value, for every entry, in `f64`.
+/// Applies `f` to every entry, in `f64`. Its arguments are the index of the feature and the value.
 #[track_caller]
 pub(super) fn by_feature<T: Real>(
     name: &str,

@@ -120,7 +120,7 @@ mod tests {
         ChaCha8Rng::seed_from_u64(seed)
     }
 
-    /// Every sample is tested once, and is in the other training sets.
+    /// Checks that every sample is in one test set and in all other training sets.
     fn is_partition(folds: &[Parts], n: usize) -> bool {
         let once = |i: &usize| folds.iter().filter(|(_, test)| test.contains(i)).count() == 1;
         let either = |(train, test): &Parts| {

@@ -40,7 +40,7 @@ pub struct Sampler {
 enum Order {
     /// 0, 1, … below the number of samples, again and again.
     Sequential(usize),
-    /// One of every stratum in turn. The samples of a stratum are drawn in rounds, in which each is drawn once.
+    /// One sample of every stratum in turn. The samples of a stratum are drawn in rounds, and each sample is drawn once per round.
     Rounds(Vec<Vec<usize>>),
     /// Each with a probability proportional to its weight.
     Weighted { weights: Vec<f64>, replacement: bool },
@@ -247,8 +247,8 @@ impl TryFrom<Raw> for Sampler {
     }
 }
 
-/// A separate stream for every round of every stratum: ChaCha with these numbers as its key. The last bytes distinguish it
-/// from a generator that uses the same seed for something else.
+/// Every round of every stratum has a separate random stream: ChaCha with these numbers as its key. The last bytes distinguish it from a
+/// generator that uses the same seed for something else.
 fn generator(seed: u64, stratum: u64, round: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     let words = [seed.to_le_bytes(), stratum.to_le_bytes(), round.to_le_bytes(), *b"sampling"];

@@ -139,7 +139,7 @@ mod tests {
             let mut samples: Vec<usize> = batches.iter().flat_map(|batch| batch.t.clone()).collect();
             prop_assert!(batches.iter().all(|batch| batch.x.as_slice().iter().map(|&x| x as usize).eq(batch.t.iter().copied())));
             prop_assert!(batches.iter().eq(run().map(Result::unwrap).collect::<Vec<_>>().iter()));
-            // No sample comes before it can have entered the buffer.
+            // A sample must not come out before it can have entered the buffer.
             let reach = capacity.max(batch) + 20;
             prop_assert!(samples.iter().enumerate().all(|(place, &i)| i <= place + reach));
             samples.sort_unstable();

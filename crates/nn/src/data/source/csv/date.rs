@@ -54,12 +54,12 @@ impl Dates {
         self.parts.iter().map(|part| part.name().to_owned()).chain(since)
     }
 
-    /// The seconds from 1970-01-01 to the date of a text, or what was expected.
+    /// The seconds from 1970-01-01 to the date in a text; the error says what was expected.
     pub fn read(&self, text: &str) -> Result<f64, String> {
         calendar::seconds(text, self.format.as_deref())
     }
 
-    /// The features of a date, given by its seconds from 1970-01-01, or what was expected.
+    /// The features of a date, which is given by its seconds from 1970-01-01; the error says what was expected.
     pub fn features(&self, seconds: f64) -> Result<Vec<f64>, String> {
         let all = calendar::parts(seconds)?;
         let mut rows: Vec<f64> = self.parts.iter().map(|&part| f64::from(all[part as usize])).collect();

@@ -150,7 +150,7 @@ impl Encoder {
         self.weight.as_ref().filter(known).map_or(Ok(None), |name| table.counted(name))
     }
 
-    /// The same with these names of all classes.
+    /// The same encoder with these names of all classes.
     pub(crate) fn with_classes(self, names: Option<&[String]>) -> Self {
         let class = self.class.map(|(column, known)| (column, names.map_or(known, <[String]>::to_vec)));
         Encoder { class, ..self }

@@ -47,7 +47,7 @@ pub(super) enum Role {
     Feature(Feature),
     Target,
     Weight,
-    /// With the names of all classes, if they are given.
+    /// The class column, with the names of all classes if they are given.
     Class(Option<Vec<String>>),
 }
 

@@ -1,11 +1,12 @@
-//! Watches the bytes on their way to the CSV reader: where rows begin, and how long they are.
+//! Watches the bytes on their way to the CSV reader, to know where rows begin and how long they are.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::Csv;
 
-/// The start of a row: the CSV reader counts the blank lines above as part of it, and the second half of "\r\n".
+/// The start of a row. It is stored because the CSV reader counts blank lines above a row, and the second half of "\r\n", as part of the
+/// row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Start {
     byte: u64,
@@ -34,7 +35,7 @@ enum State {
     Quote,
 }
 
-/// A reader that parses the bytes that pass in the same way as the CSV reader.
+/// A reader that passes bytes on and parses them in the same way as the CSV reader.
 pub(super) struct Lines<R> {
     inner: R,
     delimiter: u8,
@@ -121,7 +122,7 @@ impl<R> Lines<R> {
         self.byte += 1;
     }
 
-    /// The error after these bytes have passed; at the end of the file also an unclosed quote.
+    /// The error, if any, after these bytes have passed. At the end of the file an unclosed quote is an error too.
     fn fault(&self, n: usize) -> Option<Broken> {
         let (line, column) = self.opened;
         let quoted = self.state == State::Quoted;

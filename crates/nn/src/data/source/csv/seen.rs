@@ -10,7 +10,7 @@ use super::number::{looks_like_a_number, number};
 use super::rows::{excerpt, one_of};
 use super::{CsvError, Table};
 
-/// A column without a role and with more different texts than this has no categories, but names or notes.
+/// A column without a role that has more different texts than this is assumed to hold names or notes and not categories.
 const MAX_CATEGORIES: usize = 64;
 
 /// The statistics of a column.
@@ -35,7 +35,7 @@ struct Guess {
     numbers: usize,
     /// The number of cells that do not.
     texts: usize,
-    /// How many of these look like dates.
+    /// The number of the latter that look like dates.
     dates: usize,
     /// The first cell that is not a number, and its text.
     bad: Option<(super::Place, String)>,
@@ -46,7 +46,7 @@ struct Guess {
 }
 
 impl Guess {
-    /// A number, unless most cells are texts. Dates need a role.
+    /// The feature is a number unless most cells are texts. Dates need a role.
     fn feature(&self) -> Result<Feature, CsvError> {
         let Guess { numbers, texts, dates, bad, date, many } = self;
         if let Some((at, found)) = date.as_ref().filter(|_| 2 * dates > numbers + texts) {
