@@ -168,6 +168,140 @@ fn in_single_precision() {
     assert_eq!(found.x, [0.7, 0.1]);
 }
 
+/// Both populations of prey and predators after 200 steps of the method of Runge and Kutta, at every fifth.
+fn populations<N: Number>(p: &[N]) -> Vec<N> {
+    let slope = |u: [N; 2]| [p[0] * u[0] - p[1] * u[0] * u[1], p[3] * u[0] * u[1] - p[2] * u[1]];
+    let after = |u: [N; 2], k: [N; 2], h: f64| [u[0] + k[0] * h, u[1] + k[1] * h];
+    let (mut u, mut all) = ([10.0, 5.0].map(|start| p[0].zero() + start), Vec::new());
+    for step in 1..=200 {
+        let k1 = slope(u);
+        let k2 = slope(after(u, k1, 0.05));
+        let k3 = slope(after(u, k2, 0.05));
+        let k4 = slope(after(u, k3, 0.1));
+        for i in 0..2 {
+            u[i] += (k1[i] + (k2[i] + k3[i]) * 2.0 + k4[i]) * (0.1 / 6.0);
+        }
+        if step % 5 == 0 {
+            all.extend(u);
+        }
+    }
+    all
+}
+
+/// ½ Σ (population − observed)².
+fn misfit<N: Number>(p: &[N], observed: &[f64]) -> N {
+    let squares: Vec<_> = populations(p).iter().zip(observed).map(|(&u, &seen)| (u - seen).square()).collect();
+    N::sum(&squares) * 0.5
+}
+
+/// A number between −1 and 1 that depends on every bit of x.
+fn noise(x: &[f64], seed: u64) -> f64 {
+    let mix = |h: u64, x: &f64| (h ^ x.to_bits()).wrapping_mul(0xBF58_476D_1CE4_E5B9).rotate_left(27);
+    let bits = x.iter().fold(seed.wrapping_add(0x9E37_79B9_7F4A_7C15), mix).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (bits >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+/// A function with its gradient, where to start, bounds, and its minimum.
+struct Problem {
+    name: String,
+    f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>,
+    start: Vec<f64>,
+    bounds: Vec<(f64, f64)>,
+    least: Vec<f64>,
+}
+
+fn problems() -> Vec<Problem> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>, start: Vec<f64>, bounds: Vec<(f64, f64)>| {
+        let exact = Lbfgs { gradient_tolerance: 1e-9, max_iterations: 10_000, ..Lbfgs::default() };
+        let least = exact.minimize_within(&f, &start, &bounds).x;
+        all.push(Problem { name: name.to_string(), f, start, bounds, least });
+    };
+    for n in [2, 10, 100] {
+        let held = (0..n).map(|i| [(-2.0, 0.5), (0.2, 3.0), FREE][i % 3]).collect();
+        add(&format!("valley {n}"), Box::new(valley), start(n), vec![FREE; n]);
+        add(&format!("valley {n} in a box"), Box::new(valley), start(n), held);
+    }
+    // ½ Σ λᵢ (xᵢ − 1)², with λ from 1 to 10⁶.
+    let quadratic = |x: &[f64]| {
+        let g: Vec<f64> = (0..).zip(x).map(|(i, x)| 10f64.powf(f64::from(i) / 1.5) * (x - 1.0)).collect();
+        (g.iter().zip(x).map(|(g, x)| 0.5 * g * (x - 1.0)).sum(), g)
+    };
+    let held = (0..10).map(|i| [(-2.0, 0.5), (-1.0, 3.0), FREE][i % 3]).collect();
+    add("quadratic", Box::new(quadratic), vec![0.0; 10], vec![FREE; 10]);
+    add("quadratic in a box", Box::new(quadratic), vec![0.0; 10], held);
+    let observed: Vec<f64> =
+        (0u32..).zip(populations(&[1.1, 0.4, 0.4, 0.1])).map(|(i, u)| u + 0.5 * noise(&[i.into()], 1)).collect();
+    let fit = move |p: &[f64]| {
+        let tape = ScalarTape::new();
+        let error = misfit(&tape.variables(p), &observed);
+        (error.value(), error.backward().as_slice().to_vec())
+    };
+    let guess = vec![1.0, 0.35, 0.45, 0.12];
+    add("predators", Box::new(fit.clone()), guess.clone(), vec![FREE; 4]);
+    add("predators in a box", Box::new(fit), guess, vec![(0.5, 1.08), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0)]);
+    all
+}
+
+/// Where the values have no more digits, the slopes decide: rounding hardly costs evaluations, and the minimum is right to the digits of
+/// the value.
+#[test]
+fn rounding_hardly_costs_evaluations() {
+    let perturbed = [(0.0, 0.0), (1e-16, 0.0), (1e-15, 0.0), (1e-14, 0.0), (0.0, 1e6), (1e-16, 1e6), (1e-15, 1e6)];
+    println!("{:<22}{}", "", perturbed.map(|(amount, offset)| format!("{amount:>8.0e} +{offset:.0e}")).concat());
+    for Problem { name, f, start, bounds, least } in problems() {
+        print!("{name:<22}");
+        let mut exact = None;
+        for (amount, offset) in perturbed {
+            let mut evaluations = 0;
+            for seed in 0..if amount > 0.0 { 2 } else { 1 } {
+                let found = minimize_within(
+                    |x: &[f64]| {
+                        let (value, gradient) = f(x);
+                        ((value + offset) * (1.0 + amount * noise(x, seed)), gradient)
+                    },
+                    &start,
+                    &bounds,
+                );
+                let above = f(&found.x).0 - f(&least).0;
+                let digits = 400.0 * f64::EPSILON * (offset + f(&least).0) + 1e-15;
+                assert!(above <= digits, "{name}, {amount:e} + {offset:e}: {above:e} above the minimum: {found}");
+                assert!(offset > 0.0 || found.stop == Stop::Gradient, "{name}, {amount:e}: {found}");
+                evaluations = found.evaluations.max(evaluations);
+            }
+            print!("{evaluations:>13}");
+            let exact = *exact.get_or_insert(evaluations);
+            assert!(
+                evaluations <= exact + exact / 3 + 10,
+                "{name}, {amount:e} + {offset:e}: {evaluations} for {exact}"
+            );
+        }
+        println!();
+    }
+}
+
+/// A tolerance that no gradient reaches ends soon, at a point that is as good as any before.
+#[test]
+fn a_tolerance_that_is_out_of_reach() {
+    let never = Lbfgs { gradient_tolerance: 0.0, ..Lbfgs::default() };
+    for Problem { name, f, start, bounds, .. } in problems().into_iter().filter(|p| !p.name.contains("100")) {
+        let mut flattest = f64::INFINITY;
+        let reached = minimize_within(&f, &start, &bounds);
+        let found = never.minimize_within(
+            |x: &[f64]| {
+                let (value, gradient) = f(x);
+                flattest = flattest.min(gradient.iter().fold(0.0, |max, g| g.abs().max(max)));
+                (value * (1.0 + 1e-15 * noise(x, 1)), gradient)
+            },
+            &start,
+            &bounds,
+        );
+        assert!(found.evaluations <= 2 * reached.evaluations + 100, "{name}: {found}, after {reached}");
+        assert!(found.gradient <= reached.gradient, "{name}: {found}, after {reached}");
+        assert!(bounds.iter().any(|b| *b != FREE) || found.gradient < 1e-9, "{name}: {found}, flattest {flattest:e}");
+    }
+}
+
 #[test]
 fn the_result_reads_as_a_sentence() {
     let text = minimize(|x: &[f64]| (x[0] * x[0], vec![2.0 * x[0]]), &[0.0]).to_string();

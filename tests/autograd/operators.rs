@@ -1,6 +1,6 @@
 //! Operators between every kind of number: with plain numbers on either side, and as assignments.
 
-use autograd::{Dual, LeftOf, Matrix, Number, Real, ScalarTape, Tape};
+use autograd::{Dual, LeftOf, LinearAlgebra, Matrix, Number, Real, ScalarTape, Tape};
 
 /// Every operator with a plain number on the left, on the right and in an assignment, and between numbers.
 fn all_operators<N: Number>(x: N, y: N) -> N
@@ -90,6 +90,14 @@ fn single_precision_on_the_right() {
         let x = tape.variable(T::from_f64(1.5));
         assert_eq!((x * c + c).value(), (x * wide + wide).value());
         assert!(x == 1.5f32 && x < 2.0f32 && x > 1.0);
+
+        let x = Matrix::column(&[T::from_f64(1.5), T::from_f64(-2.0)]);
+        let wide_ones = [&x + wide, &x - wide, &x * wide, &x / wide];
+        assert_eq!([&x + c, &x - c, &x * c, &x / c], wide_ones);
+        assert_eq!([x.clone() + c, x.clone() - c, x.clone() * c, x.clone() / c], wide_ones);
+        // A number of its own type, and a literal without a type where a method follows.
+        assert_eq!(&x - x.sum() / T::from_f64(2.0), &x + 0.25);
+        assert_eq!((&x * 2.0).t(), (2.0 * &x).t());
     }
     beside::<f32>();
     beside::<f64>();
@@ -107,5 +115,5 @@ fn assignments_record_what_operators_do() {
     let z = ((y + 1.0) * (y + 1.0) - ((y + 1.0) * (y + 1.0)).at(0, 0)) / 2.0;
     assert_eq!(x.value(), z.value());
     let ops: Vec<_> = tape.nodes().map(|x| x.op()).collect();
-    assert_eq!(ops, ["", "+ + 1", "mul", "slice", "+ + repeat", "0.5 ×"]);
+    assert_eq!(ops, ["", "+ 1", "mul", "slice", "+ repeat", "0.5 ×"]);
 }

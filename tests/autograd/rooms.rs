@@ -41,6 +41,7 @@ const NN: &[&str] = &[
     "setting",
     "nearest",
     "module",
+    "check",
     "weights",
     "loss",
     "metrics",

@@ -53,6 +53,33 @@ fn every_function_of_two_numbers() {
     }
 }
 
+/// Dual numbers have the values and slopes of the scalar tape, to the bit, also of the largest and the smallest numbers.
+#[test]
+fn dual_numbers_at_the_edges() {
+    let edges = [0.0, 5e-324, 1e-310, 1e-20, 0.5, 1.0, 3.0, 19.0, 750.0, 1e20, 1e300, f64::INFINITY, f64::NAN];
+    let edges: Vec<f64> = edges.into_iter().flat_map(|x| [x, -x]).collect();
+    for (f, x) in Unary::all().into_iter().flat_map(|f| edges.iter().map(move |&x| (f, x))) {
+        let tape = ScalarTape::new();
+        let a = tape.variable(x);
+        let (y, dual) = (a.unary(f), f.apply(Dual::variable(x)));
+        same(dual.value, y.value(), &format!("{f:?} of {x:e}"));
+        same(dual.tangent, y.backward().wrt(a), &format!("slope of {f:?} at {x:e}"));
+    }
+    for &f in Binary::ALL {
+        for (a, b) in edges.iter().flat_map(|&a| edges.iter().map(move |&b| (a, b))) {
+            let tape = ScalarTape::new();
+            let (x, y) = (tape.variable(a), tape.variable(b));
+            let z = f.apply(x, y);
+            let (slopes, by) = (z.backward(), [(1.0, 0.0), (0.0, 1.0)]);
+            for ((da, db), of) in by.into_iter().zip([x, y]) {
+                let dual = f.apply(Dual { value: a, tangent: da }, Dual { value: b, tangent: db });
+                same(dual.value, z.value(), &format!("{f:?}({a:e}, {b:e})"));
+                same(dual.tangent, slopes.wrt(of), &format!("slope of {f:?}({a:e}, {b:e}) along {da}, {db}"));
+            }
+        }
+    }
+}
+
 /// A program that bytes encode: each four choose an operation, its operands and a plain number.
 fn program<N: Number>(steps: &[[u8; 4]], x: &[N]) -> N {
     let mut all = x.to_vec();

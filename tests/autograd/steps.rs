@@ -1,7 +1,7 @@
 //! The table of a forward and a backward pass: what stands in it, and that it fits on a page.
 
 use autograd::strategies::graphs;
-use autograd::{Axis, CustomOp, Matrix, MatrixRef, Param, PassStep, Steps, Tape, Var, affine, formula};
+use autograd::{Axis, CustomOp, LinearAlgebra, Matrix, MatrixRef, Param, PassStep, Steps, Tape, Var, affine, formula};
 use proptest::prelude::*;
 
 use crate::debugging::shared_net::Net;
@@ -63,7 +63,7 @@ fn the_lectures_table() {
     assert!(text.contains("   5  δa₁ = (y - t) ⊙ δE "), "{text}");
 }
 
-/// Each use of a shared weight is a step of its own, and the value stands where the last is added.
+/// Each use of a shared weight is a step of its own, with the sum so far.
 #[test]
 fn shared_weights_and_skips() {
     let net = Net::default();
@@ -74,7 +74,9 @@ fn shared_weights_and_skips() {
     let backward = steps.backward();
     let uses: Vec<_> = backward.iter().filter(|step| step.formula.starts_with("∇%2 ")).collect();
     assert_eq!(uses.iter().map(|step| &step.formula[..]).collect::<Vec<_>>(), ["∇%2 = δ%6 · %5ᵀ", "∇%2 += δ%4 · %0ᵀ"]);
-    assert!(uses[0].value.is_none() && uses[1].value.is_some());
+    let node = |index: usize| tape.nodes().nth(index).unwrap();
+    let first = grads.wrt(node(6)).to_owned().matmul_nt(&node(5).value());
+    assert_eq!((uses[0].value.as_ref(), uses[1].value.as_ref()), (Some(&first), Some(&grads.wrt(node(2)).to_owned())));
     assert!(steps.to_string().contains("%2 param 3 × 3"), "{steps}");
     consistent(&steps).unwrap();
     // Of plain `backward` the leaves alone are left.
@@ -158,7 +160,7 @@ fn a_large_net_fits_on_a_page() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Of any graph: each operand that has a derivative gains it in steps, of which the last shows it.
+    /// Of any graph: each operand that has a derivative gains it in steps, and the last shows it.
     #[test]
     fn of_any_graph(graph in graphs(1..12)) {
         let tape = Tape::new();
@@ -173,7 +175,7 @@ proptest! {
             let start = format!("{mark}%{} ", node.index());
             let gains: Vec<_> = backward.iter().filter(|step| step.formula.starts_with(&start)).collect();
             if let Some((last, before)) = gains.split_last() {
-                prop_assert!(before.iter().all(|step| step.value.is_none()));
+                prop_assert!(before.iter().all(|step| step.value.is_some()));
                 let found = last.value.as_ref().unwrap();
                 let expected = grads.wrt(node);
                 prop_assert!(found.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| a == b || a.is_nan()));
@@ -181,6 +183,48 @@ proptest! {
             }
         }
     }
+}
+
+/// A rule that gives one of its operands nothing.
+struct First;
+impl CustomOp<f64> for First {
+    fn name(&self) -> &str {
+        "first"
+    }
+    fn forward(&self, x: &[MatrixRef<'_, f64>]) -> Matrix<f64> {
+        x[0].to_owned()
+    }
+    fn pullback<'t>(&self, _: &[Var<'t, f64>], _: Var<'t, f64>, dy: Var<'t, f64>) -> Vec<Option<Var<'t, f64>>> {
+        vec![Some(dy), Some(dy * 0.0)]
+    }
+}
+
+#[test]
+fn every_kept_step_has_a_value() {
+    let tape = Tape::new();
+    let (x, y) = (tape.variable(3.0), tape.variable(2.0));
+    let z = tape.custom(First, &[x, y]) * y;
+    let grads = z.backward_all();
+    let steps = grads.steps(&tape);
+    assert!(steps.backward().iter().all(|step| step.value.is_some()) && !steps.to_string().contains('…'), "{steps}");
+}
+
+/// The sum after each term, of integers, so that it is exact: a skip, a product, a custom op twice.
+#[test]
+fn sums_so_far() {
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::column(&[1.0, 2.0]));
+    let twice = tape.custom(Twice, &[x]);
+    let y = (x + x * twice + tape.custom(Twice, &[x])).sum();
+    let values: Vec<Vec<f64>> = y
+        .backward_all()
+        .steps(&tape)
+        .backward()
+        .into_iter()
+        .filter(|step| step.formula.starts_with("∇%0 "))
+        .map(|step| step.value.unwrap().as_slice().to_vec())
+        .collect();
+    assert_eq!(values, [vec![2.0, 2.0], vec![3.0, 3.0], vec![5.0, 7.0], vec![7.0, 11.0]]);
 }
 
 /// An operand that is repeated gains a sum.

@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn chunks_and_files_give_the_same_maps(seed: u64, size in 1usize..40) {
         let x = samples(4, 4, 90, seed);
-        let steps = [PreprocessingStep::MinMax { low: -1.0, high: 1.0 }, PreprocessingStep::Standardize, PreprocessingStep::Pca(Components::Count(3)), ZCA];
+        let steps = [PreprocessingStep::MinMax { low: -1.0, high: 1.0 }, PreprocessingStep::StandardizeShared, PreprocessingStep::Standardize, PreprocessingStep::Pca(Components::Count(3)), ZCA];
         let whole = Preprocessing::fit(&steps, &x);
         let chunks = || (0..90).step_by(size).map(|start| {
             Ok::<_, ()>(x.select_cols(&(start..90.min(start + size)).collect::<Vec<_>>()))
@@ -284,6 +284,7 @@ fn maps_name_what_is_not_finite() {
             let range = PreprocessingStep::MinMax { low: 0.0, high: 1.0 };
             for step in [
                 PreprocessingStep::Standardize,
+                PreprocessingStep::StandardizeShared,
                 range,
                 PreprocessingStep::Pca(Components::All),
                 whiten,

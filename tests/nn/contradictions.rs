@@ -9,7 +9,7 @@ use nn::data::Dataset;
 use nn::loss::{CrossEntropy, Loss};
 use nn::schedule::{Plateau, Schedule};
 use nn::train::{End, TrainError, Trained, Trainer, accuracy};
-use nn::{Activation, Adam, Dropout, Init, Layer, Linear, Matrix, Param, Reduction, Sequential, Sgd, loss};
+use nn::{Activation, Adam, BatchNorm, Dropout, Init, Layer, Linear, Matrix, Param, Reduction, Sequential, Sgd, loss};
 use serde_json::{Value, json};
 
 use crate::{folder, rng};
@@ -188,6 +188,22 @@ fn another_loss_is_refused() {
     let error = trainer(CrossEntropy::default()).checkpoint(&path).resume().fit(&mut model, &data()).unwrap_err();
     assert!(error.to_string().contains("loss of the first samples: was"), "{error}");
     assert_eq!(model, net(0.5));
+    // A momentum does not change a loss, but it changes the running statistics.
+    let averaged = |momentum| {
+        let rng = &mut rng(1);
+        Sequential::new().then(Linear::new(2, 2, Init::Xavier, rng)).then(BatchNorm { momentum, ..BatchNorm::new(2) })
+    };
+    let run = |momentum, epochs| {
+        let mut model = averaged(momentum);
+        let trainer = trainer(CrossEntropy::default()).checkpoint(folder.join("averaged")).epochs(epochs);
+        trainer.resume().fit(&mut model, &data()).map(|_| model)
+    };
+    run(0.1, 1).unwrap();
+    let error = run(0.2, 2).unwrap_err().to_string();
+    assert!(error.contains("running statistics") && error.contains("the momentum of a normalisation"), "{error}");
+    let mut at_once = averaged(0.1);
+    trainer(CrossEntropy::default()).epochs(2).fit(&mut at_once, &data()).unwrap();
+    assert_eq!(run(0.1, 2).unwrap(), at_once);
     let mut other = data();
     other.x.as_mut_slice()[0] += 1.0;
     let error = trainer(CrossEntropy::default()).checkpoint(&path).resume().fit(&mut net(0.1), &other).unwrap_err();

@@ -1,5 +1,6 @@
 //! Tests of networks: models and their parts, losses, optimizers, training, and files.
 
+mod check;
 mod contradictions;
 mod derive;
 mod diagnose;

@@ -137,6 +137,32 @@ fn a_validation_set_of_means_with_different_weights() {
     assert!((trained.history["validation_loss"][0] - expected).abs() < 1e-12, "{expected}");
 }
 
+/// The loss of a few samples with these weights, and its gradient, in shards.
+fn in_shards(weights: [f64; 4], shard: usize) -> Vec<f64> {
+    let (net, x): (Linear<f64>, Matrix<f64>) = (Linear::new(2, 1, Init::Xavier, &mut rng(1)), some(2, 4, 1));
+    let part = |samples: std::ops::Range<usize>| (x.select_cols(&samples.clone().collect::<Vec<_>>()), samples);
+    let (loss, grads) = Parallel::mean().shards_of(shard).gradients(&net, 4, 0, part, |tape, net, (x, samples)| {
+        let losses = Loss::Mse.each(net.forward(tape.constant(x)), tape.constant(Matrix::zeros(1, samples.len())));
+        losses.weighted(tape.constant(Matrix::row(&weights[samples.clone()]))).mean()
+    });
+    [vec![loss], grads.gradient(&net.weight).unwrap().as_slice().to_vec()].concat()
+}
+
+#[test]
+fn weights_of_either_sign() {
+    for weights in [[2.0, -1.0, 2.0, 1.0], [-1.0, -1.0, 3.0, 1.0], [0.0, 0.0, 3.0, -1.0], [-1.0, 0.0, 0.0, 0.0]] {
+        let (whole, parts) = (in_shards(weights, 4), in_shards(weights, 2));
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-14), "{weights:?}: {whole:?} {parts:?}");
+    }
+}
+
+/// A part whose weights cancel has no mean that could be combined with those of other parts.
+#[test]
+#[should_panic(expected = "the weights of a part of the batch are not 0, but their sum is")]
+fn weights_that_cancel() {
+    in_shards([1.0, -1.0, 2.0, 1.0], 2);
+}
+
 /// Losses without a common weight are not combined with a wrong one.
 #[test]
 #[should_panic(expected = "means with different weights")]

@@ -344,6 +344,7 @@ fn child_process() {
         .monitor(monitor.unwrap_or("a_set_with_a_name_that_is_long_small"), Goal::Min);
     let mut trainer = match every.as_str() {
         "unasked" => trainer,
+        "early" => trainer.quiet().print_every(5).early_stopping(3),
         "endless" => trainer.quiet().print_every(1),
         every => trainer.quiet().print_every(every.split(' ').next().unwrap().parse().unwrap()),
     };
@@ -357,10 +358,19 @@ fn lines_fit_eighty_columns_and_are_few_in_a_file() {
         let text = String::from_utf8(child.stderr).unwrap();
         assert!(child.status.success(), "{text}");
         assert!(!text.contains('\r'), "{text}");
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
+        let why = lines.pop().unwrap();
+        let reason = match every {
+            "early" => "stopped early: best a set with a na… -1.25e-9 in epoch 1, 3 epochs ago",
+            _ => "stopped by a callback after 25 epochs",
+        };
+        assert_eq!(why, reason);
         lines
     };
+    // No time is left, and the row of the last epoch is there although it was not due.
+    let early = lines("early");
+    assert!(early.len() == 2 && early[1].split_whitespace().take(2).eq(["4/25", "0s"]), "{early:?}");
     let (one, four, unasked) = (lines("1"), lines("4"), lines("unasked"));
     let title: Vec<&str> = one[0].split_whitespace().collect();
     assert_eq!(title[..7], ["epoch", "time", "left", "loss", "validation", "loss", "a"], "{}", one[0]);
@@ -383,7 +393,12 @@ fn lines_fit_eighty_columns_and_are_few_in_a_file() {
     let cells = |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(endless.len(), 1 + 25);
     for (line, k) in endless[1..].iter().zip(1..) {
-        assert_eq!((cells(line).len(), cells(line)[0].as_str()), (5, format!("{k}").as_str()), "{line}");
+        // The last line has 0s as the time left, so it has one more cell.
+        assert_eq!(
+            (cells(line).len() - usize::from(k == 25), cells(line)[0].as_str()),
+            (5, format!("{k}").as_str()),
+            "{line}"
+        );
     }
     // The column after the losses is a metric: the one that is monitored, or else the first.
     for (curve, shown) in [

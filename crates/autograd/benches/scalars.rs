@@ -1,6 +1,6 @@
 //! Scalar programs: the cost of a gradient, in nanoseconds per active operation.
 //!
-//!     cargo bench -p tape-autograd --bench scalars -- [rosenbrock|gmm10|gmm32|lstm2|lstm4]… [--min-seconds 2]
+//!     cargo bench -p tape-autograd --bench scalars -- [chain|rosenbrock|gmm10|gmm32|lstm2|lstm4]… [--min-seconds 2]
 //!
 //! The peers run in turns in one process: plain numbers (only the value), the scalar tape and the matrix tape (recording
 //! and gradient), and a recorded program (run and gradient; it was recorded before). The results are medians. On a busy machine
@@ -31,6 +31,20 @@ impl Case for Rosenbrock {
     }
     fn value<N: Number>(&self, x: &[N]) -> N {
         rosenbrock::rosenbrock(x)
+    }
+}
+
+/// A growth curve by Euler's method: x and p, from which x ← x + h x (1 − x) p makes many steps, each from the last.
+struct Chain([f64; 2]);
+
+const CHAIN_STEPS: u16 = 2000;
+
+impl Case for Chain {
+    fn params(&self) -> &[f64] {
+        &self.0
+    }
+    fn value<N: Number>(&self, x: &[N]) -> N {
+        (0..CHAIN_STEPS).fold(x[0], |y, _| y + y * (-y + 1.0) * x[1] * 0.01)
     }
 }
 
@@ -122,6 +136,9 @@ fn main() {
     let gmm = |text| gmm::Gmm::parse(text).expect("a bundled file");
     let lstm = |text| lstm::Lstm::parse(text).expect("a bundled file");
     println!("ns per active operation, gradients with their recording, medians in turns");
+    if chosen("chain") {
+        measure("chain", &Chain([0.1, 1.0]), 6.0 * f64::from(CHAIN_STEPS), true, least);
+    }
     if chosen("rosenbrock") {
         measure("rosenbrock", &Rosenbrock(rosenbrock::start(1000)), 7_992.0, true, least);
     }

@@ -59,7 +59,8 @@ pub fn hessian<T: Real>(f: impl for<'t> FnOnce(Var<'t, T>) -> Var<'t, T>, x: &Ma
 }
 
 /// H v, the Hessian of `f` at `x` times a direction. It does not compute the Hessian but the gradient of ⟨∇f, v⟩, reverse over forward,
-/// at a few times the cost of a gradient (Pearlmutter, *Neural Computation* 6, 1994).
+/// at a few times the cost of a gradient (Pearlmutter, *Neural Computation* 6, 1994). Functions with custom ops are differentiated forward
+/// over reverse, as [`several::hvp`] says.
 ///
 /// # Panics
 /// If `f` does not return a 1 × 1 variable, or the shapes of `v` and `x` differ.
@@ -215,7 +216,9 @@ pub mod several {
         Matrix::from_vec(n, n, columns.into_iter().flatten().collect())
     }
 
-    /// H v for each matrix, where v has a direction for each: reverse over forward.
+    /// H v for each matrix, where v has a direction for each: reverse over forward. If `f` records a [custom op](crate::CustomOp), such as a
+    /// function of linear algebra, it is forward over reverse. In this order a function that treats equal eigenvalues alike has its second
+    /// derivatives; in the other order it would panic.
     ///
     /// # Panics
     /// If `f` does not return a 1 × 1 variable, or the numbers or shapes of directions and matrices differ.
@@ -227,9 +230,8 @@ pub mod several {
     ) -> Vec<Matrix<T>> {
         let tape = Tape::new();
         let xs = variables(&tape, xs);
-        let moves: Vec<_> = moves("hvp", &xs, vs).into_iter().map(|(x, v)| (x, tape.constant(v))).collect();
-        let slope = crate::jvp(number("hvp", f(&xs)), &moves);
-        if slope.needs_gradient() { gradients(slope, &xs) } else { xs.iter().map(|&x| zeros(x)).collect() }
+        let moves = moves("hvp", &xs, vs);
+        second_along(number("hvp", f(&xs)), &xs, &moves)
     }
 
     /// Σ ∂²f / ∂x² over all entries of all matrices.
@@ -288,6 +290,25 @@ pub mod several {
             }
         }
         all
+    }
+
+    /// H v of a number.
+    #[compiled_once]
+    #[track_caller]
+    fn second_along<'t, T: Real>(
+        y: Var<'t, T>,
+        xs: &[Var<'t, T>],
+        moves: &[(Var<'t, T>, MatrixRef<'t, T>)],
+    ) -> Vec<Matrix<T>> {
+        let tape = y.tape();
+        if tape.with(|inner| inner.customs.iter().any(|custom| !custom.rule.is_elementwise())) {
+            let gradient = grad(y, xs);
+            let tangents = tape.tangents(moves);
+            return gradient.iter().map(|&g| tangents.of(g)).collect();
+        }
+        let moves: Vec<_> = moves.iter().map(|&(x, v)| (x, tape.constant(v))).collect();
+        let slope = crate::jvp(y, &moves);
+        if slope.needs_gradient() { gradients(slope, xs) } else { xs.iter().map(|&x| zeros(x)).collect() }
     }
 
     /// The columns of the Hessian of a number.

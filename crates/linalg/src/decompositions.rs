@@ -30,6 +30,9 @@ pub fn cholesky<T: Float>(a: MatrixRef<'_, T>) -> Result<Matrix<T>, usize> {
 /// is positive; `None` if the iteration does not converge.
 #[compiled_once]
 pub fn symmetric_eigen<T: Float>(a: MatrixRef<'_, T>) -> Option<Matrix<T>> {
+    if a.rows() == 0 {
+        return Some(Matrix::zeros(1, 0));
+    }
     let unit = unit(a.as_slice().iter().map(|x| x.to_f64()));
     let a_over_unit = symmetric(a).map(|x| times_power(*x, -unit));
     let found = a_over_unit.self_adjoint_eigen(Side::Lower).ok()?;

@@ -101,7 +101,10 @@
 //! | `vmap(grad(f))` | [`backward_per_sample`](crate::Var::backward_per_sample) |
 //! | `checkpoint`, `jax.checkpoint` | [`checkpoint`](crate::autograd::checkpoint) |
 //! | `autograd.Function`, `custom_vjp` | [`CustomOp`](crate::autograd::CustomOp), [`map`](crate::autograd::map) |
-//! | `gradcheck`, `check_grads` | [`check`](crate::autograd::check()) |
+//! | `gradcheck`, `check_grads` | [`check`](crate::autograd::check()); of a module [`check_model`](crate::check_model) |
+//! | `func.functional_call` | [`tape.bind(&param, x)`](crate::Tape::bind): the model then reads x for the parameter |
+//! | `torch.randn(m, n)`, `np.random.normal` | [`Init::Normal(1.0).sample(m, n, rng)`](crate::Init::sample) |
+//! | `torch.rand(m, n)` | `Matrix::from_fn(m, n, \|_, _\| rng.random())`; on ±a [`Init::Uniform(a).sample(m, n, rng)`](crate::Init::sample) |
 //! | `detect_anomaly` | [`backward_checked`](crate::Var::backward_checked) |
 //! | `torch.compile`, `jax.jit` | [`Program`](crate::autograd::Program), [`Compiled`](crate::autograd::Compiled) |
 //!
@@ -176,6 +179,7 @@
 //! | `train_test_split` | [`random_split`](crate::data::random_split), [`stratified_split`](crate::data::stratified_split) |
 //! | `KFold`, `StratifiedKFold` | [`k_fold`](crate::data::k_fold), [`stratified_k_fold`](crate::data::stratified_k_fold) |
 //! | `StandardScaler`, `MinMaxScaler`, `PCA` | [`Standardize`](crate::data::Standardize), [`MinMax`](crate::data::MinMax), [`Pca`](crate::data::Pca) |
+//! | `Normalize` of torchvision, `Normalization(axis=None)` of Keras | [`Standardize::fit_shared`](crate::data::Standardize::fit_shared) |
 //! | `make_pipeline`, `Pipeline` | [`Preprocessing`](crate::data::Preprocessing) of features; [`Pipeline`](crate::pipeline::Pipeline) from a table to answers |
 //! | `accuracy_score`, `confusion_matrix` | [`accuracy`](crate::metrics::accuracy), [`Confusion`](crate::metrics::Confusion) |
 //! | `cross_validate`, `GroupKFold` | [`cross_validate`](crate::pipeline::Pipeline::cross_validate), [`Folds`](crate::pipeline::Folds) |

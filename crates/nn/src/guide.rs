@@ -1,4 +1,4 @@
-//! How to: lifetimes of helpers, saving and resuming, tables, sequences without masks.
+//! How to: lifetimes of helpers, checking gradients, saving and resuming, tables, images, sequences without masks.
 //!
 //! # Where `'t` goes
 //!
@@ -35,11 +35,41 @@
 //!
 //! [The book of autograd](mod@autograd::book::lifetimes) also covers structs of variables, and closures.
 //!
+//! # Checking the gradients of a model
+//!
+//! [`check_model`](crate::check_model) compares the gradients of all trained parameters with finite differences. Use it in a test
+//! whenever a model has a rule of its own, a `stop_gradient`, or a forward pass by hand. It panics with a report that names the
+//! parameters, unless the verdict is *pass*. Its closure is that of [`Trainer::new`](crate::train::Trainer::new): the tape, the model and
+//! a batch. It needs `f64`, so write the model for any number type:
+//!
+//! ```
+//! use nn::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Net<T> {
+//!     hidden: Linear<T>,
+//!     output: Linear<T>,
+//! }
+//!
+//! impl<T: Real> Layer<T> for Net<T> {
+//!     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+//!         self.output.forward(self.hidden.forward(x).softplus())
+//!     }
+//! }
+//!
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! let net = Net { hidden: Linear::new(3, 4, Init::Xavier, rng), output: Linear::new(4, 2, Init::Xavier, rng) };
+//! let x = Init::Normal(1.0).sample(3, 5, rng);
+//! check_model(&net, &x, |tape, net, x| net.forward(tape.constant(x)));
+//! ```
+//!
 //! # Saving, loading, and resuming
 //!
 //! A model is saved by [`save`](crate::save) and read by [`load`](crate::load). Put the maps that are applied to its inputs, such as a
 //! [`Standardize`](crate::data::Standardize), into one struct with the model, so that they are saved with it. To resume a training, you
 //! also need the state of the optimizer and the number of the step. [`save_value`](crate::persist::save_value) saves all of them together.
+//! A struct of your own derives `Serialize` and `Deserialize`, for which your program depends on
+//! `serde = { version = "1", features = ["derive"] }`.
 //!
 #![cfg_attr(feature = "save", doc = "```")]
 #![cfg_attr(not(feature = "save"), doc = "```ignore")]
@@ -113,7 +143,7 @@
 //!
 //! A [`Pipeline`](crate::pipeline::Pipeline) fits an encoding, the preprocessing and an estimator together. It can be cross-validated,
 //! scored, and saved as one model. Use it if one of the [estimators](crate::estimator) suffices. For a network of your own, put the parts
-//! into one struct:
+//! into one struct, which needs the dependency `serde = { version = "1", features = ["derive"] }`:
 //!
 #![cfg_attr(all(feature = "csv", feature = "save"), doc = "```")]
 #![cfg_attr(not(all(feature = "csv", feature = "save")), doc = "```ignore")]
@@ -156,6 +186,68 @@
 //! ```
 //!
 //! The example `table_regression` compares a `Pipeline` with a network and one with linear regression by cross-validation.
+//!
+//! # Images
+//!
+//! A picture is a column: its pixels row by row, as [`samples`](crate::data::Array::samples) of an IDX or NPY file gives them. Scale all
+//! pixels alike by [`fit_shared`](crate::data::Standardize::fit_shared). A [`Standardize::fit`](crate::data::Standardize::fit) of each pixel
+//! would enlarge the pixels at the border, which are rarely bright, and a picture that is shifted would no longer look like itself.
+//!
+//! [`augment`](crate::train::Trainer::augment) changes each training batch, after the scale. Fill what a shift uncovers with
+//! the background as it is after the scale. After the scale, black is (0 − mean) / deviation; a fill of 0 would be grey.
+//!
+//! ```
+//! use nn::data::read_idx;
+//! use nn::prelude::*;
+//!
+//! # let folder = std::env::temp_dir().join(format!("nn-guide-images-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let (images, labels) = (folder.join("images-idx3-ubyte"), folder.join("labels-idx1-ubyte"));
+//! # let pixel = |k: usize| if (k % 16 / 4, k % 4) == (1 + k / 16 % 2, 1) { 255 } else { 0 };
+//! # let header = |lengths: &[u8]| [vec![0, 0, 8, lengths.len() as u8], lengths.iter().flat_map(|&n| [0, 0, 0, n]).collect()].concat();
+//! # std::fs::write(&images, [header(&[40, 4, 4]), (0..640).map(pixel).collect()].concat())?;
+//! # std::fs::write(&labels, [header(&[40]), (0..40).map(|n| n % 2).collect()].concat())?;
+//! let (height, width) = (4, 4);
+//! let x = read_idx::<f32>(&images)?.samples(); // height · width × samples
+//! let t = read_idx::<f32>(&labels)?.classes()?;
+//! let scale = Standardize::fit_shared(&x); // one mean and one deviation
+//! let black = scale.apply(&Matrix::zeros(height * width, 1))[(0, 0)];
+//! let data = Dataset::new(scale.apply(&x), t);
+//!
+//! /// Pictures of this width, shifted by some rows and columns.
+//! fn shifted(x: &Matrix<f32>, width: usize, fill: f32, mut by: impl FnMut() -> [isize; 2]) -> Matrix<f32> {
+//!     let mut y = Matrix::full(x.rows(), x.cols(), fill);
+//!     for n in 0..x.cols() {
+//!         let [down, right] = by();
+//!         for k in 0..x.rows() {
+//!             let from = ((k / width).checked_add_signed(-down), (k % width).checked_add_signed(-right));
+//!             if let (Some(i), Some(j)) = from
+//!                 && i < x.rows() / width
+//!                 && j < width
+//!             {
+//!                 y[(k, n)] = x[(i * width + j, n)];
+//!             }
+//!         }
+//!     }
+//!     y
+//! }
+//!
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! let mut net = Mlp::new(&[height * width, 8, 2], Activation::Relu, rng);
+//! Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
+//!     .augment(|(x, _): &mut (Matrix<f32>, _), rng| {
+//!         *x = shifted(x, width, black, || [0; 2].map(|_| rng.random_range(-1..=1)));
+//!     })
+//!     .epochs(2)
+//!     .quiet()
+//!     .fit(&mut net, &data)?;
+//!
+//! let down = shifted(&data.x, width, black, || [1, 0]);
+//! assert_eq!(down.col(0)[..4], [black; 4]); // a row of background
+//! assert_eq!(down.col(0), data.x.col(1)); // the pictures of this file are a dot, and a dot one row below
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Sequences without masks
 //!

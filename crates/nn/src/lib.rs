@@ -40,7 +40,7 @@
 #![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
 //! | [`diagnose`](mod@diagnose), [`regions`] | the problems of a network, and its linear regions |
 #![cfg_attr(feature = "plot", doc = "| [`plot`] | pictures |")]
-//! | [`guide`] | where lifetimes go, how to save and resume, tables, sequences |
+//! | [`guide`] | where lifetimes go, how to check gradients, save and resume, tables, images, sequences |
 //! | [`lecture`], [`coming_from`] | the lecture item by item; the names of PyTorch, JAX and scikit-learn, and the corresponding names here |
 //!
 //! The items of the modules that a model is made of are re-exported at the root: `nn::Linear` is [`layer::Linear`], `nn::Adam` is
@@ -52,6 +52,7 @@
 extern crate self as nn;
 
 mod atomic;
+mod check;
 pub mod coming_from;
 pub mod data;
 pub mod diagnose;
@@ -90,6 +91,7 @@ pub use autograd::{
 };
 
 // All other names are re-exported from the modules for programs; the documentation shows each of them in its module.
+pub use check::{CheckModel, check_model};
 #[doc(hidden)]
 pub use diagnose::{Diagnosis, diagnose, diagnose_step};
 pub use ema::Ema;

@@ -1,5 +1,7 @@
 //! The exponential and powers of a matrix.
 
+use autograd::Real;
+
 use super::*;
 
 #[test]
@@ -46,6 +48,44 @@ fn the_exponential() {
     let huge = tape.constant(Matrix::full(2, 2, 1e308)).matrix_exp().unwrap();
     assert!(huge.value().as_slice().iter().all(|x| !x.is_finite()));
     assert_eq!(nan.matrix_exp().unwrap_err(), LinalgError::NotFinite { op: "matrix_exp" });
+}
+
+/// Entries that are 0 and columns of equal sums are no kinks of an exponential.
+#[test]
+fn exponentials_have_no_kinks() {
+    for a in [Matrix::identity(3), Matrix::zeros(2, 2), Matrix::from([[0.0, -1.0], [1.0, 0.0]])] {
+        check(|v| v[0].matrix_exp().unwrap(), &[a]);
+    }
+}
+
+/// A program is refused where its approximant is not accurate. Elsewhere it is as accurate as a recording.
+#[test]
+fn a_replay_is_accurate_or_refused() {
+    fn replays<T: Real>(rounding: f64) {
+        let sizes = [0.0, 1e-30, 0.003, 0.05, 0.2, 0.5, 0.9, 1.0, 1.9, 2.0, 3.0, 10.0, 80.0];
+        let matrix = |size: f64| numbers(3, 3, 3).map(|x| T::from_f64(x * size));
+        let mut accepted = 0;
+        for (recorded, now) in sizes.iter().flat_map(|a| sizes.map(|b| (matrix(*a), matrix(b)))) {
+            let (tape, fresh) = (Tape::new(), Tape::new());
+            let (x, y) = (tape.variable(recorded), fresh.variable(now.clone()));
+            let mut program = x.matrix_exp().unwrap().sum().program(&[x]);
+            if program.run(&[&now]).is_err() {
+                continue;
+            }
+            accepted += 1;
+            let (expected, found) = (y.matrix_exp().unwrap().sum(), program.value().as_slice()[0]);
+            let near =
+                |a: T, b: T, size: f64| assert!((a.to_f64() - b.to_f64()).abs() <= rounding * size, "{a} {b}: {now}");
+            let size = y.abs().matrix_exp().unwrap().sum().item().to_f64();
+            near(found, expected.item(), size);
+            for (a, b) in program.backward()[0].as_slice().iter().zip(expected.backward().wrt(y).as_slice()) {
+                near(*a, *b, size);
+            }
+        }
+        assert!(accepted > sizes.len());
+    }
+    replays::<f64>(1e-12);
+    replays::<f32>(1e-4);
 }
 
 #[test]

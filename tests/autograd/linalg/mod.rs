@@ -105,6 +105,32 @@ proptest! {
     }
 }
 
+/// A matrix without entries has no eigenvalues, and its product of eigenvalues is 1.
+#[test]
+fn matrices_without_entries() {
+    let tape = Tape::new();
+    let a = tape.variable(Matrix::<f64>::zeros(0, 0));
+    let (values, vectors) = a.symmetric_eigen().unwrap();
+    assert_eq!([values.shape(), vectors.shape(), a.symmetric_eigenvalues().unwrap().shape()], [(0, 1), (0, 0), (0, 1)]);
+    assert_eq!(a.singular_values().unwrap().shape(), (0, 1));
+    assert_eq!([a.determinant().unwrap().item(), values.product().item()], [1.0, 1.0]);
+    let all = [
+        a.solve(a),
+        a.inverse(),
+        a.cholesky(),
+        a.pinv(None),
+        a.matrix_exp(),
+        a.matrix_power(-2),
+        Ok(a.qr().unwrap().1),
+    ];
+    let sum = all
+        .into_iter()
+        .chain([Ok(values.t().matmul(values)), Ok(vectors)])
+        .map(|x| x.unwrap().sum())
+        .reduce(|a, b| a + b);
+    assert_eq!(sum.unwrap().backward().wrt(a).shape(), (0, 0));
+}
+
 #[test]
 fn what_is_refused() {
     let tape = Tape::new();
@@ -254,23 +280,26 @@ fn check_first(f: impl for<'t> Fn(&[V<'t, f64>]) -> V<'t, f64>, a: &Matrix<f64>)
     assert_eq!(report.verdict, Verdict::Pass, "{report}");
 }
 
-/// The Hessian of a function, in reverse, forward and over buffers.
-fn hessians(f: impl for<'t> Fn(V<'t, f64>) -> V<'t, f64>, a: &Matrix<f64>) -> [Matrix<f64>; 3] {
+/// The Hessian of a function: in reverse, in forward mode, by products with vectors, and over buffers.
+fn hessians(f: impl for<'t> Fn(V<'t, f64>) -> V<'t, f64>, a: &Matrix<f64>) -> [Matrix<f64>; 4] {
     let entries = a.rows() * a.cols();
-    let column = |k: usize, forward: bool| {
+    let column = |k: usize, mode: usize| {
         let (mut e, tape) = (a.map(|_| 0.0), Tape::new());
         e.as_mut_slice()[k] = 1.0;
+        if mode == 2 {
+            return autograd::hvp(&f, a, &e);
+        }
         let (x, e) = (tape.variable(a.clone()), tape.constant(e));
         let gradient = autograd::grad(f(x), &[x])[0];
         let column =
-            if forward { autograd::jvp(gradient, &[(x, e)]) } else { autograd::grad(gradient.dot(e), &[x])[0] };
+            if mode == 1 { autograd::jvp(gradient, &[(x, e)]) } else { autograd::grad(gradient.dot(e), &[x])[0] };
         column.value()
     };
-    let by_columns = |forward: bool| {
-        let columns: Vec<_> = (0..entries).map(|k| column(k, forward)).collect();
+    let by_columns = |mode: usize| {
+        let columns: Vec<_> = (0..entries).map(|k| column(k, mode)).collect();
         Matrix::from_fn(entries, entries, |i, j| columns[j].as_slice()[i])
     };
-    [by_columns(false), by_columns(true), autograd::hessian(f, a)]
+    [by_columns(0), by_columns(1), by_columns(2), autograd::hessian(&f, a)]
 }
 
 /// Matrices of any rank: values, and derivatives to second order in every mode.

@@ -17,7 +17,7 @@ fn numbers(count: usize) -> Vec<f32> {
 #[test]
 fn every_rule_holds_in_blocks() {
     let numbers = numbers(4001);
-    let check = Check::new().directions(2);
+    let check = Check::new().directions(1);
     for op in every_op() {
         for shapes in operands(op, (70, 37), 33) {
             let inputs = away(op, &shapes, &numbers);
@@ -54,8 +54,8 @@ fn columns_are_repeated_to_any_width() {
 #[test]
 fn large_products_are_associative() {
     // (A B) v = A (B v), to k roundings of the sum of absolute values, where k counts both sums.
-    let (m, k, n) = (1030, 600, 1025);
-    let numbers = numbers(m * k);
+    let (m, k, n) = (300, 520, 1030);
+    let numbers = numbers(k * n);
     let shaped = |rows, cols| fill(&[(rows, cols)], ALL, &numbers).remove(0).map(f64::from);
     let tape = Tape::new();
     let v = tape.constant(shaped(n, 1));

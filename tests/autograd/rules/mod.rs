@@ -13,6 +13,8 @@ mod order;
 mod panics;
 mod published;
 
+use std::collections::BTreeSet;
+
 use autograd::check::{Check, Function, Verdict};
 use autograd::{
     Axis, AxisFunction, Binary, Index, Matrix, Op, Order, Real, Trans, Unary, Var, affine, function, strategies, vjp,
@@ -117,6 +119,19 @@ fn every_op() -> Vec<Op<()>> {
     all
 }
 
+/// No variant is left out of the chain of `versions`.
+#[test]
+fn every_variant_is_tested() {
+    let source = include_str!("../../../crates/autograd/src/rule/op.rs");
+    let body = source.split_once("pub enum Op<R> {").and_then(|(_, rest)| rest.split_once("\n}")).expect("an enum").0;
+    let name = |text: &str| text.split(['(', ' ', '{']).next().map(str::to_owned);
+    let variants =
+        body.lines().filter_map(|line| line.strip_prefix("    ").filter(|line| line.starts_with(char::is_uppercase)));
+    let (declared, tested): (BTreeSet<_>, BTreeSet<_>) =
+        (variants.map(name).collect(), every_op().iter().map(|op| name(&format!("{op:?}"))).collect());
+    assert!(declared == tested && declared.len() > 10, "{declared:?}\n{tested:?}");
+}
+
 type Shape = (usize, usize);
 
 /// The shapes of the operands for a result of m × n, in every combination that the op accepts.
@@ -201,7 +216,7 @@ fn holds(what: &str, f: &impl Function, inputs: &[Matrix<f32>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_rule_holds(shape in strategies::shapes(), k in 0usize..4, numbers in numbers()) {

@@ -61,6 +61,24 @@ proptest! {
     }
 }
 
+/// Functions along an axis that are smooth where entries are equal.
+#[test]
+fn derivatives_at_equal_entries() {
+    for x in [Matrix::full(3, 2, 0.5f32), Matrix::from([[1.0, -2.0], [1.0, 3.0], [0.25, 3.0]])] {
+        for (k, axis) in [0, 1, 2, 3, 6].into_iter().flat_map(|k| [(k, Rows), (k, Cols)]) {
+            holds(&format!("{k} along {axis:?}"), &Along(k, axis), std::slice::from_ref(&x));
+        }
+    }
+}
+
+/// Only two entries that become equal are a kink of an order, not two equal distances.
+#[test]
+fn derivatives_at_equal_distances() {
+    for k in 7..=10 {
+        holds(&format!("{k}"), &Along(k, Rows), &[Matrix::column(&[3.0, 1.0, 5.0, 2.0, 4.0])]);
+    }
+}
+
 /// One column through a method, and the gradient of the sum weighted by 1, 2, 3, …
 fn column(k: usize, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let tape = Tape::<f64>::new();
@@ -97,6 +115,66 @@ fn values_and_slopes_of_a_column() {
     }
 }
 
+/// A cumulative product is that of a loop, to the bit, where products of other parts would overflow or underflow.
+#[test]
+fn cumulative_products_are_those_of_a_loop() {
+    fn loops<T: Real>(large: f64) {
+        let sizes = [large, large.recip(), 3.0, 0.0];
+        for code in 0..4usize.pow(5) {
+            let x: Vec<T> = (0..5).map(|k| T::from_f64(sizes[code / 4usize.pow(k) % 4])).collect();
+            let expected = x[1..].iter().fold(vec![x[0]], |mut y, x| {
+                y.push(y[y.len() - 1] * *x);
+                y
+            });
+            let (tape, bits) = (Tape::new(), |x: &[T]| x.iter().map(|x| x.to_f64().to_bits()).collect::<Vec<_>>());
+            let x = tape.constant(Matrix::column(&x));
+            for y in [x.cumprod(Rows), x.t().cumprod(Cols)] {
+                assert_eq!(bits(y.value().as_slice()), bits(&expected), "{}", x.value());
+            }
+        }
+    }
+    loops::<f64>(1e200);
+    loops::<f32>(1e30);
+    assert_eq!(Tape::<f64>::new().constant(Matrix::zeros(0, 2)).cumprod(Rows).shape(), (0, 2));
+}
+
+/// ln Σ e^(x + c) = c + ln Σ eˣ, so no slope depends on c, even if c is so large that the sum is lost beside it.
+#[test]
+fn slopes_of_sums_beside_a_large_number() {
+    fn shifts<T: Real>(large: f64) {
+        for (n, axis) in (1..10).flat_map(|n| [(n, Rows), (n, Cols)]) {
+            let derivatives = |c: f64| {
+                let tape = Tape::new();
+                let shape = if axis == Rows { (n, 2) } else { (2, n) };
+                let x = tape.variable(Matrix::full(shape.0, shape.1, T::from_f64(c)));
+                let weights = |a: f64| {
+                    tape.constant(Matrix::from_fn(shape.0, shape.1, |i, j| T::from_f64(a + (i + 2 * j) as f64)))
+                };
+                let y = x.log_cumsum_exp(axis).dot(weights(1.0));
+                let slope = grad(y, &[x])[0];
+                let second = grad(slope.dot(weights(0.5)), &[x])[0];
+                [y.backward().wrt(x).to_owned(), slope.value(), second.value()]
+            };
+            let expected = derivatives(0.0);
+            for c in [large, -large, 1.0 / T::EPSILON, T::MAX / 2.0] {
+                for (found, expected) in derivatives(c).iter().zip(&expected) {
+                    let largest = expected.as_slice().iter().fold(0.0, |max: f64, x| max.max(x.to_f64().abs()));
+                    let near = |(a, b): (&T, &T)| (a.to_f64() - b.to_f64()).abs() <= 8.0 * T::EPSILON * largest;
+                    let mut both = found.as_slice().iter().zip(expected.as_slice());
+                    assert!(both.all(near), "{n} entries at {c}: {found} {expected}");
+                }
+            }
+        }
+    }
+    shifts::<f64>(1e300);
+    shifts::<f32>(1e30);
+    // Of n equal entries, each has a share of 1/n of the last sum.
+    let tape = Tape::<f64>::new();
+    let x = tape.variable(Matrix::full(3, 1, 1e300));
+    let share = x.log_cumsum_exp(Rows).at(2, 0).backward().wrt(x).to_owned();
+    assert!(share.as_slice().iter().all(|share| (share - 1.0 / 3.0).abs() < 1e-15), "{share}");
+}
+
 #[test]
 fn nan_comes_last_and_is_not_lost() {
     let nan = f64::NAN;
@@ -124,6 +202,17 @@ fn a_replay_that_would_sort_in_another_way_is_refused() {
         let mut program = Along(k, Rows).call(&[x]).sum().program(&[x]);
         assert!(program.run(&[Matrix::column(&[9.0, 0.0, 4.0])]).is_ok(), "{k}");
         assert!(program.run(&[Matrix::column(&[1.0, 2.0, 3.0])]).is_err(), "{k}");
+    }
+}
+
+/// A program that was recorded with NaN, or is given NaN in the middle, is refused.
+#[test]
+fn a_replay_with_other_nans_is_refused() {
+    let (nan, tape) = (f64::NAN, Tape::<f64>::new());
+    for (recorded, other) in [([1.0, 2.0, nan], [1.0, 2.0, 3.0]), ([1.0, 2.0, 3.0], [1.0, nan, 3.0])] {
+        let x = tape.variable(Matrix::column(&recorded));
+        let mut program = x.median(Rows).program(&[x]);
+        assert!(program.run(&[Matrix::column(&other)]).is_err(), "{recorded:?}, {other:?}");
     }
 }
 

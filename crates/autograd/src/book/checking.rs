@@ -24,17 +24,40 @@
 //!
 //! # A model
 //!
-//! Pass its parameters as inputs. Large models are checked along random directions. Check only the first order
-//! if time matters.
+//! `nn::check_model` checks a network: `check_model(&net, &x, |tape, net, x| net.forward(tape.constant(x)))` compares the gradients of all its
+//! parameters, and a report names them.
+//!
+//! It is [`Check::run_with`](crate::check::Check::run_with), which checks a function of any model, with parameters that are
+//! [bound](crate::Tape::bind) to the variables of the check. A tape can borrow the model, but not what the closure captures, so x
+//! is a part of the model here. Large models are checked along random directions. Check only the first order if time matters.
 //!
 //! ```
 //! use autograd::check::{Check, Verdict};
-//! use autograd::{Axis, Matrix, affine};
-//! let (w, b) = (Matrix::from_fn(4, 3, |i, j| 0.2 * i as f64 - 0.3 * j as f64), Matrix::full(4, 1, 0.1));
+//! use autograd::{Axis, Matrix, Param, Var, affine};
+//!
+//! struct Layer {
+//!     w: Param<f64>,
+//!     b: Param<f64>,
+//! }
+//!
+//! impl Layer {
+//!     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
+//!         let tape = x.tape();
+//!         affine(&[(tape.param(&self.w), x)], Some(tape.param(&self.b))).tanh().log_softmax(Axis::Rows)
+//!     }
+//! }
+//!
+//! let w = Matrix::from_fn(4, 3, |i, j| 0.2 * i as f64 - 0.3 * j as f64);
+//! let layer = Layer { w: Param::new(w), b: Param::new(Matrix::full(4, 1, 0.1)) };
 //! let x = Matrix::from_fn(3, 5, |i, j| 0.5 - 0.3 * i as f64 + 0.2 * j as f64);
-//! let report = Check::new().order(1).run(
-//!     |p| affine(&[(p[0], p[0].tape().constant(x.clone()))], Some(p[1])).tanh().log_softmax(Axis::Rows),
-//!     &[w, b],
+//! let report = Check::new().order(1).run_with(
+//!     &(&layer, &x),
+//!     |tape, &(layer, x), v| {
+//!         tape.bind(&layer.w, v[0]);
+//!         tape.bind(&layer.b, v[1]);
+//!         layer.forward(tape.constant(x))
+//!     },
+//!     &[layer.w.value(), layer.b.value()],
 //! );
 //! assert_eq!(report.verdict, Verdict::Pass, "{report}");
 //! ```

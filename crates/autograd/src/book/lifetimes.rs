@@ -96,3 +96,24 @@
 //! // A captured matrix is copied onto the tape, because it may not live as long as `'t`.
 //! assert_eq!(slope(|x| x * x.tape().constant(c.clone()), 2.0), 3.0);
 //! ```
+//!
+//! # A closure in a variable
+//!
+//! The compiler finds out that a closure works for every `'t` only where it is passed as an argument. A closure that returns a variable
+//! and is bound by `let` does not compile ("returning this value requires that `'1` must outlive `'2`"):
+//!
+//! ```compile_fail
+//! use autograd::{Var, gradient};
+//! let f = |x: Var<'_, f64>| x.square();
+//! gradient(f, &autograd::Matrix::full(1, 1, 2.0));
+//! ```
+//!
+//! Write it as a function, and pass what it would capture as arguments:
+//!
+//! ```
+//! use autograd::{Matrix, Var, gradient};
+//! fn f<'t>(x: Var<'t, f64>, c: f64) -> Var<'t, f64> {
+//!     x.square() * c
+//! }
+//! assert_eq!(gradient(|x| f(x, 3.0), &Matrix::full(1, 1, 2.0))[(0, 0)], 12.0);
+//! ```

@@ -1,6 +1,6 @@
 //! Right functions that are hard for the checker, drawn at random. The checker must blame none of them.
 
-use super::scalar::TestedNumber;
+use super::scalar::{TestedNumber, tested};
 use super::{Check, Draw, Function, Report, Verdict};
 use crate::{Axis, Matrix, Real, Tape, Var};
 
@@ -149,7 +149,7 @@ fn wrong_derivatives_do_not_pass() {
         let (tape, inputs) = (Tape::new(), [hard.input.clone()]);
         let [weights, direction] =
             [hard.call(&[tape.variable(&inputs[0])]).value(), inputs[0].clone()].map(|x| x.map(|_| 1.0));
-        let scalar = TestedNumber { f: &|x| hard.call(x), weights: &weights, directions: &[] };
+        let scalar = TestedNumber { f: &tested(|x| hard.call(x)), weights: &weights, directions: &[] };
         let (base, lost) = (scalar.base(&inputs), scalar.rounding_along(&[direction], &inputs).error);
         let seen = base.buffered[0].as_slice().iter().any(|g| 0.1 * g.abs() > lost);
         if !seen || check.run(|x| hard.call(x), &inputs).verdict != Verdict::Pass {

@@ -34,7 +34,8 @@
 //!
 //! The first two are numerical. They are checked along several random directions, and along every single entry if the inputs have at
 //! most 64. For larger inputs they are also checked along directions in which only a few entries move, or only entries with slopes of
-//! similar size. The last four need no step and hold up to rounding.
+//! similar size. If one of these fails, a further direction for each input shows which input has the wrong derivative. The last four
+//! need no step and hold up to rounding.
 //!
 //! **Each size is checked separately.** If the slopes of an output (J d for a random d) are more than a thousand times smaller than
 //! those of another, it is compared once more with the weights of all larger outputs set to zero. An entry of ∇E that is as much
@@ -128,12 +129,13 @@ use std::borrow::Borrow;
 
 use kernel::split_mix;
 
-use crate::{Matrix, Var};
+use crate::{Matrix, Tape, Var};
 
 pub use report::{Along, Comparison, Property, Report, Verdict};
 pub use shadow::Function;
 pub use verify::{Local, Verified};
 
+use scalar::{With, tested};
 use scales::smaller;
 
 /// Checks the derivatives of `f` at `inputs`, to second order and with the settings of [`Check::new`].
@@ -259,13 +261,40 @@ impl Check {
         inputs: &[impl Borrow<Matrix<f64>>],
     ) -> Report {
         let inputs: Vec<Matrix<f64>> = inputs.iter().map(|x| x.borrow().clone()).collect();
-        properties::run(self, &f, &inputs)
+        properties::run(self, &tested(f), &inputs)
+    }
+
+    /// Checks the derivatives at `inputs` of a function of a `model`, which is anything that a tape may borrow. So the function may
+    /// [bind](Tape::bind) the parameters of the model to the variables that it is given. A tape cannot borrow what the closure captures.
+    /// `nn::check_model` does this for all parameters of a network.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Param, check::Check};
+    /// let model = (Param::new(Matrix::from([[0.3, -1.2]])), Matrix::from([[0.5], [2.0]]));
+    /// let report = Check::new().run_with(
+    ///     &model,
+    ///     |tape, (w, x), v| {
+    ///         tape.bind(w, v[0]);
+    ///         tape.param(w).matmul(tape.constant(x)).tanh()
+    ///     },
+    ///     &[model.0.value()],
+    /// );
+    /// report.unwrap();
+    /// ```
+    pub fn run_with<M: ?Sized>(
+        &self,
+        model: &M,
+        f: impl for<'t> Fn(&'t Tape<'t, f64>, &'t M, &[Var<'t, f64>]) -> Var<'t, f64>,
+        inputs: &[impl Borrow<Matrix<f64>>],
+    ) -> Report {
+        let inputs: Vec<Matrix<f64>> = inputs.iter().map(|x| x.borrow().clone()).collect();
+        properties::run(self, &With::new(model, f), &inputs)
     }
 
     /// Checks value and gradient of `f` in single precision against those in double precision.
     pub fn run_f32(&self, f: &impl Function, inputs: &[impl Borrow<Matrix<f32>>]) -> Report {
         let inputs: Vec<Matrix<f32>> = inputs.iter().map(|x| x.borrow().clone()).collect();
-        shadow::run(self, &|x| f.call(x), &|x| f.call(x), &inputs)
+        shadow::run(self, &|x| f.call(x), &tested(|x| f.call(x)), &inputs)
     }
 }
 
@@ -292,6 +321,12 @@ impl Draw {
         let all: usize = like.iter().map(|x| x.as_slice().len()).sum();
         let mut entry = || if self.next() as usize % all < count { self.sign() } else { 0.0 };
         like.iter().map(|x| x.map(|_| entry())).collect()
+    }
+
+    /// ±1 in every entry of one input.
+    fn direction_in<T: Copy>(&mut self, input: usize, like: &[Matrix<T>]) -> (Along, Vec<Matrix<f64>>) {
+        let signs = |(k, x): (usize, &Matrix<T>)| x.map(|_| if k == input { self.sign() } else { 0.0 });
+        (Along::Input(input), like.iter().enumerate().map(signs).collect())
     }
 
     /// ±1 in every entry.

@@ -2,13 +2,13 @@
 
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{DOUBLE, rounding};
-use super::scalar::{Base, Closure, TestedNumber, dot, dot_of};
+use super::scalar::{Base, Tested, TestedNumber, dot, dot_of};
 use super::scales::smaller;
 use super::{Check, Draw, entries};
 use crate::{Matrix, Tape, grad};
 
 /// All properties that the module promises for a function in double precision.
-pub(super) fn run(check: &Check, f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Report {
+pub(super) fn run(check: &Check, f: &dyn Tested, inputs: &[Matrix<f64>]) -> Report {
     let mut draw = Draw(check.seed);
     let moves = draw.direction(inputs);
     let sizes = tangents(f, inputs, &moves);
@@ -23,10 +23,10 @@ pub(super) fn run(check: &Check, f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Rep
 }
 
 /// J d, in the shape of f(x).
-fn tangents(f: &Closure<'_>, inputs: &[Matrix<f64>], direction: &[Matrix<f64>]) -> Matrix<f64> {
+fn tangents(f: &dyn Tested, inputs: &[Matrix<f64>], direction: &[Matrix<f64>]) -> Matrix<f64> {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
-    let y = f(&vars);
+    let y = f.call(&tape, &vars);
     let moves: Vec<_> = vars.iter().zip(direction).map(|(&x, d)| (x, d.view())).collect();
     if y.needs_gradient() { tape.tangents(&moves).of(y).to_owned() } else { y.value().map(|_| 0.0) }
 }
@@ -35,10 +35,14 @@ fn decided(comparison: &Comparison) -> bool {
     comparison.verdict != Verdict::Inconclusive
 }
 
+fn failed(comparison: &Comparison) -> bool {
+    comparison.verdict == Verdict::Fail
+}
+
 /// Every comparison of the number ⟨w, f(x)⟩.
 fn comparisons(
     check: &Check,
-    f: &Closure<'_>,
+    f: &dyn Tested,
     weights: &Matrix<f64>,
     inputs: &[Matrix<f64>],
     draw: &mut Draw,
@@ -58,10 +62,16 @@ fn comparisons(
         let differences = |(along, direction): &(Along, Vec<Matrix<f64>>)| {
             check.differences(property, (scalar, base), inputs, (*along, direction))
         };
+        let start = found.len();
         found.extend(along.iter().map(differences));
         // A direction in which few entries move is only an additional chance to see a mistake.
         let few = check.among(draw, inputs, &base.buffered, along.len());
         found.extend(few.iter().map(differences).filter(decided));
+        // If such a direction fails, a further one for each input shows which input has the wrong derivative.
+        if along.iter().all(|(along, _)| matches!(along, Along::Direction(_))) && found[start..].iter().any(failed) {
+            let alone: Vec<_> = (0..inputs.len()).map(|input| draw.direction_in(input, inputs)).collect();
+            found.splice(start..start, alone.iter().map(differences).filter(failed).collect::<Vec<_>>());
+        }
         found.extend(recorded(order + 1, base, error));
         if inputs.iter().any(|x| !x.as_slice().is_empty()) {
             found.extend(forward(order + 1, scalar, base, [v, u][order], inputs));

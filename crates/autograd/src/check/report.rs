@@ -39,6 +39,8 @@ pub enum Property {
 pub enum Along {
     /// A random direction with entries ±1 in all inputs, or in some of their entries, by its number.
     Direction(usize),
+    /// A random direction with entries ±1 in one input and 0 in the others, by the index of the input.
+    Input(usize),
     /// One entry of one input.
     Entry {
         /// The index of the input.
@@ -87,6 +89,8 @@ pub struct Report {
     pub undecided: Vec<Comparison>,
     /// Among the numerical comparisons that passed, the one that is farthest off relative to its allowed difference.
     pub worst: Option<Comparison>,
+    /// The names of the inputs, by which they are printed; an input without a name is printed by its index.
+    pub names: Vec<String>,
 }
 
 impl Report {
@@ -120,7 +124,14 @@ impl Report {
         let numeric = |c: &&Comparison| matches!(c.property, Property::Gradient | Property::SecondOrder);
         let passed = all.iter().filter(|c| c.verdict == Verdict::Pass).filter(numeric);
         let worst = passed.max_by(|a, b| off(a).total_cmp(&off(b))).cloned();
-        Report { verdict, worst, passed: all.len() - failed.len() - undecided.len(), failed, undecided }
+        Report {
+            verdict,
+            worst,
+            passed: all.len() - failed.len() - undecided.len(),
+            failed,
+            undecided,
+            names: Vec::new(),
+        }
     }
 }
 
@@ -131,11 +142,16 @@ impl fmt::Display for Report {
         const SHOWN: usize = 6;
         for (what, list) in [("failed", &self.failed), ("undecided", &self.undecided)] {
             for c in list.iter().take(SHOWN) {
-                write!(f, "\n  {what}: {c}")?;
+                write!(f, "\n  {what}: ")?;
+                c.write(f, &self.names)?;
             }
             if list.len() > SHOWN {
                 write!(f, "\n  {what}: … and {} more", list.len() - SHOWN)?;
             }
+        }
+        let single = |c: &Comparison| matches!(c.property, Property::SingleValue | Property::SingleGradient);
+        if !self.failed.iter().all(single) {
+            f.write_str("\n  if a rule is wrong, `verify` of the recorded value names its op and its line")?;
         }
         Ok(())
     }
@@ -143,6 +159,12 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &[])
+    }
+}
+
+impl Comparison {
+    fn write(&self, f: &mut fmt::Formatter<'_>, inputs: &[String]) -> fmt::Result {
         let names = match self.property {
             Property::Gradient | Property::SecondOrder => ("analytic", "numeric"),
             Property::Recorded(_) => ("recorded", "buffered"),
@@ -152,7 +174,9 @@ impl fmt::Display for Comparison {
             Property::SingleValue | Property::SingleGradient => ("f32", "f64"),
         };
         let Comparison { property, along, analytic, numeric, error, allowed, .. } = self;
-        write!(f, "{property}, {along}: {} {analytic:.9e}, {} {numeric:.9e} ± {error:.1e}", names.0, names.1)?;
+        write!(f, "{property}, ")?;
+        along.write(f, inputs)?;
+        write!(f, ": {} {analytic:.9e}, {} {numeric:.9e} ± {error:.1e}", names.0, names.1)?;
         write!(f, ", allowed {allowed:.1e}")?;
         self.reason.map_or(Ok(()), |reason| write!(f, ": {reason}"))
     }
@@ -177,9 +201,18 @@ impl fmt::Display for Property {
 
 impl fmt::Display for Along {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &[])
+    }
+}
+
+impl Along {
+    fn write(&self, f: &mut fmt::Formatter<'_>, inputs: &[String]) -> fmt::Result {
+        let named =
+            |input: usize| inputs.get(input).map_or_else(|| format!("input {input}"), |name| format!("`{name}`"));
         match self {
+            Along::Input(input) => write!(f, "random direction in {}", named(*input)),
             Along::Direction(k) => write!(f, "random direction {k}"),
-            Along::Entry { input, at: (i, j) } => write!(f, "entry ({i}, {j}) of input {input}"),
+            Along::Entry { input, at: (i, j) } => write!(f, "entry ({i}, {j}) of {}", named(*input)),
             Along::Output { at: (i, j) } => write!(f, "entry ({i}, {j}) of the value"),
         }
     }

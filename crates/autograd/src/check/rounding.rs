@@ -1,7 +1,7 @@
 //! Bounds on the rounding of a recorded number, and the branches that were taken on the way to it.
 
 use kernel::blocks::roundings;
-use kernel::columns::first_max;
+use kernel::columns::{first_max, times};
 use kernel::simd::{Accum, Out};
 use kernel::table::kinds::side;
 use kernel::{Axis, AxisFunction, Binary, Float, Unary};
@@ -56,8 +56,11 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
             let (value, (rows, cols)) = (inner.view(id), inner.node(id).shape());
             let (c, m) = magnitude(inner, id);
             for (d, m) in numbers(delta).zip(m) {
-                total.error += d.abs() * (c * format.unit * m + format.tiny);
-                total.size += d.abs() * m;
+                // A leaf that is 0 is exact, even if its derivative is infinite, as that of a target beside an excluded logit.
+                if m != 0.0 || !inner.is_leaf(id) {
+                    total.error += times(c * format.unit * m + format.tiny, d.abs());
+                    total.size += times(m, d.abs());
+                }
             }
             if let Some(custom) = inner.custom(id) {
                 let dy = MatrixRef::new(rows, cols, delta);
@@ -68,7 +71,7 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
                     for ((delta, &part), x) in
                         below[x as usize].iter_mut().zip(&part).zip(numbers(inner.view(x).as_slice()))
                     {
-                        total.error += (part.to_f64() * x).abs() * c * format.unit;
+                        total.error += times(x, part.to_f64()).abs() * c * format.unit;
                         *delta += part;
                     }
                 });
@@ -120,7 +123,6 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         numbers(&data).collect()
     };
     let abs = |x: MatrixRef<'_, T>| x.to_owned().map(Float::abs);
-    let largest = |x: MatrixRef<'_, T>| numbers(x.as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()));
     match term {
         Op::Add(_, x) | Op::Divide(_, x) => {
             // Down the rows by lanes and pairs, along the columns in sequence.
@@ -146,7 +148,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round an argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
-            let slope = |(x, y): (f64, f64)| y.abs() + x.abs() * f.slope(x, y).abs() + lost(f, x);
+            let slope = |(x, y): (f64, f64)| y.abs() + times(x.abs(), f.slope(x, y).abs()) + lost(f, x);
             (0.0, numbers(x.as_slice()).zip(numbers(y.as_slice())).map(slope).collect())
         }
         Op::Binary(Binary::LogAddExp, a, b) => {
@@ -165,25 +167,34 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             let size = |y: f64| if y > 0.0 { y * (spread - y.ln()) } else { 0.0 };
             (x.as_slice().len() as f64, numbers(y.as_slice()).map(size).collect())
         }
-        Op::AlongAxis(AxisFunction::LogSoftmax | AxisFunction::LogSumExp, _, x) => {
-            let (len, max) = (x.as_slice().len() as f64, largest(x));
-            (1.0 + len, numbers(y.as_slice()).map(|y| y.abs() + 2.0 * max + 1.0).collect())
+        // Both add or subtract the largest entry of their group and are rounded with it. Entries far below it have no influence.
+        Op::AlongAxis(AxisFunction::LogSoftmax | AxisFunction::LogSumExp, axis, x) => {
+            let x = if axis == Axis::Rows { x.to_owned() } else { x.to_owned().transpose() };
+            let max: Vec<f64> = (0..x.cols()).map(|j| greatest(x.col(j)).abs()).collect();
+            let max = |i: usize, j: usize| max[if axis == Axis::Rows { j } else { i }];
+            let size = |k: usize, y: f64| y.abs() + 2.0 * max(k % rows, k / rows) + 1.0;
+            (1.0 + x.as_slice().len() as f64, numbers(y.as_slice()).enumerate().map(|(k, y)| size(k, y)).collect())
         }
         Op::CrossEntropy { x, t, .. } => {
-            let (len, max) = (x.rows() as f64, largest(x));
-            let size = |j| numbers(t.col(j)).map(|t| t.abs() * (2.0 * max + len.ln() + 1.0)).sum();
+            let len = x.rows() as f64;
+            let size = |j: usize| {
+                let (x, max) = (numbers(x.col(j)), greatest(x.col(j)).abs());
+                x.zip(numbers(t.col(j))).map(|(x, t)| times(x.abs() + 2.0 * max + len.ln() + 1.0, t.abs())).sum()
+            };
             (1.0 + len, (0..x.cols()).map(size).collect())
         }
         _ => (0.0, value(term)),
     }
 }
 
-/// The signs of all arguments of functions with a kink. Points with the same signs lie on one smooth piece.
-pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
-    tape.with(|inner| {
-        let mut signs = Vec::new();
+/// The signs of all arguments of functions with a kink on the way to a number, and the outcomes of all comparisons on the tape. Points with
+/// the same signs lie on one smooth piece. A constant that was only compared has no kink, because its comparison has an outcome.
+pub(super) fn branches<T: Real>(number: Var<'_, T>) -> Vec<i32> {
+    number.tape().with(|inner| {
+        let (leads, mut signs) = (inner.ancestors(number.id), Vec::new());
+        let counts = |&id: &u32| leads.get(id as usize).is_some_and(|&leads| leads) || inner.node(id).is_active();
         let entries = |x: u32| numbers(inner.view(x).as_slice());
-        for id in 0..inner.records.nodes.len() as u32 {
+        for id in (0..inner.records.nodes.len() as u32).filter(counts) {
             for &term in inner.terms(id) {
                 match term {
                     Op::Unary(f, x) => {
@@ -207,6 +218,11 @@ pub(super) fn branches<T: Real>(tape: &Tape<'_, T>) -> Vec<i32> {
     })
 }
 
+/// The largest number.
+fn greatest<T: Real>(x: &[T]) -> f64 {
+    numbers(x).fold(f64::NEG_INFINITY, f64::max)
+}
+
 /// Whether a function of the table is a formula of several functions.
 fn composed(f: Unary) -> bool {
     use Unary as F;
@@ -218,16 +234,17 @@ fn composed(f: Unary) -> bool {
 /// The terms that cancel in a formula besides its value: ½ of x/6 + ½.
 fn lost(f: Unary, x: f64) -> f64 {
     match f {
-        Unary::HardSigmoid | Unary::HardSwish => 1.0 + x.abs(),
+        Unary::HardSigmoid | Unary::HardSwish if x.abs() < 4.0 => 1.0 + x.abs(),
         _ => 0.0,
     }
 }
 
-/// The largest absolute value on the tape.
+/// The largest finite absolute value on the tape.
 pub(super) fn largest(tape: &Tape<'_, f64>) -> f64 {
     tape.with(|inner| {
         let ids = 0..inner.records.nodes.len() as u32;
-        ids.flat_map(|id| inner.view(id).as_slice()).fold(0.0, |max: f64, x| max.max(x.abs()))
+        let finite = ids.flat_map(|id| inner.view(id).as_slice()).filter(|x| x.is_finite());
+        finite.fold(0.0, |max: f64, x| max.max(x.abs()))
     })
 }
 

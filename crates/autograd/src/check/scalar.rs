@@ -3,13 +3,35 @@
 use super::rounding::{DOUBLE, Rounded, branches, rounding, zeros};
 use crate::{Matrix, Real, Tape, Var, grad, jvp};
 
-/// A function under test.
-pub(super) type Closure<'f> = dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'f;
+/// A function under test. It outlives the tape, so a tape may borrow from it.
+pub(super) trait Tested {
+    fn call<'t>(&'t self, tape: &'t Tape<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64>;
+}
+
+/// A function of a model and of variables.
+pub(super) struct With<'m, M: ?Sized, F>(&'m M, F);
+
+impl<'m, M: ?Sized, F: for<'t> Fn(&'t Tape<'t, f64>, &'t M, &[Var<'t, f64>]) -> Var<'t, f64>> With<'m, M, F> {
+    pub fn new(model: &'m M, f: F) -> Self {
+        With(model, f)
+    }
+}
+
+impl<M: ?Sized, F: for<'t> Fn(&'t Tape<'t, f64>, &'t M, &[Var<'t, f64>]) -> Var<'t, f64>> Tested for With<'_, M, F> {
+    fn call<'t>(&'t self, tape: &'t Tape<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64> {
+        (self.1)(tape, self.0, xs)
+    }
+}
+
+/// A function of variables alone.
+pub(super) fn tested(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>) -> impl Tested {
+    With::new(&(), move |_, (), xs| f(xs))
+}
 
 /// A number made from the function under test: E if there is no direction. Each direction adds a derivative
 /// along it of the previous number.
 pub(super) struct TestedNumber<'a> {
-    pub f: &'a Closure<'a>,
+    pub f: &'a dyn Tested,
     pub weights: &'a Matrix<f64>,
     pub directions: &'a [&'a [Matrix<f64>]],
 }
@@ -31,10 +53,13 @@ pub(super) struct Base {
     pub rounding: Rounded,
 }
 
-impl TestedNumber<'_> {
+impl<'a> TestedNumber<'a> {
     /// Records the number, from variables for w and x.
-    pub fn record<'t>(&self, tape: &'t Tape<'t, f64>, w: Var<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64> {
-        let mut number = (w * (self.f)(xs)).sum();
+    pub fn record<'t>(&self, tape: &'t Tape<'t, f64>, w: Var<'t, f64>, xs: &[Var<'t, f64>]) -> Var<'t, f64>
+    where
+        'a: 't,
+    {
+        let mut number = (w * self.f.call(tape, xs)).sum();
         for direction in self.directions {
             let direction: Vec<_> = direction.iter().map(|d| tape.constant(d.clone())).collect();
             number = dot(tape, &grad(number, xs), &direction);
@@ -55,19 +80,19 @@ impl TestedNumber<'_> {
 
     /// The number at `xs`.
     pub fn at(&self, xs: &[Matrix<f64>]) -> Point {
-        self.recorded(xs, |tape, number, _| Point::of(tape, number))
+        self.recorded(xs, |_, number, _| Point::of(number))
     }
 
     /// The number at `xs`, and the effect of rounding on it.
     pub fn rounded(&self, xs: &[Matrix<f64>]) -> (Point, Rounded) {
-        self.recorded(xs, |tape, number, _| (Point::of(tape, number), rounding(number, DOUBLE)))
+        self.recorded(xs, |_, number, _| (Point::of(number), rounding(number, DOUBLE)))
     }
 
     /// The number at `xs`, and its derivative along `direction` from `backward`.
     pub fn slope(&self, direction: &[Matrix<f64>], xs: &[Matrix<f64>]) -> (Point, f64) {
-        self.recorded(xs, |tape, number, vars| {
+        self.recorded(xs, |_, number, vars| {
             let slope = backward(number, vars).map_or(0.0, |gradient| dot_of(&gradient, direction).0);
-            (Point::of(tape, number), slope)
+            (Point::of(number), slope)
         })
     }
 
@@ -91,8 +116,8 @@ impl TestedNumber<'_> {
 
     /// The number and both its gradients at `xs`.
     pub fn base(&self, xs: &[Matrix<f64>]) -> Base {
-        self.recorded(xs, |tape, number, vars| {
-            let point = Point::of(tape, number);
+        self.recorded(xs, |_, number, vars| {
+            let point = Point::of(number);
             let buffered = backward(number, vars).unwrap_or_else(|| zeros(xs));
             let rounding = rounding(number, DOUBLE);
             let recorded = grad(number, vars).iter().map(|g| g.value()).collect();
@@ -102,8 +127,8 @@ impl TestedNumber<'_> {
 }
 
 impl Point {
-    fn of(tape: &Tape<'_, f64>, number: Var<'_, f64>) -> Point {
-        Point { value: number.item(), branches: branches(tape) }
+    fn of(number: Var<'_, f64>) -> Point {
+        Point { value: number.item(), branches: branches(number) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::properties::equal;
 use super::report::{Along, Comparison, Property, Report, Verdict};
 use super::rounding::{SINGLE, branches, largest, rounding};
-use super::scalar::{Closure, TestedNumber, backward, dot_of};
+use super::scalar::{Tested, TestedNumber, backward, dot_of};
 use super::scales::smaller;
 use super::{Check, Draw, entries};
 use crate::{Matrix, Real, Tape, Var, grad};
@@ -50,7 +50,7 @@ const LOST: &str = "single precision has lost its digits on the way";
 pub(super) fn run(
     check: &Check,
     f: &dyn for<'t> Fn(&[Var<'t, f32>]) -> Var<'t, f32>,
-    in_double: &Closure<'_>,
+    in_double: &dyn Tested,
     inputs: &[Matrix<f32>],
 ) -> Report {
     let wide: Vec<Matrix<f64>> = inputs.iter().map(|x| x.map(f64::from)).collect();
@@ -67,7 +67,7 @@ pub(super) fn run(
     let zeros = || wide.iter().map(|x| x.map(|_| 0.0)).collect::<Vec<_>>();
     let (lost, exact) =
         all.recorded(&wide, |tape, double, vars| (loses(number, tape), backward(double, vars).unwrap_or_else(zeros)));
-    let (value, signs) = ([y.value().map(f64::from)], branches(&tape));
+    let (value, signs) = ([y.value().map(f64::from)], branches(number));
     let widen = |g: Vec<Matrix<f32>>| g.iter().map(|g| g.map(f64::from)).collect::<Vec<_>>();
     let buffered = backward(number, &vars).map_or_else(zeros, widen);
     let recorded = widen(grad(number, &vars).iter().map(|g| g.value()).collect());
@@ -135,10 +135,10 @@ fn furthest(single: &[Matrix<f64>], double: &[Matrix<f64>]) -> Vec<(usize, (usiz
 }
 
 /// f(x).
-fn evaluate(f: &Closure<'_>, inputs: &[Matrix<f64>]) -> Matrix<f64> {
+fn evaluate(f: &dyn Tested, inputs: &[Matrix<f64>]) -> Matrix<f64> {
     let tape = Tape::new();
     let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
-    f(&vars).value()
+    f.call(&tape, &vars).value()
 }
 
 /// A number in double precision, and the allowed error in single precision.
@@ -156,7 +156,7 @@ impl Shadow {
         let vars: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
         let number = scalar.record(&tape, tape.constant(scalar.weights), &vars);
         let allowed = 2.0 * rounding(number, SINGLE).error;
-        Shadow { value: number.item(), allowed, branches: branches(&tape), largest: largest(&tape), lost }
+        Shadow { value: number.item(), allowed, branches: branches(number), largest: largest(&tape), lost }
     }
 
     fn compare(&self, property: Property, along: Along, single: f64, signs: &[i32]) -> Comparison {

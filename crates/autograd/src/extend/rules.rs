@@ -1,7 +1,6 @@
 //! How the sweeps see formulas and custom ops.
 
 use std::array::from_fn;
-use std::panic::Location;
 
 use kernel::simd::{Accum, fill};
 use kernel::table::Lane;
@@ -135,7 +134,7 @@ where
         let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
         let (rows, cols) = y.shape();
         let w = y.tape().variable(Matrix::zeros(rows, cols));
-        let pulled = self.record(Recorded { x, y, dy: w, source: Location::caller() }, &needs);
+        let pulled = self.record(Recorded { x, y, dy: w, source: y.source() }, &needs);
         let terms = pulled.iter().zip(dx).filter_map(|(g, dx)| Some(((*g)? * (*dx)?).sum()));
         terms.reduce(|sum, term| sum + term).map(|number| grad(number, &[w])[0])
     }

@@ -257,7 +257,8 @@ impl fmt::Display for ValueRange {
             parts.push(format!("{} infinite", self.infinite));
         }
         if self.min <= self.max {
-            parts.push(format!("from {} to {}", self.min, self.max));
+            let others = if parts.is_empty() { "" } else { "the others " };
+            parts.push(format!("{others}from {} to {}", self.min, self.max));
         }
         f.write_str(&parts.join(", "))
     }

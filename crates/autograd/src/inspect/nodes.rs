@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use kernel::compiled_once;
 
-use crate::inspect::picture::names;
+use crate::inspect::picture::title;
 use crate::rule::op::Op;
 use crate::{Real, Tape, Var};
 
@@ -53,7 +53,7 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// The names of its terms, as in `repeat + matmul`; empty for a leaf.
     pub fn op(self) -> String {
-        self.tape().with(|inner| names(inner, self.id).join(" + "))
+        self.tape().with(|inner| title(inner, self.id))
     }
 
     /// The line of the program that recorded it.

@@ -131,8 +131,8 @@ impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
             let (low, high) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), s| (a.min(s), b.max(s)));
             for id in 0..inner.records.nodes.len() as u32 {
                 let (m, n) = inner.node(id).shape();
-                let names = names(inner, id);
-                let title = if names.is_empty() { formula(inner, id) } else { names.join(" + ") };
+                let title = title(inner, id);
+                let title = if title.is_empty() { formula(inner, id) } else { title };
                 let operands = inner.operands(id);
                 let colour = self.sizes.get(id as usize).copied().flatten().map(|size| colour(size, low, high));
                 draw(id, [title, format!("{m}×{n}")], kind(inner, id), colour, &operands);
@@ -273,6 +273,16 @@ pub(crate) fn names<T: Real>(inner: &Inner<'_, T>, id: u32) -> Vec<String> {
     match inner.custom(id) {
         Some(custom) => vec![custom.rule.name().to_string()],
         None => inner.terms(id).iter().map(|&term| name(inner, id, term)).collect(),
+    }
+}
+
+/// The names of the terms of a node in one text: `repeat + matmul`, `+` for a sum of variables, `+ matmul` for a variable and a product.
+pub(crate) fn title<T: Real>(inner: &Inner<'_, T>, id: u32) -> String {
+    let (sums, named): (Vec<String>, Vec<String>) = names(inner, id).into_iter().partition(|name| name == "+");
+    match (sums.is_empty(), named.is_empty()) {
+        (true, _) => named.join(" + "),
+        (false, true) => "+".to_string(),
+        (false, false) => format!("+ {}", named.join(" + ")),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use kernel::simd::{Accum, Out};
 use kernel::{Binary, compiled_once};
 
-use super::picture::{function_word, is_param, names, parameter, shape_word, trans, written};
+use super::picture::{function_word, is_param, names, parameter, shape_word, title, trans, written};
 use crate::rule::op::{LinearTerm, Op, pullback};
+use crate::rule::run::run_linear;
+use crate::sweep::backward::pull_custom;
 use crate::tape::records::Inner;
 use crate::{Gradients, Matrix, MatrixRef, Real, Tape, Var};
 
@@ -43,8 +46,8 @@ pub struct PassStep<T> {
     pub op: String,
     /// The shape of the value or of the derivative.
     pub shape: (usize, usize),
-    /// The value, or the derivative after its last term is added. It is `None` for earlier terms, and for intermediate variables whose δ
-    /// was not [kept](crate::Var::backward_all).
+    /// The value, or the derivative after this term is added to it. It is `None` where a δ is needed that was not
+    /// [kept](crate::Var::backward_all).
     pub value: Option<Matrix<T>>,
 }
 
@@ -85,7 +88,7 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
             let step = |(number, id): (usize, u32)| PassStep {
                 number,
                 formula: format!("{} = {}", self.called(id), written(inner, id, &|x| self.called(x))),
-                op: names(inner, id).join(" + "),
+                op: title(inner, id),
                 shape: inner.node(id).shape(),
                 value: Some(inner.view(id).to_owned()),
             };
@@ -99,25 +102,27 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
         self.tape.with(|inner| {
             let nodes = self.nodes(inner);
             let first = nodes.iter().filter(|&&id| !inner.is_leaf(id)).count();
-            let mut gains: Vec<Gain> = Vec::new();
+            let mut gains: Vec<Gain<T>> = Vec::new();
             for &id in nodes.iter().rev() {
                 // A rule may read a value without adding to its derivative, as the rule of cross-entropy reads the softmax.
                 if Some(&id) == nodes.last() || gains.iter().any(|gain| gain.operand == id) {
                     self.gains(inner, id, &mut gains);
                 }
             }
-            let step = |(k, gain): (usize, &Gain)| {
-                let others = |gains: &[Gain]| gains.iter().any(|other| other.operand == gain.operand);
-                let sign = if others(&gains[..k]) { "+=" } else { "=" };
-                let shape = inner.node(gain.operand).shape();
-                let last = !others(&gains[k + 1..]);
-                let value = self.grads.of_node(gain.operand, inner.node(gain.operand)).filter(|_| last);
+            let step = |(k, gain): (usize, &Gain<T>)| {
+                let of_operand = |gains: &[Gain<T>]| gains.iter().filter(|other| other.operand == gain.operand).count();
+                let sign = if of_operand(&gains[..k]) > 0 { "+=" } else { "=" };
+                let sum = || {
+                    let terms = gains[..=k].iter().filter(|other| other.operand == gain.operand);
+                    terms.map(|term| term.value.clone()).reduce(|sum, term| Some(sum? + term?)).flatten()
+                };
+                let complete = || self.grads.of_node(gain.operand, inner.node(gain.operand)).map(MatrixRef::to_owned);
                 PassStep {
                     number: first + k,
                     formula: format!("{} {sign} {}", self.delta(inner, gain.operand), gain.term),
                     op: gain.op.clone(),
-                    shape,
-                    value: value.map(MatrixRef::to_owned),
+                    shape: inner.node(gain.operand).shape(),
+                    value: if of_operand(&gains[k + 1..]) > 0 { sum() } else { complete() },
                 }
             };
             gains.iter().enumerate().map(step).collect()
@@ -159,23 +164,47 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
     }
 
     /// Collects the terms that the rule of a node adds to the derivatives of its operands.
-    fn gains(&self, inner: &Inner<'_, T>, id: u32, gains: &mut Vec<Gain>) {
+    fn gains(&self, inner: &Inner<'_, T>, id: u32, gains: &mut Vec<Gain<T>>) {
         let active = |x: u32| inner.node(x).is_active();
+        let dy = self.grads.of_node(id, inner.node(id));
         if let Some(custom) = inner.custom(id) {
             let operands: Vec<String> = custom.operands.iter().map(|&x| self.called(x)).collect();
             let name = function_word(custom.rule.name());
             let term = format!("{name}'({})ᵀ · {}", operands.join(", "), self.delta(inner, id));
             let op = custom.rule.name().to_string();
-            let gain = |&operand: &u32| Gain { operand, term: term.clone(), op: op.clone() };
-            return gains.extend(custom.operands.iter().filter(|&&x| active(x)).map(gain));
+            let first = gains.len();
+            // A rule that gives an operand nothing adds 0.
+            let zeros = |x: u32| Matrix::zeros(inner.node(x).shape().0, inner.node(x).shape().1);
+            let value = |x: u32| dy.map(|_| zeros(x));
+            let gain = |&operand: &u32| Gain { operand, term: term.clone(), op: op.clone(), value: value(operand) };
+            gains.extend(custom.operands.iter().filter(|&&x| active(x)).map(gain));
+            if let Some(dy) = dy {
+                let mut places: Vec<&mut Gain<T>> = gains[first..].iter_mut().collect();
+                pull_custom(inner, custom, dy, &mut |x, write| {
+                    let place = places.iter().position(|gain| gain.operand == x).map(|k| places.remove(k));
+                    if let Some(Gain { value: Some(value), .. }) = place {
+                        write(value.as_mut_slice(), Accum::Replace);
+                    }
+                });
+            }
+            return;
         }
         let names = names(inner, id);
         for (&term, name) in inner.terms(id).iter().zip(names) {
             let (operands, _) = term.operands();
             pullback(term, id, DELTA, |k, adjoint| {
-                if active(operands[k]) {
-                    let term = self.written_term(inner, id, operands[k], adjoint);
-                    gains.push(Gain { operand: operands[k], term, op: name.clone() });
+                let operand = operands[k];
+                if active(operand) {
+                    let value = dy.map(|dy| {
+                        let (rows, cols) = inner.node(operand).shape();
+                        let mut value = Matrix::zeros(rows, cols);
+                        let look = |x: u32| if x == DELTA { dy } else { inner.view(x) };
+                        let dx = Out { rows, cols, data: value.as_mut_slice() };
+                        run_linear(adjoint, look, &inner.indices, Accum::Replace, dx);
+                        value
+                    });
+                    let term = self.written_term(inner, id, operand, adjoint);
+                    gains.push(Gain { operand, term, op: name.clone(), value });
                 }
             });
         }
@@ -235,10 +264,12 @@ impl<'p, 't: 'p, T: Real> Steps<'p, 't, T> {
 }
 
 /// A term that is added to the derivative of an operand: δx += term.
-struct Gain {
+struct Gain<T> {
     operand: u32,
     term: String,
     op: String,
+    /// `None` if δy was not kept.
+    value: Option<Matrix<T>>,
 }
 
 /// Stands for δy in a term of a gradient.
@@ -276,6 +307,9 @@ impl<'p, 't: 'p, T: Real> fmt::Display for Steps<'p, 't, T> {
         for (pass, steps) in [("Forward pass", &forward), ("Backward pass", &backward)] {
             writeln!(f, "\n{pass}")?;
             steps.iter().try_for_each(|step| row(step, width, f))?;
+        }
+        if backward.iter().any(|step| step.value.is_none()) {
+            writeln!(f, "\n…  Needs a δ that was not kept: `backward_all` keeps all of them.")?;
         }
         Ok(())
     }

@@ -1,8 +1,12 @@
-//! The line search: strong Wolfe conditions.
+//! The line search: strong Wolfe conditions, and by slopes where the values have no more digits.
 
 use serde::{Deserialize, Serialize};
 
 /// φ(α) ≤ φ(0) + c₁ α φ'(0) and |φ'(α)| ≤ c₂ |φ'(0)|: the conditions for a step (Nocedal & Wright 2006, equation 3.7).
+///
+/// φ is known to ± ε, which is 400 roundings of φ(0). A change by less says nothing, so the first condition allows an increase by ε, and two
+/// points that differ by less are compared by their slopes (the approximate Wolfe conditions of Hager & Zhang, *SIAM Journal on
+/// Optimization* 16, 2005). A search near the minimum therefore needs no more trials than elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LineSearch {
     /// c₁, by default 10⁻⁴.
@@ -43,7 +47,7 @@ const MARGIN: f64 = 0.1;
 
 impl LineSearch {
     /// A step that satisfies the conditions; the first trial is `first`. If no trial up to `max_trials` satisfies them, it returns a step
-    /// that decreases φ, or `None` if there is none. φ is known to ± `noise`, and no step is larger than `longest`.
+    /// that decreases φ or its slope, or `None` if there is none. φ is known to ± `noise`, and no step is larger than `longest`.
     pub(super) fn search(
         &self,
         start: &Trial,
@@ -61,20 +65,28 @@ impl LineSearch {
             if decreases(&t) && is_flat(&t) {
                 return Some(t);
             }
+            // Between them there is no other number.
+            if high.as_ref().is_some_and(|high| t.x == low.x || t.x == high.x) {
+                break;
+            }
             // Algorithm 3.5 until there is an interval that contains a minimum, then algorithm 3.6: `low` is the
             // best point so far, and φ decreases from it towards `high`.
-            if !decreases(&t) || t.value >= low.value {
-                high = Some(t);
-            } else {
-                let turns = t.slope * high.as_ref().map_or(1.0, |high| high.alpha - low.alpha) >= 0.0;
+            let turns = t.slope * high.as_ref().map_or(1.0, |high| high.alpha - low.alpha) >= 0.0;
+            let better = match change(&low, &t, noise) {
+                Some(change) => change < 0.0,
+                None => !turns || t.slope.abs() < low.slope.abs(),
+            };
+            if decreases(&t) && better {
                 let before = std::mem::replace(&mut low, t);
                 if turns {
                     high = Some(before);
                 }
+            } else {
+                high = Some(t);
             }
             alpha = match &high {
                 None => (LONGER * alpha).min(longest),
-                Some(high) => between(&low, high),
+                Some(high) => between(&low, high, noise),
             };
             if alpha == low.alpha || !alpha.is_finite() {
                 break;
@@ -84,10 +96,17 @@ impl LineSearch {
     }
 }
 
-/// The minimum of the cubic through two points with their slopes (equation 3.59) if it is well inside, otherwise the midpoint.
-fn between(low: &Trial, high: &Trial) -> f64 {
+/// φ(b) − φ(a), unless it is within the noise.
+fn change(a: &Trial, b: &Trial, noise: f64) -> Option<f64> {
+    Some(b.value - a.value).filter(|change| change.abs() > noise)
+}
+
+/// The minimum of the cubic through two points with their slopes (equation 3.59) if it is well inside, otherwise the midpoint. If the
+/// values differ only by noise, it is the zero of the line through the slopes.
+fn between(low: &Trial, high: &Trial, noise: f64) -> f64 {
     let width = high.alpha - low.alpha;
-    let d1 = low.slope + high.slope - 3.0 * (high.value - low.value) / width;
+    let mean = change(low, high, noise).map_or((low.slope + high.slope) / 2.0, |change| change / width);
+    let d1 = low.slope + high.slope - 3.0 * mean;
     let d2 = width.signum() * (d1 * d1 - low.slope * high.slope).sqrt();
     let share = 1.0 - (high.slope + d2 - d1) / (high.slope - low.slope + 2.0 * d2);
     let inside = (MARGIN..=1.0 - MARGIN).contains(&share);

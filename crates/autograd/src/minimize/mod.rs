@@ -18,7 +18,7 @@ use memory::{Memory, dot, minus};
 pub use objective::Objective;
 
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
-/// strong Wolfe conditions (algorithms 3.5 and 3.6).
+/// strong Wolfe conditions (algorithms 3.5 and 3.6), which [goes by slopes](LineSearch) where the values have no more digits.
 ///
 /// It is for smooth, deterministic functions. It needs far fewer gradients than gradient descent, and no learning rate. The functions
 /// [`minimize`](fn@minimize) and [`minimize_within`] run it with these defaults.
@@ -42,8 +42,17 @@ pub struct Lbfgs {
     pub max_iterations: u64,
     /// It is done when no entry of the gradient has a larger |g| than this, by default 10⁻⁸. At a bound only a gradient counts along which
     /// −g leads into the box.
+    ///
+    /// It is absolute: it has the unit of the value divided by that of x, so it should be chosen with the scale of the function. If the
+    /// curvature is h, then x is off by about |g| / h and the value by g² / 2h. A gradient is rarely exact to more than 10⁻¹⁶ (10⁻⁷ in
+    /// `f32`) times its largest terms. A smaller tolerance is not reached, and the search ends with
+    /// [`NoDescent`](Stop::NoDescent), at the last point with a smaller value or gradient than all before.
     pub gradient_tolerance: f64,
     /// It is done when an iteration decreases the value by less than this share of the value. The default is 0, which never applies.
+    ///
+    /// It has no unit, and it saves evaluations if only the value matters: 10⁻⁹ stops a fit when its error hardly changes. x is less exact
+    /// than the value: at a relative error of 10⁻⁹ of the value, x is off by about √(2 · 10⁻⁹ |f| / h). A single short step also ends it,
+    /// so it should be 0 or small if the minimum is of interest, and 0 if the least value is 0.
     #[serde(alias = "loss_tolerance")]
     pub value_tolerance: f64,
     /// The conditions of its line search.
@@ -72,7 +81,7 @@ pub enum Stop {
     Value,
     /// The largest number of iterations was reached.
     Iterations,
-    /// No step downhill makes the value smaller or the gradient flatter: the numbers have no more digits, or the gradient
+    /// No step downhill makes the value or the gradient smaller: the numbers have no more digits, or the gradient
     /// is not of this function.
     NoDescent,
     /// The value or its gradient is NaN or infinite where it started.
@@ -211,8 +220,8 @@ impl Lbfgs {
     fn descend(&self, x0: &[f64], bounds: &Bounds, epsilon: f64, evaluate: &mut dyn FnMut(&[f64]) -> Trial) -> Found {
         let (mut at, mut evaluations) = (evaluate(x0), 1);
         let mut memory = Memory::new(self.memory);
-        let (mut iterations, mut stalled, mut flattest) = (0, 0, f64::INFINITY);
-        let noise = 4.0 * epsilon;
+        let (mut iterations, mut stalled) = (0, 0);
+        let (mut least, mut flattest, mut best) = (f64::INFINITY, f64::INFINITY, None);
         let stop = loop {
             let gradient = bounds.slope(&at.x, &at.g);
             if !at.is_finite() {
@@ -235,7 +244,7 @@ impl Lbfgs {
             let norm = direction.iter().map(|d| d.abs()).sum::<f64>();
             let first = if memory.is_empty() { (1.0 / norm).min(1.0) } else { 1.0 };
             let longest = bounds.longest(&at.x, &direction).max(1.0);
-            let found = self.line_search.search(&at, first, longest, noise * at.value.abs(), &mut |alpha| {
+            let found = self.line_search.search(&at, first, longest, NOISE * epsilon * at.value.abs(), &mut |alpha| {
                 evaluations += 1;
                 let t = evaluate(&bounds.moved(&at.x, alpha, &direction));
                 let value = if t.is_finite() { t.value } else { f64::INFINITY };
@@ -251,20 +260,32 @@ impl Lbfgs {
             iterations += 1;
             memory.push(minus(&next.x, &at.x), minus(&next.g, &at.g));
             let (decrease, scale) = (at.value - next.value, at.value.abs().max(next.value.abs()));
+            // Progress is a record. A decrease after an increase may be noise.
             let slope = bounds.slope(&next.x, &next.g);
-            stalled = if decrease > noise * scale || slope < flattest { 0 } else { stalled + 1 };
-            flattest = flattest.min(slope);
-            at = Trial { alpha: 0.0, ..next };
+            stalled =
+                if least - next.value > ROUNDINGS * epsilon * scale || slope < flattest { 0 } else { stalled + 1 };
+            (least, flattest) = (least.min(next.value), flattest.min(slope));
+            let before = std::mem::replace(&mut at, Trial { alpha: 0.0, ..next });
+            if stalled == 1 {
+                best = Some(before);
+            }
             if self.value_tolerance > 0.0 && decrease < self.value_tolerance * scale {
                 break Stop::Value;
             }
         };
+        let at = best.filter(|_| stop == Stop::NoDescent && stalled > 0).unwrap_or(at);
         Found { stop, iterations, evaluations, at }
     }
 }
 
 /// The number of consecutive iterations without progress after which the precision counts as exhausted.
-const STALLED: u32 = 5;
+const STALLED: u32 = 10;
+
+/// A value is known to this number of roundings. A long program and a sum of many terms are less exact than one operation.
+const NOISE: f64 = 400.0;
+
+/// A value that is smaller by this number of roundings is progress.
+const ROUNDINGS: f64 = 4.0;
 
 /// A direction that was cut off is used only if its slope is at least this share of that of the projected gradient.
 const SHARE: f64 = 0.1;

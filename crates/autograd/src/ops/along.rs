@@ -44,15 +44,22 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// The cumulative products along an axis. The derivatives are exact even if entries are 0.
     ///
-    /// This function and the cumulative ones below combine entries that are 1, 2, 4, … places apart (Hillis and Steele, 1986), so they take
-    /// log₂ of the length steps.
+    /// Each product is the one before times an entry, as in a loop. Products of other groups of entries could overflow or underflow where these do not.
     #[track_caller]
     #[must_use]
     pub fn cumprod(self, axis: Axis) -> Self {
-        self.scan(axis, Binary::Mul)
+        let mut products: Vec<Self> = Vec::new();
+        for k in 0..axis.group_len(self.shape()) {
+            let x = self.along(axis, k, k + 1);
+            products.push(if let Some(&before) = products.last() { before * x } else { x });
+        }
+        if products.is_empty() { self } else { self.stacked(axis, &products) }
     }
 
     /// The cumulative maximum along an axis. Of several equal entries the first one gets the gradient.
+    ///
+    /// This function and those below combine entries that are 1, 2, 4, … places apart (Hillis and Steele, 1986), so they take log₂ of the
+    /// length steps.
     #[track_caller]
     #[must_use]
     pub fn cummax(self, axis: Axis) -> Self {
@@ -66,22 +73,25 @@ impl<'t, T: Real> Var<'t, T> {
         self.scan(axis, Binary::Min)
     }
 
-    /// The cumulative ln Σ eˣ along an axis, without overflow.
+    /// The cumulative ln Σ eˣ along an axis, without overflow. The slopes have all their digits, however large the entries are.
     #[track_caller]
     #[must_use]
     #[doc(alias = "logcumsumexp")]
     pub fn log_cumsum_exp(self, axis: Axis) -> Self {
-        self.scan(axis, Binary::LogAddExp)
+        // Beside a large number m the logarithms of sums are lost in rounding, so they are computed for x − m. For a group of entries
+        // m is ln Σ eˣ as far as its digits go. The result does not depend on m, which therefore needs no gradient. The largest entry
+        // would do too, but has kinks.
+        let m = self.stop_gradient().clamp(-T::MAX, T::MAX);
+        let [m, y] = scan(axis, [m, self - m], |[m, y], [n, z]| {
+            let both = m.log_add_exp(n);
+            [both, (y + (m - both)).log_add_exp(z + (n - both))]
+        });
+        y + m
     }
 
     #[track_caller]
     fn scan(self, axis: Axis, f: Binary) -> Self {
-        let (len, mut apart, mut y) = (axis.group_len(self.shape()), 1, self);
-        while apart < len {
-            let both = y.along(axis, 0, len - apart).binary(f, y.along(axis, apart, len));
-            y = y.stacked(axis, &[y.along(axis, 0, apart), both]);
-            apart *= 2;
-        }
+        let [y] = scan(axis, [self], |[x], [y]| [x.binary(f, y)]);
         y
     }
 
@@ -94,4 +104,23 @@ impl<'t, T: Real> Var<'t, T> {
     fn stacked(self, axis: Axis, parts: &[Self]) -> Self {
         if axis == Axis::Rows { vstack(parts) } else { hstack(parts) }
     }
+}
+
+/// The results of an associative `f` for the entries up to each entry along an axis. An entry may consist of several numbers, each of which is
+/// in a matrix of its own.
+#[track_caller]
+fn scan<'t, T: Real, const N: usize>(
+    axis: Axis,
+    mut y: [Var<'t, T>; N],
+    f: impl Fn([Var<'t, T>; N], [Var<'t, T>; N]) -> [Var<'t, T>; N],
+) -> [Var<'t, T>; N] {
+    let (len, mut apart) = (axis.group_len(y[0].shape()), 1);
+    while apart < len {
+        let both = f(y.map(|y| y.along(axis, 0, len - apart)), y.map(|y| y.along(axis, apart, len)));
+        for (y, both) in y.iter_mut().zip(both) {
+            *y = y.stacked(axis, &[y.along(axis, 0, apart), both]);
+        }
+        apart *= 2;
+    }
+    y
 }

@@ -96,8 +96,7 @@ impl<'t, T: Real> Var<'t, T> {
         let y = self.gather((m, n), |i, j| if axis == Axis::Rows { (from(i, j), j) } else { (i, from(i, j)) });
         if len > 1 && m * n > 0 {
             // A replay compares, too: the steps are all up or all down. Halves of finite numbers have a finite difference.
-            let most = (2.0 - T::EPSILON) / T::MIN_POSITIVE * 2.0; // the largest finite number
-            let steps = (y.stop_gradient().clamp(-most, most) * 0.5).diff(axis);
+            let steps = (y.stop_gradient().clamp(-T::MAX, T::MAX) * 0.5).diff(axis);
             let _ = (steps.min_entry() < 0.0, steps.max_entry() > 0.0);
         }
         (y, Matrix::from_fn(m, n, from))

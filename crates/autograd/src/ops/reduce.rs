@@ -127,6 +127,9 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// The product along an axis, by halves, so its derivatives are also exact if entries are 0. The product of no entries is 1.
+    ///
+    /// The product of a half may overflow or underflow where a loop over the entries does not. The last of the
+    /// [cumulative products](Var::cumprod) is that of a loop, in one step for each entry.
     #[track_caller]
     #[must_use]
     pub fn product_over(self, axis: Axis) -> Self {

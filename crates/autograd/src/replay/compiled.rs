@@ -7,7 +7,11 @@ use super::{Program, ProgramKind};
 use crate::{Matrix, Real, Tape, Var};
 
 /// A closure that is recorded when necessary and replayed otherwise. It is for algorithms that evaluate the same
-/// function many times: L-BFGS, a line search, an ODE solver.
+/// function many times: L-BFGS, a line search, an ensemble.
+///
+/// It is fast for matrices, and for single numbers if many terms do the same independently of each other, as in a sum over data. A chain
+/// of dependent steps in single numbers, such as an ODE solver, is faster on a [`ScalarTape`](crate::ScalarTape);
+/// [`book::tapes`](crate::book::tapes) has the numbers.
 ///
 /// It is recorded on the first call, when the shape of an input changes, and when a comparison of variables has another
 /// outcome. After one replay it runs as fast as a [`Program`]. A closure that reads a plain number from the tape
@@ -45,8 +49,8 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
         self.recordings
     }
 
-    /// Whether it runs as vector loops over single numbers, and if not, the line and the op that prevent it, or that the closure takes
-    /// plain numbers off its tape.
+    /// Whether it runs as vector loops over single numbers, and how many terms a loop has, and if not, the line and the op that prevent it,
+    /// or that the closure takes plain numbers off its tape.
     ///
     /// ```
     /// use autograd::{Compiled, Matrix, ProgramKind};
@@ -56,11 +60,13 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     /// single.value(&[&x]);
     /// assert_eq!(single.kind(), ProgramKind::LoopsNext); // one call may be the only one
     /// single.value(&[&x]);
-    /// assert_eq!(single.kind(), ProgramKind::Loops);
+    /// assert!(matches!(single.kind(), ProgramKind::Loops { .. }));
+    /// println!("{single}"); // a closure that was recorded once and runs as 2 vector loops over single numbers, with 1.0 terms …
+    /// # assert!(single.to_string().contains("recorded once and runs as 2 vector loops over single numbers, with 1.0 terms"), "{single}");
     ///
     /// let mut matrices = Compiled::new(|x| x[0].sin().sum());
     /// matrices.value(&[&x]);
-    /// println!("{matrices}"); // runs node by node: %1 = sin(%0) at src/main.rs:12:43 is 2 × 1, not a single number
+    /// println!("{}", matrices.kind()); // runs node by node: %1 = sin(%0) at src/main.rs:12:43 is 2 × 1, not a single number
     /// # assert!(matrices.to_string().contains("%1 = sin(%0) at ") && matrices.to_string().contains("is 2 × 1"));
     /// ```
     pub fn kind(&self) -> ProgramKind {
@@ -84,7 +90,7 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     /// for _ in 0..3 {
     ///     assert_eq!(residuals.run(&[&x]).value().as_slice(), [2.0, 2.0]);
     /// }
-    /// assert_eq!(residuals.kind(), ProgramKind::Loops);
+    /// assert!(matches!(residuals.kind(), ProgramKind::Loops { .. }));
     /// let row = |w: [f64; 2]| Matrix::column(&w);
     /// assert_eq!(residuals.run(&[&x]).backward_with(&row([1.0, 0.0]))[0].as_slice(), [4.0, 1.0]);
     /// ```
@@ -141,6 +147,10 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
 
 impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> fmt::Display for Compiled<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a closure, recorded {} times, that {}", self.recordings, self.kind())
+        match (self.recordings, self.kind()) {
+            (0, _) => f.write_str("a closure that has not been called"),
+            (1, kind) => write!(f, "a closure that was recorded once and {kind}"),
+            (n, kind) => write!(f, "a closure that was recorded {n} times and {kind}"),
+        }
     }
 }

@@ -10,8 +10,13 @@ use crate::tape::records::Inner;
 /// How a [`Program`](crate::Program) or a [`Compiled`](crate::Compiled) closure runs; `{}` says it in a sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProgramKind {
-    /// As vector loops over single numbers.
-    Loops,
+    /// As vector loops over single numbers. With few terms in a loop it is slower than a [`ScalarTape`](crate::ScalarTape).
+    Loops {
+        /// The number of terms that are computed: functions of one or two numbers, products and sums.
+        terms: usize,
+        /// The number of loops. Terms that do the same and do not depend on each other are in one loop.
+        loops: usize,
+    },
     /// As vector loops over single numbers from the next call on.
     LoopsNext,
     /// Node by node: it is not made of single numbers.
@@ -53,14 +58,20 @@ impl fmt::Display for NotSingle {
 impl fmt::Display for ProgramKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ProgramKind::Loops => f.write_str("runs as vector loops over single numbers"),
+            ProgramKind::Loops { terms, loops } => {
+                let (many, mean) = (if *loops == 1 { "" } else { "s" }, *terms as f64 / (*loops).max(1) as f64);
+                write!(
+                    f,
+                    "runs as {loops} vector loop{many} over single numbers, with {mean:.1} terms in each on average"
+                )
+            }
             ProgramKind::LoopsNext => {
                 f.write_str("is made of single numbers: after the next call it runs as vector loops")
             }
             ProgramKind::Nodes(node) => write!(f, "runs node by node: {node}"),
             ProgramKind::NotCalled => f.write_str("has not been called"),
             ProgramKind::Recorded => {
-                f.write_str("is recorded at every call: the closure takes a plain number off the tape")
+                f.write_str("cannot be replayed, because the closure takes a plain number off the tape")
             }
         }
     }

@@ -228,6 +228,14 @@ impl<T: Real> Loops<T> {
     }
 }
 
+impl<T> Tables<T> {
+    /// The number of terms, and of the loops over them.
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |group: &LoopGroup| (group.width as usize * group.rows.len(), group.rows.len());
+        self.groups.iter().map(count).fold((0, 0), |(terms, loops), (t, l)| (terms + t, loops + l))
+    }
+}
+
 impl Span {
     pub fn of<'a, X>(&self, table: &'a [X]) -> &'a [X] {
         &table[self.start as usize..self.end as usize]

@@ -260,7 +260,7 @@ fn kinds_and_what_prevents_loops() {
     let loops = [a * b, hstack(&[a, b]), vstack(&[a.sin(), b]).t(), matrix(2, 2, |i, j| if i == j { a } else { b })];
     for y in loops {
         let program = y.program(&[x]);
-        assert_eq!(program.kind(), ProgramKind::Loops, "{program}");
+        assert!(matches!(program.kind(), ProgramKind::Loops { .. }), "{program}");
     }
     let rows = hstack(&[a, b]);
     let sums = [
@@ -281,9 +281,27 @@ fn kinds_and_what_prevents_loops() {
         }
     }
     let mut compiled = Compiled::new(|x| x[0] * x[0].item());
-    compiled.value(&[Matrix::full(1, 1, 2.0)]);
-    assert_eq!(compiled.kind(), ProgramKind::Recorded);
-    assert!(compiled.to_string().contains("takes a plain number off the tape"), "{compiled}");
+    assert_eq!(compiled.to_string(), "a closure that has not been called");
+    for recorded in ["once", "2 times"] {
+        compiled.value(&[Matrix::full(1, 1, 2.0)]);
+        assert_eq!(compiled.kind(), ProgramKind::Recorded);
+        let text = format!(
+            "a closure that was recorded {recorded} and cannot be replayed, because the closure takes a plain number off the tape"
+        );
+        assert_eq!(compiled.to_string(), text);
+    }
+}
+
+/// A chain has loops of one term, and independent terms share a loop.
+#[test]
+fn terms_of_a_loop() {
+    let tape = Tape::new();
+    let x = tape.variable(0.5);
+    let chain = (0..50).fold(x, |y, _| y.sin());
+    assert_eq!(chain.program(&[x]).kind(), ProgramKind::Loops { terms: 50, loops: 50 });
+    let many: Vec<_> = (0..50).map(|k| (x + f64::from(k)).sin()).collect();
+    let ProgramKind::Loops { terms, loops } = hstack(&many).program(&[x]).kind() else { panic!("loops") };
+    assert!(terms >= 50 && loops <= 4, "{terms} terms in {loops} loops");
 }
 
 /// A program of matrices stays as it is.

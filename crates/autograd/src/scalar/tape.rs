@@ -13,8 +13,7 @@ use crate::{Real, Scalar};
 /// A record of a scalar computation, some twenty times as fast as a [`Tape`](crate::Tape) of 1 × 1 matrices.
 ///
 /// A function that is generic in [`Number`](crate::Number) runs on both tapes. This tape gives the gradient of a number, and of
-/// weighted sums; with [`Dual`](crate::Dual) numbers of its numbers it gives second derivatives. Unlike the other tape it has no
-/// replay, no names of ops and no lines.
+/// weighted sums. Unlike the other tape it has no replay, no names of ops and no lines.
 ///
 /// A number carries up to three connections to recorded numbers. A function of one number only changes their
 /// weights. The tape records a number only if it would have four or more: σ(x y + b) records nothing. So it
@@ -31,6 +30,17 @@ use crate::{Real, Scalar};
 ///     assert_eq!(grads.wrt(x), (start * 3.0f64).cos() * 3.0 + 2.0);
 ///     tape.clear(); // the next recording allocates nothing
 /// }
+/// ```
+///
+/// With [`Dual`](crate::Dual) numbers of its numbers it gives second derivatives. The tangent is itself on the tape, and its gradient is
+/// the product of the Hessian with the direction, here (1, 0). The example `predator_prey` computes a Hessian in this way.
+///
+/// ```
+/// use autograd::{Dual, Number, ScalarTape};
+/// let tape = ScalarTape::new();
+/// let (x, y) = (tape.variable(2.0), tape.variable(3.0));
+/// let z = Dual::variable(x).square() * Dual::constant(y); // x² y, and 2 x y as its tangent
+/// assert_eq!(z.tangent.backward().as_slice(), [6.0, 4.0]); // ∂/∂x and ∂/∂y of 2 x y
 /// ```
 pub struct ScalarTape<T: Real> {
     id: u64,

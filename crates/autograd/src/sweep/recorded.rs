@@ -210,9 +210,8 @@ fn define<'t, T: Real>(term: LinearTerm<Var<'t, T>>) -> Op<u32> {
 
 /// softmax(x), the slope of y = ln Σ eˣ. As in the loops, it is 0 at −∞ and at all entries that a +∞ leaves no share.
 fn share<'t, T: Real>(x: Var<'t, T>, y: Var<'t, T>, axis: Axis) -> Var<'t, T> {
-    let largest = if T::from_f64(f64::MAX).is_finite() { f64::MAX } else { f64::from(f32::MAX) };
-    let some = (x.at_most(largest) - y.clamp(-largest, largest)).exp();
-    some.keep(x.at_least(-largest).softmax(axis))
+    let some = (x.at_most(T::MAX) - y.clamp(-T::MAX, T::MAX)).exp();
+    some.keep(x.at_least(-T::MAX).softmax(axis))
 }
 
 /// Jᵀ δy of a function along an axis, from x, y and δy.

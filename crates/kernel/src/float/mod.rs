@@ -47,6 +47,8 @@ pub trait Float:
     const EPSILON: f64;
     /// The smallest positive normal number.
     const MIN_POSITIVE: f64;
+    /// The largest finite number.
+    const MAX: f64;
 
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
@@ -133,6 +135,7 @@ macro_rules! float {
         impl Float for $T {
             const EPSILON: f64 = std::primitive::$T::EPSILON as f64;
             const MIN_POSITIVE: f64 = std::primitive::$T::MIN_POSITIVE as f64;
+            const MAX: f64 = std::primitive::$T::MAX as f64;
 
             #[inline(always)]
             fn from_f64(x: f64) -> $T {

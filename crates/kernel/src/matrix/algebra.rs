@@ -189,7 +189,8 @@ fn entrywise<T: Float>(name: &str, sign: Sign, a: MatrixRef<'_, T>, b: MatrixRef
     })
 }
 
-/// One operator, between matrices and with a plain number on either side.
+/// One operator, between matrices and with a plain number on either side. On the left it is an `f64`: with an `f32` as well, the
+/// type of `2.0 * x` would not be known.
 macro_rules! operator {
     ($Op:ident $op:ident $sign:ident, $($A:ty, $B:ty);+) => {
         $(impl<T: Float> $Op<$B> for $A {
@@ -203,10 +204,11 @@ macro_rules! operator {
         operator!(@number $Op $op $sign, &Matrix<T>);
     };
     (@number $Op:ident $op:ident $sign:ident, $A:ty) => {
-        impl<T: Float> $Op<f64> for $A {
+        impl<T: Float, C: Float> $Op<C> for $A {
             type Output = Matrix<T>;
-            fn $op(self, number: f64) -> Matrix<T> {
-                entrywise(stringify!($op), Sign::$sign, self.view(), MatrixRef::new(1, 1, &[T::from_f64(number)]))
+            fn $op(self, number: C) -> Matrix<T> {
+                let number = [T::from_f64(number.to_f64())];
+                entrywise(stringify!($op), Sign::$sign, self.view(), MatrixRef::new(1, 1, &number))
             }
         }
         impl<T: Float> $Op<$A> for f64 {

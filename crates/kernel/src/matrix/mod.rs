@@ -22,6 +22,15 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(a[(1, 0)], 4.0);
 /// assert_eq!(a.as_slice(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 /// ```
+///
+/// The operators +, −, ·, / work entry by entry, between matrices and with plain numbers. A number on the right is an `f32` or an `f64`, for
+/// matrices of both. A number on the left is an `f64`, as for variables, because `2.0 * x` would otherwise need a type.
+///
+/// ```
+/// use autograd::{LinearAlgebra, Matrix};
+/// let x = Matrix::column(&[1.0f32, 3.0]);
+/// assert_eq!(&x - x.sum() / 2.0, 2.0 * Matrix::column(&[-0.5f32, 0.5]));
+/// ```
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Raw<T>", bound(serialize = "T: Serialize", deserialize = "T: Deserialize<'de>"))]
 pub struct Matrix<T> {

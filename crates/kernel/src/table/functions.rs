@@ -4,7 +4,7 @@
 //! forward mode, come from the same line. The macro passes the table to other macros, each of which generates code from every
 //! line: the variants ([`kinds`](super::kinds)), the values ([`real`](super::real)), the slopes ([`slopes`](super::slopes)),
 //! the methods of every number ([`number`](super::number)), the vector loops ([`loops`](super::loops)), and in `autograd` the methods
-//! of variables. To add a function, add its line.
+//! of variables. To add a function, add its line. The tests of one operand also ask for reference values, as ARCHITECTURE.md describes.
 //!
 //! If a line is too long, its value and slopes are on separate lines, in the same order.
 //!

@@ -266,7 +266,7 @@ operator!(Mul mul, |a, b| {
 }, |x, c| Dual { value: x.value * c, tangent: if c.is_finite() { x.tangent * c } else { (x.value.zero() + c).weigh(x.tangent) } }, x * c);
 operator!(Div div, |a, b| {
     let y = a.value / b.value;
-    Dual { value: y, tangent: b.value.recip().weigh(a.tangent - y.weigh(b.tangent)) }
+    Dual { value: y, tangent: b.value.recip().weigh(a.tangent) - (y / b.value).weigh(b.tangent) }
 }, |x, c| Dual { value: x.value / c, tangent: if c == 0.0 || c.is_nan() { (x.value.zero() + 1.0 / c).weigh(x.tangent) } else { x.tangent / c } }, (x.zero() + c) / x);
 
 assigning!([T: Real] Lane<T>);

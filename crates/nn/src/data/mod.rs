@@ -9,7 +9,7 @@
 //! | samples | [`random_split`], [`stratified_split`], [`k_fold`] and variants | their indices in each part |
 //! | tables | [`Pipeline`](crate::pipeline::Pipeline) | answers |
 //! | samples | [`Sampler`], [`minibatches`] | their indices in each minibatch |
-//! | features | [`Preprocessing`] of [`Standardize`], [`MinMax`], [`Pca`], [`Zca`] | features |
+//! | features | [`Preprocessing`] of [`Standardize`] (each feature, or [all alike](Standardize::fit_shared)), [`MinMax`], [`Pca`], [`Zca`] | features |
 //!
 //! ```
 //! use nn::data::{Csv, Standardize, minibatches, stratified_split};

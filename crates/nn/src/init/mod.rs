@@ -56,8 +56,10 @@ pub enum Init {
     /// The same value for all.
     Constant(f64),
     /// Uniform on [−a, a].
+    #[doc(alias("rand", "uniform", "uniform_"))]
     Uniform(f64),
-    /// Normal with this deviation.
+    /// Normal with mean 0 and this deviation.
+    #[doc(alias("randn", "normal", "normal_", "gaussian"))]
     Normal(f64),
     /// Normal with deviation σ, truncated to [−2σ, 2σ]: the resulting deviation is
     /// 0.880 σ. `trunc_normal_(std, a=-2*std, b=2*std)` in PyTorch.
@@ -134,7 +136,7 @@ impl Init {
         Init::Scaled { scale: gain(h).powi(2), fan: Fan::In, law: Law::Normal }
     }
 
-    /// Draws an outputs × inputs matrix.
+    /// Draws an outputs × inputs matrix. It need not be of weights: `Init::Normal(1.0).sample(m, n, rng)` is `randn(m, n)`.
     ///
     /// # Panics
     /// If a width, deviation or scale is negative, or a number is not finite.
@@ -147,6 +149,7 @@ impl Init {
     /// assert!(w.as_slice().iter().all(|w| w.abs() <= 0.5));
     /// ```
     #[track_caller]
+    #[doc(alias("rand", "randn", "random", "normal", "uniform"))]
     pub fn sample<T: Real>(self, outputs: usize, inputs: usize, rng: &mut impl Rng) -> Matrix<T> {
         draw(self, outputs, inputs, rng)
     }

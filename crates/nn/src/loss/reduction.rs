@@ -82,6 +82,9 @@ impl<'t, T: Real> Losses<'t, T> {
     ///
     /// The tape [notes](autograd::Tape::note_mean) the divisor, so the losses of micro-batches and shards, and of
     /// the batches of an epoch or a validation set, are combined by Σ wₙ.
+    ///
+    /// # Panics
+    /// If positive and negative weights of a micro-batch, a shard or a part of a validation set cancel: such a part has no mean.
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
         let tape = self.values.tape();
@@ -89,11 +92,20 @@ impl<'t, T: Real> Losses<'t, T> {
             tape.note_mean(None);
             return self.values.mean();
         };
-        let weights = weights.sum();
-        let weight = weights.item().to_f64();
+        let total = weights.sum();
+        let weight = total.item().to_f64();
         tape.note_mean(Some(weight));
         let sum = self.values.sum();
-        if weight == 0.0 && tape.means().of_part { sum } else { sum / weights }
+        if weight == 0.0 && tape.means().of_part {
+            let cancel = weights.value().as_slice().iter().any(|weight| *weight != T::default());
+            assert!(
+                !cancel,
+                "mean: the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative \
+                 weights, or train on the `sum` of the losses, with `Parallel::sum`"
+            );
+            return sum;
+        }
+        sum / total
     }
 
     /// The sum or the mean.

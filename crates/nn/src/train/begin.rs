@@ -64,8 +64,8 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     pub fn begin(&mut self) -> Result<Run<T>, TrainError> {
         #[cfg(feature = "save")]
         if let Some(mut found) = self.plan.resumed(self.task.model_mut(), &self.config, self.sampler.batches())? {
-            let (losses, warning) = (self.objective().probe(), found.warning.take());
-            let mut run = self.plan.same_loss(self.task, losses, found)?;
+            let (probe, warning) = (self.objective().probe(), found.warning.take());
+            let mut run = self.plan.same_probe(self.task, probe, found)?;
             self.warn(&mut run, warning);
             self.saved = Some(run.step);
             return Ok(run);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use super::objective::Objective;
+use super::objective::{Objective, Probe};
 use super::plan::{Checkpoint, Plan};
 use super::run::Run;
 use super::task::Task;
@@ -26,6 +26,9 @@ struct File<C, W, R> {
     /// The loss of the first samples with these weights, in evaluation and in training; older files do not have it.
     #[serde(default)]
     losses: Option<[f64; 2]>,
+    /// For each buffer the sum of the running statistics that a step on these samples would set; older files do not have it.
+    #[serde(default)]
+    statistics: Option<Vec<f64>>,
     /// The version and the machine that [wrote](made) the file; older files do not have it.
     #[serde(default)]
     made: Option<String>,
@@ -41,6 +44,7 @@ fn made() -> String {
 pub(super) struct Resumed<T> {
     pub run: Run<T>,
     losses: Option<[f64; 2]>,
+    statistics: Option<Vec<f64>>,
     /// Why the rest of the run may have other bits.
     pub warning: Option<String>,
     /// The original weights of the model.
@@ -63,9 +67,12 @@ impl<T: Real> Plan<'_, T> {
     pub(super) fn save(&self, objective: &Objective<'_, T>, config: &Config, run: &Run<T>) -> Result<(), TrainError> {
         let Some(Checkpoint { path, .. }) = &self.checkpoint else { return Ok(()) };
         // A loss with its own random numbers cannot be compared.
-        let losses = Some(objective.probe());
-        let losses = losses.filter(|losses| losses.iter().all(|loss| loss.is_finite()) && *losses == objective.probe());
-        let file = File { config, weights: Weights::of(objective.task.model()), run, losses, made: Some(made()) };
+        let (is, again) = (objective.probe(), objective.probe());
+        let finite = |numbers: &[f64]| numbers.iter().all(|x| x.is_finite());
+        let losses = Some(is.losses).filter(|losses| *losses == again.losses && finite(losses));
+        let statistics = Some(is.statistics).filter(|sums| *sums == again.statistics && finite(sums));
+        let weights = Weights::of(objective.task.model());
+        let file = File { config, weights, run, losses, statistics, made: Some(made()) };
         persist::save_value(path, &file).map_err(TrainError::Save)
     }
 
@@ -94,7 +101,7 @@ impl<T: Real> Plan<'_, T> {
             Ok(_) => {}
         }
         let file: File<Config, Weights<T>, Run<T>> = persist::load(path).map_err(TrainError::Load)?;
-        let File { config: was, weights, run, losses, made: by } = file;
+        let File { config: was, weights, run, losses, statistics, made: by } = file;
         self.stage(model, run.epoch);
         let mut differences = differences(&was, config);
         differences.extend(weights.misfit(model, true));
@@ -115,31 +122,44 @@ impl<T: Real> Plan<'_, T> {
                 made()
             )
         });
-        Ok(Some(Resumed { run, losses, warning, before }))
+        Ok(Some(Resumed { run, losses, statistics, warning, before }))
     }
 
-    /// The run from the file, if the loss of the first samples is unchanged; otherwise the model gets its original weights back.
-    pub(super) fn same_loss(
+    /// The run from the file, if the first samples give what they gave; otherwise the model gets its original weights back.
+    pub(super) fn same_probe(
         &self,
         task: &mut dyn Task<T>,
-        is: [f64; 2],
+        is: Probe,
         found: Resumed<T>,
     ) -> Result<Run<T>, TrainError> {
-        let Resumed { run, losses, before, .. } = found;
-        let Some(was) = losses else { return Ok(run) };
+        let Resumed { run, losses, statistics, before, .. } = found;
         let rounding = T::EPSILON.sqrt(); // a small loss may be made of larger terms
-        let close = |(a, b): (&f64, &f64)| (a - b).abs() <= rounding * a.abs().max(b.abs()).max(rounding);
-        if was.iter().zip(&is).all(close) {
+        let close = |was: f64, is: f64| (was - is).abs() <= rounding * was.abs().max(is.abs()).max(rounding);
+        let apart = |was: f64, is: f64| !is.is_finite() || !close(was, is);
+        let mut differences = Vec::new();
+        if let Some(was) = losses
+            && was.into_iter().zip(is.losses).any(|(was, is)| apart(was, is))
+        {
+            let say = |[measured, trained]: [f64; 2]| format!("{measured:e}, in training {trained:e}");
+            differences.push(format!(
+                "loss of the first samples: was {}, is {}, so the loss, its regularisation, the data, their augmentation, or a \
+                 setting of a layer such as dropout is another",
+                say(was),
+                say(is.losses)
+            ));
+        } else if let Some(was) = statistics
+            && let Some((was, is)) = was.iter().zip(&is.statistics).find(|(was, is)| apart(**was, **is))
+        {
+            differences.push(format!(
+                "running statistics after the first samples: the sum of a buffer was {was:e}, is {is:e}, so the momentum of a \
+                 normalisation, or how the model updates its buffers, is another"
+            ));
+        }
+        if differences.is_empty() {
             return Ok(run);
         }
         before.give(task.model_mut());
-        let say = |[measured, trained]: [f64; 2]| format!("{measured:e}, in training {trained:e}");
-        Err(self.other_run(vec![format!(
-            "loss of the first samples: was {}, is {}, so the loss, its regularisation, the data, their augmentation, or a \
-             setting of a layer such as dropout is another",
-            say(was),
-            say(is)
-        )]))
+        Err(self.other_run(differences))
     }
 
     fn other_run(&self, differences: Vec<String>) -> TrainError {

@@ -6,6 +6,8 @@ use rand::{Rng, SeedableRng};
 use super::task::Task;
 use crate::parallel::{Parallel, Recordable, Shard, Total, Weight, sharded, tape_of};
 use crate::{GradientSum, Real, Tape};
+#[cfg(feature = "save")]
+use crate::{Matrix, Path, Role};
 
 /// The loss and the metrics of a task.
 #[derive(Clone, Copy)]
@@ -15,6 +17,15 @@ pub(super) struct Objective<'r, T> {
     pub micro_batch: usize,
     /// The number of metrics.
     pub metrics: usize,
+}
+
+/// What a few samples give. Nothing is changed.
+#[cfg(feature = "save")]
+pub(super) struct Probe {
+    /// Their loss in evaluation and in training.
+    pub losses: [f64; 2],
+    /// For each buffer the sum of the absolute values that a step on them would set.
+    pub statistics: Vec<f64>,
 }
 
 /// The number of samples that are measured at a time.
@@ -102,14 +113,25 @@ impl<'r, T: Real> Objective<'r, T> {
         sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect()
     }
 
-    /// The loss of the first samples, in evaluation and in training. If it differs, then the loss, the data, their augmentation, or a
-    /// setting of a layer, such as the dropout rate, is different.
+    /// What the first samples give. If it differs, then the loss, the data, their augmentation, or a setting of a layer, such as the
+    /// dropout rate or the momentum of a normalisation, is different.
     #[cfg(feature = "save")]
-    pub fn probe(&self) -> [f64; 2] {
+    pub fn probe(&self) -> Probe {
         let samples: Vec<usize> = (0..self.task.len(0).min(8)).collect();
         let [as_measured, as_trained] = [None, Some(0)].map(|seed| self.task.batch(0, &samples, seed));
         let (measured, trained) = (Tape::new(), Tape::training(0));
-        [as_measured.loss(&measured), as_trained.loss(&trained)].map(|loss| loss.item().to_f64())
+        let losses = [as_measured.loss(&measured), as_trained.loss(&trained)];
+        let (model, mut buffers) = (self.task.model(), false);
+        model.params(&Path::Root, &mut |_, param| buffers |= param.role() == Role::Buffer);
+        let mut statistics = Vec::new();
+        if buffers && losses[1].needs_gradient() {
+            let grads = losses[1].backward();
+            model.params(&Path::Root, &mut |_, param| {
+                let sum = |new: &Matrix<T>| new.as_slice().iter().map(|x| x.to_f64().abs()).sum::<f64>();
+                statistics.extend(grads.updated(param).map(sum));
+            });
+        }
+        Probe { losses: losses.map(|loss| loss.item().to_f64()), statistics }
     }
 
     /// Sums over some samples, and the weight of the loss.

@@ -3,18 +3,21 @@
 use std::time::{Duration, Instant};
 
 use super::plan::{Plan, VALIDATION};
-use super::{Progress, Trainer};
+use super::{End, Progress, Trainer};
 use crate::{Module, Real};
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Prints a line to the standard error stream every `epochs` epochs and after the last one. It shows the epoch, the remaining time, the
     /// training and validation losses, one metric, and the learning rate. The metric is the [monitored](Trainer::monitor) one, or else the
-    /// first. The [history](super::Trained::history) has all metrics. A line has at most 80 columns.
+    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why. A
+    /// line has at most 80 columns.
     ///
     /// ```text
     /// epoch  time left     loss  validation loss  accuracy       lr
     /// 10/40        12s   0.3121           0.3302    0.9012   0.0075
     /// 20/40         8s   0.1205           0.1410    0.9589   0.0050
+    /// 23/40         0s   0.1191           0.1415    0.9581   0.0043
+    /// stopped early: best validation loss 0.1409 in epoch 18, 5 epochs ago
     /// ```
     ///
     /// ```
@@ -92,7 +95,7 @@ impl Printer {
     }
 
     /// Shows a completed epoch, if it is due.
-    pub fn show(&mut self, progress: &Progress<'_>) {
+    pub fn show(&mut self, progress: &Progress<'_>, ended: bool) {
         let now = Instant::now();
         self.before.get_or_insert(progress.epoch - 1);
         let due = match (self.every, self.last) {
@@ -100,14 +103,22 @@ impl Printer {
             (None, last) => last.is_none_or(|(then, _)| now - then >= BLINK),
         };
         if due {
-            self.print(progress, now);
+            self.print(progress, now, ended);
         }
     }
 
-    /// Shows the last epoch, unless it was shown already.
-    pub fn finish(&mut self, progress: &Progress<'_>) {
-        if self.before.is_some() && self.last.is_none_or(|(_, epoch)| epoch < progress.epoch) {
-            self.print(progress, Instant::now());
+    /// Shows the last epoch, unless it was shown already, and why the run ended before all epochs were done.
+    pub fn finish(&mut self, progress: &Progress<'_>, why: Option<String>) {
+        if self.before.is_none() {
+            return;
+        }
+        if self.last.is_none_or(|(_, epoch)| epoch < progress.epoch) {
+            self.print(progress, Instant::now(), true);
+        }
+        match (why, self.every) {
+            (Some(why), Some(_)) => eprintln!("{why}"),
+            (Some(why), None) => eprint!("\n{why}"),
+            (None, _) => {}
         }
     }
 
@@ -116,20 +127,35 @@ impl Printer {
         if self.every.is_none() && self.last.is_some() { CLEAR } else { "" }
     }
 
-    fn print(&mut self, progress: &Progress<'_>, now: Instant) {
+    fn print(&mut self, progress: &Progress<'_>, now: Instant, ended: bool) {
         let titles = self.columns.iter().map(|column| format!("{:>1$}", column.title, column.width));
         if self.last.is_none() {
             eprintln!("{}", titles.collect::<Vec<_>>().join("  "));
         }
         let done = progress.epoch - self.before.unwrap_or(0).min(progress.epoch);
         let of_epoch = (now - self.begin).as_secs_f64() / done.max(1) as f64;
-        let left = of_epoch * progress.epochs.saturating_sub(progress.epoch) as f64;
+        let left = if ended { 0.0 } else { of_epoch * progress.epochs.saturating_sub(progress.epoch) as f64 };
         let line = line(&self.columns, progress, left);
         match self.every {
             Some(_) => eprintln!("{line}"),
             None => eprint!("{CLEAR}{line}"),
         }
         self.last = Some((now, progress.epoch));
+    }
+}
+
+/// Why a run ended before all its epochs, in at most 80 columns. `best` is the best score of the curve and its epoch.
+pub(super) fn why(end: Option<End>, epoch: usize, curve: &str, best: Option<(f64, usize)>) -> Option<String> {
+    let curve = shortened(&curve.replace('_', " "));
+    let epochs = |count: usize| format!("{count} epoch{}", if count == 1 { "" } else { "s" });
+    match (end?, best) {
+        (End::Epochs, _) => None,
+        (End::EarlyStopping, None) => Some(format!("stopped early: {curve} was never a finite number")),
+        (End::EarlyStopping, Some((score, best))) => {
+            Some(format!("stopped early: best {curve} {} in epoch {best}, {} ago", number(score), epochs(epoch - best)))
+        }
+        (End::Callback, _) => Some(format!("stopped by a callback after {}", epochs(epoch))),
+        (End::Interrupted, _) => Some(format!("interrupted after {}", epochs(epoch))),
     }
 }
 

@@ -11,7 +11,7 @@ use super::curves::Judged;
 use super::interrupt::Listener;
 use super::objective::Objective;
 use super::plan::Plan;
-use super::progress::Printer;
+use super::progress::{Printer, why};
 use super::run::{Best, Run};
 use super::stages::Roles;
 use super::task::Task;
@@ -249,7 +249,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let progress = self.progress(when, run, loss);
         let stop = self.task.tell(when, &progress);
         if let (When::EpochEnd, Some(printer)) = (when, &mut self.onlookers.printer) {
-            printer.show(&progress);
+            printer.show(&progress, stop || run.end.is_some());
         }
         stop
     }
@@ -268,7 +268,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     fn finish(&mut self, run: &Run<T>) {
         let Some(loss) = run.history.last("loss") else { return };
         let progress = self.progress(When::EpochEnd, run, loss);
-        self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress));
+        // `run` itself says where an interrupted run was saved.
+        let end = run.end.filter(|end| *end != End::Interrupted || self.plan.quiet);
+        let best = run.best.as_ref().map(|best| (best.score, best.epoch));
+        let why = why(end, run.epoch, &self.plan.steering().0, best);
+        self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress, why.clone()));
     }
 
     fn save(&mut self, run: &Run<T>) -> Result<(), TrainError> {

@@ -13,7 +13,7 @@ impl<'t, T: Real> Var<'t, T> {
     ///
     /// δA = V diag(δλ) Vᵀ. The second derivative has the terms (δλᵢ − δλⱼ) / (λᵢ − λⱼ). If two eigenvalues are nearly equal, it
     /// exists for functions that treat the two alike, such as Σ λ and Σ λ². For other functions it panics. At such a point a third
-    /// derivative panics, and so does the gradient of a directional derivative ([`hvp`](crate::hvp)).
+    /// derivative panics, and so does the gradient of a directional derivative ([`jvp`](crate::jvp)).
     ///
     /// # Errors
     /// If an entry is not finite.

@@ -3,7 +3,7 @@
 use kernel::compiled_once;
 
 use super::{LinalgError, finite};
-use crate::{Real, Var};
+use crate::{Axis, Real, Var};
 
 /// The largest 1-norm of A for which the approximant of degree m is accurate to the rounding of an f64 (Higham 2005, table 2.3).
 const DEGREES: [(usize, f64); 5] = [
@@ -14,10 +14,17 @@ const DEGREES: [(usize, f64); 5] = [
     (13, 5.371_920_351_148_152),
 ];
 
+/// A norm may differ by this share because it is rounded, which does not matter for the accuracy.
+const ROUNDING: f64 = 1e-3;
+
 #[compiled_once]
 impl<'t, T: Real> Var<'t, T> {
     /// e^A = 1 + A + A²/2! + …: the Padé approximant of degree 3, 5, 7, 9 or 13 of A / 2ˢ, squared s times (Higham, *SIAM Journal on Matrix
     /// Analysis and Applications* 26, 2005). It is recorded as products and one [`solve`](Var::solve), which have derivatives of any order.
+    ///
+    /// A [program](Var::program) replays this approximant. It refuses matrices for which the approximant is not accurate: if the 1-norm is
+    /// too large for its degree, or so small that fewer squarings would do.
+    /// [`Compiled`](crate::Compiled) chooses anew at every call.
     ///
     /// # Errors
     /// If an entry is not finite.
@@ -46,6 +53,11 @@ impl<'t, T: Real> Var<'t, T> {
         // If the norm overflows, the true norm is still below n 2¹⁰²⁴.
         let squarings = (norm / most).log2().ceil().clamp(0.0, 1100.0) as i32;
         let a = (0..squarings).step_by(512).fold(self, |a, k| a * 2f64.powi(-(squarings - k).min(512)));
+        if n > 0 {
+            // A replay compares, too: a larger matrix needs more terms, and a smaller one loses digits in the squarings.
+            let norm = a.stop_gradient().abs().sum_over(Axis::Rows).max_entry();
+            let _ = (norm > most * (1.0 + ROUNDING), squarings > 0 && norm < most * (0.5 - ROUNDING));
+        }
         let mut power = pade(a, degree);
         for _ in 0..squarings {
             power = power.matmul(power);

@@ -16,7 +16,9 @@ impl<'t, T: Real> Var<'t, T> {
     /// of `rcond` is the rounding of `T` times the longer side.
     ///
     /// With G = A⁺ᵀ δX and R = B − A X, δB = G and δA = −G Xᵀ + R (A⁺ G)ᵀ + A⁺ᵀ X (δX − Aᵀ G)ᵀ, if the rank is constant near A (Golub,
-    /// Pereyra, *SIAM Journal on Numerical Analysis* 10, 1973).
+    /// Pereyra, *SIAM Journal on Numerical Analysis* 10, 1973). Where the rank is deficient, A⁺ jumps for other changes of A. A matrix whose
+    /// entries are variables should therefore have full rank: if its rank is deficient, there is no second derivative, and forward and reverse
+    /// mode return different numbers.
     ///
     /// # Errors
     /// If an entry of A is not finite.

@@ -93,6 +93,38 @@ impl Summary {
         self.squares.iter().zip(&self.units).map(|(squares, unit)| (squares / self.len as f64).sqrt() / unit).collect()
     }
 
+    /// The same samples as if all features were one: every feature has the mean, deviation and range of all entries. Maps that are
+    /// fitted to it scale all features alike: `MinMax::from_summary(&summary.shared(), 0.0, 1.0)`.
+    ///
+    /// ```text
+    /// m = 1/M Σᵢ meanᵢ        deviation² = 1/M Σᵢ (deviationᵢ² + (meanᵢ − m)²)
+    /// ```
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let features = self.mean.len();
+        let mean = self.mean.iter().zip(1..).fold(0.0, |mean, (x, i)| mean + (x - mean) / f64::from(i));
+        let apart: Vec<f64> = self.deviation().iter().zip(&self.mean).map(|(d, x)| d.hypot(x - mean)).collect();
+        // Scaled by the largest, so that no square overflows.
+        let largest = apart.iter().copied().fold(0.0, f64::max);
+        let squares = apart.iter().map(|d| (d / largest).powi(2)).sum::<f64>() / features as f64;
+        let deviation = if largest > 0.0 { largest * squares.sqrt() } else { 0.0 };
+        let (min, max) = (&self.min, &self.max);
+        let all = |value: f64| vec![value; features];
+        let mut shared = Summary {
+            mean: all(mean),
+            squares: all(0.0),
+            units: all(1.0),
+            min: all(min.iter().copied().fold(f64::INFINITY, f64::min)),
+            max: all(max.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+            ..*self
+        };
+        for i in 0..features {
+            shared.fit_unit(i, deviation);
+            shared.squares[i] = (shared.units[i] * deviation).powi(2) * self.len as f64;
+        }
+        shared
+    }
+
     /// Which features are [constant].
     pub(super) fn constant(&self, epsilon: f64) -> Vec<bool> {
         let deviations = self.deviation().into_iter();

@@ -10,6 +10,9 @@ use super::{Components, Covariance, MinMax, Pca, Standardize, Summary, Zca};
 pub enum PreprocessingStep {
     /// Mean 0 and variance 1: [`Standardize`].
     Standardize,
+    /// One mean and one deviation for all features, such as pixels: [`Standardize::fit_shared`].
+    #[doc(alias("Normalize", "Normalization"))]
+    StandardizeShared,
     /// A range: [`MinMax`].
     MinMax {
         /// The value of the minimum.
@@ -201,6 +204,7 @@ impl<T: Real> Fitted<T> {
     fn fit(step: &PreprocessingStep, x: &Matrix<T>) -> Self {
         match *step {
             PreprocessingStep::Standardize => Fitted::Standardize(Standardize::fit(x)),
+            PreprocessingStep::StandardizeShared => Fitted::Standardize(Standardize::fit_shared(x)),
             PreprocessingStep::MinMax { low, high } => Fitted::MinMax(MinMax::fit(x, low, high)),
             PreprocessingStep::Pca(components) => Fitted::Pca(Pca::fit(x, components)),
             PreprocessingStep::Whiten { components, epsilon } => Fitted::Pca(Pca::fit(x, components).whitened(epsilon)),
@@ -264,9 +268,9 @@ enum Moments {
 impl Moments {
     fn of(step: &PreprocessingStep, features: usize) -> Self {
         match step {
-            PreprocessingStep::Standardize | PreprocessingStep::MinMax { .. } => {
-                Moments::Summary(Summary::new(features))
-            }
+            PreprocessingStep::Standardize
+            | PreprocessingStep::StandardizeShared
+            | PreprocessingStep::MinMax { .. } => Moments::Summary(Summary::new(features)),
             PreprocessingStep::Pca(_) | PreprocessingStep::Whiten { .. } | PreprocessingStep::Zca { .. } => {
                 Moments::Covariance(Covariance::new(features))
             }
@@ -287,6 +291,9 @@ impl Moments {
             (Moments::Summary(summary), PreprocessingStep::MinMax { low, high }) => {
                 Fitted::MinMax(MinMax::from_summary(summary, low, high))
             }
+            (Moments::Summary(summary), PreprocessingStep::StandardizeShared) => {
+                Fitted::Standardize(Standardize::from_summary(&summary.shared()))
+            }
             (Moments::Summary(summary), _) => Fitted::Standardize(Standardize::from_summary(summary)),
             (Moments::Covariance(covariance), PreprocessingStep::Zca { epsilon }) => {
                 Fitted::Zca(Zca::from_covariance(covariance, epsilon))
@@ -297,9 +304,7 @@ impl Moments {
             (Moments::Covariance(covariance), PreprocessingStep::Pca(components)) => {
                 Fitted::Pca(Pca::from_covariance(covariance, components))
             }
-            (Moments::Covariance(_), PreprocessingStep::Standardize | PreprocessingStep::MinMax { .. }) => {
-                unreachable!("made by Moments::of")
-            }
+            (Moments::Covariance(_), _) => unreachable!("made by Moments::of"),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::nearest::transpose_hint;
 /// ```
 ///
 /// A feature that is constant in these samples, up to rounding, is not scaled: its scale is 1.
+/// [`fit_shared`](Standardize::fit_shared) gives all features one mean and one scale, as pictures need.
 /// Fit it on the training set and apply the same map everywhere else, also after deployment.
 ///
 /// ```
@@ -68,7 +69,29 @@ impl<T: Real> Standardize<T> {
         Self::from_summary(&summary)
     }
 
-    /// Fits mean and scale of samples that were summarized chunk by chunk.
+    /// Fits one mean and one scale of all entries of `x`, features × samples, which all features share. Use it if the features
+    /// are of one kind and may change places, such as the pixels of pictures that are shifted: [`fit`](Standardize::fit) would scale
+    /// a pixel at the border, which is rarely bright, far more than one in the middle.
+    ///
+    /// ```
+    /// use autograd::Matrix;
+    /// use nn::data::Standardize;
+    /// let standardize = Standardize::fit_shared(&Matrix::from([[0.0, 0.0], [0.0, 8.0], [8.0, 8.0], [0.0, 8.0]]));
+    /// assert_eq!((standardize.mean(), standardize.scale()), (&[4.0; 4][..], &[4.0; 4][..]));
+    /// ```
+    ///
+    /// # Panics
+    /// Under the same conditions as [`fit`](Standardize::fit).
+    #[track_caller]
+    #[doc(alias("Normalize", "Normalization"))]
+    pub fn fit_shared(x: &Matrix<T>) -> Self {
+        let mut summary = Summary::new(x.rows());
+        summary.add(x);
+        Self::from_summary(&summary.shared())
+    }
+
+    /// Fits mean and scale of samples that were summarized chunk by chunk. Give it the [shared](Summary::shared) summary for one mean
+    /// and one scale of all features.
     ///
     /// # Panics
     /// If there were no samples, or a mean or scale is not finite in this type, for example because an entry is NaN.
@@ -204,8 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn shared_is_one_feature_of_all_entries() {
+        for size in [1e-300f64, 1e-200, 1.0, 1e200, 1e307] {
+            let x = Matrix::from([[-1.0, 1.0, 3.0], [0.5, 2.0, 2.5], [1.0, 1.0, 1.0]]).map(|x| x * size);
+            let alone = Standardize::fit(&Matrix::row(x.as_slice()));
+            let shared = Standardize::fit_shared(&x);
+            for (found, expected) in [(shared.mean(), alone.mean()[0]), (shared.scale(), alone.scale()[0])] {
+                assert!(found.len() == 3 && found.iter().all(|x| (x / expected - 1.0).abs() < 1e-14), "{size}");
+            }
+        }
+        let constant = Standardize::fit_shared(&Matrix::full(3, 7, 0.1f32));
+        assert_eq!((constant.mean(), constant.scale()), (&[0.1f32; 3][..], &[1.0f32; 3][..]));
+        let mut summary = Summary::new(2);
+        summary.add(&Matrix::from([[1.0, 2.0], [5.0, -3.0]]));
+        assert_eq!((summary.shared().min(), summary.shared().max()), (&[-3.0; 2][..], &[5.0; 2][..]));
+    }
+
+    #[test]
     fn numbers_whose_squares_overflow_or_underflow() {
-        for size in [1e-300, 1e-200, 1e200, 1e307] {
+        for size in [1e-300f64, 1e-200, 1e200, 1e307] {
             let x = Matrix::row(&[-size, size, 3.0 * size, size]);
             let standardize = Standardize::fit(&x);
             let y = standardize.apply(&x);

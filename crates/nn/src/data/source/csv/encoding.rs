@@ -263,7 +263,8 @@ impl Encoding {
     /// Fits to training data: categories, classes, and the replacements of missing values.
     ///
     /// # Errors
-    /// If a column does not exist, or a cell does not fit the role of its column. Of rows of weight 0 only the weight is read.
+    /// If a column does not exist, or a cell does not fit the role of its column. Of rows of weight 0 only the weight is read. Cells of
+    /// numeric targets are read later, when the table is encoded.
     pub fn fit(&self, table: &Table) -> Result<Encoder, CsvError> {
         self.fit_all([Ok(table)])
     }

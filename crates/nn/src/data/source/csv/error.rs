@@ -15,7 +15,8 @@ use crate::atomic::cannot_read;
 /// assert_eq!(
 ///     error.to_string(),
 ///     "leaves.csv, line 3, column 1 (width): found \"o.3\", expected a number such as 5.1 or -2e-3; \
-///      correct the cell or remove the row"
+///      correct the cell, remove the row, or read the file with `Csv::table` and an `Encoding`, which have \
+///      categories and missing values"
 /// );
 /// ```
 #[derive(thiserror::Error)]
@@ -74,12 +75,13 @@ pub enum CsvError {
     },
     /// A feature is not a number.
     #[error(
-        "{at}: found {found:?}, expected a number such as 5.1 or -2e-3; {}correct the cell or {}",
+        "{at}: found {found:?}, expected a number such as 5{decimal}1 or -2e-3; {}correct the cell{}",
         question(.found),
         match .at.line {
-            1 => "read the line as a header with `Header::Yes`",
-            _ if looks_like_a_number(.found) => "say how numbers are written with `Csv::decimal` and `Csv::thousands`",
-            _ => "remove the row",
+            1 => " or read the line as a header with `Header::Yes`",
+            _ if looks_like_a_number(.found) => " or say how numbers are written with `Csv::decimal` and `Csv::thousands`",
+            _ => ", remove the row, or read the file with `Csv::table` and an `Encoding`, which have categories and \
+                  missing values",
         }
     )]
     NotANumber {
@@ -87,6 +89,8 @@ pub enum CsvError {
         at: Place,
         /// What it contains.
         found: String,
+        /// The character before decimals.
+        decimal: char,
     },
     /// A feature is NaN, infinite, or too large for the scalar type.
     #[error("{at}: found {found:?}, expected a number that is finite as {scalar}; correct the cell or remove the row")]

@@ -167,8 +167,8 @@ impl Csv {
         Csv { notation, ..self }
     }
 
-    /// The texts that mark a missing value in a [`table`](Csv::table). The default is an empty cell, `?`, `NA`, `N/A`,
-    /// `NaN`, `nan` and `null`.
+    /// The texts that mark a missing value in a [`table`](Csv::table), in place of the default: an empty cell, `?`, `NA`, `N/A`, `NaN`,
+    /// `nan` and `null`.
     pub fn missing<S: Into<String>>(self, texts: impl IntoIterator<Item = S>) -> Self {
         Csv { missing: texts.into_iter().map(Into::into).collect(), ..self }
     }

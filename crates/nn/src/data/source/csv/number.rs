@@ -84,7 +84,7 @@ pub(super) fn question(text: &str) -> &'static str {
 /// The number in a cell, if it is finite as a T.
 pub(super) fn number<T: Real>(cell: &str, notation: Notation, at: impl FnOnce() -> Place) -> Result<T, CsvError> {
     let Some(number) = notation.number(cell) else {
-        return Err(CsvError::NotANumber { at: at(), found: excerpt(cell) });
+        return Err(CsvError::NotANumber { at: at(), found: excerpt(cell), decimal: notation.decimal });
     };
     let value = T::from_f64(number);
     if value.to_f64().is_finite() {

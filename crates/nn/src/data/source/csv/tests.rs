@@ -117,7 +117,7 @@ proptest! {
         let header = if header { Header::Yes } else { Header::No };
         let line = 1 + lines.iter().position(|line| line.contains("bad")).unwrap();
         match error(&Csv::new().header(header), lines.join(newline)) {
-            CsvError::NotANumber { at, found } => prop_assert_eq!((at.line, at.column, &*found), (line, column + 1, "bad")),
+            CsvError::NotANumber { at, found, .. } => prop_assert_eq!((at.line, at.column, &*found), (line, column + 1, "bad")),
             other => prop_assert!(false, "{other}"),
         }
     }
