@@ -68,6 +68,7 @@ impl<'t, T: Real> Tape<'t, T> {
     /// assert!(text.starts_with("%1 = ln(%0) is the first value that is not finite: 1 NaN"));
     /// assert!(text.contains("from -0.25 to 0.5"));
     /// ```
+    #[track_caller]
     pub fn anomaly(&self) -> Option<Anomaly> {
         self.note_reading();
         self.with(|inner| (0..inner.records.nodes.len() as u32).find_map(|id| culprit(inner, id)).map(value(inner)))

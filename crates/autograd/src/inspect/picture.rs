@@ -66,6 +66,7 @@ impl<'t, T: Real> Tape<'t, T> {
 impl<'p, 't: 'p, T: Real> Picture<'p, 't, T> {
     /// Colours each node by the root mean square of its value, from pale to red by its logarithm. NaN and infinity are violet.
     #[must_use]
+    #[track_caller]
     pub fn values(mut self) -> Self {
         self.tape.note_reading();
         self.sizes = self.tape.with(|inner| {

@@ -23,8 +23,11 @@ pub enum ProgramKind {
     Nodes(NotSingle),
     /// Not at all: a closure that has not been called.
     NotCalled,
-    /// It is recorded at every call: the closure takes a plain number off the tape.
-    Recorded,
+    /// It is recorded at every call, because the closure takes a plain number off the tape.
+    Recorded {
+        /// The line that takes it first. It reads a value, a gradient or an order, or calls a function that can fail, such as `solve`.
+        source: &'static Location<'static>,
+    },
 }
 
 /// The first value of a program that is not a single number made of single numbers.
@@ -70,9 +73,11 @@ impl fmt::Display for ProgramKind {
             }
             ProgramKind::Nodes(node) => write!(f, "runs node by node: {node}"),
             ProgramKind::NotCalled => f.write_str("has not been called"),
-            ProgramKind::Recorded => {
-                f.write_str("cannot be replayed, because the closure takes a plain number off the tape")
-            }
+            ProgramKind::Recorded { source } => write!(
+                f,
+                "cannot be replayed, because the closure takes a plain number off the tape at {source}: a value, a gradient, an \
+                 order of entries, or whether a function such as `solve` succeeds"
+            ),
         }
     }
 }

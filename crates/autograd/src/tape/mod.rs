@@ -13,6 +13,7 @@ pub use pass::Means;
 pub use var::{Var, affine};
 
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,8 +49,8 @@ use records::{Inner, Records, Slot};
 pub struct Tape<'t, T: Real> {
     id: u64,
     inner: RefCell<Inner<'t, T>>,
-    /// Whether a computed number was read from the tape as a plain number.
-    read: Cell<bool>,
+    /// The line that first read a computed number from the tape as a plain number.
+    read: Cell<Option<&'static Location<'static>>>,
 }
 
 /// The value of a leaf. Borrowed matrices are not copied; owned ones are copied to the tape.
@@ -78,7 +79,7 @@ impl<'t, T: Real> Tape<'t, T> {
         records.params.clear();
         let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
         let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
-        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner), read: Cell::new(false) }
+        Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner), read: Cell::new(None) }
     }
 
     /// Records a leaf that gets a gradient.
@@ -181,12 +182,15 @@ impl<'t, T: Real> Tape<'t, T> {
 
     /// Notes that a plain number is read from the tape, on which a program may branch unseen.
     #[inline]
+    #[track_caller]
     pub(crate) fn note_reading(&self) {
-        self.read.set(true);
+        if self.read.get().is_none() {
+            self.read.set(Some(Location::caller()));
+        }
     }
 
-    /// Whether a plain number was read.
-    pub(crate) fn was_read(&self) -> bool {
+    /// The line that first read a plain number.
+    pub(crate) fn was_read(&self) -> Option<&'static Location<'static>> {
         self.read.get()
     }
 

@@ -55,6 +55,7 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// A copy of its value.
     #[doc(alias("numpy", "data"))]
+    #[track_caller]
     pub fn value(self) -> Matrix<T> {
         self.tape.note_reading();
         self.tape.with(|inner| inner.view(self.id).to_owned())

@@ -133,6 +133,7 @@ impl<'t, T: Real> Var<'t, T> {
         assert!(m * n > 0, "{op}: {m} × {n} has no entry");
     }
 
+    #[track_caller]
     fn all_singular(self, op: &'static str) -> Result<Matrix<T>, LinalgError> {
         self.tape().note_reading();
         self.tape().with(|inner| {
