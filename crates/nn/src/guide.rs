@@ -194,7 +194,7 @@
 //! would enlarge the pixels at the border, which are rarely bright, and a picture that is shifted would no longer look like itself.
 //!
 //! [`augment`](crate::train::Trainer::augment) changes each training batch, after the scale. Fill what a shift uncovers with
-//! the background as it is after the scale. After the scale, black is (0 − mean) / deviation; a fill of 0 would be grey.
+//! the background. After the scale, black is (0 − mean) / deviation; a fill of 0 would be grey.
 //!
 //! ```
 //! use nn::data::read_idx;
@@ -236,7 +236,7 @@
 //! let mut net = Mlp::new(&[height * width, 8, 2], Activation::Relu, rng);
 //! Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
 //!     .augment(|(x, _): &mut (Matrix<f32>, _), rng| {
-//!         *x = shifted(x, width, black, || [0; 2].map(|_| rng.random_range(-1..=1)));
+//!         *x = shifted(x, width, black, || [0; 2].map(|_| isize::from(rng.random_range(-1i8..=1))));
 //!     })
 //!     .epochs(2)
 //!     .quiet()
