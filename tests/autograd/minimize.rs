@@ -201,10 +201,13 @@ fn noise(x: &[f64], seed: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 52) as f64 - 1.0
 }
 
+/// The value and the gradient of a function.
+type Valued = Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>;
+
 /// A function with its gradient, where to start, bounds, and its minimum.
 struct Problem {
     name: String,
-    f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>,
+    f: Valued,
     start: Vec<f64>,
     bounds: Vec<(f64, f64)>,
     least: Vec<f64>,
@@ -212,7 +215,7 @@ struct Problem {
 
 fn problems() -> Vec<Problem> {
     let mut all = Vec::new();
-    let mut add = |name: &str, f: Box<dyn Fn(&[f64]) -> (f64, Vec<f64>)>, start: Vec<f64>, bounds: Vec<(f64, f64)>| {
+    let mut add = |name: &str, f: Valued, start: Vec<f64>, bounds: Vec<(f64, f64)>| {
         let exact = Lbfgs { gradient_tolerance: 1e-9, max_iterations: 10_000, ..Lbfgs::default() };
         let least = exact.minimize_within(&f, &start, &bounds).x;
         all.push(Problem { name: name.to_string(), f, start, bounds, least });
