@@ -88,7 +88,7 @@ def main():
 
 def edit(a, folder):
     """Edits of a new user's program, and how much slower the program runs in a debug build."""
-    program, profiles = block("rust", "use "), block("toml", "[profile")
+    program, (_, profiles) = block("rust", "use "), block("toml", "[dependencies]").split("\n\n", 1)
     dependencies = [f'tape-nn = {{ path = "{ROOT}/crates/nn" }}']
     place = crate(folder / "first", "first", dependencies, profiles, program)
     longer = program.replace("0..=200", f"0..={MORE_STEPS}")
