@@ -170,7 +170,7 @@ fn train(net: &mut impl Classifier, data: &[Series], epochs: u64) {
     }
 }
 
-/// The share that somebody recognizes who knows both patterns: the one that correlates most with a part of the series.
+/// The accuracy of a classifier that knows both patterns and chooses the one that correlates most with a part of the series.
 fn best_possible(data: &[Series]) -> f64 {
     let fit = |series: &Series, pattern: &[f64; 6]| {
         let products = |part: &[f64]| part.iter().zip(pattern).map(|(a, b)| a * b).sum::<f64>();

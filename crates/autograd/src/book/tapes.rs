@@ -102,5 +102,5 @@
 //! cargo bench -p tape-autograd --bench scalars
 //! ```
 //!
-//! It runs ADBench's programs and a chain of dependent steps on plain numbers, the [`ScalarTape`](crate::ScalarTape), the [`Tape`](crate::Tape) and a recorded
-//! [`Program`](crate::Program) in turn. It prints the time of each and its ratio to the scalar tape.
+//! It runs ADBench's programs and a chain of dependent steps on plain numbers, the [`ScalarTape`](crate::ScalarTape), the
+//! [`Tape`](crate::Tape) and a recorded [`Program`](crate::Program) in turn. It prints the time of each and its ratio to the scalar tape.

@@ -44,7 +44,8 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// The cumulative products along an axis. The derivatives are exact even if entries are 0.
     ///
-    /// Each product is the one before times an entry, as in a loop. Products of other groups of entries could overflow or underflow where these do not.
+    /// Each product is the one before times an entry, as in a loop. Products of other groups of entries could overflow or underflow where
+    /// these do not.
     #[track_caller]
     #[must_use]
     pub fn cumprod(self, axis: Axis) -> Self {
