@@ -179,7 +179,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
             let len = x.rows() as f64;
             let size = |j: usize| {
                 let (x, max) = (numbers(x.col(j)), greatest(x.col(j)).abs());
-                x.zip(numbers(t.col(j))).map(|(x, t)| times(x.abs() + 2.0 * max + len.ln() + 1.0, t.abs())).sum()
+                x.zip(numbers(t.col(j))).map(|(x, t)| times(x.abs() + max + len.ln() + 1.0, t.abs())).sum()
             };
             (1.0 + len, (0..x.cols()).map(size).collect())
         }
