@@ -50,6 +50,7 @@ const NN: &[&str] = &[
     "plot",
     "init",
     "optim",
+    "planned",
     "parallel",
     "layer",
     "schedule",

@@ -76,7 +76,7 @@ fn values_gradients_and_statistics_of_pytorch() {
 // ---------------------------------------------------------------- against finite differences
 
 /// The layers that are checked; with `training` in training mode.
-const LAYERS: &[&str] = &[
+pub const LAYERS: &[&str] = &[
     "linear",
     "leaky_relu",
     "gelu",
@@ -98,7 +98,7 @@ const LAYERS: &[&str] = &[
 ];
 
 /// A layer of 4 inputs.
-fn layer<T: Real>(name: &str) -> AnyLayer<T> {
+pub fn layer<T: Real>(name: &str) -> AnyLayer<T> {
     let rng = &mut rng(7);
     let linear = |inputs, outputs, rng: &mut ChaCha8Rng| Linear::new(inputs, outputs, Init::Xavier, rng);
     match name.trim_end_matches(" training") {

@@ -19,6 +19,7 @@ mod oracle;
 mod parallel;
 mod parts;
 mod pipeline;
+mod planned;
 mod plot;
 mod readme;
 mod recurrent;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// All optimizers, including variants with different formulas.
-fn all<T: Real>() -> Vec<Box<dyn Optimizer<T>>> {
+pub fn all<T: Real>() -> Vec<Box<dyn Optimizer<T>>> {
     vec![
         Box::new(Sgd { lr: 0.1 }),
         Box::new(Momentum { dampening: 0.1, ..Momentum::new(0.1, 0.9) }),

@@ -79,7 +79,7 @@ pub use kernel::{
 pub use linalg::{Trans, Triangle};
 pub use minimize::{Lbfgs, LineSearch, Minimum, Objective, Stop, minimize, minimize_within};
 pub use ops::{hstack, matrix, vstack};
-pub use replay::{Compiled, NotSingle, Program, ProgramKind, Stale};
+pub use replay::{Compiled, NotPlanned, NotSingle, Plan, PlanMisfit, PlanRun, Program, ProgramKind, Stale};
 pub use rule::op::{Index, Op};
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};

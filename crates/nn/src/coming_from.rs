@@ -106,7 +106,7 @@
 //! | `torch.randn(m, n)`, `np.random.normal` | [`Init::Normal(1.0).sample(m, n, rng)`](crate::Init::sample) |
 //! | `torch.rand(m, n)` | `Matrix::from_fn(m, n, \|_, _\| rng.random())`; on ±a [`Init::Uniform(a).sample(m, n, rng)`](crate::Init::sample) |
 //! | `detect_anomaly` | [`backward_checked`](crate::Var::backward_checked) |
-//! | `torch.compile`, `jax.jit` | [`Program`](crate::autograd::Program), [`Compiled`](crate::autograd::Compiled) |
+//! | `torch.compile`, `jax.jit` | [`RecordedLoss`](crate::RecordedLoss) of a model; [`Compiled`](crate::autograd::Compiled) of a function; a [trainer with a loss](crate::train::Trainer::with_loss) does it by itself |
 //!
 //! # Names: operations
 //!

@@ -19,6 +19,11 @@ pub trait ParamGradients<T: Real> {
         Some((self.gradient(param)?, None))
     }
 
+    /// Whether there is a gradient.
+    fn has(&self, param: &Param<T>) -> bool {
+        self.summands(param).is_some()
+    }
+
     /// The new value of a buffer, such as a running mean; `None` if it keeps its value.
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>>;
 }
@@ -27,6 +32,9 @@ pub trait ParamGradients<T: Real> {
 impl<T: Real> ParamGradients<T> for Gradients<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
         self.get(param)
+    }
+    fn has(&self, param: &Param<T>) -> bool {
+        Gradients::has(self, param)
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
         Gradients::updated(self, buffer).map(Matrix::view)

@@ -73,6 +73,7 @@ pub mod parallel;
 pub mod persist;
 #[cfg(feature = "csv")]
 pub mod pipeline;
+mod planned;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod prelude;
@@ -120,3 +121,4 @@ pub use persist::{LoadError, SaveError, load, save};
 #[doc(hidden)]
 #[cfg(feature = "safetensors")]
 pub use persist::{load_safetensors, save_safetensors};
+pub use planned::{PlanUse, RecordedLoss};

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod custom;
+mod plan;
 mod replay;
 
 use std::time::Instant;

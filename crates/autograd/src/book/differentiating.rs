@@ -10,6 +10,7 @@
 //! | a Hessian of a program in single numbers | [`Dual`](crate::Dual) numbers of a [`ScalarTape`](crate::ScalarTape), see [`tapes`](super::tapes#hessians) | a recording and a sweep for each column |
 //! | each sample's gradient | [`backward_per_sample`](crate::Var::backward_per_sample) | one sweep |
 //! | the same computation on other numbers | [`Var::program`](crate::Var::program), [`Compiled`](crate::Compiled) | no recording |
+//! | the same loss with other parameters and data | [`Var::plan`](crate::Var::plan) | no recording |
 //! | the minimum of a function | [`minimize`](fn@crate::minimize), [`minimize_within`](crate::minimize_within) bounds | some gradients |
 //! | less memory | [`checkpoint`](crate::checkpoint) | a second computation |
 //!

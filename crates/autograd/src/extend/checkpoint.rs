@@ -60,18 +60,29 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
     // The updates of buffers and the notes on means continue from the earlier ones.
     let seed = first.tape().draw();
     let updates = first.tape().with_mut(|inner| std::mem::take(&mut inner.pass.updates));
-    let before = first.tape().means();
+    let before = first.tape().with(|inner| inner.pass.means);
     let needs = x.iter().map(|x| x.needs_gradient()).collect();
     let checkpoint = Checkpoint { f, seed, of_part: before.of_part, needs };
-    let (value, updates, means) = first.tape().with(|inner| {
+    let (value, updates, means, unseen) = first.tape().with(|inner| {
         let mut pass = Pass::new(seed);
         (pass.updates, pass.means) = (updates, before);
         let tape = Tape::for_pass(pass);
         let views: SmallVec<[_; 4]> = x.iter().map(|x| inner.view(x.id)).collect();
-        let value = (checkpoint.f)(&checkpoint.leaves(&tape, &views)).value();
-        (value, tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)), tape.means())
+        let y = (checkpoint.f)(&checkpoint.leaves(&tape, &views));
+        let unseen = tape.unseen_outside();
+        (
+            y.value(),
+            tape.with_mut(|inner| std::mem::take(&mut inner.pass.updates)),
+            tape.with(|inner| inner.pass.means),
+            unseen,
+        )
     });
     first.tape().with_mut(|inner| (inner.pass.updates, inner.pass.means) = (updates, means));
+    if let Some(what) = unseen {
+        first.tape().note_unseen(what);
+        // The updates may have changed.
+        first.tape().with_mut(|inner| inner.pass.computed.clear());
+    }
     first.tape().record_value(value, Arc::new(checkpoint), x)
 }
 

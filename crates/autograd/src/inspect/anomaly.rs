@@ -123,6 +123,7 @@ impl<T: Real> Var<'_, T> {
                         first = Some(Anomaly::at(inner, id, Some(x as usize), found, operands(inner, id)));
                     }
                 }),
+                &mut (),
             );
             if let Some(anomaly) = &mut first {
                 anomaly.operands.extend(deltas.at(anomaly.node as u32).map(ValueRange::of));

@@ -7,4 +7,5 @@ mod reduce;
 mod selection;
 mod table;
 
+pub(crate) use selection::write_one_hot;
 pub use selection::{hstack, matrix, vstack};

@@ -7,6 +7,7 @@ use kernel::{Axis, AxisFunction, Order, compiled_once};
 use smallvec::SmallVec;
 
 use crate::rule::op::Op;
+use crate::tape::anew::source_of;
 use crate::tape::var::dims;
 use crate::{Matrix, Real, Tape, Var};
 
@@ -312,6 +313,11 @@ fn places(
     all
 }
 
+/// Writes 1 in row `classes[j]` of each column j of zeros.
+pub(crate) fn write_one_hot<T: Real>(rows: usize, classes: &[usize], t: &mut [T]) {
+    classes.iter().enumerate().for_each(|(j, &class)| t[class + j * rows] = T::from_f64(1.0));
+}
+
 #[compiled_once]
 impl<'t, T: Real> Tape<'t, T> {
     /// The constant whose column j is 1 in row `classes[j]` and 0 elsewhere.
@@ -323,10 +329,9 @@ impl<'t, T: Real> Tape<'t, T> {
         for (j, &class) in classes.iter().enumerate() {
             assert!(class < rows, "one_hot: class {class} of column {j} is not below the {rows} rows");
         }
-        let one = T::from_f64(1.0);
-        self.constant_with((rows, classes.len()), |t| {
-            classes.iter().enumerate().for_each(|(j, &class)| t[class + j * rows] = one);
-        })
+        let t = self.constant_with((rows, classes.len()), |t| write_one_hot(rows, classes, t));
+        self.with_mut(|inner| inner.records.anew().classes.push((t.id, source_of(classes))));
+        t
     }
 
     /// The constant 1 on the diagonal of an n × n matrix.

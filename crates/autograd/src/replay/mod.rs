@@ -11,6 +11,7 @@ mod kind;
 mod loops;
 mod needs;
 mod nodes;
+mod plan;
 mod rows;
 mod segment;
 mod tables;
@@ -32,6 +33,7 @@ pub use kind::{NotSingle, ProgramKind};
 use loops::Loops;
 use needs::ProgramNeeds;
 use nodes::Nodes;
+pub use plan::{NotPlanned, Plan, PlanMisfit, PlanRun};
 use terms::SEGMENT_SIZE;
 
 /// A computation that was recorded once and runs on new values of its inputs, forward and backward.

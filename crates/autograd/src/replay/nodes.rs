@@ -45,7 +45,7 @@ impl<T: Real> Nodes<T> {
     /// The gradient of Σ w ⊙ output with respect to the entries of all inputs.
     pub fn weighted_gradient(&self, w: &[T], mut gradient: &mut [T]) {
         let mut deltas = Pooled::<Deltas<T>>::take();
-        sweep(&self.tape, &[(self.output, w)], Keep::Leaves, &mut deltas, None);
+        sweep(&self.tape, &[(self.output, w)], Keep::Leaves, &mut deltas, None, &mut ());
         for &x in &self.inputs {
             let (dx, rest) = gradient.split_at_mut(self.tape.node(x).len());
             self.copy_derivative(x, &deltas, dx);

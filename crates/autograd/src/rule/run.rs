@@ -13,7 +13,7 @@ use super::op::{Index, LinearTerm, Op};
 use crate::{MatrixRef, Real};
 
 /// y = c a + d b for operands in the shape of y: a skip connection, in one pass.
-pub(crate) fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
+fn add_two<T: Real>([c, d]: [f64; 2], a: &[T], b: &[T], y: &mut [T]) {
     let (c, d) = (T::from_f64(c), T::from_f64(d));
     in_parts(y, |start, y| {
         let (a, b) = (&a[start..][..y.len()], &b[start..][..y.len()]);
@@ -28,6 +28,29 @@ pub(crate) struct Indices(pub Vec<Arc<[u32]>>);
 impl Indices {
     fn get(&self, Index(index): Index) -> &[u32] {
         &self.0[index as usize]
+    }
+}
+
+/// Runs the terms of a value, y = Σ; `look` returns their operands.
+#[inline(always)]
+pub(crate) fn run_sum<'a, T: Real, R: Copy>(
+    terms: &[Op<R>],
+    look: impl Fn(R) -> MatrixRef<'a, T>,
+    indices: &Indices,
+    shape: (usize, usize),
+    data: &mut [T],
+) {
+    if let [Op::Add(c, a), Op::Add(d, b)] = *terms {
+        let (a, b) = (look(a), look(b));
+        if a.shape() == shape && b.shape() == shape {
+            return add_two([c, d], a.as_slice(), b.as_slice(), data);
+        }
+    }
+    let (rows, cols) = shape;
+    let mut accum = Accum::Replace;
+    for &term in terms {
+        run(term, &look, indices, accum, Out { rows, cols, data });
+        accum = Accum::Add;
     }
 }
 

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::rule::op::{LinearTerm, Op, pullback};
 use crate::rule::run::run_linear;
 use crate::sweep::gradients::Gradients;
+use crate::sweep::log::{DeltaStep, Log};
 use crate::sweep::regions::Deltas;
 use crate::tape::custom_rule::{CustomNode, NodeBuffers, Write};
 use crate::tape::records::Inner;
@@ -93,7 +94,7 @@ impl<'t, T: Real> Tape<'t, T> {
         assert!(!seeds.is_empty(), "{name}: the value depends on constants only: `explain_no_gradient` says why");
         self.note_reading();
         let mut deltas = Pooled::<Deltas<T>>::take();
-        self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None));
+        self.with(|inner| sweep(inner, &seeds, keep, &mut deltas, None, &mut ()));
         Gradients { tape: self.id(), outputs: seeds.len(), deltas }
     }
 }
@@ -108,24 +109,26 @@ pub(crate) enum Keep {
 }
 
 /// What a term of a gradient reads: the value of a node, or δy.
-const DELTA: u32 = u32::MAX;
+pub(crate) const DELTA: u32 = u32::MAX;
 
 /// A callback after a node has added to an operand's δ. It gets the node, the operand and its δ.
 pub(crate) type Watch<'a, T> = &'a mut dyn FnMut(u32, u32, &[T]);
 
-/// δ of every node up to the last that has a seed, from the last to the first.
-pub(crate) fn sweep<T: Real>(
+/// δ of every node up to the last that has a seed, from the last to the first. What is done to the buffer is written to `log`.
+pub(crate) fn sweep<T: Real, L: Log>(
     inner: &Inner<'_, T>,
     seeds: &[(u32, &[T])],
     keep: Keep,
     deltas: &mut Deltas<T>,
     mut watch: Option<Watch<'_, T>>,
+    log: &mut L,
 ) {
     let nodes = &inner.records.nodes[..];
     let last = seeds.iter().map(|seed| seed.0).max().unwrap_or(0);
     deltas.begin(last as usize + 1);
     for &(id, seed) in seeds.iter().filter(|seed| nodes[seed.0 as usize].is_active()) {
-        let (region, accum) = deltas.open(id, seed.len());
+        let (region, accum) = deltas.open(id, seed.len(), log);
+        log.note(|| DeltaStep::Seed { at: deltas.start(region), len: seed.len() });
         fill(deltas.slice_mut(region), accum, move |i| seed[i]);
     }
     for id in (0..=last).rev() {
@@ -133,18 +136,20 @@ pub(crate) fn sweep<T: Real>(
         if !node.is_active() {
             continue;
         }
-        let kept = keep == Keep::All || inner.is_leaf(id) || node.is_bound();
+        let is_leaf = terms.is_empty() && !node.has_rule();
+        let kept = keep == Keep::All || is_leaf || node.is_bound();
         let Some(region) = deltas.region(id) else {
             if kept {
-                let (region, _) = deltas.open(id, node.len());
+                let (region, _) = deltas.open(id, node.len(), log);
+                log.note(|| DeltaStep::Zero { at: deltas.start(region), len: node.len() });
                 deltas.slice_mut(region).fill(T::default());
             }
             continue;
         };
-        deltas.settle(region);
+        deltas.settle(region, log);
         match inner.custom(id) {
-            Some(custom) => pull_whole(inner, custom, region, deltas, &mut watch),
-            None => terms.iter().for_each(|&term| pull(inner, id, term, region, deltas, &mut watch)),
+            Some(custom) => pull_whole(inner, custom, region, deltas, &mut watch, log),
+            None => terms.iter().for_each(|&term| pull(inner, id, term, region, deltas, &mut watch, log)),
         }
         if !kept {
             deltas.release(id);
@@ -156,13 +161,14 @@ pub(crate) fn sweep<T: Real>(
 
 /// Adds the terms of a node to the δ of its operands.
 #[inline(always)]
-fn pull<T: Real>(
+fn pull<T: Real, L: Log>(
     inner: &Inner<'_, T>,
     id: u32,
     term: Op<u32>,
     region: u32,
     deltas: &mut Deltas<T>,
     watch: &mut Option<Watch<'_, T>>,
+    log: &mut L,
 ) {
     let nodes = &inner.records.nodes[..];
     let node = &nodes[id as usize];
@@ -180,11 +186,19 @@ fn pull<T: Real>(
                 return deltas.share(x, region);
             }
             LinearTerm::Op(Op::Pad(0, j, DELTA)) if rows == node.shape().0 && watch.is_none() => {
-                return deltas.add_columns(x, rows * cols, region, j as usize * rows);
+                return deltas.add_columns(x, rows * cols, region, j as usize * rows, log);
             }
             _ => {}
         }
-        let (own, accum) = deltas.open(x, rows * cols);
+        let (own, accum) = deltas.open(x, rows * cols, log);
+        log.note(|| DeltaStep::Term {
+            term: adjoint,
+            y: id,
+            dy: deltas.start(region),
+            x,
+            dx: deltas.start(own),
+            accum,
+        });
         let (dy, data) = deltas.pair(region, own);
         let dy = node.over(dy);
         let look = |id| if id == DELTA { dy } else { inner.view(id) };
@@ -196,25 +210,32 @@ fn pull<T: Real>(
 }
 
 /// Adds the terms of a node with a custom rule to the δ of its operands.
-fn pull_whole<T: Real>(
+#[inline(never)]
+fn pull_whole<T: Real, L: Log>(
     inner: &Inner<'_, T>,
     custom: &CustomNode<T>,
     region: u32,
     deltas: &mut Deltas<T>,
     watch: &mut Option<Watch<'_, T>>,
+    log: &mut L,
 ) {
     let (rows, cols) = inner.node(custom.id).shape();
     // A copy, because the rule reads δy while it writes several others.
     let mut copy = Pooled::<Vec<T>>::take();
     copy.clear();
     copy.extend_from_slice(deltas.slice_mut(region));
+    let mut written = SmallVec::new();
     pull_custom(inner, custom, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
-        let (own, accum) = deltas.open(x, inner.node(x).len());
+        let (own, accum) = deltas.open(x, inner.node(x).len(), log);
+        if L::ON {
+            written.push((x, deltas.start(own), accum));
+        }
         write(deltas.slice_mut(own), accum);
         if let Some(watch) = watch {
             watch(custom.id, x, deltas.slice_mut(own));
         }
     });
+    log.note(|| DeltaStep::Custom { y: custom.id, dy: deltas.start(region), written });
 }
 
 /// The gradients of the operands of a node with a custom rule.

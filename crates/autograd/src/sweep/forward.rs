@@ -79,7 +79,7 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
     deltas.begin(count as usize);
     for &(id, seed) in seeds.iter().filter(|&&(id, _)| inner.node(id).is_active()) {
         let seed = seed.as_slice();
-        let (region, accum) = deltas.open(id, seed.len());
+        let (region, accum) = deltas.open(id, seed.len(), &mut ());
         fill(deltas.slice_mut(region), accum, move |i| seed[i]);
     }
     for id in 0..count {
@@ -89,7 +89,7 @@ pub(crate) fn push<T: Real>(inner: &Inner<'_, T>, seeds: &[(u32, MatrixRef<'_, T
             continue;
         }
         let (rows, cols) = node.shape();
-        let (region, _) = deltas.open(id, node.len());
+        let (region, _) = deltas.open(id, node.len(), &mut ());
         let (before, data) = deltas.before(region);
         let tangent = |x: u32| before.at(x, inner.node(x).shape());
         let mut accum = Accum::Replace;

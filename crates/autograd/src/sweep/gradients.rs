@@ -70,6 +70,12 @@ impl<T: Real> Gradients<T> {
         self.deltas.add(&other.deltas);
     }
 
+    /// Whether there is a gradient with respect to a parameter.
+    pub fn has(&self, param: &Param<T>) -> bool {
+        let (slots, len) = (&self.deltas.params, param.value().as_slice().len());
+        slots.binary_search_by_key(&param.id(), |slot| slot.id).is_ok_and(|k| self.deltas.has(slots[k].node, len))
+    }
+
     /// The new value of a buffer that a layer requested with [`Tape::update`](crate::Tape::update), if one did.
     pub fn updated(&self, buffer: &Param<T>) -> Option<&Matrix<T>> {
         self.deltas.updates.iter().find(|(id, _)| *id == buffer.id()).map(|(_, value)| value)

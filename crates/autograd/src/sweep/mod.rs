@@ -3,6 +3,7 @@
 pub(crate) mod backward;
 pub(crate) mod forward;
 pub(crate) mod gradients;
+pub(crate) mod log;
 mod per_sample;
 mod recorded;
 pub(crate) mod regions;

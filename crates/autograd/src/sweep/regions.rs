@@ -8,6 +8,7 @@ use kernel::simd::{Accum, fill};
 use kernel::threads::{each_in_parts, in_parts};
 use smallvec::SmallVec;
 
+use crate::sweep::log::{DeltaStep, Log};
 use crate::tape::records::Slot;
 use crate::{Matrix, MatrixRef, Real};
 
@@ -62,11 +63,41 @@ impl<T: Real> Deltas<T> {
         self.updates.clear();
     }
 
+    /// The same places without values.
+    pub fn layout(&self) -> Self {
+        Deltas {
+            values: Vec::new(),
+            places: self.places.clone(),
+            regions: self.regions.clone(),
+            free: self.free.clone(),
+            used: self.used,
+            params: self.params.clone(),
+            updates: Vec::new(),
+        }
+    }
+
+    /// Takes the places of a layout, and returns the values that lie there. These, and the new values of buffers, are yet to be written.
+    pub fn lay_out(&mut self, layout: &Self) -> &mut [T] {
+        self.places.clone_from(&layout.places);
+        self.regions.clone_from(&layout.regions);
+        self.free.clone_from(&layout.free);
+        self.params.clone_from(&layout.params);
+        self.used = layout.used;
+        widen(&mut self.values, self.used);
+        &mut self.values
+    }
+
     /// The region of a node's derivative, if it has one.
     #[inline]
     pub fn region(&self, id: u32) -> Option<u32> {
         let region = self.places[id as usize];
         (region != NOWHERE).then_some(region)
+    }
+
+    /// Whether a node has a derivative of this length.
+    pub fn has(&self, id: u32, len: usize) -> bool {
+        let place = self.places.get(id as usize).copied().unwrap_or(NOWHERE);
+        self.regions.get(place as usize).is_some_and(|region| region.len == len)
     }
 
     /// The derivative of a node; `None` if it has none, or was recorded after everything in the sweep.
@@ -87,17 +118,17 @@ impl<T: Real> Deltas<T> {
 
     /// Where to write the next term of a node's derivative, which has the given length: a region that no other node shares.
     #[inline]
-    pub fn open(&mut self, id: u32, len: usize) -> (u32, Accum) {
-        let (region, accum) = self.open_blank(id, len);
+    pub fn open(&mut self, id: u32, len: usize, log: &mut impl Log) -> (u32, Accum) {
+        let (region, accum) = self.open_blank(id, len, log);
         if accum == Accum::Add {
-            self.settle(region);
+            self.settle(region, log);
         }
         (region, accum)
     }
 
     /// The same, but a part of the region may be unwritten.
     #[inline]
-    fn open_blank(&mut self, id: u32, len: usize) -> (u32, Accum) {
+    fn open_blank(&mut self, id: u32, len: usize, log: &mut impl Log) -> (u32, Accum) {
         let Some(region) = self.region(id) else {
             let region = self.take(len);
             self.places[id as usize] = region;
@@ -110,6 +141,7 @@ impl<T: Real> Deltas<T> {
         let own = self.take(len);
         self.regions[region as usize].holders -= 1;
         let (from, to) = (self.regions[region as usize].start, self.regions[own as usize].start);
+        log.note(|| DeltaStep::Copy { from, to, len });
         self.values.copy_within(from..from + len, to);
         self.places[id as usize] = own;
         (own, Accum::Add)
@@ -144,6 +176,12 @@ impl<T: Real> Deltas<T> {
         (from, to)
     }
 
+    /// Where a region begins in the buffer.
+    #[inline]
+    pub fn start(&self, region: u32) -> usize {
+        self.regions[region as usize].start
+    }
+
     /// The contents of a region, to write.
     pub fn slice_mut(&mut self, region: u32) -> &mut [T] {
         let Region { start, len, .. } = self.regions[region as usize];
@@ -159,15 +197,23 @@ impl<T: Real> Deltas<T> {
 
     /// The derivative of a node += that of another, in the columns that begin with entry `start`. The columns before them
     /// stay unwritten: slices that are swept from last to first fill their matrix without zeroing it.
-    pub fn add_columns(&mut self, id: u32, len: usize, from: u32, start: usize) {
-        let (region, accum) = self.open_blank(id, len);
+    pub fn add_columns(&mut self, id: u32, len: usize, from: u32, start: usize, log: &mut impl Log) {
+        let (region, accum) = self.open_blank(id, len, log);
         let blank = if accum == Accum::Replace { len } else { self.regions[region as usize].blank };
+        let [dy_start, dx_start] = [from, region].map(|region| self.start(region));
         let (dy, dx) = self.pair(from, region);
         let end = start + dy.len();
         let (fresh, rest) = dy.split_at(blank.clamp(start, end) - start);
+        log.note(|| DeltaStep::Copy { from: dy_start, to: dx_start + start, len: fresh.len() });
+        log.note(|| DeltaStep::Add {
+            from: dy_start + fresh.len(),
+            to: dx_start + start + fresh.len(),
+            len: rest.len(),
+        });
         dx[start..][..fresh.len()].copy_from_slice(fresh);
         dx[start + fresh.len()..end].iter_mut().zip(rest).for_each(|(dx, &dy)| *dx += dy);
         if start < blank {
+            log.note(|| DeltaStep::Zero { at: dx_start + end.min(blank), len: blank - end.min(blank) });
             dx[end.min(blank)..blank].fill(T::default());
         }
         self.regions[region as usize].blank = blank.min(start);
@@ -175,9 +221,10 @@ impl<T: Real> Deltas<T> {
 
     /// Writes zeros to the entries that have not been written.
     #[inline]
-    pub fn settle(&mut self, region: u32) {
+    pub fn settle(&mut self, region: u32, log: &mut impl Log) {
         let Region { start, blank, .. } = self.regions[region as usize];
         if blank > 0 {
+            log.note(|| DeltaStep::Zero { at: start, len: blank });
             self.values[start..start + blank].fill(T::default());
             self.regions[region as usize].blank = 0;
         }
@@ -191,7 +238,7 @@ impl<T: Real> Deltas<T> {
             let found = self.params.binary_search_by_key(&slot.id, |own| own.id);
             match found.map(|k| self.params[k].node) {
                 Ok(node) if self.at(node).is_some() => {
-                    let (own, _) = self.open(node, x.len());
+                    let (own, _) = self.open(node, x.len(), &mut ());
                     sums.push((self.regions[own as usize], x));
                 }
                 _ => self.insert(found, slot.id, x),
@@ -222,7 +269,7 @@ impl<T: Real> Deltas<T> {
     fn insert(&mut self, place: Result<usize, usize>, id: u64, gradient: &[T]) {
         let region = self.take(gradient.len());
         self.slice_mut(region).copy_from_slice(gradient);
-        let slot = Slot { id, node: self.places.len() as u32 };
+        let slot = Slot { id, node: self.places.len() as u32, is_bound: false };
         self.places.push(region);
         match place {
             Ok(k) => self.params[k] = slot,

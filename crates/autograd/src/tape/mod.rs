@@ -1,5 +1,6 @@
 //! Recording: values in one buffer, a node for each value, operands before results.
 
+pub(crate) mod anew;
 pub(crate) mod comparison;
 pub(crate) mod custom_rule;
 pub(crate) mod leaves;
@@ -77,6 +78,7 @@ impl<'t, T: Real> Tape<'t, T> {
         records.nodes.clear();
         records.terms.clear();
         records.params.clear();
+        records.anew.iter_mut().for_each(|anew| anew.clear());
         let (leaves, customs, branches) = (Leaves::new(records.leaves), Vec::new(), Vec::new());
         let inner = Inner { records, leaves, indices: Indices::default(), customs, branches, pass, used: 0 };
         Tape { id: NEXT.fetch_add(1, Ordering::Relaxed), inner: RefCell::new(inner), read: Cell::new(None) }
@@ -105,7 +107,7 @@ impl<'t, T: Real> Tape<'t, T> {
             Ok(k) => inner.records.params[k].node,
             Err(place) => {
                 let node = inner.push_borrowed(param.value().view(), param.is_trained());
-                inner.records.params.insert(place, Slot { id: param.id(), node });
+                inner.records.params.insert(place, Slot { id: param.id(), node, is_bound: false });
                 node
             }
         };
@@ -136,7 +138,7 @@ impl<'t, T: Real> Tape<'t, T> {
         let records = &mut self.inner.borrow_mut().records;
         match records.param(param.id()) {
             Ok(_) => panic!("bind: the parameter has been recorded before"),
-            Err(place) => records.params.insert(place, Slot { id: param.id(), node: x.id }),
+            Err(place) => records.params.insert(place, Slot { id: param.id(), node: x.id, is_bound: true }),
         }
         records.nodes[x.id as usize].bind();
     }
@@ -173,6 +175,20 @@ impl<'t, T: Real> Tape<'t, T> {
         place.fill(T::default());
         write(place);
         Var::new(self, inner.push(shape, false))
+    }
+
+    /// The leaf that borrows this matrix, if there is exactly one.
+    #[doc(hidden)]
+    pub fn leaf_of(&'t self, x: MatrixRef<'_, T>) -> Option<Var<'t, T>> {
+        self.with(|inner| {
+            let (shape, data) = (x.shape(), x.as_slice());
+            let same = |id: &u32| {
+                let leaf = inner.view(*id);
+                inner.is_leaf(*id) && leaf.shape() == shape && std::ptr::eq(leaf.as_slice(), data)
+            };
+            let mut found = (0..inner.records.nodes.len() as u32).filter(same);
+            found.next().filter(|_| found.next().is_none()).map(|id| Var::new(self, id))
+        })
     }
 
     #[inline]
@@ -300,7 +316,7 @@ impl<'t, T: Real> Tape<'t, T> {
         let operands: SmallVec<_> = x.iter().map(|x| x.id).collect();
         let active = operands.iter().any(|&x| inner.node(x).is_active());
         let id = inner.push(shape, active);
-        inner.records.nodes[id as usize].has_own_rule();
+        inner.records.nodes[id as usize].set_rule();
         inner.customs.push(CustomNode { id, rule, operands });
         Var::new(self, id)
     }

@@ -2,8 +2,7 @@
 
 use kernel::{compiled_once, split_mix};
 
-use crate::tape::records::Inner;
-use crate::{Matrix, Param, Real, Tape};
+use crate::{Matrix, Param, Real, Tape, Var};
 
 /// What layers can ask of the tape on which they are recorded.
 pub(crate) struct Pass<T> {
@@ -11,6 +10,8 @@ pub(crate) struct Pass<T> {
     draws: Option<u64>,
     /// The new values of buffers, by identity.
     pub updates: Vec<(u64, Matrix<T>)>,
+    /// The nodes of those that were computed on this tape, by identity. The last one of a buffer counts.
+    pub computed: Vec<(u64, u32)>,
     pub means: Means,
 }
 
@@ -35,13 +36,28 @@ pub struct Means {
     pub several: bool,
 }
 
+impl Means {
+    /// Adds what a mean is divided by.
+    pub(crate) fn note(&mut self, weight: Option<f64>) {
+        match (weight, self.weight) {
+            (None, _) => self.counted = true,
+            (Some(new), Some(old)) => self.several |= new != old,
+            (Some(_), None) => self.weight = weight,
+        }
+    }
+}
+
 impl<T: Real> Pass<T> {
     /// A training pass with this seed, or an evaluation.
     pub fn new(draws: Option<u64>) -> Self {
-        Pass { draws, updates: Vec::new(), means: Means::default() }
+        Pass { draws, updates: Vec::new(), computed: Vec::new(), means: Means::default() }
     }
 
-    fn draw(&mut self) -> Option<u64> {
+    pub fn is_training(&self) -> bool {
+        self.draws.is_some()
+    }
+
+    pub fn draw(&mut self) -> Option<u64> {
         self.draws.as_mut().map(split_mix)
     }
 }
@@ -72,20 +88,37 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// Notes what a mean of losses is divided by: the sum of their weights, or their number.
+    #[track_caller]
     pub fn note_mean(&self, weight: Option<f64>) {
+        if weight.is_some() {
+            self.note_unseen("notes a plain number as the divisor of a mean");
+        }
+        self.with_mut(|inner| inner.pass.means.note(weight));
+    }
+
+    /// Notes that a mean of losses is divided by this number, the sum of their weights.
+    #[track_caller]
+    pub fn note_mean_over(&'t self, weights: Var<'t, T>) {
         self.with_mut(|inner| {
-            let means = &mut inner.pass.means;
-            match (weight, means.weight) {
-                (None, _) => means.counted = true,
-                (Some(new), Some(old)) => means.several |= new != old,
-                (Some(_), None) => means.weight = weight,
-            }
+            let weight = inner.view(weights.id).as_slice()[0].to_f64();
+            inner.pass.means.note(Some(weight));
+            inner.records.anew().means.push(weights.id);
         });
     }
 
     /// What was [noted](Tape::note_mean) so far.
+    #[track_caller]
     pub fn means(&self) -> Means {
-        self.with(|inner| inner.pass.means)
+        let means = self.with(|inner| inner.pass.means);
+        if means.weight.is_some() {
+            self.note_reading();
+        }
+        means
+    }
+
+    /// Whether it is of a [part of a batch](Tape::of_part).
+    pub fn is_of_part(&self) -> bool {
+        self.with(|inner| inner.pass.means.of_part)
     }
 
     /// Whether this is a training pass.
@@ -94,8 +127,13 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// The seed of the next random choice of a training pass; `None` in evaluation.
+    #[track_caller]
     pub fn draw(&self) -> Option<u64> {
-        self.with_mut(|inner| inner.pass.draw())
+        let seed = self.with_mut(|inner| inner.pass.draw());
+        if seed.is_some() {
+            self.note_unseen("draws a random number");
+        }
+        seed
     }
 
     /// Requests a new value for a buffer, such as a running mean, that takes effect when a step is made. It is `f` of the current value,
@@ -114,16 +152,12 @@ impl<'t, T: Real> Tape<'t, T> {
     /// If the new value has another shape.
     #[track_caller]
     pub fn update(&self, buffer: &Param<T>, f: impl FnOnce(&Matrix<T>) -> Matrix<T>) {
-        let place = |inner: &Inner<'t, T>| inner.pass.updates.iter().position(|(id, _)| *id == buffer.id());
+        self.note_unseen("computes the new value of a buffer outside the tape");
         // A copy, so that `f` may use the tape.
-        let earlier = self.with(|inner| place(inner).map(|k| inner.pass.updates[k].1.clone()));
-        let value = f(earlier.as_ref().unwrap_or(buffer.value()));
-        let ((m, n), (p, q)) = (buffer.value().shape(), value.shape());
-        assert!((m, n) == (p, q), "update: a buffer {m} × {n} cannot become {p} × {q}");
-        self.with_mut(|inner| match place(inner) {
-            Some(k) => inner.pass.updates[k].1 = value,
-            None => inner.pass.updates.push((buffer.id(), value)),
-        });
+        let earlier = self.with(|inner| inner.pass.updates.iter().find(|(id, _)| *id == buffer.id()).cloned());
+        let value = f(earlier.as_ref().map_or(buffer.value(), |(_, value)| value));
+        self.replace_update(buffer, value);
+        self.with_mut(|inner| inner.pass.computed.retain(|(id, _)| *id != buffer.id()));
     }
 
     /// Records `f` as in a [training pass](Tape::training) with the given `seed`, on any tape. Updates of
@@ -136,17 +170,24 @@ impl<'t, T: Real> Tape<'t, T> {
     /// assert_eq!(tape.as_in_training(1, || tape.draw()), Tape::<f64>::training(1).draw());
     /// assert!(!tape.is_training());
     /// ```
+    #[track_caller]
     pub fn as_in_training<R>(&self, seed: u64, f: impl FnOnce() -> R) -> R {
         self.during(Pass::new(Some(seed)), f)
     }
 
     /// Records `f` as in another pass, with its random numbers and updates, which are then discarded. Notes on means
     /// are kept.
+    #[track_caller]
     pub(crate) fn during<R>(&self, pass: Pass<T>, f: impl FnOnce() -> R) -> R {
-        let pass = Pass { means: Means { of_part: pass.means.of_part, ..self.means() }, ..pass };
+        let means = self.with(|inner| inner.pass.means);
+        let pass = Pass { means: Means { of_part: pass.means.of_part, ..means }, ..pass };
+        let random = pass.draws.is_some();
         let outer = self.with_mut(|inner| std::mem::replace(&mut inner.pass, pass));
         let result = f();
         self.with_mut(|inner| inner.pass = Pass { means: inner.pass.means, ..outer });
+        if random {
+            self.note_unseen("records in a training pass of its own");
+        }
         result
     }
 }

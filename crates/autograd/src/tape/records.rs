@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::panic::Location;
 
 use kernel::pool::{Memory, Pooled, widen};
-use kernel::simd::{Accum, Out};
 use smallvec::SmallVec;
 
 use crate::rule::op::Op;
-use crate::rule::run::{Indices, add_two, run};
+use crate::rule::run::{Indices, run_sum};
+use crate::tape::anew::Anew;
 use crate::tape::comparison::Branch;
 use crate::tape::custom_rule::{CustomNode, Rule, Shape};
 use crate::tape::leaves::Leaves;
@@ -40,6 +40,8 @@ pub(crate) struct Records<T> {
     pub params: Vec<Slot>,
     /// The number of matrices that the last tape borrowed.
     pub leaves: usize,
+    /// What a replay has to do anew. It is allocated when there is something, and reused like the buffers.
+    pub anew: Option<Box<Anew<T>>>,
 }
 
 impl<T> Memory for Records<T> {
@@ -49,6 +51,11 @@ impl<T> Memory for Records<T> {
 }
 
 impl<T> Records<T> {
+    /// The list of what a replay has to do anew.
+    pub fn anew(&mut self) -> &mut Anew<T> {
+        self.anew.get_or_insert_default()
+    }
+
     /// The index of a parameter among those that were recorded, or where it would be inserted. Parameters are mostly recorded in
     /// the order in which they were made, so this is usually the end.
     pub fn param(&self, id: u64) -> Result<usize, usize> {
@@ -64,6 +71,8 @@ impl<T> Records<T> {
 pub(crate) struct Slot {
     pub id: u64,
     pub node: u32,
+    /// Whether the node was [bound](crate::Tape::bind) to it, and is not its own leaf.
+    pub is_bound: bool,
 }
 
 /// A value on the tape: its shape, its place, the end of its terms, the line that recorded it.
@@ -117,8 +126,13 @@ impl Node {
         self.bound = true;
     }
 
-    pub fn has_own_rule(&mut self) {
+    pub fn set_rule(&mut self) {
         self.custom = true;
+    }
+
+    /// Whether it has a custom rule.
+    pub fn has_rule(&self) -> bool {
+        self.custom
     }
 
     /// Values of its shape.
@@ -148,20 +162,7 @@ impl<'t, T: Real> Inner<'t, T> {
             active.set(active.get() | node.is_active());
             view(node, before, &self.leaves)
         };
-        let (rows, cols) = shape;
-        let data = &mut rest[..rows * cols];
-        if let [Op::Add(c, a), Op::Add(d, b)] = *terms
-            && nodes[a as usize].shape() == shape
-            && nodes[b as usize].shape() == shape
-        {
-            add_two([c, d], look(a).as_slice(), look(b).as_slice(), data);
-        } else {
-            let mut accum = Accum::Replace;
-            for term in terms {
-                run(*term, look, &self.indices, accum, Out { rows, cols, data });
-                accum = Accum::Add;
-            }
-        }
+        run_sum(terms, look, &self.indices, shape, &mut rest[..shape.0 * shape.1]);
         active.get()
     }
 
@@ -303,9 +304,17 @@ impl<'t, T: Real> Inner<'t, T> {
         self.customs.binary_search_by_key(&id, |custom| custom.id).ok().map(|k| &self.customs[k])
     }
 
+    /// The matrix of which a node is some columns, and the first of them.
+    pub fn columns_of(&self, id: u32) -> Option<(u32, usize)> {
+        match *self.terms(id) {
+            [Op::Slice(0, j, x)] if self.node(id).place != Place::Own => Some((x, j as usize)),
+            _ => None,
+        }
+    }
+
     /// Whether a node is a leaf.
     pub fn is_leaf(&self, id: u32) -> bool {
-        self.terms(id).is_empty() && !self.records.nodes[id as usize].custom
+        self.terms(id).is_empty() && !self.records.nodes[id as usize].has_rule()
     }
 
     /// The operands of a node, term by term.

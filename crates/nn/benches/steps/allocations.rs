@@ -4,7 +4,7 @@
 //! cargo bench -p tape-nn --bench allocations -- [workload …] [--threads N]
 //! ```
 //!
-//! It prints a JSON line for each workload: the median and the maximum over the steps after the first two. The heap is counted for
+//! It prints a JSON line for each workload on the tape and from a plan: the median and the maximum over the steps after the first four. The heap is counted for
 //! all threads, so a list that rayon occasionally allocates shows only in the maximum. It is separate from `steps`, because counting is slow.
 
 mod ours;
@@ -29,12 +29,15 @@ fn main() {
         args = workloads::NAMES.map(String::from).to_vec();
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
-    pool.install(|| args.iter().for_each(|name| count(name, threads)));
+    pool.install(|| {
+        args.iter().for_each(|name| [false, true].iter().for_each(|&planned| count(name, threads, planned)))
+    });
 }
 
-fn count(name: &str, threads: usize) {
-    let mut training = ours::build::<f32>(name, 1);
-    for _ in 0..2 {
+fn count(name: &str, threads: usize, planned: bool) {
+    let mut training = ours::build::<f32>(name, 1, planned);
+    // A plan is made in the second step, and is compared with a recording in its first two runs.
+    for _ in 0..4 {
         training.step();
     }
     let mut bytes = [(); STEPS].map(|()| {
@@ -45,7 +48,8 @@ fn count(name: &str, threads: usize) {
     });
     bytes.sort();
     println!(
-        "{{\"workload\": \"{name}\", \"threads\": {threads}, \"bytes_per_step_median\": {}, \"bytes_per_step_most\": {}}}",
+        "{{\"peer\": \"{}\", \"workload\": \"{name}\", \"threads\": {threads}, \"bytes_per_step_median\": {}, \"bytes_per_step_most\": {}}}",
+        if planned { "planned" } else { "ours" },
         bytes[STEPS / 2],
         bytes[STEPS - 1],
     );

@@ -5,9 +5,9 @@
 //!     [--peer NAME] [--count N] [--plan NAME]
 //! ```
 //!
-//! It prints two JSON lines for each workload, `"peer": "ours"` and `"peer": "handwritten"`. They are measured in turns so that
-//! other load on the machine affects both. Before timing, both must agree on the loss. `--peer` runs only one of them,
-//! for a profiler or to measure its memory, and `--count` then runs exactly that number of steps. With two threads, the
+//! It prints a JSON line for each workload and peer: `"ours"` on the tape, `"planned"` from a plan, and `"handwritten"`. They are
+//! measured in turns so that other load on the machine affects all. Before timing, they must agree on the loss. `--peer` runs only
+//! one of them, for a profiler or to measure its memory, and `--count` then runs exactly that number of steps. With two threads, the
 //! handwritten step follows the fastest plan of `plan.rs`, or the given one.
 
 mod by_hand;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use workloads::Step;
 
-const PEERS: [&str; 2] = ["ours", "handwritten"];
+const PEERS: [&str; 3] = ["ours", "planned", "handwritten"];
 
 #[derive(Default)]
 struct Options {
@@ -41,7 +41,7 @@ fn main() {
         Ok(options) => options,
         Err(why) => {
             eprintln!("{why}\nusage: steps [workload …] [--threads N] [--min-seconds S] [--f64]");
-            eprintln!("             [--peer ours|handwritten] [--count N] [--plan whole|parts|halves]");
+            eprintln!("             [--peer ours|planned|handwritten] [--count N] [--plan whole|parts|halves]");
             std::process::exit(2);
         }
     };
@@ -90,7 +90,7 @@ fn compare<T: autograd::Real + faer::traits::RealField>(name: &str, options: &Op
     let wanted = PEERS.into_iter().filter(|peer| options.peer.is_none_or(|only| only == *peer));
     let mut peers: Vec<(&str, Box<dyn Step>)> = wanted
         .map(|peer| match peer {
-            "ours" => (peer, ours::build::<T>(name, SEED)),
+            "ours" | "planned" => (peer, ours::build::<T>(name, SEED, peer == "planned")),
             _ => (peer, by_hand::build::<T>(name, SEED, options.plan)),
         })
         .collect();
@@ -99,15 +99,17 @@ fn compare<T: autograd::Real + faer::traits::RealField>(name: &str, options: &Op
         return println!("{name}: the last loss {}", steps.last().unwrap_or(f64::NAN));
     }
     let losses: Vec<Vec<f64>> = peers.iter_mut().map(|(_, step)| (0..3).map(|_| step.step()).collect()).collect();
-    for (ours, by_hand) in losses[0].iter().zip(&losses[losses.len() - 1]) {
-        assert!((ours - by_hand).abs() <= 1e-3 * by_hand.abs(), "{name}: the losses {ours} and {by_hand} differ");
+    for losses in losses.windows(2) {
+        for (a, b) in losses[0].iter().zip(&losses[1]) {
+            assert!((a - b).abs() <= 1e-3 * b.abs(), "{name}: the losses {a} and {b} differ");
+        }
     }
 
-    let mut times = [Vec::new(), Vec::new()];
-    let mut last = [0.0; 2];
+    let mut times = [const { Vec::new() }; PEERS.len()];
+    let mut last = [0.0; PEERS.len()];
     let start = Instant::now();
-    let both = Duration::from_secs_f64(2.0 * options.min_seconds);
-    while start.elapsed() < both || times[0].len() < 10 {
+    let all = Duration::from_secs_f64(peers.len() as f64 * options.min_seconds);
+    while start.elapsed() < all || times[0].len() < 10 {
         for (k, (_, step)) in peers.iter_mut().enumerate() {
             // A turn is long enough to warm the caches for this peer; its first step is not counted.
             let turn = Instant::now();

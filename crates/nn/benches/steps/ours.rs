@@ -1,21 +1,21 @@
-//! The training steps on the tape, as a user writes them.
+//! The training steps on the tape, as a user writes them, and from a plan of the step.
 
 use std::ops::Range;
 
 use autograd::{Matrix, MatrixRef, Param, Real, Tape, Var, affine};
 use nn::parallel::Parallel;
-use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, Reduction, Residual, State, loss};
+use nn::{Activation, Adam, Layer, Linear, Mlp, Module, Optimizer, RecordedLoss, Reduction, Residual, State, loss};
 
 use super::plan::{self, Plan};
-use super::workloads::{self, Data, LEARNING_RATE, Network, Step, Targets, Workload};
+use super::workloads::{self, Data, LEARNING_RATE, Loss, Network, Step, Targets, Workload};
 
-/// The step of a workload on the tape, with weights and data from this seed. Large operations are split over threads automatically;
-/// the batch is split in halves where the handwritten step does this.
-pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
+/// The step of a workload on the tape, or from a plan, with weights and data from this seed. Large operations are split over threads
+/// automatically; on the tape the batch is split in halves where the handwritten step does this.
+pub fn build<T: Real>(name: &str, seed: u64, planned: bool) -> Box<dyn Step> {
     let workload = workloads::workload(name);
     let data = workloads::data::<T>(&workload, seed);
     let data = match plan::best(name) {
-        Plan::Halves => plan::halves(data, &workload).into(),
+        Plan::Halves if !planned => plan::halves(data, &workload).into(),
         _ => vec![data],
     };
     let mut weights = workloads::weights(&workload, seed).into_iter();
@@ -31,11 +31,11 @@ pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
                 workloads::Activation::Tanh => Activation::Tanh,
             };
             let layers = sizes[1..].iter().map(|_| linear()).collect();
-            training(Mlp::from_layers(layers, activation), data, &workload)
+            training(Mlp::from_layers(layers, activation), data, &workload, planned)
         }
         Network::Residual { depth, .. } => {
             let blocks = (0..depth).map(|_| Residual(TanhLinear(linear()))).collect();
-            training(Deep { blocks, head: linear() }, data, &workload)
+            training(Deep { blocks, head: linear() }, data, &workload, planned)
         }
         Network::Recurrent { .. } => {
             let cell = linear();
@@ -43,6 +43,7 @@ pub fn build<T: Real>(name: &str, seed: u64) -> Box<dyn Step> {
                 Recurrent { cell, input: param(), head: Linear { weight: param(), bias: Some(param()) } },
                 data,
                 &workload,
+                planned,
             )
         }
     }
@@ -75,26 +76,26 @@ struct Recurrent<T> {
 
 /// A network as a function of all its inputs, features × columns.
 trait Model<T: Real>: Module<T> {
-    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T>;
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: Var<'t, T>, batch: usize) -> Var<'t, T>;
 }
 
 impl<T: Real> Model<T> for Mlp<T> {
-    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, _: usize) -> Var<'t, T> {
-        self.forward(tape.constant(inputs))
+    fn outputs<'t>(&'t self, _: &'t Tape<'t, T>, inputs: Var<'t, T>, _: usize) -> Var<'t, T> {
+        self.forward(inputs)
     }
 }
 
 impl<T: Real> Model<T> for Deep<T> {
-    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, _: usize) -> Var<'t, T> {
-        self.head.forward(self.blocks.forward(tape.constant(inputs)))
+    fn outputs<'t>(&'t self, _: &'t Tape<'t, T>, inputs: Var<'t, T>, _: usize) -> Var<'t, T> {
+        self.head.forward(self.blocks.forward(inputs))
     }
 }
 
 impl<T: Real> Model<T> for Recurrent<T> {
-    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: MatrixRef<'t, T>, batch: usize) -> Var<'t, T> {
+    fn outputs<'t>(&'t self, tape: &'t Tape<'t, T>, inputs: Var<'t, T>, batch: usize) -> Var<'t, T> {
         let (w, b) = (tape.param(&self.cell.weight), self.cell.bias.as_ref().map(|b| tape.param(b)));
         // The inputs of all time steps in one product. The state starts at 0, so the first step has no product with W.
-        let inputs = affine(&[(tape.param(&self.input), tape.constant(inputs))], b);
+        let inputs = affine(&[(tape.param(&self.input), inputs)], b);
         let mut at = (0..inputs.cols() / batch).map(|k| inputs.columns(k * batch..(k + 1) * batch));
         let first = at.next().map(|a| a.tanh());
         let h = at.fold(first, |h, a| h.map(|h| affine(&[(w, h)], Some(a)).tanh()));
@@ -111,15 +112,49 @@ struct Training<M, T: Real> {
     state: State<T>,
 }
 
-fn training<M: Model<T> + Sync + 'static, T: Real>(model: M, data: Vec<Data<T>>, workload: &Workload) -> Box<dyn Step> {
+/// A step from a plan.
+struct Planned<M, T: Real> {
+    model: M,
+    inputs: [Matrix<T>; 2],
+    loss: RecordedLoss<'static, T, M>,
+    adam: Adam,
+    state: State<T>,
+}
+
+fn training<M: Model<T> + Sync + 'static, T: Real>(
+    model: M,
+    data: Vec<Data<T>>,
+    workload: &Workload,
+    planned: bool,
+) -> Box<dyn Step> {
     let columns = match workload.network {
         Network::Recurrent { times, .. } => workload.batch * times,
         _ => workload.batch,
     } / data.len();
     let part = |Data { inputs, targets }| (Matrix::from_vec(inputs.len() / columns, columns, inputs), targets);
-    let data = data.into_iter().map(part).collect();
+    let mut data: Vec<_> = data.into_iter().map(part).collect();
     let adam = Adam::new(LEARNING_RATE);
     let state = adam.init(&model);
+    if planned {
+        let (x, targets) = data.swap_remove(0);
+        let (batch, kind) = (workload.batch, workload.loss);
+        let t = match targets {
+            Targets::Classes(classes) => {
+                let tape = Tape::new();
+                let rows = model.outputs(&tape, tape.constant(&x), batch).rows();
+                tape.one_hot(rows, &classes).value()
+            }
+            Targets::Values(t) => Matrix::from_vec(t.len() / batch, batch, t),
+        };
+        let loss = RecordedLoss::new(move |tape, model: &M, v: &[Var<'_, T>]| {
+            let y = model.outputs(tape, v[0], batch);
+            match kind {
+                Loss::SoftmaxCrossEntropy => loss::softmax_cross_entropy(y, v[1], Reduction::Mean),
+                Loss::SquaredError => loss::mse(y, v[1], Reduction::Mean),
+            }
+        });
+        return Box::new(Planned { model, inputs: [x, t], loss, adam, state });
+    }
     Box::new(Training { model, data, batch: workload.batch, adam, state })
 }
 
@@ -130,7 +165,7 @@ fn error<'t, M: Model<T>, T: Real>(
     (inputs, targets): &'t (Matrix<T>, Targets<T>),
     batch: usize,
 ) -> Var<'t, T> {
-    let y = model.outputs(tape, inputs.view(), batch);
+    let y = model.outputs(tape, tape.constant(inputs), batch);
     match targets {
         Targets::Classes(classes) => loss::softmax_cross_entropy(y, classes, Reduction::Mean),
         Targets::Values(t) => {
@@ -159,5 +194,14 @@ impl<M: Model<T> + Sync, T: Real> Step for Training<M, T> {
                 .gradients(&*model, *batch, 0, part, |tape, model, data| error(tape, model, data, half));
         adam.step(model, &grads, state);
         loss
+    }
+}
+
+impl<M: Model<T> + Sync, T: Real> Step for Planned<M, T> {
+    fn step(&mut self) -> f64 {
+        let Planned { model, inputs, loss, adam, state } = self;
+        let (value, grads) = loss.gradients(model, &inputs.each_ref(), 0);
+        adam.step(model, &grads, state);
+        value
     }
 }

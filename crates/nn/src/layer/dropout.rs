@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::{Layer, Matrix, Module, Real, Var};
+use crate::{Layer, Module, Real, Var};
 
 /// In training yᵢ = xᵢ / (1 − p) with probability 1 − p, otherwise 0, so that the mean of y is x. In evaluation y = x
 /// (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, *JMLR* 15, 2014; "inverted": the division happens in training).
@@ -60,10 +60,16 @@ pub(crate) fn fraction(what: &str, x: f64) -> Result<f64, String> {
 impl<T: Real> Layer<T> for Dropout {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
-        let Some(seed) = x.tape().draw().filter(|_| self.p > 0.0) else { return x };
-        let (rng, (m, n)) = (&mut ChaCha8Rng::seed_from_u64(seed), x.shape());
+        if self.p == 0.0 {
+            // A seed is used up, so that other layers draw the same numbers whatever p is.
+            let _ = x.tape().drawn((0, 0), |_, _| {});
+            return x;
+        }
         let (out, scale) = ((self.p * 2f64.powi(32)) as u64, T::from_f64(1.0 / (1.0 - self.p)));
-        let mask = |_, _| if u64::from(rng.next_u32()) < out { T::default() } else { scale };
-        x * x.tape().constant(Matrix::from_fn(m, n, mask))
+        let mask = move |seed, mask: &mut [T]| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            mask.iter_mut().filter(|_| u64::from(rng.next_u32()) >= out).for_each(|entry| *entry = scale);
+        };
+        x.tape().drawn(x.shape(), mask).map_or(x, |mask| x * mask)
     }
 }

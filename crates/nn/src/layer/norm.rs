@@ -141,18 +141,18 @@ impl<T: Real> BatchNorm<T> {
         }
     }
 
-    /// Requests the update of the running statistics.
-    fn track(&self, mean: Var<'_, T>, deviation: Var<'_, T>, batch: usize) {
-        let towards = |buffer: &Param<T>, share: f64, value: Matrix<T>| {
-            let (keep, add) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum * share));
-            mean.tape()
-                .update(buffer, |old| Matrix::from_fn(old.rows(), 1, |i, _| keep * old[(i, 0)] + add * value[(i, 0)]));
+    /// Requests the update of the running statistics: old (1 − m) + new m.
+    fn track<'t>(&'t self, mean: Var<'t, T>, deviation: Var<'t, T>, batch: usize) {
+        let towards = |buffer: &'t Param<T>, share: f64, value: Var<'t, T>| {
+            let tape = value.tape();
+            tape.update_to(buffer, tape.pending(buffer) * (1.0 - self.momentum) + value * (self.momentum * share));
         };
         if batch > 0 {
-            towards(&self.running_mean, 1.0, mean.value());
+            towards(&self.running_mean, 1.0, mean.stop_gradient());
         }
         if batch > 1 {
-            towards(&self.running_var, batch as f64 / (batch - 1) as f64, deviation.value().map(|x| x * x));
+            let variance = deviation.stop_gradient().square();
+            towards(&self.running_var, batch as f64 / (batch - 1) as f64, variance);
         }
     }
 }

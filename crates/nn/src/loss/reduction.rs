@@ -93,10 +93,9 @@ impl<'t, T: Real> Losses<'t, T> {
             return self.values.mean();
         };
         let total = weights.sum();
-        let weight = total.item().to_f64();
-        tape.note_mean(Some(weight));
+        tape.note_mean_over(total);
         let sum = self.values.sum();
-        if weight == 0.0 && tape.means().of_part {
+        if tape.is_of_part() && total == 0.0 {
             let cancel = weights.value().as_slice().iter().any(|weight| *weight != T::default());
             assert!(
                 !cancel,

@@ -95,7 +95,7 @@ impl<T: Real> State<T> {
                 state.of == Some(param.id())
                     && state.moments.len() == moments
                     && state.moments.iter().all(|m| m.len() == len)
-            }) && (!param.is_trained() || grads.summands(param).is_some());
+            }) && (!param.is_trained() || grads.has(param));
         });
         ready && states.next().is_none()
     }

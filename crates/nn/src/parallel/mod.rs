@@ -45,6 +45,7 @@ use rand::{RngExt, SeedableRng};
 
 pub(crate) use weight::Weight;
 
+use crate::planned::{BatchData, Found, Inputs, PassKind, Recorder, StepPlans, recorded};
 use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
 
 /// How a batch is split and its gradients are combined.
@@ -116,7 +117,7 @@ impl Parallel {
     {
         let (model, loss) = (model, &loss);
         sharded(*self, model, samples, seed, false, &|shard| {
-            Box::new(OnBatch { model, batch: batch(shard.samples), loss, metrics: &[] })
+            Box::new(OnBatch { model, batch: batch(shard.samples), loss, metrics: &[], planned: None })
         })
     }
 }
@@ -128,18 +129,46 @@ pub(crate) trait Recordable<T: Real> {
 
     /// Further measurements.
     fn metrics(&self) -> Vec<f64>;
+
+    /// The plans of the loss and what they need of the batch, if the loss depends on nothing else.
+    fn planned(&self) -> Option<(&dyn StepPlans<T>, InputsAndTargets<'_, T>)>;
 }
 
-pub(crate) struct OnBatch<'a, M, B, F: ?Sized> {
+pub(crate) struct OnBatch<'a, T: Real, M, B, F: ?Sized> {
     pub model: &'a M,
     pub batch: B,
     pub loss: &'a F,
     pub metrics: &'a [Metric<'a, M, B>],
+    pub planned: Option<(&'a dyn StepPlans<T>, DataOf<T, B>)>,
+}
+
+/// What a plan needs of a batch, if there is nothing else in it.
+pub(crate) type DataOf<T, B> = for<'b> fn(&'b B) -> Option<InputsAndTargets<'b, T>>;
+
+/// x, and targets that are numbers or classes.
+pub(crate) struct InputsAndTargets<'b, T> {
+    matrices: [MatrixRef<'b, T>; 2],
+    count: usize,
+    classes: &'b [usize],
+}
+
+impl<'b, T> InputsAndTargets<'b, T> {
+    pub fn numbers(x: MatrixRef<'b, T>, t: MatrixRef<'b, T>) -> Self {
+        InputsAndTargets { matrices: [x, t], count: 2, classes: &[] }
+    }
+
+    pub fn classes(x: MatrixRef<'b, T>, classes: &'b [usize]) -> Self {
+        InputsAndTargets { matrices: [x, MatrixRef::EMPTY], count: 1, classes }
+    }
+
+    fn data(&self) -> BatchData<'_, T> {
+        BatchData { inputs: &self.matrices[..self.count], classes: self.classes }
+    }
 }
 
 pub(crate) type Metric<'a, M, B> = Box<dyn Fn(&M, &B) -> f64 + Send + Sync + 'a>;
 
-impl<T: Real, M, B, F> Recordable<T> for OnBatch<'_, M, B, F>
+impl<T: Real, M, B, F> Recordable<T> for OnBatch<'_, T, M, B, F>
 where
     F: for<'t> Fn(&'t Tape<'t, T>, &'t M, &'t B) -> Var<'t, T> + ?Sized,
 {
@@ -148,6 +177,25 @@ where
     }
     fn metrics(&self) -> Vec<f64> {
         self.metrics.iter().map(|metric| metric(self.model, &self.batch)).collect()
+    }
+    fn planned(&self) -> Option<(&dyn StepPlans<T>, InputsAndTargets<'_, T>)> {
+        let (plans, data) = self.planned?;
+        Some((plans, data(&self.batch)?))
+    }
+}
+
+/// A batch, and what plans need of it.
+struct Borrowed<'r, T: Real> {
+    batch: &'r dyn Recordable<T>,
+    data: Option<BatchData<'r, T>>,
+}
+
+impl<T: Real> Recorder<T> for Borrowed<'_, T> {
+    fn record<'t>(&'t self, tape: &'t Tape<'t, T>) -> Var<'t, T> {
+        self.batch.loss(tape)
+    }
+    fn inputs<'t>(&self, tape: &'t Tape<'t, T>) -> Option<Inputs<'t, T>> {
+        self.data?.inputs.iter().map(|&x| tape.leaf_of(x)).collect()
     }
 }
 
@@ -170,13 +218,18 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
         let shard = shards.get(shard);
         let (seed, len) = (shard.seed, shard.samples.len());
         let batch = batch(shard);
-        let tape = tape_of(seed, of_part || shards.count > 1);
-        let loss = batch.loss(&tape);
-        let weight = Weight::of(parallel.reduction, tape.means(), len);
+        let pass = PassKind { seed, of_part: of_part || shards.count > 1 };
+        let weight = |means| Weight::of(parallel.reduction, means, len);
         // The mean of a single shard is that of the batch.
-        let factor = if shards.count > 1 { weight.factor(samples) } else { 1.0 };
-        let value = factor * loss.item().to_f64();
-        let grads = loss.backward_with(MatrixRef::new(1, 1, &[T::from_f64(factor)]));
+        let factor = |means| if shards.count > 1 { weight(means).factor(samples) } else { 1.0 };
+        let Found { loss, means, gradients: grads } = match batch.planned() {
+            Some((plans, data)) => {
+                let data = data.data();
+                plans.gradients(model, data, pass, &factor, &Borrowed { batch: &*batch, data: Some(data) })
+            }
+            None => recorded(pass, &factor, &Borrowed { batch: &*batch, data: None }, None).0,
+        };
+        let (weight, value) = (weight(means), factor(means) * loss);
         let mut buffers = GradientSum::new();
         if shards.count > 1 {
             buffers.add_buffers(len as f64 / samples as f64, model, &grads);
@@ -198,12 +251,6 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
     let mut sum = half.buffers;
     [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest, model, grads));
     (rest * loss, Total::summed(sum, weight))
-}
-
-/// The tape of a training pass over a batch, or over a part of one.
-pub(crate) fn tape_of<'t, T: Real>(seed: u64, of_part: bool) -> Tape<'t, T> {
-    let tape = Tape::training(seed);
-    if of_part { tape.of_part() } else { tape }
 }
 
 impl Parallel {

@@ -2,7 +2,7 @@
 
 use crate::loss::Target;
 use crate::metrics::{self, answers};
-use crate::{Layer, Matrix, Real, Tape};
+use crate::{Layer, Matrix, MatrixRef, Real, Tape};
 
 /// The targets of the samples of a batch: classes, or columns of numbers.
 #[diagnostic::on_unimplemented(
@@ -12,11 +12,29 @@ use crate::{Layer, Matrix, Real, Tape};
 pub trait AsTarget<T: Real> {
     /// The targets in the form that a loss takes.
     fn as_target<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T>;
+
+    /// The numbers or the classes, if these are what [`as_target`](AsTarget::as_target) records and nothing else. A trainer then can run
+    /// its steps from a [`Plan`](autograd::Plan).
+    fn given(&self) -> Option<Given<'_, T>> {
+        None
+    }
+}
+
+/// The targets of a batch as they are stored.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'b, T> {
+    /// A class for each sample.
+    Classes(&'b [usize]),
+    /// A column of numbers for each sample.
+    Values(MatrixRef<'b, T>),
 }
 
 impl<T: Real> AsTarget<T> for Vec<usize> {
     fn as_target<'t>(&'t self, _: &'t Tape<'t, T>) -> Target<'t, 't, T> {
         Target::Classes(self)
+    }
+    fn given(&self) -> Option<Given<'_, T>> {
+        Some(Given::Classes(self))
     }
 }
 
@@ -24,6 +42,9 @@ impl<T: Real> AsTarget<T> for Matrix<T> {
     #[track_caller]
     fn as_target<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T> {
         Target::Values(tape.constant(self))
+    }
+    fn given(&self) -> Option<Given<'_, T>> {
+        Some(Given::Values(self.view()))
     }
 }
 

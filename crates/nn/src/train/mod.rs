@@ -137,7 +137,7 @@ mod steps;
 mod task;
 mod trainer;
 
-pub use answers::{AsTarget, accuracy, predict};
+pub use answers::{AsTarget, Given, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
 pub use error::TrainError;

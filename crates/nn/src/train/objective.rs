@@ -4,7 +4,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::task::Task;
-use crate::parallel::{Parallel, Recordable, Shard, Total, Weight, sharded, tape_of};
+use crate::parallel::{Parallel, Recordable, Shard, Total, Weight, sharded};
+use crate::planned::PassKind;
 use crate::{GradientSum, Real, Tape};
 #[cfg(feature = "save")]
 use crate::{Matrix, Path, Role};
@@ -74,7 +75,7 @@ impl<'r, T: Real> Objective<'r, T> {
     /// Finds where the loss of a step stopped being finite, by repeating the step.
     pub fn anomaly(&self, samples: &[usize], seed: u64) -> Option<Box<autograd::Anomaly>> {
         let look = |batch: Box<dyn Recordable<T> + '_>, seed, of_part| {
-            let tape = tape_of(seed, of_part);
+            let tape = PassKind { seed, of_part }.tape();
             batch.loss(&tape).backward_checked().err()
         };
         let divided = samples.len() > self.micro_batch;

@@ -9,8 +9,8 @@ use crate::{Module, Real};
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Prints a line to the standard error stream every `epochs` epochs and after the last one. It shows the epoch, the remaining time, the
     /// training and validation losses, one metric, and the learning rate. The metric is the [monitored](Trainer::monitor) one, or else the
-    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why. A
-    /// line has at most 80 columns.
+    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why; so it
+    /// does if a trainer [with a loss](Trainer::with_loss) could not [plan](Trainer::plan_use) its steps. A line of the table has at most 80 columns.
     ///
     /// ```text
     /// epoch  time left     loss  validation loss  accuracy       lr
@@ -107,18 +107,19 @@ impl Printer {
         }
     }
 
-    /// Shows the last epoch, unless it was shown already, and why the run ended before all epochs were done.
-    pub fn finish(&mut self, progress: &Progress<'_>, why: Option<String>) {
+    /// Shows the last epoch, unless it was shown already, and then these lines.
+    pub fn finish(&mut self, progress: &Progress<'_>, lines: &[String]) {
         if self.before.is_none() {
             return;
         }
         if self.last.is_none_or(|(_, epoch)| epoch < progress.epoch) {
             self.print(progress, Instant::now(), true);
         }
-        match (why, self.every) {
-            (Some(why), Some(_)) => eprintln!("{why}"),
-            (Some(why), None) => eprint!("\n{why}"),
-            (None, _) => {}
+        for line in lines {
+            match self.every {
+                Some(_) => eprintln!("{line}"),
+                None => eprint!("\n{line}"),
+            }
         }
     }
 

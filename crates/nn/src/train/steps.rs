@@ -272,7 +272,9 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let end = run.end.filter(|end| *end != End::Interrupted || self.plan.quiet);
         let best = run.best.as_ref().map(|best| (best.score, best.epoch));
         let why = why(end, run.epoch, &self.plan.steering().0, best);
-        self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress, why.clone()));
+        let recorded = self.task.why_recorded().map(|why| format!("every step was recorded: {why}"));
+        let lines: Vec<String> = why.into_iter().chain(recorded).collect();
+        self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress, &lines));
     }
 
     fn save(&mut self, run: &Run<T>) -> Result<(), TrainError> {

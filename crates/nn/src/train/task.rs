@@ -8,7 +8,8 @@ use rand::rngs::ChaCha8Rng;
 use super::callback::When;
 use super::steps::{AUGMENTED, stream};
 use super::{Batches, Callback, Progress};
-use crate::parallel::{Metric, OnBatch, Recordable};
+use crate::parallel::{DataOf, Metric, OnBatch, Recordable};
+use crate::planned::StepPlans;
 use crate::{Module, Real, Tape, Var};
 
 /// The training task. Set 0 is the training set; the watched sets follow.
@@ -28,6 +29,9 @@ pub(super) trait Task<T: Real>: Send + Sync {
 
     /// The model and the given samples of a set. If there is a seed, the samples are augmented by random numbers from it.
     fn batch(&self, set: usize, samples: &[usize], seed: Option<u64>) -> Box<dyn Recordable<T> + '_>;
+
+    /// Why the steps are recorded although the loss could be planned.
+    fn why_recorded(&self) -> Option<String>;
 
     /// Calls all callbacks, even after one has asked to stop; returns whether one has.
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool;
@@ -55,6 +59,8 @@ pub(super) struct Typed<'r, 'a, T: Real, M, B> {
     pub targets: Option<&'r Look<'a, B>>,
     /// The number of samples of a batch, if it is known.
     pub samples: Option<fn(&B) -> usize>,
+    /// The plans of the loss, if it depends only on the model and on these data of a batch.
+    pub planned: Option<(&'r dyn StepPlans<T>, DataOf<T, B>)>,
     pub watched: &'r [&'a (dyn Batches<Batch = B> + 'a)],
     /// It is never contended; the mutex is needed because threads share the rest.
     pub callbacks: Mutex<&'r mut [Box<dyn Callback<M> + Send + 'a>]>,
@@ -114,7 +120,10 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
                 }
             }
         }
-        Box::new(OnBatch { model: &*self.model, batch, loss: self.loss, metrics: self.metrics })
+        Box::new(OnBatch { model: &*self.model, batch, loss: self.loss, metrics: self.metrics, planned: self.planned })
+    }
+    fn why_recorded(&self) -> Option<String> {
+        self.planned.and_then(|(plans, _)| plans.plan_use().why)
     }
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool {
         let mut stop = false;

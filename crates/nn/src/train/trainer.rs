@@ -10,10 +10,11 @@ use super::callback::{OnEpochEnd, OnStep};
 use super::plan::{Plan, VALIDATION};
 use super::steps;
 use super::task::{Augment, Look, Loss as LossFn, Typed};
-use super::{AsTarget, Batches, Callback, Progress, TrainError, Trained};
+use super::{AsTarget, Batches, Callback, Given, Progress, TrainError, Trained};
 use crate::data::Sampler;
 use crate::loss::{Loss, Target};
-use crate::parallel::{Metric, Parallel};
+use crate::parallel::{DataOf, InputsAndTargets, Metric, Parallel};
+use crate::planned::{PlanUse, StepPlans, no_plans};
 use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 
@@ -46,6 +47,9 @@ pub struct Trainer<'a, T: Real, M, B> {
     targets: Option<Box<Look<'a, B>>>,
     /// The number of samples of a batch, if it is known.
     samples: Option<fn(&B) -> usize>,
+    /// The data of a batch on which the loss depends, if it depends on nothing else but the model.
+    data: Option<DataOf<T, B>>,
+    plans: Box<dyn StepPlans<T>>,
     augment: Vec<Box<Augment<'a, B>>>,
     metrics: Vec<Metric<'a, M, B>>,
     watched: Vec<&'a (dyn Batches<Batch = B> + 'a)>,
@@ -72,6 +76,7 @@ impl<'a, T: Real, Y: AsTarget<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)>
         );
         trainer.plan.loss = Some(said);
         trainer.samples = Some(|(x, _): &(Matrix<T>, Y)| x.cols());
+        trainer.data = Some(data_of);
         trainer.targets = Some(Box::new(|(_, t): &(Matrix<T>, Y)| {
             let tape = Tape::new();
             match t.as_target(&tape) {
@@ -97,6 +102,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             loss: Box::new(loss),
             targets: None,
             samples: None,
+            data: None,
+            plans: no_plans(),
             augment: Vec::new(),
             metrics: Vec::new(),
             watched: Vec::new(),
@@ -398,6 +405,27 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
+    /// How many steps of the last training ran from a [plan](autograd::Plan), and why others did not. A trainer [with a
+    /// loss](Trainer::with_loss) makes plans by itself; values, gradients and files have the same bits. A trainer of a
+    /// [closure](Trainer::new) records every step, because the closure may read the batch in ways that a plan cannot repeat. Use
+    /// a closure if a layer of yours is not the same function at every call, for example because it counts its calls.
+    ///
+    /// ```
+    /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
+    /// # use rand::{SeedableRng, rngs::ChaCha8Rng};
+    /// # let data = Dataset::new(Matrix::from_fn(1, 64, |_, n| n as f64 / 64.0), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
+    /// # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(1));
+    /// let mut trainer = Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(20);
+    /// trainer.fit(&mut net, &data)?;
+    /// assert_eq!(trainer.plan_use().to_string(), "38 of 40 steps ran from a plan");
+    /// # Ok::<(), nn::train::TrainError>(())
+    /// ```
+    pub fn plan_use(&self) -> PlanUse {
+        let why = self.data.is_none().then(|| "the loss is a closure that may read the batch in any way".to_owned());
+        let used = self.plans.plan_use();
+        PlanUse { why: used.why.or(why), ..used }
+    }
+
     /// Trains a model on data.
     ///
     /// # Errors
@@ -414,7 +442,9 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     where
         M: Send + Sync,
     {
-        let Trainer { loss, targets, samples, augment, metrics, watched, callbacks, plan } = self;
+        self.plans = no_plans();
+        let Trainer { loss, targets, samples, data: of_batch, plans, augment, metrics, watched, callbacks, plan } =
+            self;
         let callbacks = Mutex::new(&mut **callbacks);
         steps::fit(
             plan,
@@ -423,6 +453,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
                 loss: &**loss,
                 targets: targets.as_deref(),
                 samples: *samples,
+                planned: of_batch.map(|of_batch| (&**plans, of_batch)),
                 metrics,
                 augment,
                 data,
@@ -431,4 +462,12 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             },
         )
     }
+}
+
+/// What a plan needs of a batch.
+fn data_of<T: Real, Y: AsTarget<T>>((x, t): &(Matrix<T>, Y)) -> Option<InputsAndTargets<'_, T>> {
+    Some(match t.given()? {
+        Given::Classes(classes) => InputsAndTargets::classes(x.view(), classes),
+        Given::Values(t) => InputsAndTargets::numbers(x.view(), t),
+    })
 }
