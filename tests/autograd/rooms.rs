@@ -57,6 +57,7 @@ const NN: &[&str] = &[
     "ema",
     "diagnose",
     "persist",
+    "onnx",
     "regions",
     "train",
     "estimator",

@@ -14,6 +14,7 @@ mod lbfgs;
 mod losses;
 mod metrics;
 mod models;
+mod onnx;
 mod optimizers;
 mod oracle;
 mod parallel;

@@ -158,6 +158,7 @@
 //! | `freeze_to`, `unfreeze` of fastai | [`freeze_until`](crate::train::Trainer::freeze_until) |
 //! | `torchvision.transforms` of a `Dataset` | [`augment`](crate::train::Trainer::augment) |
 //! | `torch.save`, `torch.load` | `nn::save`, `nn::load` |
+//! | `torch.onnx.export` | `nn::onnx::export`, with the feature `onnx` |
 //! | `nn.Sequential` | [`Sequential`](crate::Sequential) |
 //! | `nn.BatchNorm1d`, `nn.LayerNorm` | [`BatchNorm`](crate::BatchNorm), [`LayerNorm`](crate::LayerNorm) |
 //! | `nn.LSTM`, `nn.GRU`, `nn.RNN` | [`Lstm`](crate::Lstm), [`Gru`](crate::Gru), [`Rnn`](crate::Rnn) |

@@ -103,6 +103,8 @@
 //! A [`Trainer`](crate::train::Trainer) does all of this by `.checkpoint(path).resume()`. It also stores its history, its schedule and its
 //! best weights ([the same bits](crate::train#the-same-bits)).
 //!
+//! With the feature `onnx`, `nn::onnx` exports the evaluation of a model for other programs, and imports networks from PyTorch.
+//!
 //! # What `checkpoint_every` costs
 //!
 //! A checkpoint is a complete file that is written to the disk before the next step begins. It contains the weights and the moments of the

@@ -38,6 +38,7 @@
 //! | [`train`], [`parallel`] | the trainer, and batches that are split over cores |
 //! | [`estimator`] | classifiers and regressors with scikit-learn's interface |
 #![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
+#![cfg_attr(feature = "onnx", doc = "| [`onnx`] | models for other programs, and from them |")]
 //! | [`diagnose`](mod@diagnose), [`regions`] | the problems of a network, and its linear regions |
 #![cfg_attr(feature = "plot", doc = "| [`plot`] | pictures |")]
 //! | [`guide`] | where lifetimes go, how to check gradients, save and resume, tables, images, sequences |
@@ -67,6 +68,8 @@ pub mod loss;
 pub mod metrics;
 pub mod module;
 mod nearest;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod optim;
 pub mod parallel;
 #[cfg(feature = "save")]

@@ -296,8 +296,9 @@ fn a_checkpoint_that_is_more_than_a_formula_is_not_planned() {
 /// Updates of a buffer follow each other whichever way they are requested, and those of another pass are forgotten.
 #[test]
 fn updates_follow_each_other() {
-    type Way = for<'t> fn(&'t Tape<'t, f64>, &'t Arc<Param<f64>>);
-    let ways: [(fn(f64) -> f64, Way); 4] = [
+    /// What becomes of the value, and how it is requested.
+    type Way = (fn(f64) -> f64, for<'t> fn(&'t Tape<'t, f64>, &'t Arc<Param<f64>>));
+    let ways: [Way; 4] = [
         (|x| x * 0.5 + 1.0, |tape, buffer| tape.update_to(buffer, tape.pending(buffer) * 0.5 + 1.0)),
         (|x| x + 3.0, |tape, buffer| tape.update(buffer, |x| x.map(|x| x + 3.0))),
         (|x| x, |tape, buffer| tape.as_in_training(5, || tape.update_to(buffer, tape.pending(buffer) * 7.0))),

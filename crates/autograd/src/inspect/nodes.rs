@@ -5,7 +5,7 @@ use std::panic::Location;
 use kernel::compiled_once;
 
 use crate::inspect::picture::title;
-use crate::rule::op::Op;
+use crate::rule::op::{Index, Op};
 use crate::{Real, Tape, Var};
 
 impl<'t, T: Real> Tape<'t, T> {
@@ -27,6 +27,30 @@ impl<'t, T: Real> Tape<'t, T> {
     /// ```
     pub fn nodes(&'t self) -> impl Iterator<Item = Var<'t, T>> {
         (0..self.len() as u32).map(|id| Var::new(self, id))
+    }
+}
+
+#[compiled_once]
+impl<'t, T: Real> Tape<'t, T> {
+    /// The line that first compared variables or read a number from the tape. From there on the program may have done what it does not do
+    /// for other numbers.
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(2.0);
+    /// assert_eq!(tape.first_reading(), None);
+    /// let y = if x > 1.0 { x.square() } else { x };
+    /// assert_eq!(tape.first_reading().unwrap().line(), y.source().line());
+    /// ```
+    pub fn first_reading(&self) -> Option<&'static Location<'static>> {
+        let compared = self.with(|inner| inner.branches.first().map(|branch| branch.source));
+        compared.or(self.was_read())
+    }
+
+    /// An index list of an [`Op::Gather`] or [`Op::Scatter`]: the place of every entry in the other matrix, column by column.
+    pub fn indices(&self, Index(index): Index) -> Vec<usize> {
+        self.with(|inner| inner.indices.0[index as usize].iter().map(|&k| k as usize).collect())
     }
 }
 

@@ -34,6 +34,8 @@ pub use recurrent::{
 pub use residual::{Residual, Shortcut};
 pub use sequential::{AnyLayer, Sequential};
 pub use tied::{Tied, TiedAutoencoder};
+#[cfg(feature = "onnx")]
+pub(crate) use widths::through;
 
 use crate::nearest::transpose_hint;
 use crate::{Real, Var};

@@ -7,11 +7,11 @@ use super::{AnyLayer, Linear};
 use crate::{Param, Real};
 
 /// The number of features, and the layer that outputs them; `None` if any number is possible.
-pub(super) type Width = Option<(usize, String)>;
+pub(crate) type Width = Option<(usize, String)>;
 
 /// The number of outputs of layers in sequence, if they fit together.
 #[compiled_once]
-pub(super) fn through<T: Real>(layers: &[AnyLayer<T>], x: Width) -> Result<Width, String> {
+pub(crate) fn through<T: Real>(layers: &[AnyLayer<T>], x: Width) -> Result<Width, String> {
     layers.iter().try_fold(x, |x, layer| step(layer, x))
 }
 

@@ -224,7 +224,7 @@ impl<T: Real> Plan<T> {
         params: &[&'a Param<T>],
         seed: Option<u64>,
     ) -> Result<PlanRun<'p, 'a, T>, PlanMisfit> {
-        self.run_of(inputs, &[], &mut |f| params.iter().for_each(|param| f(param)), seed)
+        self.run_of(inputs, &[], &mut |f: &mut dyn FnMut(&'a Param<T>)| params.iter().for_each(|param| f(param)), seed)
     }
 
     /// The same for a [plan of classes](Var::plan_of), and parameters that `params` passes to a function.
@@ -237,7 +237,7 @@ impl<T: Real> Plan<T> {
         &'p mut self,
         inputs: &[MatrixRef<'a, T>],
         classes: &[usize],
-        params: &mut dyn FnMut(&mut dyn FnMut(&'a Param<T>)),
+        params: &mut dyn EachParam<'a, T>,
         seed: Option<u64>,
     ) -> Result<PlanRun<'p, 'a, T>, PlanMisfit> {
         self.runs += 1;
@@ -262,6 +262,18 @@ pub struct PlanRun<'p, 'a, T: Real> {
 fn emptied<'b, T>(mut leaves: Leaves<'_, T>) -> Leaves<'b, T> {
     leaves.clear();
     leaves.into_iter().map(|_| MatrixRef::EMPTY).collect()
+}
+
+/// Passes parameters to a function, one after the other.
+#[doc(hidden)]
+pub trait EachParam<'a, T> {
+    fn each(&mut self, f: &mut dyn FnMut(&'a Param<T>));
+}
+
+impl<'a, T: 'a, F: FnMut(&mut dyn FnMut(&'a Param<T>))> EachParam<'a, T> for F {
+    fn each(&mut self, f: &mut dyn FnMut(&'a Param<T>)) {
+        self(f);
+    }
 }
 
 /// The inputs, then the parameters.

@@ -5,7 +5,7 @@ use kernel::simd::{Accum, Out, fill};
 use kernel::split_mix;
 use smallvec::SmallVec;
 
-use super::{DELTAS, Leaves, Place, PlacedCustom, Plan, PlanMisfit, PlannedParam, VALUES, emptied};
+use super::{DELTAS, EachParam, Leaves, Place, PlacedCustom, Plan, PlanMisfit, PlannedParam, VALUES, emptied};
 use crate::ops::write_one_hot;
 use crate::replay::Stale;
 use crate::rule::op::LinearTerm;
@@ -13,7 +13,7 @@ use crate::rule::run::{run_linear, run_sum};
 use crate::sweep::regions::Deltas;
 use crate::tape::comparison::Branch;
 use crate::tape::custom_rule::NodeBuffers;
-use crate::{MatrixRef, Param, Real};
+use crate::{MatrixRef, Real};
 
 /// A step of a sweep with its places in the buffer of derivatives.
 pub(super) enum PlacedStep {
@@ -69,7 +69,7 @@ impl<T: Real> Plan<T> {
     pub(super) fn leaves<'a>(
         &mut self,
         inputs: &[MatrixRef<'a, T>],
-        params: &mut dyn FnMut(&mut dyn FnMut(&'a Param<T>)),
+        params: &mut dyn EachParam<'a, T>,
     ) -> Result<Leaves<'a, T>, PlanMisfit> {
         if !inputs.iter().map(|x| x.shape()).eq(self.inputs.iter().copied()) {
             let (given, recorded) = (inputs.iter().map(|x| x.shape()).collect::<Vec<_>>(), &self.inputs);
@@ -81,7 +81,7 @@ impl<T: Real> Plan<T> {
         let found = &mut leaves[inputs.len()..];
         // They mostly come in the order of their identities.
         let (mut next, mut wrong) = (0, None);
-        params(&mut |param| {
+        params.each(&mut |param| {
             let known = match self.params.get(next) {
                 Some(planned) if planned.id == param.id() => Ok(next),
                 _ => self.params.binary_search_by_key(&param.id(), |planned| planned.id),

@@ -123,6 +123,12 @@ impl<T: Real> MinMax<T> {
         })
     }
 
+    /// The values of the minimum and of the maximum, `low` and `high`.
+    #[inline]
+    pub fn bounds(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// The minimum of every feature.
     #[inline]
     pub fn min(&self) -> &[T] {

@@ -172,6 +172,18 @@ impl<T: Real> Pca<T> {
         Matrix::from_fn(x.rows(), x.cols(), |i, j| x[(i, j)] + self.mean[i])
     }
 
+    /// The mean of every feature.
+    #[inline]
+    pub fn mean(&self) -> &[T] {
+        &self.mean
+    }
+
+    /// The number that every component is divided by: 1, or √(λ + ε) after [`whitened`](Pca::whitened).
+    #[inline]
+    pub fn scale(&self) -> &[T] {
+        &self.scale
+    }
+
     /// V: the axes as columns of length 1, features × components. The largest entry of each is positive.
     #[inline]
     pub fn axes(&self) -> &Matrix<T> {

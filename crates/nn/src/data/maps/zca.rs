@@ -128,6 +128,12 @@ impl<T: Real> Zca<T> {
         Matrix::from_fn(n, x.cols(), |i, j| x[(i, j)] + self.mean[i])
     }
 
+    /// The mean of every feature.
+    #[inline]
+    pub fn mean(&self) -> &[T] {
+        &self.mean
+    }
+
     /// W, symmetric, features × features.
     #[inline]
     pub fn matrix(&self) -> &Matrix<T> {
