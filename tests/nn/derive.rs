@@ -42,9 +42,13 @@ fn fields_in_order_and_by_name() {
         r#type: Relu,
         f: Vec<Dense<f32>>,
         r#fn: Param<f32>,
+        list: [Param<f32>; 2],
     }
-    let mut net = Net { path: dense(), r#type: Relu, f: vec![dense(), dense()], r#fn: param() };
-    check(&mut net, &["path.weight", "path.bias", "f.0.weight", "f.0.bias", "f.1.weight", "f.1.bias", "fn"]);
+    let mut net =
+        Net { path: dense(), r#type: Relu, f: vec![dense(), dense()], r#fn: param(), list: [param(), param()] };
+    let names =
+        ["path.weight", "path.bias", "f.0.weight", "f.0.bias", "f.1.weight", "f.1.bias", "fn", "list.0", "list.1"];
+    check(&mut net, &names);
 }
 
 #[test]

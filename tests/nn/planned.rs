@@ -187,6 +187,26 @@ fn a_loss_that_depends_on_the_step_is_not_planned() {
     assert!(recorded.plan_use().why.unwrap().contains("depends on more than the model and the batch"));
 }
 
+/// A trainer warns if a layer is not the same function at every call.
+#[test]
+fn a_layer_that_counts_its_calls_is_named_in_a_warning() {
+    #[derive(Module)]
+    struct Counting(Linear<f64>, #[module(skip)] AtomicUsize);
+    impl Layer<f64> for Counting {
+        fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
+            let calls = self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.forward(x) * if calls < 8 { 1.0 } else { 2.0 }
+        }
+    }
+    let data = Dataset::new(some::<f64>(2, 16, 1), some(1, 16, 2));
+    let mut net = Counting(Linear::new(2, 1, Init::Xavier, &mut rng(1)), AtomicUsize::new(0));
+    let mut trainer = Trainer::with_loss(Loss::Mse, Sgd { lr: 0.01 }).batch(4).epochs(300).quiet();
+    let trained = trainer.fit(&mut net, &data).unwrap();
+    assert!(trainer.plan_use().differed);
+    let warnings = trained.warnings.iter().filter(|warning| warning.contains("differed from a recording")).count();
+    assert_eq!(warnings, 1, "{:?}", trained.warnings);
+}
+
 /// A comparison of variables is made again in every run.
 #[test]
 fn comparisons_are_made_again() {

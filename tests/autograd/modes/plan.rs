@@ -54,7 +54,7 @@ fn number<'t, T: Real>(graph: &Graph, special: (usize, u8), x: &[Var<'t, T>], ow
 }
 
 fn bits<T: Real>(x: MatrixRef<'_, T>) -> Vec<u64> {
-    x.as_slice().iter().map(|x| if x.to_f64().is_nan() { 0 } else { x.to_f64().to_bits() }).collect()
+    x.as_slice().iter().map(|x| if x.to_f64().is_nan() { f64::NAN } else { x.to_f64() }.to_bits()).collect()
 }
 
 fn check_plan<T: Real>(
@@ -156,7 +156,8 @@ fn a_training_pass_is_drawn_anew() {
     fn loss<'t>(tape: &'t Tape<'t, f64>, w: &'t Param<f64>, mean: &'t Param<f64>, x: Var<'t, f64>) -> Var<'t, f64> {
         let noise = |seed: u64, x: &mut [f64]| x.iter_mut().for_each(|x| *x = (seed >> 40) as f64 / 2f64.powi(24));
         let _unused = tape.drawn((1, 1), noise);
-        let y = tape.param(w) * x + tape.drawn((1, 2), noise).unwrap();
+        // A checkpoint uses up a seed.
+        let y = checkpoint(|v| v[0].sin(), &[tape.param(w) * x]) + tape.drawn((1, 2), noise).unwrap();
         for _ in 0..2 {
             tape.update_to(mean, tape.pending(mean) * 0.5 + y.mean());
         }
@@ -217,7 +218,10 @@ fn a_recording_that_cannot_be_planned_names_the_line() {
     for (text, read) in [
         ("reads a plain number", (|v| drop(v.value())) as fn(Var<'_, f64>)),
         ("draws a random number", |v| _ = v.tape().draw()),
-        ("draws a random number", |v| _ = checkpoint(|v| v[0].sin(), &[v])),
+        ("draws random numbers in a checkpoint", |v| {
+            let noise = |seed: u64, x: &mut [f64]| x.fill(seed as f64);
+            _ = checkpoint(move |v| v[0] * v[0].tape().drawn((2, 2), noise).unwrap(), &[v]);
+        }),
         ("a training pass of its own", |v| v.tape().as_in_training(1, || ())),
         ("a one-hot constant of classes", |v| _ = v.tape().one_hot(2, &[0, 1])),
         ("notes a plain number", |v| v.tape().note_mean(Some(2.0))),
@@ -408,12 +412,17 @@ fn nothing_is_planned_like_something() {
     let (w, none, x) = (Param::new(numbers(2, 3, 1)), Param::new(Matrix::zeros(0, 2)), Matrix::zeros(3, 0));
     fn loss<'t>(x: Var<'t, f64>, w: &'t Param<f64>, none: &'t Param<f64>) -> Var<'t, f64> {
         let (w, none) = (x.tape().param(w), x.tape().param(none));
-        (w * w).sum() + w.matmul(x).sin().sum() + none.matmul(w).sum() + vstack(&[w, none.matmul(w).tanh()]).sum()
+        let sum = w.matmul(x).sin().sum() + none.matmul(w).sum() + vstack(&[w, none.matmul(w).tanh()]).sum();
+        // The derivatives of the empty operand and of the next one begin at the same place.
+        let (empty, h) = (none.matmul(w).sin(), w.sin());
+        (w * w).sum() + sum + checkpoint(|v| v[1].square().sum() + v[0].sum(), &[empty, h]).exp()
     }
     let tape = Tape::new();
     let v = tape.constant(&x);
     let y = loss(v, &w, &none);
     let mut plan = y.plan(&[v]).unwrap();
+    // Derivatives begin in buffers that hold other numbers.
+    drop(plan.run(&[x.view()], &[&none, &w], None).unwrap().backward());
     let (expected, found) = (y.backward(), plan.run(&[x.view()], &[&none, &w], None).unwrap());
     assert_eq!(found.item(), y.item());
     let found = found.backward();

@@ -1,21 +1,18 @@
 //! Every function of the table at 0, and at tiny, large and infinite numbers, compared with exact references in every mode;
 //! and values that are not chosen, which have no influence even if they are infinite or NaN.
 
-use autograd::{Dual, Matrix, Number, Real, ScalarTape, Tape, Unary, grad, jvp};
+use autograd::{Dual, Matrix, Number, Real, ScalarTape, Tape, Unary, Var, formula, grad, jvp};
 use tape_tests::oracle::{number, parse};
 
 fn one<T: Real>(x: T) -> Matrix<T> {
     Matrix::full(1, 1, x)
 }
 
-/// Value and slope of a function in every mode.
-fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
+/// Value and slope of a function of variables in every mode.
+fn every_sweep<T: Real>(f: impl for<'t> Fn(Var<'t, T>) -> Var<'t, T>, x: T) -> Vec<(&'static str, [T; 2])> {
     let tape = Tape::new();
     let (v, dv) = (tape.variable(one(x)), tape.constant(one(T::from_f64(1.0))));
-    let y = v.unary(f);
-    let scalars = ScalarTape::new();
-    let s = scalars.variable(x);
-    let z = s.unary(f);
+    let y = f(v);
     let mut program = y.program(&[v]);
     program.run(&[one(x)]).unwrap();
     let direction = one(T::from_f64(1.0));
@@ -24,9 +21,18 @@ fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
         ("tangents", [y.item(), tape.tangents(&[(v, direction.view())]).of(y)[(0, 0)]]),
         ("recorded", [y.item(), grad(y, &[v])[0].item()]),
         ("recorded forward", [y.item(), jvp(y, &[(v, dv)]).item()]),
-        ("single numbers", [z.value(), z.backward().wrt(s)]),
         ("replay", [program.value()[(0, 0)], program.backward()[0][(0, 0)]]),
     ]
+}
+
+/// The same with the scalar tape, for a function of the table.
+fn every_way<T: Real>(f: Unary, x: T) -> Vec<(&'static str, [T; 2])> {
+    let scalars = ScalarTape::new();
+    let s = scalars.variable(x);
+    let z = s.unary(f);
+    let mut ways = every_sweep(|x| x.unary(f), x);
+    ways.push(("single numbers", [z.value(), z.backward().wrt(s)]));
+    ways
 }
 
 /// The allowed rounding of value, slope and second derivative: some units of the result, as many for an error of the argument,
@@ -98,6 +104,55 @@ fn values_and_slopes() {
         }
     }
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// σ(x) to all digits.
+fn logistic(x: f64) -> f64 {
+    let e = (-x.abs()).exp();
+    if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
+}
+
+fn exact_tanh<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
+    x.map(formula!(|x| x.tanh(), |y| [(x * 2.0).sigmoid() * (x * -2.0).sigmoid() * 4.0]))
+}
+
+fn exact_sigmoid<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
+    x.map(formula!(|x| x.sigmoid(), |y| [y * (-x).sigmoid()]))
+}
+
+/// The slopes of tanh and of the logistic function lose what their documentation says. The formulas that it recommends, and functions
+/// whose slopes are logistic functions, lose nothing.
+fn slopes_of_saturated_functions<T: Real>() {
+    let check = |what: &str, x: f64, slopes: &[(&str, [T; 2])], exact: f64, allowed: f64| {
+        for (way, [_, found]) in slopes {
+            let found = found.to_f64();
+            assert!((found - exact).abs() <= allowed, "{what} at {x}, {way}: {found:e}, not {exact:e}");
+        }
+    };
+    for x in (-1600..=1600).map(|k| f64::from(k) / 16.0) {
+        let (to, unit) = (T::from_f64(x), T::EPSILON);
+        let (tanh, sigmoid) = (4.0 * logistic(2.0 * x) * logistic(-2.0 * x), logistic(x) * logistic(-x));
+        check("tanh", x, &every_way(Unary::Tanh, to), tanh, 4.0 * unit);
+        check("sigmoid", x, &every_way(Unary::Sigmoid, to), sigmoid, 2.0 * unit);
+        // Two logistic functions, each within 2 ulp, and their product.
+        let all = |what, slopes: Vec<_>, exact: f64| {
+            check(what, x, &slopes, exact, 5.0 * unit * exact.abs() + T::MIN_POSITIVE)
+        };
+        all("formula of tanh", every_sweep(exact_tanh, to), tanh);
+        all("formula of sigmoid", every_sweep(exact_sigmoid, to), sigmoid);
+        all("log_sigmoid", every_way(Unary::LogSigmoid, to), logistic(-x));
+        all("softplus", every_way(Unary::Softplus, to), logistic(x));
+        for (t, exact) in [(0.0, logistic(x)), (1.0, -logistic(-x))] {
+            let bce = every_sweep(|x| x.bce_with_logits(x.tape().constant(one(T::from_f64(t)))), to);
+            all("bce_with_logits", bce, exact);
+        }
+    }
+}
+
+#[test]
+fn slopes_far_from_zero() {
+    slopes_of_saturated_functions::<f64>();
+    slopes_of_saturated_functions::<f32>();
 }
 
 /// Points where the second derivative is that of a limit, or of a coefficient 0: at 0 and ±∞ it is not NaN.

@@ -7,6 +7,7 @@ use nn::{Linear, Matrix, Param, Sequential, Var};
 use rand::RngExt;
 use tape_tests::says;
 
+use super::graphs::message;
 use super::{of, theirs};
 use crate::{folder, rng};
 
@@ -56,15 +57,6 @@ fn changed_files_are_errors_or_models() {
 /// Two bytes of a file are an empty message, which takes far more memory when it is read.
 #[test]
 fn many_empty_messages() {
-    let message = |field: u8, bytes: &[u8]| {
-        let (mut length, mut all) = (bytes.len(), vec![field << 3 | 2]);
-        while length >= 128 {
-            all.push(length as u8 | 128);
-            length >>= 7;
-        }
-        all.push(length as u8);
-        [&all[..], bytes].concat()
-    };
     let input = message(11, &message(1, b"x"));
     let opset = message(8, &[0x10, 20]);
     for (graph, words) in [
@@ -96,6 +88,7 @@ fn messages_of_an_import() {
     says(error(&file("mlp_outside")), &["`0.weight`", "another file", "mlp_outside.data"]);
     let folder = folder("onnx_errors");
     let outside = folder.join("outside.onnx");
+    let _ = fs::remove_file(folder.join("mlp_outside.data")); // of an earlier run
     fs::write(&outside, file("mlp_outside")).unwrap();
     says(onnx::import::<f32>(&outside).unwrap_err(), &["mlp_outside.data", "file not found"]);
     fs::write(folder.join("mlp_outside.data"), [0; 50]).unwrap();

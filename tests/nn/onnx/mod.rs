@@ -2,6 +2,7 @@
 
 mod damaged;
 mod errors;
+mod graphs;
 mod run;
 
 use std::fs;

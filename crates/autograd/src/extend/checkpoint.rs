@@ -58,7 +58,7 @@ fn record<'t, T: Real>(f: Closure<T>, x: &[Var<'t, T>]) -> Var<'t, T> {
         first.same_tape("checkpoint", x);
     }
     // The updates of buffers and the notes on means continue from the earlier ones.
-    let seed = first.tape().draw();
+    let seed = first.tape().seed_of_part();
     let updates = first.tape().with_mut(|inner| std::mem::take(&mut inner.pass.updates));
     let before = first.tape().with(|inner| inner.pass.means);
     let needs = x.iter().map(|x| x.needs_gradient()).collect();

@@ -202,7 +202,8 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// The cross-entropy −Σᵢ tᵢ ln softmax(x)ᵢ of each column, 1 × n, where `t` holds probabilities.
-    /// With targets that sum to 1, δx = (softmax(x) − t) δy, the lecture's δ = y − t.
+    /// With targets that sum to 1, δx = (softmax(x) − t) δy, the lecture's δ = y − t. It is the difference of rounded numbers, accurate
+    /// to some units in the last place of 1: at a correct class with a probability near 1 it loses digits.
     ///
     /// # Panics
     /// If the shapes differ.

@@ -11,7 +11,7 @@ use crate::{Matrix, Param, Real, Tape, Var};
 /// Writes random numbers that a seed determines.
 pub(crate) type Fill<T> = Arc<dyn Fn(u64, &mut [T]) + Send + Sync>;
 
-/// What of a tape is not the same in the next step.
+/// What a run of a plan makes anew, because it differs from step to step.
 pub(crate) struct Anew<T> {
     /// Constants of random numbers, in the order of their seeds.
     pub drawn: Vec<(u32, Fill<T>)>,
@@ -83,6 +83,15 @@ impl<'t, T: Real> Tape<'t, T> {
         Some(x)
     }
 
+    /// The seed of a pass inside this one, if it is a training pass. A run of a plan uses up the same seed.
+    #[track_caller]
+    pub(crate) fn seed_of_part(&'t self) -> Option<u64> {
+        let seed = self.with_mut(|inner| inner.pass.draw())?;
+        let nothing = self.constant_with((0, 0), |_| {});
+        self.with_mut(|inner| inner.records.anew().drawn.push((nothing.id, Arc::new(|_, _| {}))));
+        Some(seed)
+    }
+
     /// The value of a buffer after the updates that were requested in this pass so far.
     #[track_caller]
     pub fn pending(&'t self, buffer: &'t Param<T>) -> Var<'t, T> {
@@ -143,17 +152,20 @@ impl<'t, T: Real> Tape<'t, T> {
         });
     }
 
-    /// What of this tape, which is that of a checkpoint, a tape that only knows the value does not see.
+    /// What this tape of a checkpoint did besides computing its value. A plan of the outer tape, which knows only the value, would not
+    /// do it again.
     pub(crate) fn unseen_outside(&self) -> Option<&'static str> {
         let read = self.was_read().is_some();
         self.with(|inner| {
-            let unseen = |f: fn(&Anew<T>) -> bool| inner.records.anew.as_deref().is_some_and(f);
+            let anew = |f: &dyn Fn(&Anew<T>) -> bool| inner.records.anew.as_deref().is_some_and(f);
+            let random = |anew: &Anew<T>| anew.drawn.iter().any(|(id, _)| inner.node(*id).len() > 0);
             let all = [
                 (read, "reads a plain number in a checkpoint"),
                 (!inner.branches.is_empty(), "compares numbers in a checkpoint"),
                 (!inner.pass.computed.is_empty(), "updates a buffer in a checkpoint"),
-                (unseen(|anew| !anew.means.is_empty()), "notes the divisor of a mean in a checkpoint"),
-                (unseen(|anew| anew.unseen.is_some()), "does something in a checkpoint that a run would not see"),
+                (anew(&|anew| !anew.means.is_empty()), "notes the divisor of a mean in a checkpoint"),
+                (anew(&random), "draws random numbers in a checkpoint"),
+                (anew(&|anew| anew.unseen.is_some()), "does something in a checkpoint that a run would not see"),
             ];
             all.into_iter().find(|(found, _)| *found).map(|(_, what)| what)
         })

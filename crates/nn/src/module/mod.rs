@@ -197,14 +197,32 @@ impl<T: Real> Module<T> for Param<T> {
     }
 }
 
-impl<T: Real, M: Module<T>> Module<T> for Vec<M> {
-    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
-        self.iter().enumerate().for_each(|(i, module)| module.params(&path.item(i), f));
-    }
-    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
-        self.iter_mut().enumerate().for_each(|(i, module)| module.params_mut(&path.item(i), f));
-    }
+/// Lists name their modules by number; lists of layers run in sequence.
+macro_rules! lists {
+    ($($List:ty $(, $N:ident)?);+) => {$(
+        impl<T: Real, M: Module<T> $(, const $N: usize)?> Module<T> for $List {
+            fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+                self.iter().enumerate().for_each(|(i, module)| module.params(&path.item(i), f));
+            }
+            fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+                self.iter_mut().enumerate().for_each(|(i, module)| module.params_mut(&path.item(i), f));
+            }
+        }
+
+        impl<T: Real, M: Layer<T> $(, const $N: usize)?> Layer<T> for $List {
+            #[track_caller]
+            fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+                let mut x = x;
+                for layer in self {
+                    x = layer.forward(x);
+                }
+                x
+            }
+        }
+    )+};
 }
+
+lists!(Vec<M>; [M; N], N);
 
 impl<T: Real, M: Module<T>> Module<T> for Option<M> {
     fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
@@ -229,17 +247,5 @@ impl<T: Real, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
     #[track_caller]
     fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
         (**self).forward(x)
-    }
-}
-
-/// The layers run in sequence.
-impl<T: Real, L: Layer<T>> Layer<T> for Vec<L> {
-    #[track_caller]
-    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
-        let mut x = x;
-        for layer in self {
-            x = layer.forward(x);
-        }
-        x
     }
 }

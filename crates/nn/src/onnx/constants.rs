@@ -1,7 +1,8 @@
 //! Constants of a file: their numbers, in the message or in a file beside it, whose lengths are checked before they are read.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
@@ -37,13 +38,16 @@ pub struct Constant {
     bytes: Vec<u8>,
     /// Its number, if it is a single one.
     pub scalar: Option<f64>,
+    /// Whether it has been read.
+    pub is_read: Cell<bool>,
 }
 
 impl Constant {
     /// A constant whose message has these bytes.
     pub fn new(name: String, bytes: Vec<u8>, place: &Place) -> Self {
-        let mut constant = Constant { name, bytes, scalar: None };
+        let mut constant = Constant { name, bytes, scalar: None, is_read: Cell::new(false) };
         if constant.bytes.len() < SHORT
+            && let Ok((_, _, 1)) = constant.tensor(place)
             && let Ok((_, numbers)) = constant.numbers::<f64>(place)
             && let [number] = numbers[..]
         {
@@ -61,7 +65,11 @@ impl Constant {
             dtype::DOUBLE if !tensor.double_data.is_empty() => tensor.double_data,
             dtype::FLOAT => self.raw(place, tensor, count, |x| f32::from_le_bytes(x).into())?,
             dtype::DOUBLE => self.raw(place, tensor, count, f64::from_le_bytes)?,
-            other => return Err(wrong(format!("has numbers of type {other}, and float (1) and double (11) are read"))),
+            other => {
+                let (float, double) = (dtype::FLOAT, dtype::DOUBLE);
+                let types = format!("float ({float}) and double ({double})");
+                return Err(wrong(format!("has numbers of type {other}, and {types} are read")));
+            }
         };
         if numbers.len() != count {
             return Err(wrong(format!("has {} numbers and the dimensions {dims:?}", numbers.len())));
@@ -77,13 +85,20 @@ impl Constant {
         Ok((dims, list))
     }
 
-    /// The integers of a constant list.
+    /// The bytes of its message.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The integers of a constant list; a boolean is 0 or 1.
     pub fn integers(&self, place: &Place) -> Result<Vec<i64>, OnnxError> {
         let (tensor, _, count) = self.tensor(place)?;
         let list = match tensor.data_type {
             dtype::INT64 if !tensor.int64_data.is_empty() => tensor.int64_data,
             dtype::INT64 => self.raw(place, tensor, count, i64::from_le_bytes)?,
-            _ => return Err(self.problem(place, "is not of integers (int64)".into())),
+            dtype::BOOL if !tensor.int32_data.is_empty() => tensor.int32_data.iter().map(|&n| n.into()).collect(),
+            dtype::BOOL => self.raw(place, tensor, count, |[byte]| i64::from(byte))?,
+            _ => return Err(self.problem(place, "is not of integers (int64) or booleans".into())),
         };
         if list.len() == count { Ok(list) } else { Err(self.problem(place, "has another length than its data".into())) }
     }
@@ -142,14 +157,22 @@ impl Constant {
         };
         let path = folder.join(location);
         let failed = |source: io::Error| OnnxError::Read { file: path.display().to_string(), source };
-        let mut file = File::open(&path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(self.problem(place, format!("is in `{location}`, which is not a file")));
+        }
+        let length = metadata.len();
         let start = entries.get("offset").map_or(Some(0), |offset| offset.parse::<u64>().ok());
         let count = expected.and_then(|n| u64::try_from(n).ok());
         let end = start.zip(count).and_then(|(start, n)| start.checked_add(n));
         let (Some(start), Some(count), true) = (start, count, end.is_some_and(|end| end <= length)) else {
             return Err(self.problem(place, format!("lies outside the {length} bytes of `{location}`")));
         };
+        if let Some(declared) = entries.get("length").filter(|length| length.parse() != Ok(count)) {
+            let problem = format!("has {declared} bytes in `{location}`, and its dimensions are {:?}", tensor.dims);
+            return Err(self.problem(place, problem));
+        }
+        let mut file = File::open(&path).map_err(failed)?;
         file.seek(SeekFrom::Start(start)).map_err(failed)?;
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(count as usize).map_err(|error| failed(error.into()))?;

@@ -64,7 +64,7 @@ pub enum OnnxError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// The file is not one of ONNX, or is damaged.
+    /// The file is damaged, or has another format than ONNX.
     #[error("{file}: not an ONNX model: {found}; export it again, or copy it again in full")]
     NotOnnx {
         /// The file.

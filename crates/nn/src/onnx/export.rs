@@ -9,7 +9,7 @@ use autograd::{Axis, AxisFunction, Op, Order, Trans};
 
 use super::OnnxError;
 use super::graph::{Attr, Graph, X};
-use super::recorded::{Dim, Gathered, Recorded, common, entries};
+use super::recorded::{Dim, Recorded, common, entries, line};
 use super::{ops, patterns};
 use crate::{Real, Var};
 
@@ -44,13 +44,14 @@ pub fn file<T: Real>(
     let needed = exporter.tape.needed();
     for id in (0..needed.len()).filter(|&id| needed[id]) {
         let y = exporter.tape.nodes[id];
-        match exporter.tape.folded(y) {
-            Some(matrix) => exporter.tape.check_numbers(graph, y, matrix)?,
-            None => exporter.emit(y)?,
+        if exporter.tape.folded(y).is_none() {
+            exporter.emit(y)?;
+            exporter.check(y)?;
         }
     }
     let [x, y] = [exporter.tape.input, exporter.tape.output].map(|id| exporter.tape.nodes[id]);
     let result = exporter.whole(y);
+    exporter.check(y)?;
     let declared = |x| exporter.tape.dims(x).map(|dim: Dim| dim.declared(batch));
     Ok(graph.finish((input, declared(x)), (output, result, declared(y))))
 }
@@ -99,7 +100,7 @@ impl<'g, 't, T: Real> Exporter<'g, 't, T> {
     }
 
     /// A list of lengths.
-    fn lengths(&mut self, dims: &[Dim]) -> X<'g> {
+    pub fn lengths(&mut self, dims: &[Dim]) -> X<'g> {
         let list = dims.iter().map(|dim| if let Dim::Fixed(n) = dim { Some(*n as i64) } else { None });
         if let Some(list) = list.collect::<Option<Vec<_>>>() {
             return self.graph.integers(&[list.len()], list);
@@ -124,6 +125,16 @@ impl<'g, 't, T: Real> Exporter<'g, 't, T> {
         };
         self.batches.insert(k, made);
         made
+    }
+
+    /// The file holds all numbers that were written for a node.
+    fn check(&self, y: Var<'t, T>) -> Result<(), OnnxError> {
+        match self.graph.not_held() {
+            Some((name, value)) => {
+                Err(OnnxError::Number { name: format!("{name} of {} at {}", y.op(), line(y)), value })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Adds the operations of a node.
@@ -261,7 +272,11 @@ impl<'g, 't, T: Real> Exporter<'g, 't, T> {
         let axes = self.graph.integer(axis);
         Ok(match f {
             AxisFunction::Max => x.by("ReduceMax", axes),
-            AxisFunction::Norm => x.by("ReduceL2", axes),
+            AxisFunction::Norm => {
+                let most = x.op("Abs").by("ReduceMax", axes);
+                let scale = most.by_number("Equal", 0.0).choose(x.number(1.0), most);
+                most * (x / scale).by("ReduceL2", axes)
+            }
             AxisFunction::LogSumExp => x.by("ReduceLogSumExp", axes),
             AxisFunction::Softmax => x.with("Softmax", &at),
             AxisFunction::LogSoftmax => x.with("LogSoftmax", &at),
@@ -277,78 +292,5 @@ impl<'g, 't, T: Real> Exporter<'g, 't, T> {
                 x.with("ArgMax", &at).by("Equal", numbers).as_number()
             }
         })
-    }
-
-    fn slice(&mut self, y: Var<'t, T>, starts: [Dim; 2], x: Var<'t, T>) -> Result<X<'g>, OnnxError> {
-        let (from, to) = (self.tape.dims(x), self.tape.dims(y));
-        let mut part = self.whole(x);
-        for axis in (0..2).filter(|&axis| from[axis] != to[axis]) {
-            let end = match (starts[axis], to[axis], from[axis]) {
-                (Dim::Fixed(start), Dim::Fixed(n), Dim::Fixed(_)) => Dim::Fixed(start + n),
-                (Dim::Fixed(0), Dim::Batches(n), Dim::Batches(_)) => Dim::Batches(n),
-                (Dim::Batches(start), Dim::Batches(n), Dim::Batches(_)) => Dim::Batches(start + n),
-                _ => return Err(self.tape.batch(y, "it takes a part of the samples")),
-            };
-            let [start, end] = [starts[axis], end].map(|at| self.lengths(&[at]));
-            part = self.graph.node("Slice", &[part, start, end, self.graph.integer(axis as i64)], &[]);
-        }
-        Ok(part)
-    }
-
-    /// Parts that lie beside each other along an axis and fill the matrix.
-    fn stacked(&mut self, y: Var<'t, T>, terms: &[Op<Var<'t, T>>]) -> Result<Option<Value<'g>>, OnnxError> {
-        let mut parts = Vec::new();
-        for (k, term) in terms.iter().enumerate() {
-            let Op::Pad(i, _, x) = *term else { return Ok(None) };
-            parts.push((x, self.tape.starts(y, k, i)));
-        }
-        let dims = self.tape.dims(y);
-        for axis in 0..2 {
-            let mut end = Dim::Fixed(0);
-            let fits = parts.iter().all(|&(x, starts)| {
-                let x = self.tape.dims(x);
-                let begins = starts[axis] == end && starts[1 - axis] == Dim::Fixed(0) && x[1 - axis] == dims[1 - axis];
-                match (end, x[axis]) {
-                    (Dim::Fixed(m), Dim::Fixed(n)) => end = Dim::Fixed(m + n),
-                    (Dim::Fixed(0), n) => end = n,
-                    (Dim::Batches(m), Dim::Batches(n)) => end = Dim::Batches(m + n),
-                    _ => return false,
-                }
-                begins
-            });
-            if fits && end == dims[axis] {
-                let all: Vec<_> = parts.iter().map(|&(x, _)| self.whole(x)).collect();
-                let x = self.graph.node("Concat", &all, &[("axis", Attr::Int(axis as i64))]);
-                return Ok(Some(Value { x, dims }));
-            }
-        }
-        Ok(None)
-    }
-
-    fn pad(&mut self, y: Var<'t, T>, starts: [Dim; 2], x: Var<'t, T>) -> Result<X<'g>, OnnxError> {
-        let (inner, outer) = (self.tape.dims(x), self.tape.dims(y));
-        let (mut before, mut after) = ([0; 2], [0; 2]);
-        for axis in (0..2).filter(|&axis| inner[axis] != outer[axis]) {
-            let (Dim::Fixed(start), Dim::Fixed(n), Dim::Fixed(end)) = (starts[axis], inner[axis], outer[axis]) else {
-                return Err(self.tape.batch(y, "it puts the samples beside zeros"));
-            };
-            (before[axis], after[axis]) = (start as i64, (end - start - n) as i64);
-        }
-        let pads = self.graph.integers(&[4], before.into_iter().chain(after));
-        Ok(self.whole(x).by("Pad", pads))
-    }
-
-    fn gather(&mut self, y: Var<'t, T>, k: usize, x: Var<'t, T>) -> X<'g> {
-        let (whole, (m, n)) = (self.whole(x), y.shape());
-        let list = |list: &[usize]| list.iter().map(|&k| k as i64).collect::<Vec<_>>();
-        match self.tape.gathered(y, k) {
-            Gathered::Rows(rows) => {
-                whole.by_with("Gather", self.graph.integers(&[m], list(rows)), &[("axis", Attr::Int(1))])
-            }
-            Gathered::Entries(entries) => {
-                let flat = whole.by("Reshape", self.graph.integer(-1));
-                flat.by("Gather", self.graph.integers(&[n, m], list(entries)))
-            }
-        }
     }
 }

@@ -6,9 +6,39 @@ use super::OnnxError;
 use super::read::{Node, Nodes, Operand};
 use crate::Activation;
 
-const UNKNOWN: &str = "supported are Gemm, MatMul, Add, Concat, BatchNormalization, LayerNormalization, RMSNormalization, PRelu, \
-    Dropout, Identity, Flatten, Reshape and the activations Relu, LeakyRelu, Elu, Celu, Selu, Softplus, Sigmoid, Swish, Gelu, Mish, Softsign, \
-    Tanh, Clip, HardSigmoid, HardSwish, Softmax and LogSoftmax";
+/// The operators that are imported by themselves.
+const SUPPORTED: &[&str] = &[
+    "Gemm",
+    "MatMul",
+    "Add",
+    "Concat",
+    "BatchNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "PRelu",
+    "Dropout",
+    "Identity",
+    "Cast",
+    "Flatten",
+    "Reshape",
+    "Relu",
+    "LeakyRelu",
+    "Elu",
+    "Celu",
+    "Selu",
+    "Softplus",
+    "Sigmoid",
+    "Swish",
+    "Gelu",
+    "Mish",
+    "Softsign",
+    "Tanh",
+    "Clip",
+    "HardSigmoid",
+    "HardSwish",
+    "Softmax",
+    "LogSoftmax",
+];
 
 /// The activation that one operator is.
 pub fn single(nodes: &Nodes, node: &Node) -> Result<Activation, OnnxError> {
@@ -21,9 +51,10 @@ pub fn single(nodes: &Nodes, node: &Node) -> Result<Activation, OnnxError> {
             x => nodes.scalar(x).map(Some),
         })
     };
+    let unknown = || wrong(format!("supported are {}", SUPPORTED.join(", ")));
     let most = if node.op == "Clip" { 3 } else { 1 };
     if node.inputs.iter().skip(most).any(|x| *x != Operand::Nothing) {
-        return wrong(if UNKNOWN.contains(&node.op) { "it has too many inputs".into() } else { UNKNOWN.into() });
+        return if SUPPORTED.contains(&&node.op[..]) { wrong("it has too many inputs".into()) } else { unknown() };
     }
     let found = match &node.op[..] {
         "Relu" => Activation::Relu,
@@ -57,7 +88,7 @@ pub fn single(nodes: &Nodes, node: &Node) -> Result<Activation, OnnxError> {
         "Selu" | "Swish" | "Gelu" | "Clip" | "HardSigmoid" => {
             return wrong("there is no activation with these numbers".into());
         }
-        _ => return wrong(UNKNOWN.into()),
+        _ => return unknown(),
     };
     match found.check() {
         Ok(()) => Ok(found),

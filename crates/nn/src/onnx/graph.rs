@@ -27,7 +27,10 @@ struct Parts {
     names: Vec<String>,
     /// The value of a constant, by its type and bytes.
     constants: HashMap<(i32, Vec<u8>), u32>,
+    /// Names, and how often each was asked for.
     taken: HashMap<String, usize>,
+    /// A number that is not finite in the type of the file although it is finite itself, and its name.
+    not_held: Option<(String, f64)>,
 }
 
 struct Node {
@@ -79,10 +82,14 @@ impl Graph {
 
     fn value(&self, name: String) -> X<'_> {
         let parts = &mut *self.parts.borrow_mut();
-        let count = parts.taken.entry(name.clone()).or_default();
-        *count += 1;
-        let name = if *count == 1 { name } else { format!("{name}__{count}") };
-        parts.names.push(name);
+        let mut free = name.clone();
+        while parts.taken.contains_key(&free) {
+            let count = parts.taken.entry(name.clone()).or_default();
+            *count += 1;
+            free = format!("{name}__{count}");
+        }
+        parts.taken.insert(free.clone(), 1);
+        parts.names.push(free);
         X { graph: self, id: parts.names.len() as u32 - 1 }
     }
 
@@ -94,6 +101,11 @@ impl Graph {
     pub fn node<'g>(&'g self, op: &'static str, inputs: &[X<'g>], attributes: &[(&'static str, Attr)]) -> X<'g> {
         let count = self.parts.borrow().nodes.len();
         let y = self.value(format!("{op}_{count}"));
+        for &(name, value) in attributes {
+            if let Attr::Float(x) = value {
+                self.note(name, x, (x as f32).is_finite());
+            }
+        }
         let inputs = inputs.iter().map(|x| x.id).collect();
         self.parts.borrow_mut().nodes.push(Node { op, inputs, output: y.id, attributes: attributes.to_vec() });
         y
@@ -127,14 +139,26 @@ impl Graph {
 
     /// Whether a number is finite in the type of the file.
     pub fn holds(&self, x: f64) -> bool {
-        !self.single || (x as f32).is_finite()
+        if self.single { (x as f32).is_finite() } else { x.is_finite() }
+    }
+
+    /// The first number that the file does not hold, and its name.
+    pub fn not_held(&self) -> Option<(String, f64)> {
+        self.parts.borrow().not_held.clone()
+    }
+
+    fn note(&self, name: &str, x: f64, held: bool) {
+        if x.is_finite() && !held {
+            self.parts.borrow_mut().not_held.get_or_insert_with(|| (name.to_owned(), x));
+        }
     }
 
     fn dtype(&self) -> i32 {
         if self.single { dtype::FLOAT } else { dtype::DOUBLE }
     }
 
-    fn bytes(&self, numbers: impl Iterator<Item = f64>) -> Vec<u8> {
+    fn bytes(&self, name: &str, numbers: impl Iterator<Item = f64>) -> Vec<u8> {
+        let numbers = numbers.inspect(|&x| self.note(name, x, self.holds(x)));
         if self.single {
             numbers.flat_map(|x| (x as f32).to_le_bytes()).collect()
         } else {
@@ -144,12 +168,12 @@ impl Graph {
 
     /// A tensor of numbers, row by row.
     pub fn tensor(&self, name: &str, dims: &[usize], numbers: impl Iterator<Item = f64>) -> X<'_> {
-        self.initializer(name.to_owned(), self.dtype(), dims, self.bytes(numbers))
+        self.initializer(name.to_owned(), self.dtype(), dims, self.bytes(name, numbers))
     }
 
     /// A number.
     pub fn number(&self, c: f64) -> X<'_> {
-        self.constant("number", self.dtype(), &[], self.bytes([c].into_iter()))
+        self.constant("number", self.dtype(), &[], self.bytes("number", [c].into_iter()))
     }
 
     /// A list of integers: axes, lengths, indices.

@@ -3,6 +3,7 @@
 //! The layers lie on the path from the output back to the input. A node of several values, such as a skip, goes back to the last value
 //! that all paths to it pass: the nearest common dominator. What lies between is a list of layers of its own.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::slice;
 
@@ -11,7 +12,9 @@ use autograd::compiled_once;
 use super::OnnxError;
 use super::constants::Place;
 use super::forms;
-use super::read::{self, Node, Nodes, Operand};
+use super::paths::Paths;
+use super::proto::dtype;
+use super::read::{self, MOST_NODES, Node, Nodes, Operand};
 use crate::layer::through;
 use crate::{
     AnyLayer, BatchNorm, DenseBlock, Dropout, LayerNorm, Linear, Matrix, PRelu, Param, Real, Residual, RmsNorm,
@@ -20,12 +23,14 @@ use crate::{
 
 /// How deep skips may lie in skips.
 const DEEPEST: usize = 50;
+const TRAINING: &str = "it is in training mode; export the model in evaluation mode";
 
 /// Reads a graph of layers as a list of them, whose parameters can be trained further.
 ///
 /// # Errors
-/// If the file or one beside it with numbers cannot be read; if it is damaged; if a number is not finite in the type of the model; or if
-/// the graph has a node that is no layer of a list.
+/// If the file or one beside it with numbers cannot be read; if it is damaged; if a number is not finite in the type of the model; if
+/// the graph has a node that is no layer of a list, or one in training mode; or if far more layers than nodes or far more numbers than
+/// those of the file would be made, because nodes use the same values again and again.
 pub fn import<T: Real>(file: impl AsRef<Path>) -> Result<Sequential<T>, OnnxError> {
     of_file(file.as_ref())
 }
@@ -46,41 +51,14 @@ fn of_file<T: Real>(path: &Path) -> Result<Sequential<T>, OnnxError> {
 }
 
 fn layers<T: Real>(nodes: &Nodes) -> Result<Sequential<T>, OnnxError> {
-    Layers { nodes, paths: Paths::of(nodes) }.between(0, nodes.output, nodes.features, 0)
-}
-
-/// For each value the last one that all paths to it pass, and how many such values precede it. The input has none, and neither have
-/// values that are not computed from it.
-struct Paths {
-    before: Vec<Option<usize>>,
-    depth: Vec<usize>,
-}
-
-impl Paths {
-    fn of(nodes: &Nodes) -> Self {
-        let mut paths = Paths { before: vec![None; nodes.len()], depth: vec![0; nodes.len()] };
-        for value in 1..nodes.len() {
-            let inputs = nodes.node(value).into_iter().flat_map(|node| &node.inputs);
-            let values = inputs.filter_map(|&x| if let Operand::Value(x) = x { Some(x) } else { None });
-            let before = values.map(Some).reduce(|a, b| paths.common(a?, b?)).flatten();
-            paths.before[value] = before;
-            paths.depth[value] = before.map_or(0, |before| paths.depth[before] + 1);
-        }
-        paths
-    }
-
-    fn common(&self, mut a: usize, mut b: usize) -> Option<usize> {
-        while a != b {
-            let later = if self.depth[a] >= self.depth[b] { &mut a } else { &mut b };
-            *later = self.before[*later]?;
-        }
-        Some(a)
-    }
+    Layers { nodes, paths: Paths::of(nodes), made: Cell::new(0) }.between(0, nodes.output, nodes.features, 0)
 }
 
 struct Layers<'n> {
     nodes: &'n Nodes,
     paths: Paths,
+    /// The number of layers so far.
+    made: Cell<usize>,
 }
 
 impl Layers<'_> {
@@ -101,6 +79,12 @@ impl Layers<'_> {
             let known = forms::composed(self.nodes, value);
             let known = known.filter(|&(_, x)| self.paths.depth[x] >= self.paths.depth[from]);
             let before = known.map(|(_, x)| x).or(self.paths.before[value]);
+            self.made.set(self.made.get() + 1);
+            if self.made.get() > MOST_NODES {
+                return Err(self
+                    .nodes
+                    .problem(node, format!("skips that share their nodes make more than {MOST_NODES} layers")));
+            }
             path.push((node, known.map(|(activation, _)| activation)));
             let Some(before) = before else {
                 return Err(self.nodes.problem(node, "it is not computed from the input alone".into()));
@@ -149,10 +133,11 @@ impl<T: Real> Reader<'_, T> {
                 let (running_mean, running_var) = (Param::buffer(mean?), Param::buffer(var?));
                 let momentum = 1.0 - nodes.float(node, "momentum", 0.9)?;
                 let momentum = (momentum * 1e6).round() / 1e6;
-                if !(0.0..=1.0).contains(&momentum) || nodes.int(node, "training_mode", 0)? != 0 {
-                    return Err(
-                        nodes.problem(node, "its momentum is from 0 to 1, and it is not in training mode".into())
-                    );
+                if !(0.0..=1.0).contains(&momentum) {
+                    return self.wrong(node, format!("its momentum is {}, and is from 0 to 1", 1.0 - momentum));
+                }
+                if nodes.int(node, "training_mode", 0)? != 0 || node.outputs > 1 {
+                    return self.wrong(node, TRAINING);
                 }
                 let (weight, bias, eps) = (Param::new(weight?), Param::new(bias?), self.epsilon(node)?);
                 BatchNorm { weight, bias, running_mean, running_var, momentum, eps }.into()
@@ -196,7 +181,16 @@ impl<T: Real> Reader<'_, T> {
         // The tensor row by row is its transpose column by column.
         let matrix = Matrix::from_vec(cols, rows, numbers);
         let weight = if transposed { matrix.transpose() } else { matrix };
-        Ok(if factor == 1.0 { weight } else { weight.map(|x| T::from_f64(x.to_f64() * factor)) })
+        self.finite(node, weight.map(|x| T::from_f64(x.to_f64() * factor)))
+    }
+
+    /// Numbers that were computed from finite ones.
+    fn finite(&self, node: &Node, numbers: Matrix<T>) -> Result<Matrix<T>, OnnxError> {
+        if numbers.as_slice().iter().all(|x| x.to_f64().is_finite()) {
+            Ok(numbers)
+        } else {
+            self.wrong(node, "its numbers, multiplied or added, are not finite in the type of the model")
+        }
     }
 
     /// Numbers of features, as a column; one number for all if it has no other length.
@@ -223,13 +217,13 @@ impl<T: Real> Reader<'_, T> {
             None | Some(Operand::Nothing) => None,
             Some(_) => {
                 let bias = self.repeated(self.vector(node, 2, None)?, weight.rows(), node)?;
-                Some(Param::new(bias.map(|x| T::from_f64(x.to_f64() * beta))))
+                Some(Param::new(self.finite(node, bias.map(|x| T::from_f64(x.to_f64() * beta)))?))
             }
         };
         Ok(Linear { weight: Param::new(weight), bias })
     }
 
-    /// A column of so many numbers, which may be one that is repeated.
+    /// A column of `n` numbers, or of one number that is repeated.
     fn repeated(&self, column: Matrix<T>, rows: usize, node: &Node) -> Result<Matrix<T>, OnnxError> {
         match column.rows() {
             n if n == rows => Ok(column),
@@ -253,6 +247,7 @@ impl<T: Real> Reader<'_, T> {
             Some(bias) => bias.value() + &added,
             None => added,
         };
+        let sum = self.finite(node, sum)?;
         if let Some(AnyLayer::Linear(last)) = self.list.last_mut() {
             last.bias = Some(Param::new(sum));
         }
@@ -263,8 +258,9 @@ impl<T: Real> Reader<'_, T> {
     fn same(&self, node: &Node) -> Result<(), OnnxError> {
         let nodes = self.layers.nodes;
         let keeps = match &node.op[..] {
-            "Cast" => [1, 11].contains(&nodes.int(node, "to", 0)?),
+            "Cast" => [dtype::FLOAT, dtype::DOUBLE].map(i64::from).contains(&nodes.int(node, "to", 0)?),
             "Flatten" => nodes.int(node, "axis", 1)? == 1,
+            _ if nodes.int(node, "allowzero", 0)? != 0 => false,
             _ => match (&nodes.integers(node, 1)?[..], self.features) {
                 ([0, -1], _) => true,
                 ([-1 | 0, n], Some(features)) => usize::try_from(*n).ok() == Some(features),
@@ -281,7 +277,13 @@ impl<T: Real> Reader<'_, T> {
             None | Some(Operand::Nothing) => default,
             Some(&ratio) => nodes.scalar(ratio).unwrap_or(f64::NAN),
         };
-        if (0.0..1.0).contains(&ratio) {
+        let trains = match node.inputs.get(2) {
+            None | Some(Operand::Nothing) => false,
+            Some(_) => nodes.integers(node, 2)? != [0],
+        };
+        if trains {
+            self.wrong(node, TRAINING)
+        } else if (0.0..1.0).contains(&ratio) {
             Ok(Dropout::new(ratio))
         } else {
             self.wrong(node, format!("its ratio is {ratio}"))

@@ -24,22 +24,27 @@
 //! # What can be exported
 //!
 //! A model is anything with a `forward`: the export records it on an evaluation tape and writes an operator of ONNX for every operation,
-//! or a composition of operators. So all layers and activations of this library can be exported, and models of your own. Constants and
+//! or a composition of operators. So all layers and activations of this library can be exported, and models of your own. The model is
+//! recorded for 3 and for 5 samples; if it does something else for other numbers of samples, the file does not. Constants and
 //! what is computed from parameters alone become numbers of the file. These are errors, which name the operation and the line that
 //! recorded it: functions that ONNX does not have, such as `digamma`; operations with a custom rule, such as a decomposition or a
 //! `checkpoint`; operations that mix samples so that the batch cannot be free; comparisons of variables.
 //!
 //! The file uses version 20 of the operators. A model of `f64` has a graph of `f64`. onnxruntime has only basic operators for it, so
 //! activations are written as formulas; only `erf`, `gelu`, and the inverse and hyperbolic functions need a runtime with more. [`Export::single`]
-//! writes the model as `f32` instead.
+//! writes the model as `f32` instead. Some compositions have a rounding error that is small beside 1, but not beside a result near 0: `erfc`
+//! of large numbers, `tanhshrink` near 0, and in graphs of `f64` the ELUs near 0 and the softplus and Mish of very negative numbers.
 //!
 //! # What can be imported
 //!
-//! The graph has one input and one output, of two axes. Layers are `Gemm`, `MatMul` and `Add`, `BatchNormalization`, `LayerNormalization`,
-//! `RMSNormalization`, `PRelu`, `Dropout`, and the activations of [`Activation`], also as PyTorch composes them. Skips by `Add` become
-//! [`Residual`](crate::Residual) and [`Shortcut`](crate::Shortcut), those by `Concat` a [`DenseBlock`](crate::DenseBlock). Numbers are `f32` or `f64`, in the file or in one
-//! beside it. A weight that is used twice becomes two parameters. An exported [`RmsNorm`](crate::RmsNorm) is composed of
-//! several operators, because its own is newer, and is not imported again. Any other node is an error that names it.
+//! The graph has one input and one output, of two axes, and uses a version of the operators from 9 to 26. Layers are `Gemm`, `MatMul` and
+//! `Add`, `BatchNormalization`, `LayerNormalization`, `RMSNormalization`, `PRelu`, `Dropout`, and the activations of [`Activation`], also as
+//! PyTorch composes them: `Relu`, `LeakyRelu`, `Elu`, `Celu`, `Selu`, `Softplus`, `Sigmoid`, `Swish`, `Gelu`, `Mish`, `Softsign`, `Tanh`, `Clip`,
+//! `HardSigmoid`, `HardSwish`, `Softmax`, `LogSoftmax`. `Identity`, `Flatten`, `Reshape` and `Cast` may stand where they change nothing.
+//! Skips by `Add` become [`Residual`](crate::Residual) and [`Shortcut`](crate::Shortcut), those by `Concat` a
+//! [`DenseBlock`](crate::DenseBlock). Numbers are `f32` or `f64`, in the file or in one beside it. A weight that is used twice becomes two
+//! parameters. Nodes in training mode are errors. ONNX has an operator for [`RmsNorm`](crate::RmsNorm) only since version 23, so the export
+//! writes several operators, which the import does not recognise. Any other node is an error that names it.
 
 mod constants;
 mod error;
@@ -48,6 +53,8 @@ mod forms;
 mod graph;
 mod import;
 mod ops;
+mod parts;
+mod paths;
 mod patterns;
 mod proto;
 mod read;
@@ -65,9 +72,9 @@ use crate::data::{Fitted, Preprocessing};
 use crate::module::Layer;
 use crate::{Activation, Matrix, Real, Tape, Var, atomic};
 use graph::Graph;
-use recorded::{BATCHES, Recorded};
+use recorded::{BATCHES, Recorded, entries};
 
-/// Writes the evaluation of a model of so many features to a file, like [`Export`] without options.
+/// Writes the evaluation of a model with this number of features to a file, like [`Export`] without options.
 ///
 /// # Errors
 /// Under the same conditions as [`Export::save`].
@@ -110,27 +117,44 @@ pub struct Export<'p, T> {
 
 #[compiled_once]
 impl<'p, T: Real> Export<'p, T> {
-    /// An export of a model of so many features. The input is called `input`, the output `output`, and the free dimension `batch`.
+    /// An export of a model with this number of features. The input is called `input`, the output `output`, and the free dimension `batch`.
     pub fn new(features: usize) -> Self {
         let names = ["input", "output", "batch"].map(str::to_owned);
         Export { features, names, preprocessing: None, then: None, single: size_of::<T>() == 4 }
     }
 
     /// The name of the input.
-    pub fn input(mut self, name: &str) -> Self {
-        self.names[0] = name.to_owned();
-        self
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[track_caller]
+    pub fn input(self, name: &str) -> Self {
+        self.named(0, name)
     }
 
     /// The name of the output.
-    pub fn output(mut self, name: &str) -> Self {
-        self.names[1] = name.to_owned();
-        self
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[track_caller]
+    pub fn output(self, name: &str) -> Self {
+        self.named(1, name)
     }
 
     /// The name of the free dimension.
-    pub fn batch(mut self, name: &str) -> Self {
-        self.names[2] = name.to_owned();
+    ///
+    /// # Panics
+    /// If it is empty.
+    #[track_caller]
+    pub fn batch(self, name: &str) -> Self {
+        self.named(2, name)
+    }
+
+    #[track_caller]
+    fn named(mut self, k: usize, name: &str) -> Self {
+        let what = ["input", "output", "free dimension"][k];
+        assert!(!name.is_empty(), "Export: the name of the {what} is empty");
+        self.names[k] = name.to_owned();
         self
     }
 
@@ -153,7 +177,8 @@ impl<'p, T: Real> Export<'p, T> {
     ///
     /// # Errors
     /// If something that the model records has no ONNX operator or depends on the number of samples, if the model branches on
-    /// numbers, if a parameter is not finite, or if the file cannot be written. An existing file is then unchanged.
+    /// numbers, if a parameter is not finite in the number type of the file, if another
+    /// number is too large for that type, or if the file cannot be written. An existing file is then unchanged.
     ///
     /// # Panics
     /// If the model panics, for example because it has another number of features; or if input and output have the same name.
@@ -184,10 +209,16 @@ impl<'p, T: Real> Export<'p, T> {
 #[track_caller]
 fn bytes<T: Real>(options: &Export<'_, T>, model: &dyn Layer<T>) -> Result<Vec<u8>, OnnxError> {
     let [input, output, _] = &options.names;
-    assert!(
-        input != output && !output.is_empty(),
-        "Export: the input `{input}` and the output `{output}` have names of their own"
-    );
+    assert!(input != output, "Export: the input `{input}` and the output `{output}` have names of their own");
+    let graph = Graph::new(options.single);
+    let mut names = HashMap::new();
+    let mut wrong = None;
+    model.params(&crate::Path::Root, &mut |path, param| {
+        names.insert(param.id(), path.to_string());
+        let value = entries(param.value()).find(|&x| !graph.holds(x));
+        wrong = wrong.take().or(value.map(|value| OnnxError::Number { name: path.to_string(), value }));
+    });
+    wrong.map_or(Ok(()), Err)?;
     let tapes = [Tape::new(), Tape::new()];
     // Other numbers in each, so that a constant that was computed from them differs.
     let number = |i: usize, j: usize, n: usize| T::from_f64((3 * i + 7 * j + n) as f64 % 11.0 / 5.0 - 1.0);
@@ -204,9 +235,6 @@ fn bytes<T: Real>(options: &Export<'_, T>, model: &dyn Layer<T>) -> Result<Vec<u
     if let Some(line) = tapes[0].first_reading().or_else(|| tapes[1].first_reading()) {
         return Err(OnnxError::Reads { line: line.to_string() });
     }
-    let mut names = HashMap::new();
-    model.params(&crate::Path::Root, &mut |path, param| drop(names.insert(param.id(), path.to_string())));
-    let graph = Graph::new(options.single);
     export::file(&graph, Recorded::of(xs, ys, names)?, options.names.each_ref().map(String::as_str))
 }
 

@@ -3,7 +3,7 @@
 //! Runtimes have the activations of ONNX for `f32` only, and the numbers of attributes are `f32`. So where a function has an operator of
 //! its own, `f64` models use its formula.
 
-use std::f64::consts::{LN_2, LOG2_E, LOG10_E, PI};
+use std::f64::consts::{LN_2, LOG2_E, LOG10_E, PI, SQRT_2};
 
 use autograd::{Binary, Number, Unary};
 
@@ -29,7 +29,7 @@ pub fn unary(f: Unary, x: X<'_>) -> Option<X<'_>> {
         Unary::Ln => x.op("Log"),
         Unary::Log2 => x.op("Log") * LOG2_E,
         Unary::Log10 => x.op("Log") * LOG10_E,
-        Unary::Ln1p => (x + 1.0).op("Log"),
+        Unary::Ln1p => ln_1p(x),
 
         Unary::Sin => x.op("Sin"),
         Unary::Cos => x.op("Cos"),
@@ -63,8 +63,10 @@ pub fn unary(f: Unary, x: X<'_>) -> Option<X<'_>> {
         Unary::Celu(a) if single => x.with("Celu", &[("alpha", Attr::Float(a))]),
         Unary::Celu(a) => x.op("Relu") + below_0(x, a) * a,
         Unary::Silu => x * x.op("Sigmoid"),
-        Unary::Gelu => x.with("Gelu", &[("approximate", Attr::Text("none"))]),
-        Unary::GeluTanh => x.with("Gelu", &[("approximate", Attr::Text("tanh"))]),
+        Unary::Gelu if single => x.with("Gelu", &[("approximate", Attr::Text("none"))]),
+        Unary::Gelu => x * ((x / SQRT_2).op("Erf") + 1.0) * 0.5,
+        Unary::GeluTanh if single => x.with("Gelu", &[("approximate", Attr::Text("tanh"))]),
+        Unary::GeluTanh => x * (((x + x * (x * x) * 0.044715) * (2.0 / PI).sqrt()).op("Tanh") + 1.0) * 0.5,
         Unary::Mish if single => x.op("Mish"),
         Unary::Mish => x * softplus(x).op("Tanh"),
         Unary::Softsign if single => x.op("Softsign"),
@@ -91,12 +93,23 @@ pub fn binary<'g>(f: Binary, a: X<'g>, b: X<'g>) -> Option<X<'g>> {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::SquaredError => (a - b) * (a - b),
-        Binary::BceWithLogits => a.op("Relu") - a * b + ((-a.op("Abs")).op("Exp") + 1.0).op("Log"),
+        Binary::BceWithLogits => {
+            let (w, size) = (a.by_number("Greater", 0.0).choose(1.0 - b, b), a.op("Abs"));
+            zero(w).choose(w, w * size) + ln_1p((-size).op("Exp"))
+        }
         Binary::Max => a.by("Max", b),
         Binary::Min => a.by("Min", b),
         Binary::Pow => a.by("Pow", b),
-        Binary::Hypot => (a * a + b * b).op("Sqrt"),
-        Binary::LogAddExp => a.by("Max", b) + ((-(a - b).op("Abs")).op("Exp") + 1.0).op("Log"),
+        Binary::Hypot => {
+            let (a, b) = (a.op("Abs"), b.op("Abs"));
+            let (low, high) = (a.by("Min", b), a.by("Max", b));
+            let ratio = low.by("Equal", high).choose(a.number(1.0), low / high);
+            high * (ratio * ratio + 1.0).op("Sqrt")
+        }
+        Binary::LogAddExp => {
+            let apart = a.by("Equal", b).choose(a.number(0.0), (a - b).op("Abs"));
+            a.by("Max", b) + ln_1p((-apart).op("Exp"))
+        }
         Binary::Fmod => fmod(a, b),
         Binary::Remainder => {
             let r = fmod(a, b);
@@ -107,6 +120,14 @@ pub fn binary<'g>(f: Binary, a: X<'g>, b: X<'g>) -> Option<X<'g>> {
         Binary::Weigh => zero(b).choose(b, a * b),
         _ => return None,
     })
+}
+
+/// ln(1 + x): with u the rounded 1 + x, the error of ln u is made good by the factor x / (u − 1), which is 1 where x is infinite.
+fn ln_1p(x: X<'_>) -> X<'_> {
+    let u = x + 1.0;
+    let rounded = u - 1.0;
+    let factor = x.by("Equal", rounded).choose(x.number(1.0), x / rounded);
+    rounded.by_number("Equal", 0.0).choose(x, u.op("Log") * factor)
 }
 
 /// ln(1 + eˣ).

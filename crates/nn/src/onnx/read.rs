@@ -1,5 +1,6 @@
 //! A file as nodes and constants, checked: every name is defined once, and before it is used.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,13 @@ use crate::Real;
 /// The versions of the operators that are known.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=26;
 /// The number of nodes that are read; the time to find the layers grows with its square.
-const MOST_NODES: usize = 20_000;
+pub const MOST_NODES: usize = 20_000;
+/// The number of inputs of a node that are read, and of its outputs. No known operator has more.
+const MOST_OPERANDS: usize = 10;
+/// The bytes of constants that are read are at most this many times those of the file,
+const MOST_READINGS: usize = 16;
+/// and this many more.
+const FREE_READINGS: usize = 1 << 25;
 
 /// A graph.
 pub struct Nodes {
@@ -23,6 +30,8 @@ pub struct Nodes {
     nodes: Vec<Node>,
     constants: Vec<Constant>,
     names: HashMap<String, Operand>,
+    /// The bytes of the constants that were read, and those that were read for the first time.
+    readings: Cell<[usize; 2]>,
     /// The features of the input, if the file says them.
     pub features: Option<usize>,
     pub output: usize,
@@ -45,6 +54,8 @@ pub struct Node {
     pub name: String,
     pub op: String,
     pub inputs: Vec<Operand>,
+    /// The number of its outputs that have names.
+    pub outputs: usize,
     attributes: HashMap<String, proto::Attribute>,
 }
 
@@ -54,8 +65,15 @@ impl Nodes {
         let model: proto::Model = place.decoded(bytes)?;
         let Some(graph) = model.graph else { return Err(place.damaged("it has no graph".into())) };
         let version = model.opset_import.iter().find(|set| is_standard(&set.domain)).map(|set| set.version);
-        let (constants, names) = (Vec::new(), HashMap::new());
-        let mut nodes = Nodes { place, nodes: vec![Node::default()], constants, names, features: None, output: 0 };
+        let mut nodes = Nodes {
+            place,
+            nodes: vec![Node::default()],
+            constants: Vec::new(),
+            names: HashMap::new(),
+            readings: Cell::default(),
+            features: None,
+            output: 0,
+        };
         if !version.is_some_and(|version| OPSETS.contains(&version)) {
             let found = version.map_or("no version".into(), |version| format!("version {version}"));
             let (first, last) = OPSETS.into_inner();
@@ -142,6 +160,11 @@ impl Nodes {
             let problem = format!("its operator is one of `{}`, not of ONNX", node.domain);
             return Err(self.problem(&made, problem));
         }
+        made.outputs = node.output.iter().filter(|name| !name.is_empty()).count();
+        let operands = node.input.len().max(node.output.len());
+        if operands > MOST_OPERANDS {
+            return Err(self.problem(&made, format!("it has {operands} inputs or outputs, more than {MOST_OPERANDS}")));
+        }
         for name in node.input {
             let operand = if name.is_empty() { Some(Operand::Nothing) } else { self.names.get(&name).copied() };
             let Some(operand) = operand else {
@@ -203,12 +226,33 @@ impl Nodes {
 
     /// The dimensions and numbers of the constant that is input `k` of a node, row by row.
     pub fn numbers<T: Real>(&self, node: &Node, k: usize) -> Result<(Vec<usize>, Vec<T>), OnnxError> {
-        self.constant_of(node, k)?.numbers(&self.place)
+        let constant = self.constant_of(node, k)?;
+        let (dims, numbers) = constant.numbers(&self.place)?;
+        self.count(node, constant, size_of::<T>() * numbers.len())?;
+        Ok((dims, numbers))
     }
 
     /// The integers of the constant that is input `k` of a node.
     pub fn integers(&self, node: &Node, k: usize) -> Result<Vec<i64>, OnnxError> {
-        self.constant_of(node, k)?.integers(&self.place)
+        let constant = self.constant_of(node, k)?;
+        let list = constant.integers(&self.place)?;
+        self.count(node, constant, 8 * list.len())?;
+        Ok(list)
+    }
+
+    /// Bounds how often constants are read, because a short file may use a long one in every node.
+    fn count(&self, node: &Node, constant: &Constant, bytes: usize) -> Result<(), OnnxError> {
+        let bytes = bytes.max(constant.size());
+        let [all, once] = self.readings.get();
+        let (all, once) = (all + bytes, if constant.is_read.replace(true) { once } else { once + bytes });
+        self.readings.set([all, once]);
+        if all <= MOST_READINGS * once + FREE_READINGS {
+            return Ok(());
+        }
+        let problem = format!(
+            "it uses numbers again that other nodes use; the layers up to it have {all} bytes of numbers, and the file has {once} for them"
+        );
+        Err(self.problem(node, problem))
     }
 
     fn constant_of(&self, node: &Node, k: usize) -> Result<&Constant, OnnxError> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use autograd::{Matrix, Op};
 
 use super::OnnxError;
-use super::graph::{Declared, Graph};
+use super::graph::Declared;
 use crate::{Real, Var};
 
 /// The sizes of the two batches.
@@ -133,7 +133,7 @@ impl<'t, T: Real> Recorded<'t, T> {
                     };
                     let lists =
                         [(y, x, i), (other, x2, j)].map(|(y, x, index)| (y.tape().indices(index), y.rows(), x.rows()));
-                    let gathered = gathered(lists, from, cols);
+                    let gathered = gathered(lists, from, [cols, rows]);
                     let found = gathered.ok_or_else(|| self.batch(y, "it takes entries of other samples"))?;
                     self.gathered.insert((id, k), found);
                 }
@@ -210,29 +210,23 @@ impl<'t, T: Real> Recorded<'t, T> {
         let name = x.param_id().and_then(|id| self.names.get(&id));
         name.cloned().unwrap_or_else(|| format!("constant_{}", x.index()))
     }
-
-    /// A parameter is finite, and a number does not become infinite in the type of the file.
-    pub fn check_numbers(&self, graph: &Graph, y: Var<'t, T>, matrix: &Matrix<T>) -> Result<(), OnnxError> {
-        let wrong = |x: f64| (y.param_id().is_some() && !x.is_finite()) || (x.is_finite() && !graph.holds(x));
-        match entries(matrix).find(|&x| wrong(x)) {
-            Some(value) => Err(OnnxError::Number { name: self.name(y), value }),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The place of a node, for messages.
-fn line<T: Real>(y: Var<'_, T>) -> String {
+pub fn line<T: Real>(y: Var<'_, T>) -> String {
     y.source().to_string()
 }
 
-/// What is gathered in both recordings, from their index lists, the rows of the results and of the operands, and the dimensions.
-fn gathered([(a, m, p), (b, _, _)]: [(Vec<usize>, usize, usize); 2], from: [Dim; 2], cols: Dim) -> Option<Gathered> {
+/// What is gathered in both recordings, from their index lists, the rows of the results and of the operands, and the dimensions. Rows that
+/// are samples are not gathered, because their number is free.
+fn gathered([(a, m, p), (b, _, _)]: [(Vec<usize>, usize, usize); 2], from: [Dim; 2], to: [Dim; 2]) -> Option<Gathered> {
     let rows: Vec<usize> = a.iter().take(m).copied().collect();
     let same = |list: &[usize]| list.iter().enumerate().all(|(k, &at)| at == rows[k % m] + k / m * p);
+    let fixed = |dim: &Dim| matches!(dim, Dim::Fixed(_));
+    let of_samples = from[0] == to[0] && [from[1], to[1]].iter().all(fixed);
     match () {
-        _ if from[0] == cols && rows.iter().all(|&k| k < p) && same(&a) && same(&b) => Some(Gathered::Rows(rows)),
-        _ if from.iter().all(|dim| matches!(dim, Dim::Fixed(_))) && a == b => Some(Gathered::Entries(a)),
+        _ if of_samples && rows.iter().all(|&k| k < p) && same(&a) && same(&b) => Some(Gathered::Rows(rows)),
+        _ if from.iter().all(fixed) && a == b => Some(Gathered::Entries(a)),
         _ => None,
     }
 }

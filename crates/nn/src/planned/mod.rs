@@ -16,7 +16,8 @@ pub(crate) use plans::{BatchData, Found, Inputs, PassKind, Recorder, StepPlans, 
 /// [`plan_use`](RecordedLoss::plan_use) says why. The closure must depend only on its arguments, and read the numbers of parameters on the
 /// tape. Layers may be exchanged, added, removed, frozen or loaded between two steps: the loss is then recorded anew. But a plan keeps
 /// settings that are no parameters, such as the share of a [`Dropout`](crate::Dropout), so make another `RecordedLoss` after you change
-/// one. Runs number 1, 2, 4, 8, … of a plan are compared with a new recording, and if they differ, no further plan is used.
+/// one. Runs number 1, 2, 4, …, 128 of a plan and every 128th after them are compared with a new recording. If they differ, the recording
+/// counts, and no further plan is used.
 ///
 /// ```
 /// use nn::{Activation, Adam, Layer, Matrix, Mlp, Optimizer, RecordedLoss, Reduction, loss};
@@ -67,7 +68,7 @@ impl<'a, T: Real, M: Module<T>> RecordedLoss<'a, T, M> {
     }
 }
 
-/// How many steps ran from a plan, and why others did not.
+/// How many steps ran from a plan, and why others did not. Of a step that is divided into shards or micro-batches each part counts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanUse {
     /// Steps that ran from a plan.
@@ -76,6 +77,9 @@ pub struct PlanUse {
     pub recorded: u64,
     /// Why there is no plan.
     pub why: Option<String>,
+    /// Whether a run of a plan differed from a recording, so that runs since the last comparison may have been wrong. A trainer
+    /// warns of it.
+    pub differed: bool,
 }
 
 impl fmt::Display for PlanUse {

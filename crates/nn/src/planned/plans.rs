@@ -68,7 +68,7 @@ pub(crate) trait StepPlans<T: Real>: Send + Sync {
 /// No plans yet.
 #[compiled_once]
 pub(crate) fn no_plans<T: Real>() -> Box<dyn StepPlans<T>> {
-    let shelf = Shelf { plans: Vec::new(), seen: Vec::new(), usage: PlanUse::default(), misfits: 0 };
+    let shelf = Shelf { plans: Vec::new(), seen: Vec::new(), usage: PlanUse::default(), stale: 0, misfits: 0 };
     Box::new(Plans(Mutex::new(shelf)))
 }
 
@@ -81,6 +81,8 @@ struct Shelf<T: Real> {
     seen: Vec<Shapes>,
     usage: PlanUse,
     /// How often a comparison had another outcome than in a plan.
+    stale: u32,
+    /// How many plans did not fit since one did.
     misfits: u32,
 }
 
@@ -100,10 +102,13 @@ struct Shapes {
     of_part: bool,
 }
 
-/// The number of plans that are kept. A further one replaces the one that was used longest ago.
+/// The least number of plans that are kept, at least two for each thread. A further one replaces the one that was used longest ago.
 const KEPT: usize = 8;
 
-/// After this number of comparisons with another outcome, no plan is made.
+/// A run of a plan is compared with a recording if its number is a power of two or a multiple of this.
+const CHECKED: u64 = 128;
+
+/// After this number of comparisons with another outcome, or of plans in a row that did not fit, no plan is made.
 const MISFITS: u32 = 8;
 
 impl<T: Real> StepPlans<T> for Plans<T> {
@@ -126,7 +131,7 @@ impl<T: Real> StepPlans<T> for Plans<T> {
             match planned.run(model, data, pass, factor) {
                 Ok(found) => {
                     planned.runs += 1;
-                    let check = planned.runs.is_power_of_two();
+                    let check = planned.runs.is_power_of_two() || planned.runs.is_multiple_of(CHECKED);
                     let recording = check.then(|| recorded(pass, factor, recorder, None).0);
                     let Some(recording) = recording.filter(|recording| !same(model, &found, recording)) else {
                         self.put(planned);
@@ -135,7 +140,10 @@ impl<T: Real> StepPlans<T> for Plans<T> {
                     self.give_up(
                         "a run of the plan differs from a recording, so the loss depends on more than the model and the batch",
                     );
-                    self.with(|shelf| shelf.usage.recorded += 1);
+                    self.with(|shelf| {
+                        shelf.usage.recorded += 1;
+                        shelf.usage.differed = true;
+                    });
                     return recording;
                 }
                 Err(misfit) => self.note(misfit),
@@ -167,9 +175,12 @@ impl<T: Real> Plans<T> {
     /// Puts back a plan that has run or was made.
     fn put(&self, planned: Planned<T>) {
         self.with(|shelf| {
-            shelf.usage.planned += u64::from(planned.runs > 0);
+            if planned.runs > 0 {
+                shelf.usage.planned += 1;
+                shelf.misfits = 0;
+            }
             if shelf.usage.why.is_none() {
-                if shelf.plans.len() == KEPT {
+                if shelf.plans.len() >= KEPT.max(2 * rayon_core::current_num_threads()) {
                     shelf.plans.remove(0);
                 }
                 shelf.plans.push(planned);
@@ -194,16 +205,14 @@ impl<T: Real> Plans<T> {
         })
     }
 
-    /// Notes that a comparison has another outcome. Other misfits come with a change of the model and pass.
+    /// Notes why a plan did not fit. One that does not fit after a change of the model is followed by one that does.
     fn note(&self, misfit: PlanMisfit) {
-        if !matches!(misfit, PlanMisfit::Stale(_)) {
-            return;
-        }
-        let misfits = self.with(|shelf| {
+        let most = self.with(|shelf| {
             shelf.misfits += 1;
-            shelf.misfits
+            shelf.stale += u32::from(matches!(misfit, PlanMisfit::Stale(_)));
+            shelf.misfits.max(shelf.stale)
         });
-        if misfits == MISFITS {
+        if most >= MISFITS {
             self.give_up(&format!("plans did not fit {MISFITS} times: {misfit}"));
         }
     }

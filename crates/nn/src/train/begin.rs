@@ -57,7 +57,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         plan.stage(task.model_mut(), AT_LAST);
         let config = plan.config(task.model(), samples, &watched, &sampler);
         plan.stage(task.model_mut(), 0);
-        Ok(Loop { plan, task, onlookers, parts, sampler, config, saved: None })
+        Ok(Loop { plan, task, onlookers, parts, sampler, config, saved: None, differed: false })
     }
 
     /// The run from the checkpoint, or a new one.

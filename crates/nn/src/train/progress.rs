@@ -9,8 +9,8 @@ use crate::{Module, Real};
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Prints a line to the standard error stream every `epochs` epochs and after the last one. It shows the epoch, the remaining time, the
     /// training and validation losses, one metric, and the learning rate. The metric is the [monitored](Trainer::monitor) one, or else the
-    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why; so it
-    /// does if a trainer [with a loss](Trainer::with_loss) could not [plan](Trainer::plan_use) its steps. A line of the table has at most 80 columns.
+    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why. A
+    /// further line says why steps were recorded, if a trainer [with a loss](Trainer::with_loss) could not [plan](Trainer::plan_use) them. A line of the table has at most 80 columns.
     ///
     /// ```text
     /// epoch  time left     loss  validation loss  accuracy       lr

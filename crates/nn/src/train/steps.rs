@@ -65,6 +65,8 @@ pub(super) struct Loop<'r, 'a, T: Real> {
     pub config: Config,
     /// The step of the checkpoint, once this run has one.
     pub saved: Option<u64>,
+    /// Whether a warning has said that a plan differed from a recording.
+    pub differed: bool,
 }
 
 /// The random streams of a seed.
@@ -207,6 +209,12 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         run.history.push(self.plan.curves().iter().map(|name| &**name).zip(values));
         run.epoch += 1;
         (run.batch, run.losses) = (0, (0.0, 0.0));
+        if !self.differed && self.task.plan_use().is_some_and(|used| used.differed) {
+            self.differed = true;
+            let impure = "a step from a plan differed from a recording: the model is not the same function at every call, and steps \
+                          since the last comparison may be wrong; train with a closure (`Trainer::new`), which records every step";
+            self.warn(run, Some(impure.to_owned()));
+        }
         self.judge(run);
         if self.tell(When::EpochEnd, run, loss) {
             run.end = run.end.or(Some(End::Callback));
@@ -272,7 +280,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let end = run.end.filter(|end| *end != End::Interrupted || self.plan.quiet);
         let best = run.best.as_ref().map(|best| (best.score, best.epoch));
         let why = why(end, run.epoch, &self.plan.steering().0, best);
-        let recorded = self.task.why_recorded().map(|why| format!("every step was recorded: {why}"));
+        let recorded = self.task.plan_use().and_then(|used| used.why).map(|why| format!("steps were recorded: {why}"));
         let lines: Vec<String> = why.into_iter().chain(recorded).collect();
         self.onlookers.printer.iter_mut().for_each(|printer| printer.finish(&progress, &lines));
     }

@@ -9,7 +9,7 @@ use super::callback::When;
 use super::steps::{AUGMENTED, stream};
 use super::{Batches, Callback, Progress};
 use crate::parallel::{DataOf, Metric, OnBatch, Recordable};
-use crate::planned::StepPlans;
+use crate::planned::{PlanUse, StepPlans};
 use crate::{Module, Real, Tape, Var};
 
 /// The training task. Set 0 is the training set; the watched sets follow.
@@ -30,8 +30,8 @@ pub(super) trait Task<T: Real>: Send + Sync {
     /// The model and the given samples of a set. If there is a seed, the samples are augmented by random numbers from it.
     fn batch(&self, set: usize, samples: &[usize], seed: Option<u64>) -> Box<dyn Recordable<T> + '_>;
 
-    /// Why the steps are recorded although the loss could be planned.
-    fn why_recorded(&self) -> Option<String>;
+    /// How many steps were planned, if the loss can be planned.
+    fn plan_use(&self) -> Option<PlanUse>;
 
     /// Calls all callbacks, even after one has asked to stop; returns whether one has.
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool;
@@ -122,8 +122,8 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
         }
         Box::new(OnBatch { model: &*self.model, batch, loss: self.loss, metrics: self.metrics, planned: self.planned })
     }
-    fn why_recorded(&self) -> Option<String> {
-        self.planned.and_then(|(plans, _)| plans.plan_use().why)
+    fn plan_use(&self) -> Option<PlanUse> {
+        self.planned.map(|(plans, _)| plans.plan_use())
     }
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool {
         let mut stop = false;

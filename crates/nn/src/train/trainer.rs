@@ -421,9 +421,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// # Ok::<(), nn::train::TrainError>(())
     /// ```
     pub fn plan_use(&self) -> PlanUse {
-        let why = self.data.is_none().then(|| "the loss is a closure that may read the batch in any way".to_owned());
         let used = self.plans.plan_use();
-        PlanUse { why: used.why.or(why), ..used }
+        let why = match (self.data, used.planned + used.recorded) {
+            (None, _) => Some("the loss is a closure that may read the batch in any way"),
+            (Some(_), 0) => Some("no step was made with targets that `AsTarget::given` returns"),
+            _ => None,
+        };
+        PlanUse { why: used.why.or(why.map(str::to_owned)), ..used }
     }
 
     /// Trains a model on data.

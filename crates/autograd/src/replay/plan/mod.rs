@@ -27,7 +27,8 @@ use run::PlacedStep;
 ///
 /// A tape decides for every node where its value lies, and a sweep decides which derivatives share a place, which are the first
 /// terms of a sum, and which nodes it can leave out. A plan makes these decisions once. A run then does the same arithmetic in the same
-/// order, so values and gradients have the bits of the tape on any number of threads. It allocates nothing itself. Random numbers
+/// order, so values and gradients have the bits of the tape on any number of threads. After the first run, a run with its gradient
+/// allocates nothing itself. Random numbers
 /// ([`Tape::drawn`](crate::Tape::drawn)) are drawn anew from the seed of each run, and buffers get new values
 /// ([`Tape::update_to`](crate::Tape::update_to)).
 ///
@@ -172,7 +173,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// # Errors
     /// If the recording did something that a run could not do anew. It read a plain number from the tape, it drew a
     /// random number by [`draw`](crate::Tape::draw), it computed a buffer outside the tape, a custom rule left out a gradient, or
-    /// a [checkpoint](crate::checkpoint) did more than compute a value without looking at numbers.
+    /// a [checkpoint](crate::checkpoint) read or compared numbers, drew random ones, updated a buffer or noted a mean.
     ///
     /// # Panics
     /// If it is not 1 × 1 or depends on constants only, or an input is not a leaf of the same tape, is given twice, or is a
@@ -296,11 +297,17 @@ impl<'p, 'a, T: Real> PlanRun<'p, 'a, T> {
     }
 
     /// Its gradient with respect to the parameters, and to the variables among the leaves of the recorded tape.
+    ///
+    /// # Panics
+    /// If a custom rule gives no gradient of an operand of which it gave one when it was recorded.
     pub fn backward(self) -> Gradients<T> {
         self.backward_times(T::from_f64(1.0))
     }
 
     /// `factor` times the gradient.
+    ///
+    /// # Panics
+    /// Under the same condition as [`backward`](PlanRun::backward).
     pub fn backward_times(self, factor: T) -> Gradients<T> {
         let mut deltas = Pooled::<Deltas<T>>::take();
         self.plan.sweep(&self.leaves, factor, &mut deltas);

@@ -2,8 +2,9 @@
 
 use kernel::pool::Pooled;
 use kernel::simd::Accum;
+use smallvec::SmallVec;
 
-use super::run::PlacedStep;
+use super::run::{PlacedStep, Target};
 use super::{DELTAS, NotPlanned, Place, PlacedCustom, Plan, PlannedParam, VALUES, ValueStep};
 use crate::rule::op::Op;
 use crate::sweep::backward::{DELTA, Keep, sweep};
@@ -212,19 +213,18 @@ impl<'a, 't, T: Real> Writer<'a, 't, T> {
             }
             DeltaStep::Custom { y, dy, written } => {
                 let custom = self.inner.custom(y).expect("it has a custom rule");
-                let place = |x: u32| {
-                    let first = written.iter().find(|(id, ..)| *id == x)?;
-                    Some((first.1, first.2 == Accum::Replace))
-                };
-                let mut to = smallvec::SmallVec::new();
-                for &x in &custom.operands {
-                    let needed = self.inner.node(x).is_active();
-                    match place(x) {
-                        None if needed => {
+                let mut to = SmallVec::new();
+                for (k, &x) in custom.operands.iter().enumerate() {
+                    let first = custom.operands.iter().position(|&y| y == x).unwrap_or(k);
+                    match written.iter().find(|(id, ..)| *id == x) {
+                        Some(&(_, start, accum)) => {
+                            to.push(Target { start, replaces: accum == Accum::Replace, first });
+                        }
+                        None if self.inner.node(x).is_active() => {
                             let what = format!("leaves out a gradient of `{}`", custom.rule.name());
                             return Err(NotPlanned { what, source: self.inner.source(y) });
                         }
-                        found => to.push(found.unwrap_or_default()),
+                        None => to.push(Target { first, ..Target::default() }),
                     }
                 }
                 let known = self.plan.custom_of.binary_search(&y).expect("it was written");

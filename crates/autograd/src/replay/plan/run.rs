@@ -43,12 +43,22 @@ pub(super) enum PlacedStep {
         dx: Place,
         accum: Accum,
     },
-    /// A custom rule. For each operand: where its derivative is, and whether the first term there replaces what was there.
+    /// A custom rule, and where the derivative of each operand goes.
     Custom {
         number: u32,
         dy: Place,
-        to: SmallVec<[(usize, bool); 4]>,
+        to: SmallVec<[Target; 4]>,
     },
+}
+
+/// Where a custom rule writes the derivative of an operand.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Target {
+    pub start: usize,
+    /// Whether its first term replaces what is there.
+    pub replaces: bool,
+    /// The first operand that is the same node.
+    pub first: usize,
 }
 
 impl Place {
@@ -126,10 +136,10 @@ impl<T: Real> Plan<T> {
     /// Writes the constants of random numbers.
     pub(super) fn draw(&mut self, seed: Option<u64>) {
         let Some(mut state) = seed else { return };
-        for (place, fill) in &self.drawn {
+        for (place, write) in &self.drawn {
             let x = &mut self.values[place.start..][..place.len()];
             x.fill(T::default());
-            fill(split_mix(&mut state), x);
+            write(split_mix(&mut state), x);
         }
     }
 
@@ -218,7 +228,7 @@ impl<T: Real> Plan<T> {
         custom: &PlacedCustom<T>,
         leaves: &Leaves<'_, T>,
         dy: Place,
-        to: &[(usize, bool)],
+        to: &[Target],
         deltas: &mut [T],
     ) {
         let PlacedCustom { rule, operands, needs, value, source } = custom;
@@ -229,20 +239,17 @@ impl<T: Real> Plan<T> {
         copy.clear();
         copy.extend_from_slice(&deltas[dy.start..][..dy.len()]);
         let at = NodeBuffers { x: &x, y: look(value), dy: MatrixRef::of(dy.rows, dy.cols, &copy), source };
-        let mut written = SmallVec::<[usize; 4]>::new();
+        let mut written = SmallVec::<[bool; 4]>::from_elem(false, to.len());
         rule.pull(&at, needs, &mut |k, write| {
-            let (start, replaces) = to[k];
-            let accum = if replaces && !written.contains(&start) { Accum::Replace } else { Accum::Add };
-            written.push(start);
+            let Target { start, replaces, first } = to[k];
+            let accum = if replaces && !written[first] { Accum::Replace } else { Accum::Add };
+            written[first] = true;
             write(&mut deltas[start..][..operands[k].len()], accum);
         });
-        for (k, (start, _)) in to.iter().enumerate() {
-            let given = !needs[k] || written.contains(start);
-            assert!(
-                given,
-                "{} ({source}): operand {k} gets no gradient, but it got one when it was recorded",
-                rule.name()
-            );
+        for (k, target) in to.iter().enumerate() {
+            let name = rule.name();
+            let given = !needs[k] || written[target.first];
+            assert!(given, "{name} ({source}): operand {k} gets no gradient, but it got one when it was recorded");
         }
     }
 }
