@@ -64,7 +64,14 @@ for seed, name in enumerate(["mlp", "norms", "skips", "activations"]):
     torch.onnx.export(net, (x[:5],), FOLDER / f"{name}.onnx", dynamo=True, dynamic_shapes=({0: BATCH},), **ends)
     (FOLDER / f"{name}.onnx.data").unlink()  # empty, because small tensors are in the model
 
-# The same model with its numbers in another file, as models of PyTorch have them that are large.
+# PyTorch notes where its sources are on this machine.
+for file in FOLDER.glob("*.onnx"):
+    stored = onnx.load(file)
+    for part in [stored, stored.graph, *stored.graph.node, *stored.graph.value_info, *stored.graph.initializer]:
+        del part.metadata_props[:]
+    file.write_bytes(stored.SerializeToString())
+
+# The same model with its numbers in another file, as PyTorch stores large models.
 onnx.save_model(
     onnx.load(FOLDER / "mlp.onnx"),
     FOLDER / "mlp_outside.onnx",

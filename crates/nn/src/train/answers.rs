@@ -2,6 +2,7 @@
 
 use crate::loss::Target;
 use crate::metrics::{self, answers};
+use crate::parallel::InputsAndTargets;
 use crate::{Layer, Matrix, MatrixRef, Real, Tape};
 
 /// The targets of the samples of a batch: classes, or columns of numbers.
@@ -46,6 +47,14 @@ impl<T: Real> AsTarget<T> for Matrix<T> {
     fn given(&self) -> Option<Given<'_, T>> {
         Some(Given::Values(self.view()))
     }
+}
+
+/// What a plan needs of a batch.
+pub(super) fn data_of<T: Real, Y: AsTarget<T>>((x, t): &(Matrix<T>, Y)) -> Option<InputsAndTargets<'_, T>> {
+    Some(match t.given()? {
+        Given::Classes(classes) => InputsAndTargets::classes(x.view(), classes),
+        Given::Values(t) => InputsAndTargets::numbers(x.view(), t),
+    })
 }
 
 /// The predictions of a model in evaluation mode: inputs × samples → outputs × samples.

@@ -130,6 +130,7 @@ mod history;
 mod interrupt;
 mod objective;
 mod plan;
+mod planned;
 mod progress;
 mod run;
 mod stages;

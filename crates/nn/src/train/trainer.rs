@@ -5,16 +5,17 @@ use std::sync::Mutex;
 
 use rand::rngs::ChaCha8Rng;
 
+use super::answers::data_of;
 use super::batches::first_not_finite;
 use super::callback::{OnEpochEnd, OnStep};
 use super::plan::{Plan, VALIDATION};
 use super::steps;
 use super::task::{Augment, Look, Loss as LossFn, Typed};
-use super::{AsTarget, Batches, Callback, Given, Progress, TrainError, Trained};
+use super::{AsTarget, Batches, Callback, Progress, TrainError, Trained};
 use crate::data::Sampler;
 use crate::loss::{Loss, Target};
-use crate::parallel::{DataOf, InputsAndTargets, Metric, Parallel};
-use crate::planned::{PlanUse, StepPlans, no_plans};
+use crate::parallel::{DataOf, Metric, Parallel};
+use crate::planned::{StepPlans, no_plans};
 use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 
@@ -48,8 +49,8 @@ pub struct Trainer<'a, T: Real, M, B> {
     /// The number of samples of a batch, if it is known.
     samples: Option<fn(&B) -> usize>,
     /// The data of a batch on which the loss depends, if it depends on nothing else but the model.
-    data: Option<DataOf<T, B>>,
-    plans: Box<dyn StepPlans<T>>,
+    pub(super) data: Option<DataOf<T, B>>,
+    pub(super) plans: Box<dyn StepPlans<T>>,
     augment: Vec<Box<Augment<'a, B>>>,
     metrics: Vec<Metric<'a, M, B>>,
     watched: Vec<&'a (dyn Batches<Batch = B> + 'a)>,
@@ -405,31 +406,6 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self
     }
 
-    /// How many steps of the last training ran from a [plan](autograd::Plan), and why others did not. A trainer [with a
-    /// loss](Trainer::with_loss) makes plans by itself; values, gradients and files have the same bits. A trainer of a
-    /// [closure](Trainer::new) records every step, because the closure may read the batch in ways that a plan cannot repeat. Use
-    /// a closure if a layer of yours is not the same function at every call, for example because it counts its calls.
-    ///
-    /// ```
-    /// # use nn::{Activation, Adam, Matrix, Mlp, data::Dataset, loss::Loss, train::Trainer};
-    /// # use rand::{SeedableRng, rngs::ChaCha8Rng};
-    /// # let data = Dataset::new(Matrix::from_fn(1, 64, |_, n| n as f64 / 64.0), Matrix::from_fn(1, 64, |_, n| (n % 2) as f64));
-    /// # let mut net = Mlp::new(&[1, 4, 1], Activation::Tanh, &mut ChaCha8Rng::seed_from_u64(1));
-    /// let mut trainer = Trainer::with_loss(Loss::Mse, Adam::new(0.01)).epochs(20);
-    /// trainer.fit(&mut net, &data)?;
-    /// assert_eq!(trainer.plan_use().to_string(), "38 of 40 steps ran from a plan");
-    /// # Ok::<(), nn::train::TrainError>(())
-    /// ```
-    pub fn plan_use(&self) -> PlanUse {
-        let used = self.plans.plan_use();
-        let why = match (self.data, used.planned + used.recorded) {
-            (None, _) => Some("the loss is a closure that may read the batch in any way"),
-            (Some(_), 0) => Some("no step was made with targets that `AsTarget::given` returns"),
-            _ => None,
-        };
-        PlanUse { why: used.why.or(why.map(str::to_owned)), ..used }
-    }
-
     /// Trains a model on data.
     ///
     /// # Errors
@@ -466,12 +442,4 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
             },
         )
     }
-}
-
-/// What a plan needs of a batch.
-fn data_of<T: Real, Y: AsTarget<T>>((x, t): &(Matrix<T>, Y)) -> Option<InputsAndTargets<'_, T>> {
-    Some(match t.given()? {
-        Given::Classes(classes) => InputsAndTargets::classes(x.view(), classes),
-        Given::Values(t) => InputsAndTargets::numbers(x.view(), t),
-    })
 }
