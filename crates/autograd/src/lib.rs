@@ -73,8 +73,8 @@ pub use inspect::{Anomaly, Cut, NoGradient, PassStep, Picture, Steps, ValueRange
 pub use kernel::pool::free_buffers;
 pub use kernel::simd::{vector_bits, vectorised};
 pub use kernel::{
-    Arithmetic, Axis, AxisFunction, Binary, Dual, Float, LeftOf, Matrix, MatrixRef, Number, Order, Real, Unary,
-    compiled_once, entries,
+    Arithmetic, Axis, AxisFunction, Binary, Dual, Elementary, Float, LeftOf, Matrix, MatrixRef, Number, Order, Real,
+    Unary, compiled_once, entries,
 };
 pub use linalg::{Trans, Triangle};
 pub use minimize::{Lbfgs, LineSearch, Minimum, Objective, Stop, minimize, minimize_within};

@@ -30,7 +30,7 @@ pub use compiled_once::compiled_once;
 pub use float::Float;
 pub use matrix::{Matrix, MatrixRef, entries};
 pub use split_mix::split_mix;
-pub use table::{Arithmetic, Binary, Dual, LeftOf, Number, Real, Unary};
+pub use table::{Arithmetic, Binary, Dual, Elementary, LeftOf, Number, Real, Unary};
 
 /// The traits that the attribute `compiled_once` dispatches on.
 pub mod dispatch {

@@ -1,5 +1,6 @@
 //! The kernels: formulas, sums and maxima of columns, transposes.
 
+mod enclosures;
 mod erf;
 mod functions;
 

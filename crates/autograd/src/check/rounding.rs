@@ -1,5 +1,7 @@
 //! Bounds on the rounding of a recorded number, and the branches that were taken on the way to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use kernel::blocks::roundings;
 use kernel::columns::{first_max, times};
 use kernel::simd::{Accum, Out};
@@ -7,7 +9,7 @@ use kernel::table::kinds::side;
 use kernel::{Axis, AxisFunction, Binary, Float, Unary};
 
 use crate::rule::op::{Op, pullback};
-use crate::rule::run::{run, run_linear};
+use crate::rule::run::{run, run_linear, run_sum};
 use crate::sweep::backward::pull_custom;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
@@ -89,6 +91,24 @@ pub(super) fn rounding<T: Real>(y: Var<'_, T>, format: Format) -> Rounded {
     })
 }
 
+/// The operands of `y`, and its value at other values of them. There is none for a leaf or a function with a rule of its own.
+pub(super) fn computed_from(
+    y: Var<'_, f64>,
+    operand: impl Fn(u32) -> Matrix<f64>,
+) -> Option<(BTreeSet<u32>, Matrix<f64>)> {
+    y.tape().with(|inner| {
+        let (terms, (rows, cols)) = (inner.terms(y.id), inner.node(y.id).shape());
+        let operands = terms.iter().flat_map(|term| {
+            let (operands, count) = term.operands();
+            operands.into_iter().take(count)
+        });
+        let values: BTreeMap<u32, Matrix<f64>> = operands.map(|x| (x, operand(x))).collect();
+        let mut value = Matrix::zeros(rows, cols);
+        run_sum(terms, |x| values[&x].view(), &inner.indices, (rows, cols), value.as_mut_slice());
+        (!terms.is_empty()).then(|| (values.into_keys().collect(), value))
+    })
+}
+
 /// In double precision.
 fn numbers<T: Real>(x: &[T]) -> impl Iterator<Item = f64> {
     x.iter().map(|x| x.to_f64())
@@ -148,7 +168,7 @@ fn sizes<T: Real>(inner: &Inner<'_, T>, term: Op<u32>, y: MatrixRef<'_, T>) -> (
         Op::Scatter(index, x) => (x.as_slice().len() as f64, value(Op::Scatter(index, abs(x).view()))),
         // Formulas that round an argument before a function of it: an error of x counts with the slope.
         Op::Unary(f, x) if composed(f) => {
-            let slope = |(x, y): (f64, f64)| y.abs() + times(x.abs(), f.slope(x, y).abs()) + lost(f, x);
+            let slope = |(x, y): (f64, f64)| y.abs() + times(x.abs(), f.slope(x, y).abs());
             (0.0, numbers(x.as_slice()).zip(numbers(y.as_slice())).map(slope).collect())
         }
         Op::Binary(Binary::LogAddExp, a, b) => {
@@ -229,14 +249,6 @@ fn composed(f: Unary) -> bool {
     matches!(f, F::Powf(_) | F::Gelu | F::GeluTanh | F::Mish | F::Silu | F::HardSwish | F::HardSigmoid)
         || matches!(f, F::Elu(_) | F::Selu | F::Celu(_) | F::Tan | F::Acosh | F::Atanh | F::Asinh | F::Acos)
         || matches!(f, F::ErfInv | F::LnGamma | F::Digamma | F::Polygamma(_) | F::Sinc | F::SincDerivative(_))
-}
-
-/// The terms that cancel in a formula besides its value: ½ of x/6 + ½.
-fn lost(f: Unary, x: f64) -> f64 {
-    match f {
-        Unary::HardSigmoid | Unary::HardSwish if x.abs() < 4.0 => 1.0 + x.abs(),
-        _ => 0.0,
-    }
 }
 
 /// The largest finite absolute value on the tape.

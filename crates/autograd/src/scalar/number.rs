@@ -249,7 +249,7 @@ macro_rules! operator {
         }
     };
 }
-kernel::assigning!(['t, T: Real] Scalar<'t, T>);
+kernel::assigning!(['t, T: Real,] Scalar<'t, T>);
 operator!(Add add, |a, b, y| T::from_f64(1.0), T::from_f64(1.0), scaled, |_slope| true);
 operator!(Sub sub, |a, b, y| T::from_f64(1.0), T::from_f64(-1.0), scaled, |_slope| true);
 operator!(Mul mul, |a, b, y| b, a, scaled, |_slope| true);

@@ -384,7 +384,7 @@ macro_rules! operator {
         }
     };
 }
-kernel::assigning!(['t, T: Real] Var<'t, T>);
+kernel::assigning!(['t, T: Real,] Var<'t, T>);
 operator!(Add add, |a, b| a.plus("add", 1.0, b), |x, c| x.line(1.0, c), x.line(1.0, c));
 operator!(Sub sub, |a, b| a.plus("sub", -1.0, b), |x, c| x.line(1.0, -c), x.line(-1.0, c));
 operator!(Mul mul, |a, b| a.binary(Binary::Mul, b), |x, c| x.scale(c), x.scale(c));

@@ -214,7 +214,7 @@ impl<N: Number> Neg for Dual<N> {
     }
 }
 
-/// An operator between two numbers, and with a plain one on the right; of dual numbers on the left too.
+/// An operator between two numbers, and with a plain one on either side.
 macro_rules! operator {
     ($Op:ident $op:ident, |$a:ident, $b:ident| $vars:expr, |$x:ident, $c:ident| $number:expr, $left:expr) => {
         impl<T: Real> $Op for Lane<T> {
@@ -229,6 +229,13 @@ macro_rules! operator {
             #[inline(always)]
             fn $op(self, number: f64) -> Self {
                 Lane(self.0.$op(T::from_f64(number)))
+            }
+        }
+        impl<T: Real> $Op<Lane<T>> for f64 {
+            type Output = Lane<T>;
+            #[inline(always)]
+            fn $op(self, number: Lane<T>) -> Lane<T> {
+                Lane(T::from_f64(self).$op(number.0))
             }
         }
         impl<N: Number> $Op for Dual<N> {
@@ -269,10 +276,10 @@ operator!(Div div, |a, b| {
     Dual { value: y, tangent: b.value.recip().weigh(a.tangent) - (y / b.value).weigh(b.tangent) }
 }, |x, c| Dual { value: x.value / c, tangent: if c == 0.0 || c.is_nan() { (x.value.zero() + 1.0 / c).weigh(x.tangent) } else { x.tangent / c } }, (x.zero() + c) / x);
 
-assigning!([T: Real] Lane<T>);
-assigning!([N: Number] Dual<N>);
+assigning!([T: Real,] Lane<T>);
+assigning!([N: Number,] Dual<N>);
 
-/// `+=`, `-=`, `*=` and `/=`, of everything that the operators take.
+/// `+=`, `-=`, `*=` and `/=`, of everything that the operators take. The generics of the type end in a comma.
 #[macro_export]
 macro_rules! assigning {
     ([$($generics:tt)*] $Type:ty) => {
@@ -282,7 +289,7 @@ macro_rules! assigning {
         $crate::assigning!(@ [$($generics)*] $Type, Div DivAssign div_assign /);
     };
     (@ [$($generics:tt)*] $Type:ty, $Op:ident $Assign:ident $assign:ident $op:tt) => {
-        impl<$($generics)*, R> std::ops::$Assign<R> for $Type
+        impl<$($generics)* R> std::ops::$Assign<R> for $Type
         where
             Self: std::ops::$Op<R, Output = Self>,
         {

@@ -1,9 +1,6 @@
 //! The number types of a tape, `f32` and `f64`, with the values of every function of the table.
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
-use super::functions::{FAR, GELU, SELU};
-use crate::float::{gamma, special};
+use super::{Lane, values};
 use crate::{Float, functions};
 
 /// A number type of a tape, `f32` or `f64`: a [`Float`] with every function of the table.
@@ -37,27 +34,26 @@ macro_rules! real {
 real!(f32);
 real!(f64);
 
-macro_rules! values {
+macro_rules! plain {
     (
         one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
             => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
         two {$($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
-        /// The formulas of the table for plain numbers.
+        /// The values of the table for plain numbers.
         pub trait Values: Sized {
             $(#[doc(hidden)] fn $method(x: Self $(, $n: $N)?) -> Self;)*
             $(#[doc(hidden)] fn $method2(a: Self, b: Self) -> Self;)*
         }
-        values!(@of f32 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
-        values!(@of f64 $(one $method($x $(, $n: $N)?) $f;)* $(two $method2($a, $b) $f2;)*);
+        plain!(@of f32 $(one $method $($n: $N)?;)* $(two $method2;)*);
+        plain!(@of f64 $(one $method $($n: $N)?;)* $(two $method2;)*);
     };
-    (@of $T:ident $(one $method:ident($x:ident $(, $n:ident: $N:ty)?) $f:expr;)*
-        $(two $method2:ident($a:ident, $b:ident) $f2:expr;)*) => {
+    (@of $T:ident $(one $method:ident $($n:ident: $N:ty)?;)* $(two $method2:ident;)*) => {
         impl Values for $T {
-            $(#[inline(always)] fn $method($x: $T $(, $n: $N)?) -> $T { $f })*
-            $(#[inline(always)] fn $method2($a: $T, $b: $T) -> $T { $f2 })*
+            $(#[inline(always)] fn $method(x: $T $(, $n: $N)?) -> $T { values::$method(Lane(x) $(, $n)?).0 })*
+            $(#[inline(always)] fn $method2(a: $T, b: $T) -> $T { values::$method2(Lane(a), Lane(b)).0 })*
         }
     };
 }
-functions!(values);
+functions!(plain);
