@@ -92,6 +92,34 @@ proptest! {
         }
         prop_assert_eq!(compiled.recordings(), 1);
     }
+
+    /// A program that runs on other inputs has the value, the weighted gradient and the tangent of a recording of these. Loops may
+    /// add tangents in another order.
+    #[test]
+    fn a_program_of_matrices_is_a_recording(graph in graphs(1..20), other in matrices(4, 4)) {
+        let (tape, again) = (Tape::new(), Tape::new());
+        let moved: Vec<_> =
+            graph.inputs().iter().map(|x| Matrix::from_fn(x.rows(), x.cols(), |i, j| other[(i, j)])).collect();
+        let x: Vec<_> = graph.inputs().iter().map(|x| tape.variable(x)).collect();
+        let z: Vec<_> = moved.iter().map(|x| again.variable(x)).collect();
+        let (mut program, expected) = (graph.record(&x).program(&x), graph.record(&z));
+        program.run(&moved).unwrap();
+        let same = |a: &Matrix<f64>, b: &Matrix<f64>, within: f64| {
+            let near = |(a, b): (&f64, &f64)| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= within * b.abs().max(1.0);
+            prop_assert!(a.as_slice().iter().zip(b.as_slice()).all(near), "{a}\n{b}\n{graph}");
+            Ok(())
+        };
+        same(&program.value().to_owned(), &expected.value(), 0.0)?;
+        if expected.needs_gradient() {
+            let weights = Matrix::from_fn(expected.rows(), expected.cols(), |i, j| 1.0 + i as f64 - 0.5 * j as f64);
+            let grads = expected.backward_with(&weights);
+            for (found, (z, x)) in program.backward_with(&weights).iter().zip(z.iter().zip(&moved)) {
+                same(found, &grads.get(*z).map_or_else(|| x.map(|_| 0.0), |d| d.to_owned()), 0.0)?;
+            }
+        }
+        let moves: Vec<_> = z.iter().zip(&moved).map(|(z, dx)| (*z, dx.view())).collect();
+        same(&program.tangent(&moved), &again.tangents(&moves).of(expected), 1e-12)?;
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn divide<T: Real>(x: T, c: f64, w: T) {
     program.run(&[one(x)]).unwrap();
     same(&what, program.value()[(0, 0)] + zero, y + zero);
     same(&what, program.backward_with(&one(w))[0][(0, 0)] + zero, slope);
-    // Matrices run node by node.
+    // Matrices do not run as loops.
     let (m, twice) = (tape.variable(Matrix::full(2, 1, x)), Matrix::full(2, 1, x));
     let mut program = (m / c).program(&[m]);
     program.run(&[twice]).unwrap();

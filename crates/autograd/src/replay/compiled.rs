@@ -67,7 +67,7 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
     ///
     /// let mut matrices = Compiled::new(|x| x[0].sin().sum());
     /// matrices.value(&[&x]);
-    /// println!("{}", matrices.kind()); // runs node by node: %1 = sin(%0) at src/main.rs:12:43 is 2 × 1, not a single number
+    /// println!("{}", matrices.kind()); // runs matrix by matrix: %1 = sin(%0) at src/main.rs:12:43 is 2 × 1, not a single number
     /// # assert!(matrices.to_string().contains("%1 = sin(%0) at ") && matrices.to_string().contains("is 2 × 1"));
     /// ```
     pub fn kind(&self) -> ProgramKind {
@@ -103,20 +103,19 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
             None => None,
         };
         let first = !std::mem::replace(&mut self.replayed, replayed.is_some());
-        let program = match replayed {
-            Some(mut program) => {
-                if first {
-                    program.compile_to_loops();
-                }
-                program
-            }
+        let compiled = replayed.and_then(|mut program| match first {
+            true => program.compile_to_loops().is_ok().then_some(program),
+            false => Some(program),
+        });
+        let program = match compiled {
+            Some(program) => program,
             None => {
                 self.recordings += 1;
                 let tape = Tape::new();
                 let vars: Vec<_> = x.iter().map(|x| tape.variable(x.borrow())).collect();
                 let y = (self.f)(&vars);
                 self.read = tape.was_read();
-                y.node_by_node(&vars)
+                y.recorded_program(&vars)
             }
         };
         self.program.insert(program)

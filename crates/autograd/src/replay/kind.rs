@@ -19,8 +19,8 @@ pub enum ProgramKind {
     },
     /// As vector loops over single numbers from the next call on.
     LoopsNext,
-    /// Node by node: it is not made of single numbers.
-    Nodes(NotSingle),
+    /// As a list of terms over matrices, because it is not made of single numbers.
+    Matrices(NotSingle),
     /// Not at all: a closure that has not been called.
     NotCalled,
     /// It is recorded at every call, because the closure takes a plain number off the tape.
@@ -71,7 +71,7 @@ impl fmt::Display for ProgramKind {
             ProgramKind::LoopsNext => {
                 f.write_str("is made of single numbers: after the next call it runs as vector loops")
             }
-            ProgramKind::Nodes(node) => write!(f, "runs node by node: {node}"),
+            ProgramKind::Matrices(node) => write!(f, "runs matrix by matrix: {node}"),
             ProgramKind::NotCalled => f.write_str("has not been called"),
             ProgramKind::Recorded { source } => write!(
                 f,

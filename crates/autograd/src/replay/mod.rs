@@ -1,7 +1,7 @@
 //! Runs a recorded computation on new numbers, without recording it again.
 //!
-//! `nodes` runs it node by node, as it is on the tape. A scalar computation becomes loops: `needs` and
-//! `terms` read the tape and split it into `segment`s, `groups` groups similar nodes, `tables` writes the
+//! `steps` is the lists of terms over matrices that a `plan` and a program of `matrices` run. A scalar computation becomes lists of
+//! vector loops: `needs` and `terms` read the tape and split it into `segment`s, `groups` groups similar nodes, `tables` writes the
 //! tables, and `loops` and `rows` run them.
 
 mod compiled;
@@ -9,82 +9,27 @@ mod entries;
 mod groups;
 mod kind;
 mod loops;
+mod matrices;
 mod needs;
-mod nodes;
 mod plan;
+mod program;
+mod recorded;
 mod rows;
 mod segment;
+mod steps;
 mod tables;
 mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 
-use crate::{Matrix, MatrixRef, Real, Var};
 pub use compiled::Compiled;
-use kernel::compiled_once;
-use kernel::pool::Pooled;
 pub use kind::{NotSingle, ProgramKind};
-use loops::Loops;
-use needs::ProgramNeeds;
-use nodes::Nodes;
 pub use plan::{NotPlanned, Plan, PlanMisfit, PlanRun};
-use terms::SEGMENT_SIZE;
-
-/// A computation that was recorded once and runs on new values of its inputs, forward and backward.
-///
-/// It does exactly what was recorded. If the program that recorded it compared variables (`if x > y`), the comparison is
-/// made again, and a run that would branch differently returns [`Stale`]. This holds for every comparison on the tape
-/// before the program is made, including those of variables from which the value was not computed. Inside a
-/// [`checkpoint`](crate::checkpoint) the closure runs again and may branch differently.
-///
-/// A program does not see what was done with plain numbers that were read from the tape: by [`Var::value`] and [`Var::item`], by
-/// gradients and tangents, by `{:?}`, or as the sign of a determinant or the error of a decomposition. A branch that depended
-/// on one of them stays as it was, and a constant computed from one keeps its value. Compare variables instead, or use
-/// [`Compiled`], which records a closure again at every call if it reads such a number.
-///
-/// ```
-/// use autograd::{Matrix, Tape};
-/// let x = Matrix::column(&[1.0, 2.0]);
-/// let tape = Tape::new();
-/// let x = tape.variable(&x);
-/// let mut program = x.square().sum().program(&[x]);
-/// program.run(&[Matrix::column(&[3.0, 4.0])])?;
-/// assert_eq!(program.value().as_slice(), [25.0]);
-/// assert_eq!(program.backward()[0].as_slice(), [6.0, 8.0]);
-/// # Ok::<(), autograd::Stale>(())
-/// ```
-///
-/// # Scalar programs
-/// A program does not run node by node if its nodes are 1 × 1 (elementwise functions, sums and products of numbers, entries of the
-/// inputs), or if it ends in a stack of such nodes ([`hstack`](crate::hstack), [`vstack`](crate::vstack),
-/// [`matrix`](fn@crate::matrix)). [`kind`](Program::kind) says whether it does, and because of which node. When it is made, nodes that
-/// do the same and do not depend on each other are grouped, and each group becomes a vector
-/// loop. This costs a few gradients on the tape. Values and gradients have the bits of the tape except for the signs of zeros
-/// (and the order of adding for an operand that occurs several times in one sum of more than 4096 terms). Tangents are added in
-/// another order. Nodes that do not lead from the inputs to the value are left out. It is fast if many nodes do the same: on ADBench's
-/// programs it takes 0.3 to 0.6 of the time of recording on a [`ScalarTape`](crate::ScalarTape)
-/// (`cargo bench -p tape-autograd --bench scalars`). In a chain of steps, each of which needs the last, no nodes run together. Every loop
-/// then has one term or a few, which is faster than node by node, but takes 2 to 20 times as long as on a
-/// [`ScalarTape`](crate::ScalarTape) (`cargo bench -p tape-autograd --bench scalars -- chain`).
-/// [`run_entries`](Program::run_entries) and [`gradient_into`](Program::gradient_into) allocate nothing after their first run.
-pub struct Program<T: Real> {
-    engine: Engine<T>,
-    /// The shapes of the inputs.
-    shapes: Vec<(usize, usize)>,
-    /// Inputs that are the same variable.
-    twice: Vec<[usize; 2]>,
-}
-
-enum Engine<T: Real> {
-    Nodes(Box<Nodes<T>>),
-    Loops(Box<Loops<T>>),
-}
+pub use program::Program;
 
 /// A comparison with another outcome than when it was recorded: the recording is not valid for these inputs.
 #[derive(Clone, Copy, PartialEq)]
@@ -95,281 +40,6 @@ pub struct Stale {
     pub recorded: Option<Ordering>,
     /// The outcome now.
     pub now: Option<Ordering>,
-}
-
-#[compiled_once]
-impl<'t, T: Real> Var<'t, T> {
-    /// The recorded computation of this variable, as a program of the given inputs. Everything else stays constant. Later
-    /// comparisons do not count.
-    ///
-    /// # Panics
-    /// If an input is not a leaf of the same tape. If one is given twice, [`run`](Program::run) panics if its two values differ.
-    #[track_caller]
-    pub fn program(self, inputs: &[Var<'t, T>]) -> Program<T> {
-        self.tape().note_reading(); // a program shows its value
-        for x in inputs {
-            self.same_tape("program", *x);
-            let leaf = self.tape().with(|tape| tape.is_leaf(x.id));
-            assert!(leaf, "program: input %{} is not a leaf, but the result of a computation", x.id);
-        }
-        let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
-        match self.tape().with(|tape| Loops::new(tape, &ids, self.id, SEGMENT_SIZE)) {
-            Ok(loops) => Program::new(Engine::Loops(Box::new(loops)), inputs),
-            Err(_) => self.node_by_node(inputs),
-        }
-    }
-
-    /// The same, node by node.
-    fn node_by_node(self, inputs: &[Var<'t, T>]) -> Program<T> {
-        let ids: Vec<u32> = inputs.iter().map(|x| x.id).collect();
-        let needed = ids.iter().copied().chain([self.id]);
-        let tape = self.tape().with(|tape| tape.detached(tape.last_needed(needed)));
-        let nodes = Nodes { tape, inputs: ids, output: self.id };
-        Program::new(Engine::Nodes(Box::new(nodes)), inputs)
-    }
-}
-
-#[compiled_once]
-impl<T: Real> Program<T> {
-    /// Computes everything again from these inputs.
-    ///
-    /// # Errors
-    /// If a comparison has another outcome than when it was recorded. The values are then those of the recorded branch.
-    ///
-    /// # Panics
-    /// If the number of inputs or their shapes differ from the recorded ones, if two inputs are the same variable and their values differ, or
-    /// if a custom op returns another shape for them.
-    #[track_caller]
-    pub fn run(&mut self, inputs: &[impl Borrow<Matrix<T>>]) -> Result<(), Stale> {
-        self.assert_shapes("run", inputs);
-        self.assert_same("run", |k| inputs[k].borrow().as_slice());
-        let mut start = 0;
-        for (k, x) in inputs.iter().enumerate() {
-            let x = x.borrow().as_slice();
-            match &mut self.engine {
-                Engine::Nodes(nodes) => nodes.input_mut(k).copy_from_slice(x),
-                Engine::Loops(loops) => loops.values[start..start + x.len()].copy_from_slice(x),
-            }
-            start += x.len();
-        }
-        self.recompute()
-    }
-
-    /// The same, from the entries of all inputs, one input after the other.
-    ///
-    /// ```
-    /// use autograd::Tape;
-    /// let tape = Tape::new();
-    /// let (x, y) = (tape.variable(1.0), tape.variable(2.0));
-    /// let mut program = (x * y + x).program(&[x, y]);
-    /// let mut gradient = [0.0; 2];
-    /// program.run_entries(&[3.0, 4.0])?;
-    /// program.gradient_into(&mut gradient);
-    /// assert_eq!((program.value()[(0, 0)], gradient), (15.0, [5.0, 3.0]));
-    /// # Ok::<(), autograd::Stale>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Under the same conditions as [`run`](Program::run).
-    ///
-    /// # Panics
-    /// If the number of entries is not that of the inputs.
-    #[track_caller]
-    pub fn run_entries(&mut self, x: &[T]) -> Result<(), Stale> {
-        self.assert_entry_count("run_entries", x.len());
-        self.assert_same("run_entries", |k| input_entries(&self.shapes, x).nth(k).unwrap_or_default());
-        match &mut self.engine {
-            Engine::Loops(loops) => loops.values[..x.len()].copy_from_slice(x),
-            Engine::Nodes(nodes) => {
-                let entries = input_entries(&self.shapes, x);
-                entries.enumerate().for_each(|(k, x)| nodes.input_mut(k).copy_from_slice(x));
-            }
-        }
-        self.recompute()
-    }
-
-    /// The value from the last run or from the recording.
-    pub fn value(&self) -> MatrixRef<'_, T> {
-        match &self.engine {
-            Engine::Nodes(nodes) => nodes.output_value(),
-            Engine::Loops(loops) => MatrixRef::new(loops.shape.0, loops.shape.1, &loops.output),
-        }
-    }
-
-    /// The gradient of the value, a single number, with respect to each input.
-    ///
-    /// # Panics
-    /// If the value is not 1 × 1.
-    #[track_caller]
-    pub fn backward(&self) -> Vec<Matrix<T>> {
-        self.assert_single_number("backward");
-        self.backward_with(MatrixRef::new(1, 1, &[T::from_f64(1.0)]))
-    }
-
-    /// The same, with respect to the entries of all inputs, one input after the other.
-    ///
-    /// # Panics
-    /// If the value is not 1 × 1, or the number of places is not the number of entries.
-    #[track_caller]
-    pub fn gradient_into(&self, gradient: &mut [T]) {
-        self.assert_single_number("gradient_into");
-        self.assert_entry_count("gradient_into", gradient.len());
-        self.weighted_gradient(&[T::from_f64(1.0)], gradient);
-    }
-
-    /// The gradient of Σ w ⊙ value with respect to each input; zero for a constant.
-    ///
-    /// # Panics
-    /// If the shapes of `w` and the value differ.
-    #[track_caller]
-    pub fn backward_with<'w>(&self, w: impl Into<MatrixRef<'w, T>>) -> Vec<Matrix<T>> {
-        let (w, (m, n)) = (w.into(), self.value().shape());
-        let (p, q) = w.shape();
-        assert!((p, q) == (m, n), "Program::backward_with: weights {p} × {q} for a value {m} × {n}");
-        let mut gradient = Pooled::<Vec<T>>::take();
-        gradient.resize(self.shapes.iter().map(|(m, n)| m * n).sum(), T::default());
-        self.weighted_gradient(w.as_slice(), &mut gradient);
-        let gradients = self.shapes.iter().zip(input_entries(&self.shapes, &gradient));
-        gradients.map(|(&(m, n), dx)| Matrix::from_vec(m, n, dx.to_vec())).collect()
-    }
-
-    /// The derivative of the value when each input moves along its direction. An input that was given twice moves along the sum of
-    /// its directions; the direction of a constant is ignored.
-    ///
-    /// # Panics
-    /// If the number of directions or their shapes differ from those of the inputs.
-    #[track_caller]
-    pub fn tangent(&self, directions: &[impl Borrow<Matrix<T>>]) -> Matrix<T> {
-        self.assert_shapes("tangent", directions);
-        let directions: Vec<_> = directions.iter().map(|dx| dx.borrow().view()).collect();
-        self.output_tangent(&directions)
-    }
-
-    fn output_tangent(&self, directions: &[MatrixRef<'_, T>]) -> Matrix<T> {
-        match &self.engine {
-            Engine::Nodes(nodes) => nodes.output_tangent(directions.iter().copied()),
-            Engine::Loops(loops) => {
-                let mut tangents = Pooled::<Vec<T>>::take();
-                tangents.clear();
-                directions.iter().for_each(|dx| tangents.extend_from_slice(dx.as_slice()));
-                loops.output_tangent(&mut tangents)
-            }
-        }
-    }
-
-    /// Whether it runs as vector loops, and of how many terms, and if not, the first node that is not a scalar.
-    ///
-    /// ```
-    /// use autograd::{Matrix, ProgramKind, Tape, hstack};
-    /// let tape = Tape::new();
-    /// let x = tape.variable(Matrix::column(&[1.0, 2.0]));
-    /// let residuals = hstack(&[x.at(0, 0).sin(), x.at(0, 0) * x.at(1, 0)]);
-    /// assert!(matches!(residuals.program(&[x]).kind(), ProgramKind::Loops { .. }));
-    ///
-    /// let why = residuals.square().sum().program(&[x]).kind().to_string();
-    /// assert!(why.contains("is 1 × 2, not a single number"), "{why}");
-    /// ```
-    pub fn kind(&self) -> ProgramKind {
-        match &self.engine {
-            Engine::Loops(engine) => {
-                let (terms, loops) = engine.tables.counts();
-                ProgramKind::Loops { terms, loops }
-            }
-            Engine::Nodes(nodes) => match ProgramNeeds::of(&nodes.tape, &nodes.inputs, nodes.output) {
-                Ok(_) => ProgramKind::LoopsNext,
-                Err(id) => ProgramKind::Nodes(NotSingle::of(&nodes.tape, id)),
-            },
-        }
-    }
-
-    /// Compiles it into loops if it is made of scalars.
-    fn compile_to_loops(&mut self) {
-        if let Engine::Nodes(nodes) = &self.engine
-            && let Ok(loops) = Loops::new(&nodes.tape, &nodes.inputs, nodes.output, SEGMENT_SIZE)
-        {
-            self.engine = Engine::Loops(Box::new(loops));
-        }
-    }
-
-    #[track_caller]
-    fn recompute(&mut self) -> Result<(), Stale> {
-        match &mut self.engine {
-            Engine::Nodes(nodes) => nodes.recompute(),
-            Engine::Loops(loops) => loops.recompute(),
-        }
-    }
-
-    /// The gradient of Σ w ⊙ value with respect to all entries.
-    fn weighted_gradient(&self, w: &[T], gradient: &mut [T]) {
-        match &self.engine {
-            Engine::Nodes(nodes) => nodes.weighted_gradient(w, gradient),
-            Engine::Loops(loops) => {
-                let (mut deltas, mut slots) = (Pooled::<Vec<T>>::take(), Pooled::<Vec<T>>::take());
-                loops.backward_sweep(w, &mut deltas, &mut slots);
-                gradient.copy_from_slice(&deltas[..gradient.len()]);
-            }
-        }
-    }
-
-    #[track_caller]
-    fn assert_single_number(&self, name: &str) {
-        let (m, n) = self.value().shape();
-        assert!((m, n) == (1, 1), "Program::{name}: {m} × {n} is not a single number: use backward_with");
-    }
-
-    #[track_caller]
-    fn assert_shapes(&self, name: &str, given: &[impl Borrow<Matrix<T>>]) {
-        let (count, recorded) = (given.len(), self.shapes.len());
-        assert!(count == recorded, "Program::{name}: {count} matrices for a program of {recorded} inputs");
-        for (k, (x, &(m, n))) in given.iter().zip(&self.shapes).enumerate() {
-            let (p, q) = x.borrow().shape();
-            assert!((p, q) == (m, n), "Program::{name}: input {k} is {p} × {q}, and was recorded as {m} × {n}");
-        }
-    }
-
-    fn new(engine: Engine<T>, inputs: &[Var<'_, T>]) -> Self {
-        let mut given = HashMap::new();
-        let again = inputs.iter().enumerate().filter_map(|(k, x)| Some([given.insert(x.id, k)?, k]));
-        Program { twice: again.collect(), engine, shapes: inputs.iter().map(|x| x.shape()).collect() }
-    }
-
-    /// Inputs that are the same variable have the same values.
-    #[track_caller]
-    fn assert_same<'x>(&self, what: &str, entries: impl Fn(usize) -> &'x [T])
-    where
-        T: 'x,
-    {
-        for &[a, b] in &self.twice {
-            let same = entries(a)
-                .iter()
-                .zip(entries(b))
-                .all(|(x, y)| x == y || (x.partial_cmp(x).is_none() && y.partial_cmp(y).is_none()));
-            assert!(same, "{what}: inputs {a} and {b} are the same variable: give it the same values");
-        }
-    }
-
-    #[track_caller]
-    fn assert_entry_count(&self, name: &str, given: usize) {
-        let recorded: usize = self.shapes.iter().map(|(m, n)| m * n).sum();
-        assert!(given == recorded, "Program::{name}: {given} numbers for inputs of {recorded} entries");
-    }
-}
-
-#[compiled_once]
-impl<T: Real> fmt::Display for Program<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ((m, n), inputs) = (self.value().shape(), self.shapes.len());
-        write!(f, "a program from {inputs} inputs to {m} × {n} that {}", self.kind())
-    }
-}
-
-/// The entries of each input.
-fn input_entries<'a, T>(shapes: &'a [(usize, usize)], mut all: &'a [T]) -> impl Iterator<Item = &'a [T]> {
-    shapes.iter().map(move |(m, n)| {
-        let (x, rest) = all.split_at(m * n);
-        all = rest;
-        x
-    })
 }
 
 impl fmt::Display for Stale {

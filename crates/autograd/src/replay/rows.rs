@@ -9,7 +9,7 @@ use kernel::table::loops;
 use super::loops::{BLOCK, Factor, LoopGroup, Operand, Places, Scratch, Span, Tables, TermRow};
 use crate::Real;
 
-/// A sum over fewer nodes runs node by node.
+/// A sum over fewer nodes runs number by number.
 const NARROW: usize = 8;
 
 impl<T: Real> Tables<T> {

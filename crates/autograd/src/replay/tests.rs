@@ -1,11 +1,12 @@
-//! Loops against the same program node by node.
+//! Loops against the same program as terms over matrices.
 
 use proptest::prelude::*;
 
 use super::loops::Loops;
-use super::nodes::Nodes;
+use super::program::Engine;
+use super::recorded::Recorded;
 use super::terms::SEGMENT_SIZE;
-use super::{Compiled, Engine, Program};
+use super::{Compiled, Program};
 use crate::{Arithmetic, Binary, Leaf, Matrix, ProgramKind, Real, Tape, Unary, Var, hstack, matrix, several, vstack};
 
 fn sum<N: Arithmetic>(x: &[N]) -> N {
@@ -82,7 +83,7 @@ fn within<T: Real>((low, high): (f64, f64), x: Var<'_, T>) -> Var<'_, T> {
     }
 }
 
-/// The program of a closure at these inputs, node by node and as loops in segments of this size.
+/// The program of a closure at these inputs, as terms over matrices and as loops in segments of this size.
 fn both<T: Real>(
     inputs: &[Matrix<T>],
     size: usize,
@@ -91,12 +92,10 @@ fn both<T: Real>(
     let tape = Tape::new();
     let x: Vec<_> = inputs.iter().map(|x| tape.variable(x)).collect();
     let y = f(&x);
-    let [nodes, mut loops] = [y.node_by_node(&x), y.node_by_node(&x)];
-    if let Engine::Nodes(nodes) = &loops.engine {
-        let Nodes { tape, inputs, output } = &**nodes;
-        let compiled = Loops::new(tape, inputs, *output, size).expect("it is made of single numbers");
-        loops.engine = Engine::Loops(Box::new(compiled));
-    }
+    let [nodes, mut loops] = [y.recorded_program(&x), y.recorded_program(&x)];
+    let Recorded { tape, inputs, output } = &**loops.recorded.as_ref().unwrap();
+    let compiled = Loops::new(tape, inputs, *output, size).expect("it is made of single numbers");
+    loops.engine = Engine::Loops(Box::new(compiled));
     [nodes, loops]
 }
 
@@ -228,7 +227,7 @@ fn inputs_of_every_kind() {
         for inputs in [vec![x, constant, unused], vec![x, unused], vec![unused, constant]] {
             let loops = y.program(&inputs);
             assert!(matches!(loops.engine, Engine::Loops(_)));
-            let mut programs = [y.node_by_node(&inputs), loops];
+            let mut programs = [y.recorded_program(&inputs), loops];
             let at: Vec<_> = (0..inputs.len()).map(|k| Matrix::full(1, 1, 0.7 - k as f64)).collect();
             agree(&mut programs, &at).unwrap();
             move_alike(&programs, &at).unwrap();
@@ -272,7 +271,7 @@ fn kinds_and_what_prevents_loops() {
     ];
     for (y, formula, shape) in sums {
         match y.program(&[x]).kind() {
-            ProgramKind::Nodes(node) => {
+            ProgramKind::Matrices(node) => {
                 assert!(node.formula.contains(formula), "{node}");
                 assert_eq!(node.shape, shape);
                 assert!(node.source.file().ends_with("tests.rs") && node.to_string().contains("tests.rs:"), "{node}");
@@ -335,7 +334,7 @@ fn terms_of_a_loop() {
 
 /// A program of matrices stays as it is.
 #[test]
-fn matrices_run_node_by_node() {
+fn matrices_stay_matrices() {
     let tape = Tape::new();
     let x = tape.variable(Matrix::column(&[1.0, 2.0]));
     for (y, loops) in

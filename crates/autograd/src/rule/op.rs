@@ -246,24 +246,6 @@ impl<R: Copy> Op<R> {
     }
 }
 
-impl<R: Copy> LinearTerm<R> {
-    /// The same term of other operands; `f` maps them in order.
-    pub(crate) fn map<S>(self, mut f: impl FnMut(R) -> S) -> LinearTerm<S> {
-        use LinearTerm as D;
-        match self {
-            D::Op(op) => D::Op(op.map(f)),
-            D::Unary(g, x, y, dy) => D::Unary(g, f(x), f(y), f(dy)),
-            D::Binary(g, side, all) => D::Binary(g, side, all.map(f)),
-            D::AlongAxis(g, axis, all) => D::AlongAxis(g, axis, all.map(f)),
-            D::AlongAxisTangent(g, axis, all) => D::AlongAxisTangent(g, axis, all.map(f)),
-            D::CrossEntropy(t, p, dy) => D::CrossEntropy(f(t), f(p), f(dy)),
-            D::CrossEntropyTangent(t, p, dx) => D::CrossEntropyTangent(f(t), f(p), f(dx)),
-            D::CrossEntropyTarget(x, dy) => D::CrossEntropyTarget(f(x), f(dy)),
-            D::CrossEntropyTargetTangent(x, dt) => D::CrossEntropyTargetTangent(f(x), f(dt)),
-        }
-    }
-}
-
 impl<R: Copy + Default> Op<R> {
     /// The operands in order, padded with defaults, and their number.
     #[inline(always)]

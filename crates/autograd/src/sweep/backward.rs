@@ -2,7 +2,7 @@
 
 use kernel::compiled_once;
 use kernel::pool::Pooled;
-use kernel::simd::{Out, fill};
+use kernel::simd::{Accum, Out, fill};
 use smallvec::SmallVec;
 
 use crate::rule::op::{LinearTerm, Op, pullback};
@@ -199,6 +199,9 @@ fn pull<T: Real, L: Log>(
             dx: deltas.start(own),
             accum,
         });
+        if log.is_dry() {
+            return;
+        }
         let (dy, data) = deltas.pair(region, own);
         let dy = node.over(dy);
         let look = |id| if id == DELTA { dy } else { inner.view(id) };
@@ -220,11 +223,20 @@ fn pull_whole<T: Real, L: Log>(
     log: &mut L,
 ) {
     let (rows, cols) = inner.node(custom.id).shape();
+    let mut written = Vec::<(u32, usize, Accum)>::new();
+    if log.is_dry() {
+        for &x in custom.operands.iter().filter(|&&x| inner.node(x).is_active()) {
+            if written.iter().all(|&(known, ..)| known != x) {
+                let (own, accum) = deltas.open(x, inner.node(x).len(), log);
+                written.push((x, deltas.start(own), accum));
+            }
+        }
+        return log.note(|| DeltaStep::Custom { y: custom.id, dy: deltas.start(region), written });
+    }
     // A copy, because the rule reads δy while it writes several others.
     let mut copy = Pooled::<Vec<T>>::take();
     copy.clear();
     copy.extend_from_slice(deltas.slice_mut(region));
-    let mut written = SmallVec::new();
     pull_custom(inner, custom, MatrixRef::new(rows, cols, &copy), &mut |x, write| {
         let (own, accum) = deltas.open(x, inner.node(x).len(), log);
         if L::ON {

@@ -1,14 +1,13 @@
 //! What a sweep does to its buffer of derivatives, written down so that it can be done again.
 
 use kernel::simd::Accum;
-use smallvec::SmallVec;
 
 use crate::rule::op::LinearTerm;
 
 /// A change of the buffer. Places are offsets in it; nodes are numbers on the tape.
 #[derive(Clone, Debug)]
 pub(crate) enum DeltaStep {
-    /// The weights of an output are written to the place of its δ. A plan has one output.
+    /// The weights of the output are written to the place of its δ.
     Seed { at: usize, len: usize },
     /// Zeros are written.
     Zero { at: usize, len: usize },
@@ -19,7 +18,14 @@ pub(crate) enum DeltaStep {
     /// A term of node y goes to the δ of its operand x.
     Term { term: LinearTerm<u32>, y: u32, dy: usize, x: u32, dx: usize, accum: Accum },
     /// A node with a custom rule has written these operands, places and whether each was added to.
-    Custom { y: u32, dy: usize, written: SmallVec<[(u32, usize, Accum); 4]> },
+    Custom { y: u32, dy: usize, written: Vec<(u32, usize, Accum)> },
+}
+
+impl DeltaStep {
+    /// Whether it does nothing.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, DeltaStep::Zero { len: 0, .. } | DeltaStep::Copy { len: 0, .. } | DeltaStep::Add { len: 0, .. })
+    }
 }
 
 /// Takes down the steps of a sweep, or ignores them.
@@ -28,6 +34,12 @@ pub(crate) trait Log {
     const ON: bool;
 
     fn note(&mut self, step: impl FnOnce() -> DeltaStep);
+
+    /// Whether steps are only taken down and nothing is computed. Every operand of a custom rule then counts as written.
+    #[inline(always)]
+    fn is_dry(&self) -> bool {
+        false
+    }
 }
 
 impl Log for () {
@@ -36,9 +48,18 @@ impl Log for () {
     fn note(&mut self, _: impl FnOnce() -> DeltaStep) {}
 }
 
-impl Log for Vec<DeltaStep> {
+/// The steps of a sweep.
+pub(crate) struct Written {
+    pub steps: Vec<DeltaStep>,
+    pub is_dry: bool,
+}
+
+impl Log for Written {
     const ON: bool = true;
     fn note(&mut self, step: impl FnOnce() -> DeltaStep) {
-        self.push(step());
+        self.steps.push(step());
+    }
+    fn is_dry(&self) -> bool {
+        self.is_dry
     }
 }

@@ -106,6 +106,16 @@ impl<T: Real> Deltas<T> {
         Some(&self.values[region.start..][..region.len])
     }
 
+    /// Where the derivative of a node is in the buffer, if it has one.
+    pub fn place(&self, id: u32) -> Option<usize> {
+        Some(self.regions.get(*self.places.get(id as usize)? as usize)?.start)
+    }
+
+    /// The length of the buffer.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
     /// A copy of the derivative; zeros if there is none.
     pub fn matrix(&self, id: u32, (rows, cols): (usize, usize)) -> Matrix<T> {
         self.at(id).map_or_else(|| Matrix::zeros(rows, cols), |d| Matrix::from_vec(rows, cols, d.to_vec()))

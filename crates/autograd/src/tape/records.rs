@@ -249,36 +249,6 @@ impl<'t, T: Real> Inner<'t, T> {
         Inner { records, leaves: Leaves::new(0), indices, customs, branches, pass: Pass::new(None), used }
     }
 
-    /// The value of a node in the buffer, to change.
-    pub fn value_mut(&mut self, id: u32) -> &mut [T] {
-        let node = self.node(id);
-        &mut self.records.values[node.value..][..node.len()]
-    }
-
-    /// Computes the value of a node again from those of its operands.
-    ///
-    /// # Panics
-    /// If a function with a custom rule returns another shape than it was recorded with.
-    #[track_caller]
-    pub fn recompute(&mut self, id: u32) {
-        let (node, terms) = (self.node(id), SmallVec::<[Op<u32>; 4]>::from_slice(self.terms(id)));
-        match terms[..] {
-            _ if node.place != Place::Own => {}
-            [] => {
-                if let Some(CustomNode { rule, operands, .. }) = self.custom(id).cloned() {
-                    let ((m, n), source) = (node.shape(), node.source);
-                    if let Err((p, q)) = self.apply(&*rule, &operands, node.value, (m, n)) {
-                        let name = rule.name();
-                        panic!("{name} ({source}): the value is {p} × {q} and was recorded as {m} × {n}: record again");
-                    }
-                }
-            }
-            _ => {
-                self.compute(node.value, node.shape(), &terms);
-            }
-        }
-    }
-
     #[inline]
     pub fn node(&self, id: u32) -> Node {
         self.records.nodes[id as usize]

@@ -1,27 +1,19 @@
-//! A recorded computation as lists of terms with fixed places: forward, and backward as the sweep decided it.
-//!
-//! `record` writes the lists from a tape and one sweep of it, and `run` runs them.
+//! A training step as lists of terms with fixed places. `record` makes them from a tape, and `given` is what every run gets.
 
+mod given;
 mod record;
-mod run;
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 
 use kernel::compiled_once;
 use kernel::pool::Pooled;
-use smallvec::SmallVec;
 
 use super::Stale;
-use crate::rule::op::Op;
-use crate::rule::run::Indices;
+use super::steps::{Misfit, Place, Steps};
 use crate::sweep::regions::Deltas;
 use crate::tape::anew::Fill;
-use crate::tape::comparison::Branch;
-use crate::tape::custom_rule::Rule;
 use crate::{Gradients, MatrixRef, Means, Param, Real, Var};
-use run::PlacedStep;
 
 /// A recorded number and its gradient, as lists of terms that run on new values of inputs and parameters.
 ///
@@ -50,18 +42,9 @@ use run::PlacedStep;
 pub struct Plan<T: Real> {
     /// The tape on which it was recorded.
     tape: u64,
-    values: Vec<T>,
-    forward: Vec<ValueStep>,
-    terms: Vec<Op<Place>>,
-    backward: Vec<PlacedStep>,
+    steps: Steps<T>,
     /// The places of the derivatives after the sweep.
     layout: Deltas<T>,
-    customs: Vec<PlacedCustom<T>>,
-    indices: Indices,
-    /// The comparisons, of values in `compared`, each with the number of steps after which they are known.
-    branches: Vec<(usize, Branch)>,
-    compared: Vec<Place>,
-    output: Place,
     inputs: Vec<(usize, usize)>,
     params: Vec<PlannedParam>,
     is_training: bool,
@@ -75,36 +58,6 @@ pub struct Plan<T: Real> {
     runs: u64,
     /// The list of leaves of the last run, emptied.
     spare: Leaves<'static, T>,
-}
-
-/// Where a matrix is: in the values of the plan, in a leaf, or in the derivatives.
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    rows: u32,
-    cols: u32,
-    /// [`VALUES`], [`DELTAS`], or the number of a leaf: an input, or a parameter after all inputs.
-    of: u32,
-    start: usize,
-}
-
-const VALUES: u32 = u32::MAX;
-const DELTAS: u32 = u32::MAX - 1;
-
-/// A value that is computed: the sum of terms, or a function with a custom rule.
-struct ValueStep {
-    place: Place,
-    /// The end of its terms, which begin where those of the last step end.
-    terms: u32,
-    custom: Option<u32>,
-}
-
-/// A function with a custom rule.
-struct PlacedCustom<T> {
-    rule: Arc<dyn Rule<T>>,
-    operands: SmallVec<[Place; 3]>,
-    needs: SmallVec<[bool; 3]>,
-    value: Place,
-    source: &'static Location<'static>,
 }
 
 /// A parameter as it was recorded.
@@ -139,6 +92,15 @@ pub enum PlanMisfit {
     Stale(Stale),
     /// The value of a function with a custom rule has another shape.
     Shape(String),
+}
+
+impl From<Misfit> for PlanMisfit {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::Stale(stale) => PlanMisfit::Stale(stale),
+            Misfit::Shape(what) => PlanMisfit::Shape(what),
+        }
+    }
 }
 
 impl fmt::Display for NotPlanned {
@@ -248,7 +210,7 @@ impl<T: Real> Plan<T> {
         }
         self.write_classes(classes)?;
         self.draw(seed);
-        self.compute(&leaves)?;
+        self.steps.compute(&leaves)?;
         Ok(PlanRun { plan: self, leaves })
     }
 }
@@ -284,14 +246,14 @@ type Leaves<'a, T> = Vec<MatrixRef<'a, T>>;
 impl<'p, 'a, T: Real> PlanRun<'p, 'a, T> {
     /// The number.
     pub fn item(&self) -> T {
-        self.plan.output.look(&self.plan.values, &self.leaves).as_slice()[0]
+        self.plan.steps.output(&self.leaves).as_slice()[0]
     }
 
     /// What means in it were divided by.
     pub fn means(&self) -> Means {
         let mut means = self.plan.means;
         for place in &self.plan.weights {
-            means.note(Some(place.look(&self.plan.values, &self.leaves).as_slice()[0].to_f64()));
+            means.note(Some(place.look(&self.plan.steps.values, &self.leaves).as_slice()[0].to_f64()));
         }
         means
     }

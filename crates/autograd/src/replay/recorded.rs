@@ -1,40 +1,26 @@
-//! A program that runs node by node, as it is on the tape.
+//! A program that has not run yet: the tape on which it was recorded.
 
 use kernel::pool::Pooled;
 use smallvec::SmallVec;
 
-use super::Stale;
+use super::NotSingle;
+use super::needs::ProgramNeeds;
 use crate::sweep::backward::{Keep, sweep};
 use crate::sweep::forward::push;
 use crate::sweep::regions::Deltas;
 use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real};
 
-pub(super) struct Nodes<T: Real> {
+pub(super) struct Recorded<T: Real> {
     pub tape: Inner<'static, T>,
     pub inputs: Vec<u32>,
     pub output: u32,
 }
 
-impl<T: Real> Nodes<T> {
-    /// The entries of an input, to change.
-    pub fn input_mut(&mut self, k: usize) -> &mut [T] {
-        self.tape.value_mut(self.inputs[k])
-    }
-
-    /// Computes everything again.
-    #[track_caller]
-    pub fn recompute(&mut self) -> Result<(), Stale> {
-        for id in 0..self.tape.records.nodes.len() as u32 {
-            self.tape.recompute(id);
-        }
-        for branch in &self.tape.branches {
-            let now = branch.compare(|id| self.tape.view(id).as_slice()[0]);
-            if now != branch.found {
-                return Err(Stale { source: branch.source, recorded: branch.found, now });
-            }
-        }
-        Ok(())
+impl<T: Real> Recorded<T> {
+    /// The first node that is not made of single numbers, if there is one.
+    pub fn not_single(&self) -> Option<NotSingle> {
+        ProgramNeeds::of(&self.tape, &self.inputs, self.output).err().map(|id| NotSingle::of(&self.tape, id))
     }
 
     /// The output.
