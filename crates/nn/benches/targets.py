@@ -1,10 +1,12 @@
 """Measure every speed target and print one Markdown table: the quantity, the target, the measurement, whether it is met.
 
-pip install torch numpy jax optax
-python crates/nn/benches/targets.py [--rounds R] [--min-seconds S] [--quick] [--only PART]
+pip install torch numpy jax optax casadi
+apt-get install libxsmm-dev gcc g++
+python crates/nn/benches/targets.py [--rounds R] [--min-seconds S] [--quick] [--only PART] [--minima] [--python PEER=PATH]
 
-Builds and runs the benchmarks and their peers in sequence. A ratio is one of medians over the rounds. If a peer is missing, its
-targets are not measured, and the table says why. CODIPACK may name a folder with CoDiPack.
+Builds and runs the benchmarks and their peers in sequence. A ratio is one of medians over the rounds, or of minima, which other load
+on the machine disturbs less. Ours is the faster of the step on the tape and from a plan. If a peer is missing, its targets are not
+measured, and the table says why. CODIPACK may name a folder with CoDiPack; compare.py says more about the peers.
 """
 import argparse, functools, math, operator, os, pathlib, sys, time
 from typing import NamedTuple
@@ -12,12 +14,15 @@ from typing import NamedTuple
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 import compare
-from compare import HEAVY, NAMES, Missing
+from compare import DENSE, HEAVY, NAMES, Missing
 
 SMALL, LARGE = ["xor", "digits", "resid", "rnn"], ["mnist", "tanh", "wide"]
 SHARED = ["mnist", "tanh", "wide", "resid"]  # large enough for a second thread
 THREADS = {1: "1 thread", 2: "2 threads"}
-TITLES = dict(handwritten="handwritten", torch="PyTorch", jax="JAX", burn="burn", candle="candle")
+TITLES = {
+    "handwritten": "handwritten", "torch": "PyTorch", "torch-compile": "torch.compile", "jax": "JAX", "jax-new": "JAX (new)",
+    "libxsmm": "LIBXSMM", "burn": "burn", "candle": "candle",
+}
 PROGRAMS = ["rosenbrock", "gmm10", "lstm2"]
 MATRICES = ["gmm10", "lstm2"]
 PLANNED = "planned / handwritten, 1 thread"
@@ -48,6 +53,10 @@ TARGETS = [
     *of_steps("torch", LARGE, "< 1"),
     *of_steps("jax", SMALL, "≤ 0.55"),
     *of_steps("jax", LARGE, "< 1"),
+    *of_steps("torch-compile", NAMES, "< 1"),
+    *of_steps("jax-new", NAMES, "≤ 0.8"),
+    *of_steps("jax-new", ["xor", "rnn", "digits"], "≤ 0.4"),
+    *of_steps("libxsmm", DENSE, "≤ 1.1"),
     *of_steps("burn", NAMES, "< 1"),
     *of_steps("candle", NAMES, "< 1"),
     Target("steps", "2 threads / 1 thread", SHARED, "≤ 0.6"),
@@ -59,6 +68,7 @@ TARGETS = [
     Target("scalars", f"{NUMBERS}: reverse / ours", PROGRAMS, "> 1"),
     Target("scalars", f"{NUMBERS}: ours / CoDiPack", PROGRAMS, "≤ 1.3"),
     Target("scalars", "scalars, replayed / CoDiPack", PROGRAMS, "< 1"),
+    Target("scalars", "scalars, replayed / CasADi", PROGRAMS, "≤ 1.0"),
     Target("derivatives", "gradient / objective, in matrices", MATRICES, "≤ 4"),
     Target("derivatives", "H v / gradient", [*MATRICES, "mnist"], "≤ 4"),
     Target("derivatives", "one sample through the net / handwritten", ["mnist"], "≤ 1.1"),
@@ -75,7 +85,10 @@ def main():
     p.add_argument("--min-seconds", type=float, default=1.0, help="for each program in each round")
     p.add_argument("--quick", action="store_true", help="one short round, to test that everything runs; without wide and cold builds")
     p.add_argument("--only", action="append", choices=PARTS, metavar="PART", help=", ".join(PARTS) + "; may be repeated")
+    p.add_argument("--minima", action="store_true", help="ratios of minima, for steps and scalars")
+    compare.python_option(p)
     a = p.parse_args()
+    compare.PYTHON.update(a.python)
     if a.quick:
         a.rounds, a.min_seconds = 1, 0.02
     load, start, parts, found = os.getloadavg()[0], time.monotonic(), a.only or PARTS, {}
@@ -144,17 +157,19 @@ def steps(a):
             for round in range(a.rounds):
                 said(f"steps, {name}: round {round + 1} of {a.rounds}")
                 turns.append([compare.times(commands, name, threads, a.min_seconds) for threads in THREADS])
-            median = dict(zip(THREADS, map(compare.medians, zip(*turns))))
+            found = dict(zip(THREADS, map(compare.over_rounds, zip(*turns))))
         except Missing as why:
             said(f"steps, {name}: not measured:", why)
             yield from ((what, case, why) for (what, case), why in unmeasured("steps", why).items() if case == name)
             continue
+        ratio = lambda x, y: (x / y).least if a.minima else (x / y).median
+        ours = {threads: compare.fastest(found[threads]) for threads in THREADS}
         for threads, title in THREADS.items():
-            for peer in TITLES:
-                ratio = missing.get(peer) or median[threads]["ours"] / median[threads][peer]
-                yield f"ours / {TITLES[peer]}, {title}", name, ratio
-        yield PLANNED, name, median[1]["planned"] / median[1]["handwritten"]
-        yield "2 threads / 1 thread", name, median[2]["ours"] / median[1]["ours"]
+            for peer in (peer for peer in TITLES if name in compare.workloads(peer)):
+                x = missing.get(peer) or ratio(ours[threads], found[threads][peer])
+                yield f"ours / {TITLES[peer]}, {title}", name, x
+        yield PLANNED, name, ratio(found[1]["planned"], found[1]["handwritten"])
+        yield "2 threads / 1 thread", name, ratio(ours[2], ours[1])
 
 
 def allocations(a):
@@ -182,15 +197,18 @@ def memory(a):
 def scalars(a):
     said("scalars")
     script = HERE.parents[1] / "autograd/benches/peers/compare.sh"
-    lines = compare.run("scalars", ["bash", str(script), "--json", str(a.rounds), str(a.min_seconds)], 1)
-    ns = {(line["case"], line["peer"]): line["ns"] for line in lines}
+    python = f"PYTHON={compare.interpreter('casadi')}"
+    lines = compare.run("scalars", ["env", python, "bash", str(script), "--json", str(a.rounds), str(a.min_seconds)], 1)
+    ns = {(line["case"], line["peer"]): line["least" if a.minima else "ns"] for line in lines}
     for case in PROGRAMS:
-        ours, replayed, codipack = (ns.get((case, peer)) for peer in ("scalar-tape", "replayed", "codipack"))
+        ours, replayed = ns[case, "scalar-tape"], ns[case, "replayed"]
         for crate in ("xad-rs", "reverse"):
             yield f"{NUMBERS}: {crate} / ours", case, ns[case, crate] / ours
+        codipack, casadi = (ns.get((case, peer)) for peer in ("codipack", "casadi"))
         no = None if codipack else Missing("no CoDiPack")
         yield f"{NUMBERS}: ours / CoDiPack", case, no or ours / codipack
         yield "scalars, replayed / CoDiPack", case, no or replayed / codipack
+        yield "scalars, replayed / CasADi", case, replayed / casadi if casadi else Missing("no CasADi")
 
 
 def derivatives(a):
@@ -229,7 +247,7 @@ def peers():
         said("building", peer)
         try:
             command = compare.install(peer)
-            compare.run(peer, [*command, "xor", "--min-seconds", "0"], 1)
+            compare.run(peer, [*command, compare.workloads(peer)[0], "--min-seconds", "0"], 1)
             commands[peer] = command
         except Missing as why:
             said(peer, "is left out:", why)
