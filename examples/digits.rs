@@ -94,7 +94,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         },
         (optimizer.with)(lr),
     )
-    .schedule(LinearRamp { from: lr, to: 0.0, steps: steps as u64 })
+    .schedule(LinearRamp::new(lr, 0.0, steps as u64))
     .epochs(epochs)
     .batch(batch)
     .seed(seed)

@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let start = Instant::now();
     let steps = (epochs * training.len().div_ceil(50)) as u64;
-    let schedule = Cosine { lr: 0.003, min: 1e-5, steps }.warmup(30);
+    let schedule = Cosine::new(0.003, 1e-5, steps).warmup(30);
     let trained = Trainer::new(
         |tape, net: &Sequential<f32>, (x, t): &(Matrix<f32>, Vec<usize>)| {
             softmax_cross_entropy(net.forward(grain(x, tape)), t, Reduction::Mean)

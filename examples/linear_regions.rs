@@ -12,7 +12,7 @@
 use std::error::Error;
 
 use nn::data::Dataset;
-use nn::loss::{CrossEntropy, Loss};
+use nn::loss::CrossEntropy;
 use nn::plot::{Chart, Figure};
 use nn::regions::{ClassRegion, class_regions, linear_regions};
 use nn::train::Trainer;
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let data = rings(1000, rng);
     let mut net = Mlp::new(&[2, 10, 10, 3], Activation::Relu, rng);
-    Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
+    Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01))
         .epochs(if options.quick { 10 } else { 150 })
         .fit(&mut net, &data)?;
     let linear = linear_regions(&net, -1.0..1.0, -1.0..1.0);

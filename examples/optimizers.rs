@@ -175,7 +175,7 @@ fn find_rate(steps: u64) -> Result<Chart, Box<dyn Error>> {
         ("a hundred times", found.steepest * 100.0),
     ] {
         let (mut net, mut adam, mut next) = (net.clone(), Adam::new(lr), batches());
-        let (mut state, schedule) = (adam.init(&net), Cosine { lr, min: 0.0, steps });
+        let (mut state, schedule) = (adam.init(&net), Cosine::new(lr, 0.0, steps));
         let mut last = 0.0;
         for step in 0..steps {
             adam.lr = schedule.lr(step);

@@ -1,82 +1,71 @@
 //! Which of two patterns does a noisy series contain? A convolution and self-attention, written by hand from products of matrices, against
 //! an LSTM and the best possible answer.
 //!
-//!     cargo run --release --example patterns [-- --epochs 20]
+//!     cargo run --release --example patterns -- [epochs]
 //!
 //! A series is a matrix with one column for each time. Series have different lengths, so the network runs on each of them separately, and
 //! nothing is padded or masked. The LSTM runs on all series of a batch at once.
 
-use clap::Parser;
-use nn::loss::softmax_cross_entropy;
+use nn::metrics::{self, answers};
 use nn::prelude::*;
 use nn::schedule::Cosine;
-use rand_distr::StandardNormal;
-
-#[derive(Parser)]
-struct Options {
-    /// How often each network sees all series
-    #[arg(long, default_value_t = 20)]
-    epochs: u64,
-}
+use nn::train::TrainError;
+use std::time::Instant;
 
 const PATTERNS: [[f64; 6]; 2] = [[0.8, 1.6, 0.8, -0.8, -1.6, -0.8], [-0.8, -1.6, -0.8, 0.8, 1.6, 0.8]];
-const NOISE: f64 = 0.5;
 /// The number of features of each time within the networks.
 const WIDTH: usize = 12;
 
-struct Series {
-    /// 1 × length.
-    x: Matrix<f64>,
-    class: usize,
-}
+/// Series of different lengths, each 1 × length.
+type Series = Vec<Matrix<f64>>;
 
-/// Noise of 12 to 30 times, to which one of the patterns is added somewhere.
-fn draw(count: usize, rng: &mut ChaCha8Rng) -> Vec<Series> {
+/// Noise of 12 to 30 times, to which one of the patterns is added somewhere, and the number of the pattern.
+fn draw(count: usize, rng: &mut ChaCha8Rng) -> Samples<Series> {
     let series = |k: usize| {
         let (length, class) = (rng.random_range(12..=30), k % 2);
         let start = rng.random_range(0..=length - 6);
-        let mut x = Matrix::from_fn(1, length, |_, _| NOISE * rng.sample::<f64, _>(StandardNormal));
-        PATTERNS[class].iter().enumerate().for_each(|(k, p)| x[(0, start + k)] += p);
-        Series { x, class }
+        let mut x = Init::Normal(0.5).sample(1, length, rng);
+        for (k, p) in PATTERNS[class].iter().enumerate() {
+            x[(0, start + k)] += p;
+        }
+        (x, class)
     };
     (0..count).map(series).collect()
 }
 
-/// Y = Σₖ Wₖ X(k), where X(k) has the columns of X from k on: one product for each of the taps.
+/// Y = Σₖ Wₖ X(k) + b, where X(k) has the columns of X from k on: a product of (W₀ W₁ …) with the windows of X.
 #[derive(Module)]
 struct Convolution {
-    taps: Vec<Param<f64>>,
-    bias: Param<f64>,
+    linear: Linear<f64>,
+    #[module(skip)]
+    taps: usize,
 }
 
 impl Convolution {
     fn new(inputs: usize, outputs: usize, taps: usize, rng: &mut ChaCha8Rng) -> Self {
-        let init = Init::Normal((2.0 / (inputs * taps) as f64).sqrt());
-        let taps = (0..taps).map(|_| Param::new(init.sample(outputs, inputs, rng))).collect();
-        Convolution { taps, bias: Param::new(Matrix::zeros(outputs, 1)) }
+        let linear = Linear::new(inputs * taps, outputs, Init::He, rng);
+        Convolution { linear, taps }
     }
 }
 
 impl Layer<f64> for Convolution {
     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
-        let (tape, length) = (x.tape(), x.cols() + 1 - self.taps.len());
-        let tap = |(k, w)| (tape.param(w), x.columns(k..k + length));
-        affine(&self.taps.iter().enumerate().map(tap).collect::<Vec<_>>(), Some(tape.param(&self.bias)))
+        self.linear.forward(x.windows(self.taps))
     }
 }
 
 /// V softmax(Kᵀ Q / √d), a weighted mean of the values for each time (Vaswani et al., "Attention is all you need", 2017).
 #[derive(Module)]
 struct Attention {
-    queries: Linear<f64>,
-    keys: Linear<f64>,
-    values: Linear<f64>,
+    q: Linear<f64>,
+    k: Linear<f64>,
+    v: Linear<f64>,
 }
 
 impl Layer<f64> for Attention {
     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
-        let (q, k, v) = (self.queries.forward(x), self.keys.forward(x), self.values.forward(x));
-        let scores = k.matmul_tn(q) / (q.rows() as f64).sqrt();
+        let [q, k, v] = [&self.q, &self.k, &self.v].map(|linear| linear.forward(x));
+        let scores = k.matmul_tn(q) / (WIDTH as f64).sqrt();
         v.matmul(scores.softmax(Axis::Rows))
     }
 }
@@ -87,11 +76,6 @@ fn positions(length: usize) -> Matrix<f64> {
         let angle = t as f64 / 100f64.powf((i / 2 * 2) as f64 / WIDTH as f64);
         if i % 2 == 0 { angle.sin() } else { angle.cos() }
     })
-}
-
-/// A network that answers a batch of series by their logits, 2 × batch.
-trait Classifier: Module<f64> {
-    fn logits<'t>(&'t self, tape: &'t Tape<'t, f64>, batch: &[&'t Series]) -> Var<'t, f64>;
 }
 
 #[derive(Module)]
@@ -106,25 +90,27 @@ struct Attending {
 impl Attending {
     fn new(rng: &mut ChaCha8Rng) -> Self {
         let convolution = Convolution::new(1, WIDTH, 5, rng);
-        let mut linear = |outputs| Linear::new(WIDTH, outputs, Init::Xavier, rng);
-        let attention = Attention { queries: linear(WIDTH), keys: linear(WIDTH), values: linear(WIDTH) };
-        let (norm, dropout, output) = (LayerNorm::new(WIDTH), Dropout::new(0.1), linear(2));
-        Attending { convolution, attention, norm, dropout, output }
+        let mut linear = |outputs| Linear::new(WIDTH, outputs, Init::TorchLinear, rng);
+        let [q, k, v] = [(); 3].map(|()| linear(WIDTH));
+        Attending {
+            convolution,
+            attention: Attention { q, k, v },
+            norm: LayerNorm::new(WIDTH),
+            dropout: Dropout::new(0.1),
+            output: linear(2),
+        }
     }
 }
 
+/// One series, 1 × length → 2 × 1.
 impl Layer<f64> for Attending {
     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
         let z = self.convolution.forward(x).relu();
         let z = z + x.tape().constant(positions(z.cols()));
-        let z = self.norm.forward(z + self.dropout.forward(self.attention.forward(z)));
-        self.output.forward(self.dropout.forward(z.relu().mean_over(Axis::Cols)))
-    }
-}
-
-impl Classifier for Attending {
-    fn logits<'t>(&'t self, tape: &'t Tape<'t, f64>, batch: &[&'t Series]) -> Var<'t, f64> {
-        hstack(&batch.iter().map(|series| self.forward(tape.constant(&series.x))).collect::<Vec<_>>())
+        let attended = self.dropout.forward(self.attention.forward(z));
+        let z = self.norm.forward(z + attended).relu();
+        let mean = z.mean_over(Axis::Cols);
+        self.output.forward(self.dropout.forward(mean))
     }
 }
 
@@ -135,64 +121,67 @@ struct Remembering {
     output: Linear<f64>,
 }
 
-impl Classifier for Remembering {
-    fn logits<'t>(&'t self, tape: &'t Tape<'t, f64>, batch: &[&'t Series]) -> Var<'t, f64> {
-        let lengths: Vec<usize> = batch.iter().map(|series| series.x.cols()).collect();
-        // The steps after the end of a series are not read.
-        let at = |t: usize, n: usize| batch[n].x.as_slice().get(t).copied().unwrap_or(0.0);
-        let step = |t| tape.constant(Matrix::from_fn(1, batch.len(), |_, n| at(t, n)));
-        let steps: Vec<_> = (0..*lengths.iter().max().expect("a batch has series")).map(step).collect();
-        let (_, [h, _]) = self.lstm.run_padded(&steps, &lengths, None);
+/// All series at once.
+impl Model<f64, Series> for Remembering {
+    fn predictions<'t>(&'t self, tape: &'t Tape<'t, f64>, x: &'t Series) -> Var<'t, f64> {
+        let (_, [h, _]) = self.lstm.run_sequences(tape, x);
         self.output.forward(self.dropout.forward(h))
     }
 }
 
-/// The share of series that are recognized.
-fn accuracy(net: &impl Classifier, data: &[Series]) -> f64 {
-    let (tape, all) = (Tape::new(), data.iter().collect::<Vec<_>>());
-    let answers = nn::metrics::answers(&net.logits(&tape, &all).value());
-    answers.iter().zip(data).filter(|(answer, series)| **answer == series.class).count() as f64 / data.len() as f64
+/// Returns the accuracy on the test set.
+fn train<M: Model<f64, Series> + Send + Sync>(
+    name: &str,
+    mut net: M,
+    [data, test]: [&Samples<Series>; 2],
+    epochs: usize,
+    lr: f64,
+) -> Result<f64, TrainError> {
+    let start = Instant::now();
+    let steps = (epochs * data.len().div_ceil(20)) as u64;
+    let cosine = Cosine::new(lr, lr / 100.0, steps * 9 / 10);
+    let adam = Adam::new(lr).with().clip_norm(1.0);
+    let trained = Trainer::with_loss(CrossEntropy::default().into(), adam)
+        .epochs(epochs)
+        .batch(20)
+        .schedule(cosine.warmup(steps / 10))
+        .metric("accuracy", accuracy)
+        .watch("train", data)
+        .watch("test", test)
+        .print_every(epochs.div_ceil(5))
+        .fit(&mut net, data)?;
+    println!("{name}: {} weights, {:.1?}", net.count_params(), start.elapsed());
+    Ok(trained.history["test_accuracy"][epochs - 1])
 }
 
-fn train(net: &mut impl Classifier, data: &[Series], epochs: u64) {
-    let sampler = Sampler::shuffled(data.len(), 20, 1);
-    let steps = epochs * sampler.epoch(0).count() as u64;
-    let schedule = Cosine { lr: 0.01, min: 1e-4, steps: steps * 9 / 10 }.warmup(steps / 10);
-    let mut adam = Adam::new(0.01).with().clip_norm(1.0);
-    let mut state = adam.init(net);
-    for (step, indices) in (0..epochs).flat_map(|epoch| sampler.epoch(epoch)).enumerate() {
-        let batch: Vec<&Series> = indices.iter().map(|&n| &data[n]).collect();
-        let classes: Vec<usize> = batch.iter().map(|series| series.class).collect();
-        let tape = Tape::training(step as u64);
-        let grads = softmax_cross_entropy(net.logits(&tape, &batch), &classes, Reduction::Mean).backward();
-        adam.set_lr(schedule.lr(step as u64));
-        adam.step(net, &grads, &mut state);
-    }
-}
-
-/// The accuracy of a classifier that knows both patterns and chooses the one that correlates most with a part of the series.
-fn best_possible(data: &[Series]) -> f64 {
-    let fit = |series: &Series, pattern: &[f64; 6]| {
-        let products = |part: &[f64]| part.iter().zip(pattern).map(|(a, b)| a * b).sum::<f64>();
-        series.x.as_slice().windows(6).map(products).fold(f64::NEG_INFINITY, f64::max)
-    };
-    let right = |series: &&Series| (fit(series, &PATTERNS[1]) > fit(series, &PATTERNS[0])) == (series.class == 1);
-    data.iter().filter(right).count() as f64 / data.len() as f64
-}
-
-fn main() {
-    let Options { epochs } = Options::parse();
+fn main() -> Result<(), TrainError> {
+    let epochs = std::env::args().nth(1).map_or(20, |arg| arg.parse().expect("the number of epochs"));
     let rng = &mut ChaCha8Rng::seed_from_u64(5);
     let (data, test) = (draw(600, rng), draw(400, rng));
 
-    let mut attending = Attending::new(rng);
-    println!("{}\n", attending.summary());
-    train(&mut attending, &data, epochs);
-    println!("convolution and attention  {:.3}", accuracy(&attending, &test));
+    let conv = Convolution::new(2, 3, 4, rng);
+    let x = Init::Normal(1.0).sample(2, 9, rng);
+    let w = conv.linear.weight.value();
+    let definition = |o, t| (0..8).map(|j| w[(o, j)] * x[(j % 2, t + j / 2)]).sum();
+    assert!((predict(&conv, &x) - Matrix::from_fn(3, 6, definition)).norm() < 1e-12);
+    check_model(&Attending::new(rng), &data.x[0], |tape, net, x| net.forward(tape.constant(x)));
 
-    let output = Linear::new(WIDTH, 2, Init::Xavier, rng);
-    let mut remembering = Remembering { lstm: Lstm::new(1, WIDTH, rng), dropout: Dropout::new(0.1), output };
-    train(&mut remembering, &data, epochs);
-    println!("LSTM                       {:.3}", accuracy(&remembering, &test));
-    println!("knowing the patterns       {:.3}", best_possible(&test));
+    let attending = Each(Attending::new(rng));
+    let attention = train("attention", attending, [&data, &test], epochs, 0.01)?;
+    let remembering = Remembering {
+        lstm: Lstm::new(1, WIDTH, rng),
+        dropout: Dropout::new(0.1),
+        output: Linear::new(WIDTH, 2, Init::TorchLinear, rng),
+    };
+    let lstm = train("LSTM", remembering, [&data, &test], epochs, 0.01)?;
+
+    // The best answer knows both patterns, and chooses the one that correlates most with a part of the series.
+    let tape = Tape::new();
+    let patterns = tape.constant(Matrix::from(PATTERNS));
+    let fit = |x| patterns.matmul(tape.constant(x).windows(6));
+    let fits = test.x.iter().map(|x| fit(x).max_over(Axis::Cols));
+    let known = answers(&hstack(&Vec::from_iter(fits)).value());
+    let best = metrics::accuracy(&known, &test.t);
+    println!("attention {attention:.3}, LSTM {lstm:.3}, knowing the patterns {best:.3}");
+    Ok(())
 }

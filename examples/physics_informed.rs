@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("                         loss   largest error");
     let report = |stage: &str, loss: f64, net: &Mlp<f64>| println!("{stage:<19} {loss:>9.1e}   {:>13.1e}", error(net));
 
-    let schedule = Cosine { lr: 0.01, min: 1e-4, steps };
+    let schedule = Cosine::new(0.01, 1e-4, steps);
     let mut adam = Adam::new(schedule.lr);
     let mut state = adam.init(&net);
     let mut losses = Vec::new();

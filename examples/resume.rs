@@ -14,7 +14,7 @@ use std::{env, fs, thread};
 
 use clap::Parser;
 use nn::data::{Csv, Dataset, Standardize, stratified_split};
-use nn::loss::{CrossEntropy, Loss};
+use nn::loss::CrossEntropy;
 use nn::schedule::Cosine;
 use nn::train::{Trainer, accuracy};
 use nn::{Activation, Adam, Mlp, Module};
@@ -46,9 +46,9 @@ fn train(epochs: usize, checkpoint: Option<&Path>) -> Result<(Mlp<f32>, String),
 
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     let mut net = Mlp::builder(&[64, 128, 10]).activation(Activation::Relu).dropout(0.2).build(rng);
-    let mut trainer = Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.005))
+    let mut trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.005))
         .epochs(epochs)
-        .schedule(Cosine { lr: 0.005, min: 0.0, steps: 45 * epochs as u64 })
+        .schedule(Cosine::new(0.005, 0.0, 45 * epochs as u64))
         .ema(0.99)
         .metric("accuracy", accuracy)
         .validate(&validation)

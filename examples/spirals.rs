@@ -17,7 +17,7 @@ use std::error::Error;
 use std::f64::consts::PI;
 
 use nn::data::Dataset;
-use nn::loss::{BinaryCrossEntropy, Loss, bce_with_logits};
+use nn::loss::{BinaryCrossEntropy, bce_with_logits};
 use nn::plot::{Chart, Figure};
 use nn::train::{TrainError, Trainer};
 use nn::{Activation, Adam, Init, Layer, Lbfgs, Matrix, MinimizeModel, Mlp, Module, Reduction, Tape};
@@ -76,7 +76,7 @@ fn bent(net: &mut Mlp<f64>, rng: &mut ChaCha8Rng) {
 
 /// 400 epochs of batches of 32; returns how many gradients it took.
 fn adam(net: &mut Mlp<f64>, training: &Spirals, quick: bool) -> Result<u64, TrainError> {
-    let trainer = Trainer::with_loss(Loss::BceWithLogits(BinaryCrossEntropy::default()), Adam::new(0.01));
+    let trainer = Trainer::with_loss(BinaryCrossEntropy::default().into(), Adam::new(0.01));
     Ok(trainer.epochs(if quick { 30 } else { 400 }).quiet().fit(net, training)?.step)
 }
 

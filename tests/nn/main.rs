@@ -30,6 +30,7 @@ mod resume;
 mod roles;
 mod saving;
 mod schedules;
+mod series;
 mod settings;
 mod shared_weights;
 mod stages;

@@ -68,7 +68,7 @@ fn a_model_is_a_list_of_layers_and_a_trainer_trains_it() -> Outcome {
         .then(Activation::Relu)
         .then(Dropout::new(0.2))
         .then(Linear::new(128, 10, Init::Xavier, rng));
-    let trained = Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.005))
+    let trained = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.005))
         .hold_out(0.1)
         .metric("accuracy", accuracy)
         .early_stopping(10)

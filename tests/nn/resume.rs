@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use nn::data::Dataset;
-use nn::loss::{CrossEntropy, Loss};
+use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::schedule::{Cosine, Goal, MultiStep, Plateau};
 use nn::train::{End, History, TrainError, Trainer, accuracy};
@@ -46,7 +46,7 @@ fn trainer<'a>() -> Trainer<'a, f32, Net, (Matrix<f32>, Vec<usize>)> {
 }
 
 fn with<'a>(optimizer: impl Optimizer<f32> + Send + 'a) -> Trainer<'a, f32, Net, (Matrix<f32>, Vec<usize>)> {
-    Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), optimizer)
+    Trainer::with_loss(CrossEntropy::default().into(), optimizer)
         .epochs(40)
         .batch(20)
         .seed(5)

@@ -102,7 +102,7 @@ fn an_augmentation_that_changes_the_number_of_samples_is_named() {
     let twice = |(x, _): &mut Batch, _: &mut ChaCha8Rng| *x = Matrix::from_fn(2, 2 * x.cols(), |i, n| x[(i, n / 2)]);
     // Shards have 2 or 3 samples, and any may be the first that fails.
     for (k, makes) in
-        ["makes 32 columns of the 16 ", "makes 10 columns of the 5 ", "columns of the "].into_iter().enumerate()
+        ["makes 32 samples of the 16 ", "makes 10 samples of the 5 ", "samples of the "].into_iter().enumerate()
     {
         let words = ["augment: augmentation 2", makes];
         let fit = || divided(k, trainer()).augment(noise).augment(twice).fit(&mut net(), &data(1.0));
@@ -333,6 +333,12 @@ fn child_process() {
     let Ok(every) = std::env::var(CHILD) else { return };
     let (endless, monitor) = (every == "endless", every.split_once(' ').map(|(_, curve)| curve));
     let (data, mut net) = (data(1.0), net());
+    if every == "sets" {
+        let trainer = Trainer::with_loss(Loss::Mse, Adam::new(1e-5)).epochs(20).quiet().print_every(10);
+        let mut trainer = trainer.watch("train", &data).watch("test", &data).metric("accuracy", |_, _| 0.75);
+        trainer.fit(&mut net, &data).unwrap();
+        return;
+    }
     let trainer = Trainer::with_loss(Loss::Mse, Adam::new(1e-5))
         .epochs(if endless { usize::MAX } else { 25 })
         .on_epoch_end(|at, _| if at.epoch == 25 { Break(()) } else { Continue(()) })
@@ -411,6 +417,17 @@ fn lines_fit_eighty_columns_and_are_few_in_a_file() {
         assert_eq!((&title[6..8], title.last().unwrap().as_str()), (&shown.map(str::to_owned)[..], "lr"), "{curve}");
         assert_eq!(title.iter().filter(|word| *word == "lr" || *word == "rate").count(), 1, "{title:?}");
     }
+}
+
+#[test]
+fn a_line_shows_the_metric_of_every_set_for_which_there_is_room() {
+    let child = alone(module_path!(), "child_process").arg("--nocapture").env(CHILD, "sets").output().unwrap();
+    let text = String::from_utf8(child.stderr).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "epoch  time left     loss  train loss  train accuracy  test accuracy       lr", "{text}");
+    let cells: Vec<Vec<&str>> = lines[1..].iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(cells.iter().map(|cells| cells[0]).collect::<Vec<_>>(), ["10/20", "20/20"]);
+    assert!(cells.iter().all(|cells| cells[4..] == ["0.7500", "0.7500", "1.00e-5"]), "{text}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod sealed;
 use std::path::Path;
 
 use nn::data::{ArrayError, ArrayReader, Csv, Dataset, Encoding, Header, read_npz_at_most};
-use nn::loss::{CrossEntropy, Loss};
+use nn::loss::CrossEntropy;
 use nn::persist::{Format, from_bytes, to_bytes};
 use nn::train::Trainer;
 use nn::{Activation, Adam, LayerNorm, Matrix, Mlp, Real, Sequential, load_safetensors};
@@ -128,7 +128,7 @@ pub fn run(path: &Path) -> Result<Mlp<f32>, nn::train::TrainError> {
     let mut net =
         Mlp::new(&[1, 2, 2], Activation::Tanh, &mut <rand::rngs::ChaCha8Rng as rand::SeedableRng>::seed_from_u64(1));
     let x = Matrix::row(&[-1.0f32, -0.5, 0.5, 1.0]);
-    Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
+    Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01))
         .epochs(2)
         .batch(2)
         .quiet()

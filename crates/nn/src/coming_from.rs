@@ -119,6 +119,7 @@
 //! | `expand`, `broadcast_to` | [`repeat`](crate::Var::repeat) |
 //! | `repeat`, `tile` | [`tile`](crate::Var::tile) |
 //! | `cat`, `concatenate`, `stack` | [`hstack`](crate::autograd::hstack), [`vstack`](crate::autograd::vstack) |
+//! | `unfold`, the windows of `conv1d` | [`windows`](crate::Var::windows); a convolution is a product with them |
 //! | `narrow`, slices | [`rows_in`](crate::Var::rows_in), [`columns`](crate::Var::columns), [`at`](crate::Var::at) |
 //! | `index_select`, `take` | [`select_rows`](crate::Var::select_rows), [`select_columns`](crate::Var::select_columns) |
 //! | `gather`, `scatter_add` | [`gather`](crate::Var::gather), [`scatter_add`](crate::Var::scatter_add) |
@@ -162,6 +163,7 @@
 //! | `nn.Sequential` | [`Sequential`](crate::Sequential) |
 //! | `nn.BatchNorm1d`, `nn.LayerNorm` | [`BatchNorm`](crate::BatchNorm), [`LayerNorm`](crate::LayerNorm) |
 //! | `nn.LSTM`, `nn.GRU`, `nn.RNN` | [`Lstm`](crate::Lstm), [`Gru`](crate::Gru), [`Rnn`](crate::Rnn) |
+//! | `pack_sequence`, `pad_sequence` | [`run_sequences`](crate::Recurrent::run_sequences); [`run_padded`](crate::Recurrent::run_padded) of steps that are padded already |
 //! | `torch.nn.init` | [`Init`](crate::Init) |
 //! | `CrossEntropyLoss` | [`CrossEntropy`](crate::loss::CrossEntropy), [`softmax_cross_entropy`](crate::loss::softmax_cross_entropy) |
 //! | `nll_loss` | [`softmax_cross_entropy`](crate::loss::softmax_cross_entropy) of the logits |
@@ -177,6 +179,7 @@
 //! | `clip_grad_norm_` | [`clip_norm`](crate::With::clip_norm) |
 //! | `lr_scheduler` | [`schedule`](crate::schedule) |
 //! | `Dataset`, `DataLoader` | [`Dataset`](crate::data::Dataset), [`Sampler`](crate::data::Sampler) |
+//! | `TensorDataset` of several tensors, lists of tensors, `collate_fn` | [`Samples`](crate::data::Samples), for a [`Model`](crate::Model) of such inputs; [`Each`](crate::Each) reads series one after the other |
 //! | `train_test_split` | [`random_split`](crate::data::random_split), [`stratified_split`](crate::data::stratified_split) |
 //! | `KFold`, `StratifiedKFold` | [`k_fold`](crate::data::k_fold), [`stratified_k_fold`](crate::data::stratified_k_fold) |
 //! | `StandardScaler`, `MinMaxScaler`, `PCA` | [`Standardize`](crate::data::Standardize), [`MinMax`](crate::data::MinMax), [`Pca`](crate::data::Pca) |

@@ -174,7 +174,7 @@
 //! data.x = scale.apply(&data.x);
 //! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
 //! let mut net = Mlp::new(&[data.x.rows(), 8, 2], Activation::Tanh, rng);
-//! Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.05)).quiet().fit(&mut net, &data)?;
+//! Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.05)).quiet().fit(&mut net, &data)?;
 //!
 //! let leaves = Leaves { encoder, scale, net };
 //! # let file = std::env::temp_dir().join(format!("nn-guide-table-{}.nn", std::process::id()));
@@ -236,7 +236,7 @@
 //!
 //! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
 //! let mut net = Mlp::new(&[height * width, 8, 2], Activation::Relu, rng);
-//! Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.01))
+//! Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01))
 //!     .augment(|(x, _): &mut (Matrix<f32>, _), rng| {
 //!         *x = shifted(x, width, black, || [0; 2].map(|_| isize::from(rng.random_range(-1i8..=1))));
 //!     })
@@ -268,31 +268,51 @@
 //! }
 //!
 //! impl Layer<f64> for Attention {
-//!     /// One sequence, features × steps: V softmax(Kᵀ Q / √d), each step a mixture of all.
+//!     /// The logits of one sequence, features × steps: the mean over the steps of V softmax(Kᵀ Q / √d), each a mixture of all.
 //!     fn forward<'t>(&'t self, x: Var<'t, f64>) -> Var<'t, f64> {
 //!         let (q, k, v) = (self.query.forward(x), self.key.forward(x), self.value.forward(x));
 //!         let scores = k.matmul_tn(q) / (q.rows() as f64).sqrt();
-//!         v.matmul(scores.softmax(Axis::Rows))
+//!         v.matmul(scores.softmax(Axis::Rows)).mean_over(Axis::Cols)
 //!     }
 //! }
 //!
 //! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
 //! # let mut linear = || Linear::new(2, 2, Init::Xavier, rng);
-//! let mut net = Attention { query: linear(), key: linear(), value: linear() };
+//! let mut net = Each(Attention { query: linear(), key: linear(), value: linear() }); // each series of a batch alone
 //! let lengths = [3, 9, 4, 2];
-//! let sequences = lengths.map(|steps| Matrix::from_fn(2, steps, |i, t| ((3 * i + t) as f64).sin()));
-//!
-//! let tape = Tape::new();
-//! let losses = sequences.each_ref().map(|x| net.forward(tape.constant(x)).square().mean());
-//! let loss = hstack(&losses).mean(); // each sequence counts alike
-//! let grads = loss.backward();
-//! let adam = Adam::new(0.01);
-//! let mut state = adam.init(&net);
-//! adam.step(&mut net, &grads, &mut state);
+//! let series = |n: usize| (Matrix::from_fn(2, lengths[n], |i, t| ((3 * i + t) as f64).sin()), n % 2);
+//! let data: Samples<Vec<Matrix<f64>>> = (0..4).map(series).collect();
+//! Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01)).epochs(5).quiet().fit(&mut net, &data)?;
+//! assert_eq!(predict(&net, &data.x).shape(), (2, 4));
 //!
 //! let squares = |lengths: &[usize]| lengths.iter().map(|t| t * t).sum::<usize>();
 //! assert_eq!((squares(&lengths), squares(&[9; 4])), (110, 324)); // scores in the loop, and padded
+//! # Ok::<(), nn::train::TrainError>(())
 //! ```
 //!
-//! A recurrent layer computes one product for each step, which is cheaper for many samples at once. For this case
-//! [`run_padded`](crate::Recurrent::run_padded) takes the lengths and makes the masks itself, as in the example `sequence`.
+//! A recurrent layer computes one product for each step, which is cheaper for many series at once. For this case
+//! [`run_sequences`](crate::Recurrent::run_sequences) pads them and makes the masks. A [`Model`](crate::Model) that sees the whole batch
+//! calls it:
+//!
+//! ```
+//! use nn::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Net {
+//!     lstm: Lstm<f64>,
+//!     output: Linear<f64>,
+//! }
+//!
+//! impl Model<f64, Vec<Matrix<f64>>> for Net {
+//!     fn predictions<'t>(&'t self, tape: &'t Tape<'t, f64>, series: &'t Vec<Matrix<f64>>) -> Var<'t, f64> {
+//!         let (_, [h, _]) = self.lstm.run_sequences(tape, series);
+//!         self.output.forward(h)
+//!     }
+//! }
+//! # let rng = &mut ChaCha8Rng::seed_from_u64(0);
+//! let net = Net { lstm: Lstm::new(2, 8, rng), output: Linear::new(8, 2, Init::Xavier, rng) };
+//! assert_eq!(predict(&net, &[3, 9, 4].map(|steps| Matrix::zeros(2, steps)).to_vec()).shape(), (2, 3));
+//! ```
+//!
+//! The example `patterns` trains both kinds of network. For steps that are padded already there is
+//! [`run_padded`](crate::Recurrent::run_padded), as in the example `sequence`.

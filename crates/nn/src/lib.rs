@@ -105,14 +105,15 @@ pub use gradients::{GradientSum, ParamGradients};
 pub use init::{Fan, Init, Law};
 #[doc(hidden)]
 pub use layer::{
-    Activation, AnyLayer, BatchNorm, Bidirectional, DenseBlock, Dropout, Embedding, Gates, Gru, GruRule, LayerNorm,
-    Linear, Lstm, LstmRule, Mlp, MlpBuilder, Norm, NormLayer, PRelu, Recurrent, RecurrentLayer, RecurrentRule,
-    Residual, RmsNorm, Rnn, RnnRule, Sequential, Shortcut, Tied, TiedAutoencoder, torch_name,
+    Activation, AnyLayer, AnyRecurrent, BatchNorm, Bidirectional, DenseBlock, Dropout, Embedding, Gates, Gru, GruRule,
+    LayerNorm, Linear, Lstm, LstmRule, Mlp, MlpBuilder, Norm, NormLayer, PRelu, Recurrent, RecurrentLayer,
+    RecurrentNet, RecurrentRule, Residual, RmsNorm, Rnn, RnnRule, Sequential, Shortcut, Tied, TiedAutoencoder,
+    torch_name,
 };
 #[doc(hidden)]
 pub use loss::Reduction;
 #[doc(hidden)]
-pub use module::{Axes, Layer, Module, ParamKind, ParamSummary, Path, Summary};
+pub use module::{Axes, Each, Layer, Model, Module, ParamKind, ParamSummary, Path, Summary};
 #[doc(hidden)]
 pub use optim::{
     Adadelta, Adagrad, Adam, Adamax, Group, Hyperparameters, Lion, MinimizeModel, Momentum, NAdam, Optimizer, RAdam,

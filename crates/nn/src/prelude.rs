@@ -21,16 +21,16 @@ pub use rand::{Rng, RngExt, SeedableRng};
 
 #[cfg(feature = "csv")]
 pub use crate::data::{Csv, Table, read_csv};
-pub use crate::data::{Dataset, MinMax, Sampler, Standardize, random_split, stratified_split};
+pub use crate::data::{Dataset, MinMax, Sampler, Samples, Standardize, random_split, stratified_split};
 pub use crate::estimator::{MlpClassifier, MlpRegressor};
 pub use crate::loss::{self, BinaryCrossEntropy, CrossEntropy, Loss, Reduction};
 pub use crate::schedule::Schedule;
 pub use crate::train::{Trainer, accuracy, predict};
 pub use crate::{
-    Activation, Adam, Axis, BatchNorm, Dropout, Embedding, Gradients, Gru, Hyperparameters, Init, Layer, LayerNorm,
-    Lbfgs, Linear, Lstm, Matrix, MinimizeModel, Mlp, Module, Momentum, Optimizer, Param, Real, Recurrent, Residual,
-    RmsProp, Rnn, Sequential, Sgd, Tape, Var, affine, check_model, grad, gradient, minimize, minimize_within,
-    value_and_gradient,
+    Activation, Adam, Axis, BatchNorm, Dropout, Each, Embedding, Gradients, Gru, Hyperparameters, Init, Layer,
+    LayerNorm, Lbfgs, Linear, Lstm, Matrix, MinimizeModel, Mlp, Model, Module, Momentum, Optimizer, Param, Real,
+    Recurrent, Residual, RmsProp, Rnn, Sequential, Sgd, Tape, Var, affine, check_model, grad, gradient, minimize,
+    minimize_within, value_and_gradient,
 };
 #[cfg(feature = "save")]
 pub use crate::{load, save};

@@ -8,8 +8,8 @@ mod replay;
 use std::time::Instant;
 
 use autograd::{
-    Arithmetic, Axis, Gradients, Matrix, Param, Tape, Var, affine, check, explain_no_gradient, grad, gradient, hessian,
-    hstack, hvp, jacobian, laplacian, matrix, several, vstack,
+    Arithmetic, Axis, Gradients, Matrix, Param, Real, Tape, Var, affine, check, explain_no_gradient, grad, gradient,
+    hessian, hstack, hvp, jacobian, laplacian, matrix, several, vstack,
 };
 
 type V<'t> = Var<'t, f64>;
@@ -97,6 +97,25 @@ fn second_derivatives() {
     close(&Matrix::column(&found), &Matrix::column(&expected));
 }
 
+/// Row block k of the windows are the columns from k on, for both number types and every width.
+fn check_windows<T: Real>() {
+    let tape = Tape::new();
+    let x = tape.variable(Matrix::from_fn(3, 5, |i, j| T::from_f64((10 * i + j) as f64)));
+    for width in 1..=5 {
+        let parts: Vec<_> = (0..width).map(|k| x.columns(k..k + 6 - width)).collect();
+        let (found, expected) = (x.windows(width), vstack(&parts));
+        assert_eq!(found.value(), expected.value(), "width {width}");
+        let slopes = |y: Var<'_, T>| y.square().sum().backward().wrt(x).to_owned();
+        assert_eq!(slopes(found), slopes(expected), "width {width}");
+    }
+}
+
+#[test]
+fn windows_are_ranges_of_columns() {
+    check_windows::<f64>();
+    check_windows::<f32>();
+}
+
 #[test]
 fn reductions_and_rearrangements() {
     let x = &numbers(3, 4, 1);
@@ -109,6 +128,7 @@ fn reductions_and_rearrangements() {
     }
     check(|v| v[0].variance() + v[0].norm() + v[0].product() + v[0].max_entry() * v[0].min_entry(), &[x]);
     check(|v| v[0].tile(2, 3).sin(), &[x]);
+    check(|v| v[0].windows(2).sin(), &[x]);
     check(|v| v[0].columns(0..3).diagonal().diag().sin() + v[0].columns(1..4).trace(), &[x]);
     check(|v| v[0].lower().sin() + v[0].upper().cos(), &[x]);
     check(|v| v[0].select_columns(&[2, 0, 2]).matmul_tn(v[0].select_rows(&[1, 1, 0])), &[x]);

@@ -8,11 +8,17 @@ use rand::RngExt;
 use tape_tests::says;
 
 use super::graphs::message;
+use super::sequences::outputs;
 use super::{of, theirs};
 use crate::{folder, rng};
 
-fn files() -> Vec<Vec<u8>> {
-    let names = ["mlp", "norms", "skips", "activations_script", "mlp_outside"];
+/// Reads a file and uses what it has.
+type Feed = fn(&[u8]) -> Result<(), OnnxError>;
+
+const LISTS: (&[&str], Feed) = (&["mlp", "norms", "skips", "activations_script", "mlp_outside"], feed);
+const SEQUENCES: (&[&str], Feed) = (&["lstm", "gru", "rnn", "gru_after"], feed_sequence);
+
+fn files(names: &[&str]) -> Vec<Vec<u8>> {
     names.iter().map(|name| fs::read(theirs(&format!("{name}.onnx"))).unwrap()).collect()
 }
 
@@ -24,18 +30,32 @@ fn feed(bytes: &[u8]) -> Result<(), OnnxError> {
     Ok(())
 }
 
+/// A sequence of two steps runs through what was read.
+fn feed_sequence(bytes: &[u8]) -> Result<(), OnnxError> {
+    let net = onnx::sequence_from_bytes::<f32>(bytes)?;
+    let x = Matrix::full(net.recurrent[0].inputs(), 3, 0.5);
+    outputs(&net, &[x.clone(), x]);
+    Ok(())
+}
+
 #[test]
 fn a_file_that_ends_too_early() {
-    for file in files() {
-        (0..file.len())
-            .step_by(1 + file.len() / 1000)
-            .for_each(|end| assert!(feed(&file[..end]).is_err(), "{end} bytes"));
+    for (names, feed) in [LISTS, SEQUENCES] {
+        for file in files(names) {
+            (0..file.len())
+                .step_by(1 + file.len() / 1000)
+                .for_each(|end| assert!(feed(&file[..end]).is_err(), "{end} bytes"));
+        }
     }
 }
 
 #[test]
 fn changed_files_are_errors_or_models() {
-    let files = files();
+    [LISTS, SEQUENCES].into_iter().for_each(check_changed);
+}
+
+fn check_changed((names, feed): (&[&str], Feed)) {
+    let files = files(names);
     let mut read = 0;
     for round in 0..4000 {
         let rng = &mut rng(round);

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use nn::onnx::{self, OnnxError};
-use nn::{Matrix, Sequential, train::predict};
+use nn::{Matrix, Param, RmsNorm, Sequential, train::predict};
 use tape_tests::says;
 
 use crate::folder;
@@ -24,25 +24,25 @@ pub fn message(field: u64, bytes: &[u8]) -> Vec<u8> {
     [varint(field << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-fn number(field: u64, n: u64) -> Vec<u8> {
+pub fn number(field: u64, n: u64) -> Vec<u8> {
     [varint(field << 3), varint(n)].concat()
 }
 
-fn int(name: &str, n: u64) -> Vec<u8> {
+pub fn int(name: &str, n: u64) -> Vec<u8> {
     message(5, &[message(1, name.as_bytes()), number(3, n), number(20, 2)].concat())
 }
 
-fn float(name: &str, x: f32) -> Vec<u8> {
+pub fn float(name: &str, x: f32) -> Vec<u8> {
     message(5, &[message(1, name.as_bytes()), varint(2 << 3 | 5), x.to_le_bytes().to_vec(), number(20, 1)].concat())
 }
 
-fn tensor(name: &str, kind: u64, dims: &[u64], rest: &[u8]) -> Vec<u8> {
+pub fn tensor(name: &str, kind: u64, dims: &[u64], rest: &[u8]) -> Vec<u8> {
     let dims = dims.iter().flat_map(|&n| number(1, n)).collect();
     message(5, &[dims, number(2, kind), message(8, name.as_bytes()), rest.to_vec()].concat())
 }
 
 /// A tensor of equal numbers.
-fn floats(name: &str, dims: &[u64], x: f32) -> Vec<u8> {
+pub fn floats(name: &str, dims: &[u64], x: f32) -> Vec<u8> {
     let count: u64 = dims.iter().product();
     tensor(name, 1, dims, &message(9, &x.to_le_bytes().repeat(count as usize)))
 }
@@ -55,14 +55,21 @@ fn outside(name: &str, entries: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A node with inputs and outputs that are separated by spaces.
-fn node(op: &str, inputs: &str, outputs: &str, attributes: &[u8]) -> Vec<u8> {
+pub fn node(op: &str, inputs: &str, outputs: &str, attributes: &[u8]) -> Vec<u8> {
     let names = |field, names: &str| names.split(' ').flat_map(|name| message(field, name.as_bytes())).collect();
     message(1, &[names(1, inputs), names(2, outputs), message(4, op.as_bytes()), attributes.to_vec()].concat())
 }
 
 /// A graph from `x` to `y`.
 fn model(parts: &[Vec<u8>]) -> Vec<u8> {
-    let graph = [parts.concat(), message(11, &message(1, b"x")), message(12, &message(1, b"y"))].concat();
+    model_of(parts, 2)
+}
+
+/// The same with an input of this number of axes.
+pub fn model_of(parts: &[Vec<u8>], axes: usize) -> Vec<u8> {
+    let shape = message(2, &message(1, &[]).repeat(axes));
+    let input = [message(1, b"x"), message(2, &message(1, &[number(1, 1), shape].concat()))].concat();
+    let graph = [parts.concat(), message(11, &input), message(12, &message(1, b"y"))].concat();
     [message(7, &graph), message(8, &number(2, 20))].concat()
 }
 
@@ -134,6 +141,30 @@ fn nodes_that_change_what_a_layer_is() {
     ] {
         assert_eq!(onnx::from_bytes::<f32>(&model(&parts)).unwrap().layers.len(), layers);
     }
+}
+
+/// A root mean square, written as other programs write it, is one layer; with another axis or without that axis kept it is none.
+#[test]
+fn root_mean_squares_of_other_programs() {
+    let written = |axis: i64, mean: &[u8]| {
+        let axes = tensor("i", 7, &[1], &message(9, &axis.to_le_bytes()));
+        let numbers = [floats("e", &[], 1e-5), floats("two", &[], 2.0), floats("w", &[3], 0.5), axes].concat();
+        let steps =
+            ["x two p Pow", "p i m ReduceMean", "m e a Add", "a s Sqrt", "s r Reciprocal", "x r n Mul", "w n y Mul"];
+        let nodes = steps.iter().flat_map(|step| {
+            let (rest, op) = step.rsplit_once(' ').unwrap();
+            let (inputs, output) = rest.rsplit_once(' ').unwrap();
+            node(op, inputs, output, if op == "ReduceMean" { mean } else { &[] })
+        });
+        onnx::from_bytes::<f32>(&model(&[numbers, nodes.collect()]))
+    };
+    for axis in [-1, 1] {
+        let net = written(axis, &[]).unwrap();
+        let expected = RmsNorm { weight: Param::new(Matrix::full(3, 1, 0.5)), eps: 1e-5 };
+        assert_eq!(net, Sequential::new().then(expected));
+    }
+    says(written(0, &[]).unwrap_err(), &["not imported"]);
+    says(written(1, &int("keepdims", 0)).unwrap_err(), &["not imported"]);
 }
 
 /// Every operator that the error of an unknown one lists is read, and is in the documentation.

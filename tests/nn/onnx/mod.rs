@@ -4,6 +4,8 @@ mod damaged;
 mod errors;
 mod graphs;
 mod run;
+mod sequences;
+mod tails;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use nn::onnx::{self, Export};
 use nn::train::predict;
 use nn::{
     Activation, AnyLayer, BatchNorm, DenseBlock, Dropout, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module, Norm,
-    PRelu, Param, Path as ParamPath, Real, Residual, Sequential, Shortcut, TiedAutoencoder, Var,
+    PRelu, Param, Path as ParamPath, Real, Residual, RmsNorm, Sequential, Shortcut, TiedAutoencoder, Var,
 };
 use proptest::prelude::*;
 use rand::RngExt;
@@ -67,6 +69,7 @@ fn layer<T: Real>(n: usize, deep: usize, rng: &mut ChaCha8Rng) -> (AnyLayer<T>, 
             BatchNorm { weight, bias, running_mean, running_var, ..BatchNorm::new(n) }.into()
         }
         5 if size_of::<T>() == 4 => LayerNorm { weight: column(n, rng), bias: column(n, rng), eps: 1e-4 }.into(),
+        6 if rng.random() => RmsNorm { weight: column(n, rng), eps: 1e-3 }.into(),
         3..=6 => Dropout::new(0.3).into(),
         7 => Residual(list(rng)).into(),
         8 => Shortcut { inner: list(rng), shortcut: list(rng) }.into(),
@@ -130,6 +133,7 @@ fn a_network_comes_back_as_it_was() {
         .then(Activation::LeakyRelu(0.1))
         .then(PRelu::new(5))
         .then(LayerNorm::new(5))
+        .then(RmsNorm { weight: column(5, rng), eps: 1e-6 })
         .then(Residual(Sequential::new().then(linear(5, 5, rng)).then(Activation::Silu)))
         .then(linear(5, 2, rng).without_bias())
         .then(Activation::LogSoftmax);

@@ -26,7 +26,7 @@
 //!   sums; the softmax family.
 //! - Structure: [`t`](crate::Var::t), [`reshape`](crate::Var::reshape), ranges of rows and columns, [`vstack`](crate::vstack)
 //!   and [`hstack`](crate::hstack), [`gather`](crate::Var::gather) and [`scatter_add`](crate::Var::scatter_add), diagonals,
-//!   triangles, padding, tiles, [`one_hot`](crate::Tape::one_hot).
+//!   triangles, padding, tiles, [`windows`](crate::Var::windows), [`one_hot`](crate::Tape::one_hot).
 //! - Choices: [`max`](crate::Var::max), [`clamp`](crate::Var::clamp), [`select`](crate::Var::select) by a mask.
 //! - Linear algebra: [`solve`](crate::Var::solve), [`cholesky`](crate::Var::cholesky), [`qr`](crate::Var::qr),
 //!   [`symmetric_eigen`](crate::Var::symmetric_eigen), [`svd`](crate::Var::svd), [`least_squares`](crate::Var::least_squares),

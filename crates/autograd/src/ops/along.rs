@@ -1,4 +1,4 @@
-//! Operations that depend on the order of the entries along an axis: reversal, rotation, differences, and cumulative products and extremes.
+//! Operations that depend on the order of the entries along an axis: reversal, rotation, differences, windows, and cumulative products and extremes.
 
 use kernel::{Axis, Binary, compiled_once};
 
@@ -40,6 +40,32 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn diff(self, axis: Axis) -> Self {
         let len = axis.group_len(self.shape());
         self.along(axis, len.min(1), len) - self.along(axis, 0, len.saturating_sub(1))
+    }
+
+    /// All ranges of `width` neighbouring columns, each as one column: the columns from j on are stacked in column j of the result,
+    /// m × n → m · width × (n + 1 − width).
+    ///
+    /// A product with the windows is a convolution along the columns, Y = Σₖ Wₖ X(k), where X(k) has the columns of X from k on and
+    /// the weights are (W₀ W₁ …), outputs × m · width.
+    ///
+    /// # Panics
+    /// If `width` is 0, or there are fewer columns.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::row(&[1.0, 2.0, 4.0, 8.0]));
+    /// assert_eq!(x.windows(3).value(), Matrix::from([[1.0, 2.0], [2.0, 4.0], [4.0, 8.0]]));
+    /// let w = tape.variable(Matrix::row(&[1.0, 0.0, -1.0]));
+    /// assert_eq!(w.matmul(x.windows(3)).value(), Matrix::row(&[-3.0, -6.0]));
+    /// ```
+    #[track_caller]
+    #[must_use]
+    #[doc(alias("unfold", "conv1d", "im2col", "sliding_window_view"))]
+    pub fn windows(self, width: usize) -> Self {
+        let (m, n) = self.shape();
+        assert!(0 < width && width <= n, "windows: {width} neighbouring columns of {m} × {n}");
+        self.gather((m * width, n + 1 - width), |i, j| (i % m, j + i / m))
     }
 
     /// The cumulative products along an axis. The derivatives are exact even if entries are 0.

@@ -8,6 +8,7 @@
 //! | files larger than memory | [`Csv::chunks`], [`ArrayReader::chunks`], [`shuffle_chunks`] | parts of these |
 //! | samples | [`random_split`], [`stratified_split`], [`k_fold`] and variants | their indices in each part |
 //! | tables | [`Pipeline`](crate::pipeline::Pipeline) | answers |
+//! | series, graphs, several matrices | [`Samples`] | inputs and targets of a [`Model`](crate::Model) |
 //! | samples | [`Sampler`], [`minibatches`] | their indices in each minibatch |
 //! | features | [`Preprocessing`] of [`Standardize`] (each feature, or [all alike](Standardize::fit_shared)), [`MinMax`], [`Pca`], [`Zca`] | features |
 //!
@@ -43,11 +44,11 @@ mod source;
 pub use self::maps::{
     Components, Covariance, Fitted, MinMax, Pca, Preprocessing, PreprocessingStep, Standardize, Summary, Zca,
 };
-pub(crate) use self::samples::first_not_finite;
 pub use self::samples::{
-    Dataset, Minibatches, NotFinite, Sampler, ShuffledChunks, Targets, group_k_fold, k_fold, minibatches, random_split,
-    shuffle_chunks, stratified_k_fold, stratified_split,
+    Dataset, Inputs, Minibatches, NotFinite, Sample, Sampler, Samples, ShuffledChunks, Targets, group_k_fold, k_fold,
+    minibatches, random_split, shuffle_chunks, stratified_k_fold, stratified_split,
 };
+pub(crate) use self::samples::{first_not_finite, nan_or_infinite};
 pub use self::source::{Array, ArrayChunks, ArrayError, ArrayReader, read_idx, read_npy, write_npy};
 #[cfg(feature = "csv")]
 pub use self::source::{

@@ -28,8 +28,8 @@ pub use mlp::{Mlp, MlpBuilder, Norm, NormLayer};
 pub use norm::{BatchNorm, LayerNorm, RmsNorm};
 pub use prelu::PRelu;
 pub use recurrent::{
-    Bidirectional, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentRule, Rnn, RnnRule,
-    torch_name,
+    AnyRecurrent, Bidirectional, Gates, Gru, GruRule, Lstm, LstmRule, Recurrent, RecurrentLayer, RecurrentNet,
+    RecurrentRule, Rnn, RnnRule, torch_name,
 };
 pub use residual::{Residual, Shortcut};
 pub use sequential::{AnyLayer, Sequential};

@@ -1,5 +1,6 @@
 //! A model is plain data whose parameters can be walked by name.
 
+mod model;
 mod path;
 mod summary;
 
@@ -7,6 +8,7 @@ use autograd::compiled_once;
 
 use crate::{Param, Real, Var};
 
+pub use model::{Each, Model};
 pub use nn_derive::Module;
 pub use path::{Axes, ParamKind, Path};
 pub use summary::{ParamSummary, Summary};

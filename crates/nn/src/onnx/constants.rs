@@ -10,10 +10,16 @@ use prost::Message;
 
 use super::OnnxError;
 use super::proto::{self, dtype};
+use super::read::{Node, Nodes, Operand};
 use crate::Real;
 
 /// Constants of fewer bytes may be a single number.
 const SHORT: usize = 500;
+
+/// The bytes of constants that are read are at most this many times those of the file,
+const MOST_READINGS: usize = 16;
+/// and this many more.
+const FREE_READINGS: usize = 1 << 25;
 
 /// The file that is read, and its folder.
 pub struct Place {
@@ -83,6 +89,10 @@ impl Constant {
             list.push(number);
         }
         Ok((dims, list))
+    }
+
+    pub fn dims(&self, place: &Place) -> Result<Vec<usize>, OnnxError> {
+        Ok(self.tensor(place)?.1)
     }
 
     /// The bytes of its message.
@@ -178,5 +188,63 @@ impl Constant {
         bytes.try_reserve_exact(count as usize).map_err(|error| failed(error.into()))?;
         file.take(count).read_to_end(&mut bytes).map_err(failed)?;
         Ok(bytes)
+    }
+}
+
+impl Nodes {
+    /// The constant that an operand is.
+    fn constant(&self, operand: Operand) -> Option<&Constant> {
+        if let Operand::Constant(k) = operand { self.constants.get(k) } else { None }
+    }
+
+    /// The number of a constant with a single one.
+    pub fn scalar(&self, operand: Operand) -> Option<f64> {
+        self.constant(operand)?.scalar
+    }
+
+    /// The dimensions and numbers of the constant that is input `k` of a node, row by row.
+    pub fn numbers<T: Real>(&self, node: &Node, k: usize) -> Result<(Vec<usize>, Vec<T>), OnnxError> {
+        let constant = self.constant_of(node, k)?;
+        let (dims, numbers) = constant.numbers(&self.place)?;
+        self.count(node, constant, size_of::<T>() * numbers.len())?;
+        Ok((dims, numbers))
+    }
+
+    /// The integers of the constant that is input `k` of a node.
+    pub fn integers(&self, node: &Node, k: usize) -> Result<Vec<i64>, OnnxError> {
+        let constant = self.constant_of(node, k)?;
+        let list = constant.integers(&self.place)?;
+        self.count(node, constant, 8 * list.len())?;
+        Ok(list)
+    }
+
+    /// The dimensions of the constant that is input `k` of a node.
+    pub fn dims(&self, node: &Node, k: usize) -> Result<Vec<usize>, OnnxError> {
+        self.constant_of(node, k)?.dims(&self.place)
+    }
+
+    /// Whether a tensor of an attribute is the number 0.
+    pub fn is_zero(&self, tensor: &proto::Tensor) -> bool {
+        Constant::new(String::new(), tensor.encode_to_vec(), &self.place).scalar == Some(0.0)
+    }
+
+    /// Bounds how often constants are read, because a short file may use a long one in every node.
+    fn count(&self, node: &Node, constant: &Constant, bytes: usize) -> Result<(), OnnxError> {
+        let bytes = bytes.max(constant.size());
+        let [all, once] = self.readings.get();
+        let (all, once) = (all + bytes, if constant.is_read.replace(true) { once } else { once + bytes });
+        self.readings.set([all, once]);
+        if all <= MOST_READINGS * once + FREE_READINGS {
+            return Ok(());
+        }
+        let problem = format!(
+            "it uses numbers again that other nodes use; the layers up to it have {all} bytes of numbers, and the file has {once} for them"
+        );
+        Err(self.problem(node, problem))
+    }
+
+    fn constant_of(&self, node: &Node, k: usize) -> Result<&Constant, OnnxError> {
+        let constant = node.inputs.get(k).and_then(|&operand| self.constant(operand));
+        constant.ok_or_else(|| self.problem(node, format!("its input {k} is not a constant of the file")))
     }
 }

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use autograd::{Axis, AxisFunction, Op, Order, Trans};
 
 use super::OnnxError;
-use super::graph::{Attr, Graph, X};
+use super::graph::{Attr, Graph};
 use super::recorded::{Dim, Recorded, common, entries, line};
+use super::value::X;
 use super::{ops, patterns};
 use crate::{Real, Var};
 

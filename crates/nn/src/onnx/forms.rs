@@ -1,105 +1,25 @@
-//! Activations of a graph: single operators, and compositions of several as PyTorch and this library write them.
+//! Compositions of several operators that are one layer, as PyTorch and this library write them.
 
 use std::sync::LazyLock;
 
-use super::OnnxError;
 use super::read::{Node, Nodes, Operand};
 use crate::Activation;
 
-/// The operators that are imported by themselves.
-const SUPPORTED: &[&str] = &[
-    "Gemm",
-    "MatMul",
-    "Add",
-    "Concat",
-    "BatchNormalization",
-    "LayerNormalization",
-    "RMSNormalization",
-    "PRelu",
-    "Dropout",
-    "Identity",
-    "Cast",
-    "Flatten",
-    "Reshape",
-    "Relu",
-    "LeakyRelu",
-    "Elu",
-    "Celu",
-    "Selu",
-    "Softplus",
-    "Sigmoid",
-    "Swish",
-    "Gelu",
-    "Mish",
-    "Softsign",
-    "Tanh",
-    "Clip",
-    "HardSigmoid",
-    "HardSwish",
-    "Softmax",
-    "LogSoftmax",
-];
-
-/// The activation that one operator is.
-pub fn single(nodes: &Nodes, node: &Node) -> Result<Activation, OnnxError> {
-    let wrong = |problem: String| Err(nodes.problem(node, problem));
-    let number = |name, default| nodes.float(node, name, default);
-    let is = |found: f64, expected: f64| (found - expected).abs() <= 1e-6 * expected.abs();
-    let bound = |k: usize| {
-        node.inputs.get(k).map_or(Some(None), |&x| match x {
-            Operand::Nothing => Some(None),
-            x => nodes.scalar(x).map(Some),
-        })
-    };
-    let unknown = || wrong(format!("supported are {}", SUPPORTED.join(", ")));
-    let most = if node.op == "Clip" { 3 } else { 1 };
-    if node.inputs.iter().skip(most).any(|x| *x != Operand::Nothing) {
-        return if SUPPORTED.contains(&&node.op[..]) { wrong("it has too many inputs".into()) } else { unknown() };
-    }
-    let found = match &node.op[..] {
-        "Relu" => Activation::Relu,
-        "LeakyRelu" => Activation::LeakyRelu(number("alpha", 0.01)?),
-        "Elu" => Activation::Elu(number("alpha", 1.0)?),
-        "Celu" => Activation::Celu(number("alpha", 1.0)?),
-        "Selu"
-            if is(number("alpha", 1.6732632)?, 1.6732632423543772)
-                && is(number("gamma", 1.050701)?, 1.0507009873554805) =>
-        {
-            Activation::Selu
-        }
-        "Softplus" => Activation::Softplus,
-        "Sigmoid" => Activation::Sigmoid,
-        "Swish" if is(number("alpha", 1.0)?, 1.0) => Activation::Silu,
-        "Gelu" if nodes.text(node, "approximate", "none")? == "none" => Activation::Gelu,
-        "Gelu" if nodes.text(node, "approximate", "none")? == "tanh" => Activation::GeluTanh,
-        "Mish" => Activation::Mish,
-        "Softsign" => Activation::Softsign,
-        "Tanh" => Activation::Tanh,
-        "Clip" if (bound(1), bound(2)) == (Some(Some(-1.0)), Some(Some(1.0))) => Activation::HardTanh,
-        "Clip" if (bound(1), bound(2)) == (Some(Some(0.0)), Some(None)) => Activation::Relu,
-        "HardSigmoid" if is(number("alpha", 0.2)?, 1.0 / 6.0) && is(number("beta", 0.5)?, 0.5) => {
-            Activation::HardSigmoid
-        }
-        "HardSwish" => Activation::HardSwish,
-        "Softmax" | "LogSoftmax" => {
-            nodes.last_axis(node)?;
-            if node.op == "Softmax" { Activation::Softmax } else { Activation::LogSoftmax }
-        }
-        "Selu" | "Swish" | "Gelu" | "Clip" | "HardSigmoid" => {
-            return wrong("there is no activation with these numbers".into());
-        }
-        _ => return unknown(),
-    };
-    match found.check() {
-        Ok(()) => Ok(found),
-        Err(problem) => wrong(problem),
-    }
+/// What a composition is.
+pub enum Composed {
+    Activation(Activation),
+    /// The weights are input 1 of the node; the mean of the squares is taken over this many features, or over all if it is not said.
+    RmsNorm {
+        node: Node,
+        eps: f64,
+        features: Option<f64>,
+    },
 }
 
 /// The activation with the number `a`.
 type Made = fn(f64) -> Activation;
 
-/// The compositions, in terms of an input `x` and a number `a`. `Add` and `Mul` may have their operands in either order.
+/// The activations, in terms of an input `x` and a number `a`. `Add` and `Mul` may have their operands in either order.
 const FORMS: &[(&str, Made)] = &[
     ("Mul(x,Sigmoid(x))", |_| Activation::Silu),
     ("Mul(x,Tanh(Softplus(x)))", |_| Activation::Mish),
@@ -126,32 +46,89 @@ const FORMS: &[(&str, Made)] = &[
     ("Mul(x,Clip(Add(Div(x,6),0.5),0,1))", |_| Activation::HardSwish),
 ];
 
-/// A composition.
+/// Root mean squares, with weights `w`, of which the first is that of this library: it divides by the norm times `c` = 1/√n and the root `e`
+/// of epsilon without overflow. In the others `a` is epsilon. Other letters are values that are used several times, with their own forms.
+const RMS_NORMS: &[&str] = &[
+    "Mul(x,MatMul(r,w));r=Reciprocal(Mul(h,Sqrt(Add(Mul(q,q),1))));q=Where(Equal(l,h),1,Div(l,h));l=Min(d,s);h=Max(d,s);\
+     d=Abs(Mul(Mul(m,ReduceL2(Div(x,t))),c));s=Abs(e);t=Where(Equal(m,0),1,m);m=ReduceMax(Abs(x))",
+    "Mul(Mul(x,Reciprocal(Sqrt(Add(ReduceMean(Mul(x,x)),a)))),w)",
+    "Mul(Mul(x,Reciprocal(Sqrt(Add(ReduceMean(Pow(x,2)),a)))),w)",
+    "Mul(Div(x,Sqrt(Add(ReduceMean(Pow(x,2)),a))),w)",
+];
+
+static PARSED: LazyLock<Vec<Composition>> = LazyLock::new(|| {
+    let activations = FORMS.iter().map(|&(text, made)| Composition { forms: parsed(text), made: Some(made) });
+    let norms = RMS_NORMS.iter().map(|&text| Composition { forms: parsed(text), made: None });
+    activations.chain(norms).collect()
+});
+
+struct Composition {
+    /// That of the result, and those of letters.
+    forms: Vec<(char, Form)>,
+    /// The activation with the number `a`; otherwise it is a norm.
+    made: Option<Made>,
+}
+
+/// What a value is by its composition, and the value to which it is applied.
+pub fn composed(nodes: &Nodes, value: usize) -> Option<(Composed, usize)> {
+    PARSED.iter().find_map(|composition| composition.found(nodes, value))
+}
+
+impl Composition {
+    fn found(&self, nodes: &Nodes, value: usize) -> Option<(Composed, usize)> {
+        let mut forms = self.forms.iter();
+        let mut bound = forms.next()?.1.fits(nodes, Operand::Value(value), Bound::default())?;
+        for (letter, form) in forms {
+            bound = form.fits(nodes, bound.of(*letter)?, bound)?;
+        }
+        let number = |letter| nodes.scalar(bound.of(letter)?);
+        let Operand::Value(x) = bound.of('x')? else { return None };
+        if let Some(made) = self.made {
+            let activation = made(number('a').unwrap_or_default());
+            activation.check().ok()?;
+            return Some((Composed::Activation(activation), x));
+        }
+        let name = nodes.node(value)?.name.clone();
+        let node = Node { name, op: "RmsNorm".into(), inputs: vec![bound.of('x')?, bound.of('w')?], ..Node::default() };
+        let eps = number('a').or_else(|| number('e').map(|root| root * root))?;
+        let features = number('c').map(|share| share.powi(-2));
+        Some((Composed::RmsNorm { node, eps: rounded(eps), features }, x))
+    }
+}
+
+/// A number that is the square of a rounded root: the short decimal beside it, if there is one.
+fn rounded(x: f64) -> f64 {
+    let short: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+    if (short - x).abs() <= 2.0 * f64::from(f32::EPSILON) * x { short } else { x }
+}
+
+/// A composition of operators.
 enum Form {
-    X,
-    A,
+    Letter(char),
     Number(f64),
     Op(&'static str, Vec<Form>),
 }
 
-static PARSED: LazyLock<Vec<(Form, Made)>> =
-    LazyLock::new(|| FORMS.iter().map(|&(mut text, activation)| (Form::parse(&mut text), activation)).collect());
-
-/// The activation that a value is by its composition, and the value to which it is applied.
-pub fn composed(nodes: &Nodes, value: usize) -> Option<(Activation, usize)> {
-    PARSED.iter().find_map(|(form, activation)| {
-        let bound = form.fits(nodes, Operand::Value(value), Bound::default())?;
-        let activation = activation(bound.a.unwrap_or_default());
-        activation.check().ok()?;
-        Some((activation, bound.x?))
-    })
-}
-
 /// What the letters of a form stand for.
 #[derive(Clone, Copy, Default)]
-struct Bound {
-    x: Option<usize>,
-    a: Option<f64>,
+struct Bound([Option<Operand>; 26]);
+
+impl Bound {
+    fn of(&self, letter: char) -> Option<Operand> {
+        self.0[letter as usize - 'a' as usize]
+    }
+
+    fn with(mut self, letter: char, operand: Operand) -> Self {
+        self.0[letter as usize - 'a' as usize] = Some(operand);
+        self
+    }
+}
+
+/// The form of the result, and those of letters, which have names of their own in it.
+fn parsed(text: &'static str) -> Vec<(char, Form)> {
+    let forms = text.split(';').map(|form| form.trim().split_once('=').unwrap_or(("y", form)));
+    let letter = |name: &str| name.chars().next().expect("a form has a letter");
+    forms.map(|(name, mut form)| (letter(name), Form::parse(&mut form))).collect()
 }
 
 impl Form {
@@ -168,22 +145,26 @@ impl Form {
             *text = &text[1..];
             return Form::Op(word, operands);
         }
-        match word {
-            "x" => Form::X,
-            "a" => Form::A,
-            number => Form::Number(number.parse().expect("a form has operators, letters and numbers")),
+        match word.chars().next() {
+            Some(letter @ 'a'..='z') => Form::Letter(letter),
+            _ => Form::Number(word.parse().expect("a form has operators, letters and numbers")),
         }
     }
 
     /// What the letters stand for if the operand is of this form.
     fn fits(&self, nodes: &Nodes, operand: Operand, bound: Bound) -> Option<Bound> {
         match (self, operand) {
-            (Form::X, Operand::Value(x)) => {
-                bound.x.is_none_or(|known| known == x).then_some(Bound { x: Some(x), ..bound })
-            }
-            (Form::A, Operand::Constant(_)) => {
-                let a = nodes.scalar(operand)?;
-                bound.a.is_none_or(|known| known == a).then_some(Bound { a: Some(a), ..bound })
+            (Form::Letter(letter), _) => {
+                let number = nodes.scalar(operand);
+                let fits = match bound.of(*letter) {
+                    Some(known) => known == operand || (number.is_some() && nodes.scalar(known) == number),
+                    None => match letter {
+                        'a' | 'c' | 'e' => number.is_some(),
+                        'w' => matches!(operand, Operand::Constant(_)),
+                        _ => matches!(operand, Operand::Value(_)),
+                    },
+                };
+                fits.then(|| bound.with(*letter, operand))
             }
             (Form::Number(c), Operand::Constant(_)) => {
                 let number = nodes.scalar(operand)?;
@@ -192,12 +173,16 @@ impl Form {
             }
             (Form::Op(op, forms), Operand::Value(value)) => {
                 let node = nodes.node(value)?;
-                if node.op != *op || node.inputs.len() != forms.len() {
+                if node.op != *op || node.state > 0 {
+                    return None;
+                }
+                let inputs = if op.starts_with("Reduce") { reduced(nodes, node)? } else { &node.inputs[..] };
+                if inputs.len() != forms.len() {
                     return None;
                 }
                 let all = |order: &[usize]| {
                     let mut pairs = forms.iter().zip(order);
-                    pairs.try_fold(bound, |bound, (form, &k)| form.fits(nodes, node.inputs[k], bound))
+                    pairs.try_fold(bound, |bound, (form, &k)| form.fits(nodes, inputs[k], bound))
                 };
                 let straight: Vec<usize> = (0..forms.len()).collect();
                 let turned = matches!(*op, "Add" | "Mul").then_some([1, 0]);
@@ -206,4 +191,12 @@ impl Form {
             _ => None,
         }
     }
+}
+
+/// The input of a reduction of the features to a single one.
+fn reduced<'n>(nodes: &Nodes, node: &'n Node) -> Option<&'n [Operand]> {
+    let axes = nodes.ints(node, "axes", 1).ok()??;
+    let keeps = nodes.int(node, "keepdims", 1).ok()? == 1;
+    let [axis] = axes[..] else { return None };
+    node.inputs.get(..1).filter(|_| keeps && nodes.is_last_axis(node, axis).is_ok())
 }

@@ -2,7 +2,8 @@
 //!
 //! [`export`] writes the evaluation of a model as a graph, which onnxruntime and many other programs run. Its input is *batch × features*
 //! and its output *batch × outputs*, row by row, as other libraries have them; the batch is free. [`import`] reads a graph of layers as a
-//! [`Sequential`](crate::Sequential), which can be trained further.
+//! [`Sequential`](crate::Sequential), and [`import_sequence`] one that begins with recurrent layers as a
+//! [`RecurrentNet`](crate::RecurrentNet). Both can be trained further.
 //!
 //! ```
 //! use nn::onnx;
@@ -44,21 +45,44 @@
 //! Skips by `Add` become [`Residual`](crate::Residual) and [`Shortcut`](crate::Shortcut), those by `Concat` a
 //! [`DenseBlock`](crate::DenseBlock). Numbers are `f32` or `f64`, in the file or in one beside it. A weight that is used twice becomes two
 //! parameters. Nodes in training mode are errors. ONNX has an operator for [`RmsNorm`](crate::RmsNorm) only since version 23, so the export
-//! writes several operators, which the import does not recognise. Any other node is an error that names it.
+//! writes several operators, which the import recognises for two or more features. Any other node is an error that names it.
+//!
+//! # Recurrent models
+//!
+//! [`import_sequence`] reads a graph whose input has three axes, *steps × batch × features* or *batch × steps × features*. It begins with
+//! nodes `LSTM`, `GRU` or `RNN`, each on the outputs of the one before, and goes on with the layers above, on every step or on the last
+//! one. These are the models that PyTorch exports of `nn.LSTM`, `nn.GRU` and `nn.RNN` with a `Linear` on `y`, on `y[-1]` or on `h[-1]`.
+//! `Transpose`, `Squeeze`, `Unsqueeze`, `Gather`, `Slice`, `Reshape` and `Concat` may move axes, and take the last step or a last state. On
+//! every step `Gemm` and `BatchNormalization` are errors, because they have another meaning for three axes.
+//!
+//! The weights become those of [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) and [`Rnn`](crate::Rnn), whose gates have another order. What
+//! these layers do not have is an error that names the node and the attribute or the input: other directions than `forward`, the layout 1,
+//! other activations (an `RNN` may have `Tanh`, `Relu`, `Sigmoid`, `Softsign` or `Softplus`), bounds (`clip`), coupled gates, a `GRU` with
+//! `linear_before_reset` = 0, lengths of samples, first states that are not zeros, and peepholes. The export writes recurrent layers step
+//! by step as operations, for a fixed number of steps, and these are not imported.
 
+mod attributes;
+mod axes;
 mod constants;
 mod error;
 mod export;
 mod forms;
 mod graph;
 mod import;
+mod lengths;
 mod ops;
 mod parts;
 mod paths;
 mod patterns;
 mod proto;
 mod read;
+mod reader;
 mod recorded;
+mod recurrent;
+mod sequence;
+mod single;
+mod value;
+mod weights;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -67,6 +91,7 @@ use autograd::compiled_once;
 
 pub use error::OnnxError;
 pub use import::{from_bytes, import};
+pub use sequence::{import_sequence, sequence_from_bytes};
 
 use crate::data::{Fitted, Preprocessing};
 use crate::module::Layer;

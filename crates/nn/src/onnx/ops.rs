@@ -7,7 +7,8 @@ use std::f64::consts::{LN_2, LOG2_E, LOG10_E, PI, SQRT_2};
 
 use autograd::{Binary, Number, Unary};
 
-use super::graph::{Attr, X};
+use super::graph::Attr;
+use super::value::X;
 
 /// f(x), if ONNX can say it.
 pub fn unary(f: Unary, x: X<'_>) -> Option<X<'_>> {

@@ -4,8 +4,9 @@ use autograd::Op;
 
 use super::OnnxError;
 use super::export::{Exporter, Value};
-use super::graph::{Attr, X};
+use super::graph::Attr;
 use super::recorded::{Dim, Gathered};
+use super::value::X;
 use crate::{Real, Var};
 
 impl<'g, 't, T: Real> Exporter<'g, 't, T> {

@@ -12,10 +12,14 @@ pub struct Paths {
 impl Paths {
     pub fn of(nodes: &Nodes) -> Self {
         let mut paths = Paths { before: vec![None; nodes.len()], depth: vec![0; nodes.len()] };
+        let mut moves = vec![false; nodes.len()];
+        moves[0] = true;
         for value in 1..nodes.len() {
             let inputs = nodes.node(value).into_iter().flat_map(|node| &node.inputs);
             let values = inputs.filter_map(|&x| if let Operand::Value(x) = x { Some(x) } else { None });
-            let before = values.map(Some).reduce(|a, b| paths.common(a?, b?)).flatten();
+            let values: Vec<usize> = values.filter(|&x| moves[x]).collect();
+            moves[value] = !values.is_empty();
+            let before = values.into_iter().map(Some).reduce(|a, b| paths.common(a?, b?)).flatten();
             paths.before[value] = before;
             paths.depth[value] = before.map_or(0, |before| paths.depth[before] + 1);
         }

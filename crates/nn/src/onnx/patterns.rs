@@ -3,8 +3,9 @@
 use autograd::{Axis, AxisFunction, Binary, Op, Trans, Unary};
 
 use super::export::{Exporter, Value};
-use super::graph::{Attr, X};
+use super::graph::Attr;
 use super::recorded::Dim;
+use super::value::X;
 use crate::{Real, Var};
 
 /// The layer that a node is the output of, as one operator.

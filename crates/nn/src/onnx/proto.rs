@@ -83,7 +83,13 @@ pub struct Attribute {
     pub s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
-    /// 1 for `f`, 2 for `i`, 3 for `s`, 4 for `t`.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
+    /// 1 for `f`, 2 for `i`, 3 for `s`, 4 for `t`, 6 for `floats`, 7 for `ints`, 8 for `strings`.
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }

@@ -9,8 +9,8 @@ use prost::Message;
 
 use super::OnnxError;
 use super::constants::{Constant, Place};
-use super::proto::{self, dtype};
-use crate::Real;
+use super::lengths;
+use super::proto;
 
 /// The versions of the operators that are known.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=26;
@@ -18,22 +18,23 @@ const OPSETS: std::ops::RangeInclusive<i64> = 9..=26;
 pub const MOST_NODES: usize = 20_000;
 /// The number of inputs of a node that are read, and of its outputs. No known operator has more.
 const MOST_OPERANDS: usize = 10;
-/// The bytes of constants that are read are at most this many times those of the file,
-const MOST_READINGS: usize = 16;
-/// and this many more.
-const FREE_READINGS: usize = 1 << 25;
+/// The number of axes of the input that are read. No known graph has more.
+pub const MOST_AXES: usize = 8;
 
 /// A graph.
 pub struct Nodes {
-    place: Place,
+    pub place: Place,
     /// By the number of the value; the input of the graph has the number 0.
     nodes: Vec<Node>,
-    constants: Vec<Constant>,
+    pub constants: Vec<Constant>,
     names: HashMap<String, Operand>,
     /// The bytes of the constants that were read, and those that were read for the first time.
-    readings: Cell<[usize; 2]>,
-    /// The features of the input, if the file says them.
-    pub features: Option<usize>,
+    pub readings: Cell<[usize; 2]>,
+    /// The lengths of the axes of the input, as far as the file says them.
+    pub lengths: Option<Vec<Option<usize>>>,
+    /// The number of axes of the values that layers compute; the last one is that of the features.
+    pub axes: Cell<usize>,
+    pub version: i64,
     pub output: usize,
 }
 
@@ -46,9 +47,13 @@ pub enum Operand {
     Nothing,
     /// A further output of a node, such as the mask of a dropout, with which no layer computes.
     Further,
+    /// It depends on the lengths of axes alone.
+    Lengths,
+    /// Zeros of any shape.
+    Zeros,
 }
 
-/// A node with one output.
+/// A node with one output. The states of a recurrent node are nodes of their own, whose input is the recurrent one.
 #[derive(Default)]
 pub struct Node {
     pub name: String,
@@ -56,7 +61,9 @@ pub struct Node {
     pub inputs: Vec<Operand>,
     /// The number of its outputs that have names.
     pub outputs: usize,
-    attributes: HashMap<String, proto::Attribute>,
+    /// Which state of its input it is, from 1 on; 0 if it is a node of its own.
+    pub state: usize,
+    pub attributes: HashMap<String, proto::Attribute>,
 }
 
 impl Nodes {
@@ -71,10 +78,12 @@ impl Nodes {
             constants: Vec::new(),
             names: HashMap::new(),
             readings: Cell::default(),
-            features: None,
+            lengths: None,
+            axes: Cell::new(2),
+            version: version.unwrap_or_default(),
             output: 0,
         };
-        if !version.is_some_and(|version| OPSETS.contains(&version)) {
+        if !OPSETS.contains(&nodes.version) {
             let found = version.map_or("no version".into(), |version| format!("version {version}"));
             let (first, last) = OPSETS.into_inner();
             let problem = format!("it uses {found} of the operators; export it with one from {first} to {last}");
@@ -99,7 +108,7 @@ impl Nodes {
         let [input] = &inputs[..] else {
             return Err(self.graph_problem(format!("it has {} inputs, and a list of layers has one", inputs.len())));
         };
-        self.features = self.declared_features(input)?;
+        self.lengths = self.declared(input)?;
         self.nodes[0].name = input.name.clone();
         self.add_name(input.name.clone(), Operand::Value(0))?;
 
@@ -121,23 +130,6 @@ impl Nodes {
             _ => return Err(self.graph_problem(format!("its output `{output}` is not computed from the input"))),
         }
         Ok(())
-    }
-
-    /// The length of the second axis of the input.
-    fn declared_features(&self, input: &proto::ValueInfo) -> Result<Option<usize>, OnnxError> {
-        let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor.as_ref());
-        let Some(tensor) = tensor else { return Ok(None) };
-        if ![0, dtype::FLOAT, dtype::DOUBLE].contains(&tensor.elem_type) {
-            return Err(self.graph_problem("its input is not of floating-point numbers (float or double)".into()));
-        }
-        let Some(shape) = &tensor.shape else { return Ok(None) };
-        let [_, features] = &shape.dim[..] else {
-            return Err(
-                self.graph_problem(format!("its input has {} axes, and samples and features are two", shape.dim.len()))
-            );
-        };
-        let features = self.place.decoded::<proto::Dimension>(features)?.dim_value;
-        Ok(features.and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0))
     }
 
     fn add_name(&mut self, name: String, operand: Operand) -> Result<(), OnnxError> {
@@ -177,9 +169,14 @@ impl Nodes {
             made.attributes.insert(attribute.name.clone(), attribute);
         }
         let mut outputs = node.output.into_iter();
-        let Some(output) = outputs.next().filter(|name| !name.is_empty()) else {
+        let output = outputs.next().unwrap_or_default();
+        if made.outputs == 0 || (output.is_empty() && !is_recurrent(&made.op)) {
             return Err(self.problem(&made, "it has no output".into()));
-        };
+        }
+        if let Some(operand) = lengths::derived(self, &made) {
+            self.add_further(output, operand)?;
+            return outputs.try_for_each(|name| self.add_further(name, Operand::Further));
+        }
         match (&made.op[..], &made.inputs[..]) {
             ("Constant", _) => {
                 let Some(tensor) = made.attributes.remove("value").and_then(|value| value.t) else {
@@ -188,12 +185,33 @@ impl Nodes {
                 self.add_constant(output, tensor.encode_to_vec())
             }
             ("Identity", &[operand @ Operand::Constant(_)]) => self.add_name(output, operand),
-            _ => {
-                self.add_name(output, Operand::Value(self.nodes.len()))?;
+            (op, _) => {
+                let (value, is_recurrent) = (self.nodes.len(), is_recurrent(op));
+                let state = |k| Node {
+                    name: made.name.clone(),
+                    op: made.op.clone(),
+                    inputs: vec![Operand::Value(value)],
+                    state: k,
+                    ..Node::default()
+                };
+                let states: Vec<_> = outputs.enumerate().map(|(k, name)| (name, state(k + 1))).collect();
+                self.add_further(output, Operand::Value(value))?;
                 self.nodes.push(made);
-                outputs.filter(|name| !name.is_empty()).try_for_each(|name| self.add_name(name, Operand::Further))
+                states.into_iter().filter(|(name, _)| !name.is_empty()).try_for_each(|(name, state)| {
+                    if !is_recurrent {
+                        return self.add_name(name, Operand::Further);
+                    }
+                    self.add_name(name, Operand::Value(self.nodes.len()))?;
+                    self.nodes.push(state);
+                    Ok(())
+                })
             }
         }
+    }
+
+    /// Adds an output that may be left out.
+    fn add_further(&mut self, name: String, operand: Operand) -> Result<(), OnnxError> {
+        if name.is_empty() { Ok(()) } else { self.add_name(name, operand) }
     }
 
     pub fn graph_problem(&self, problem: String) -> OnnxError {
@@ -213,80 +231,6 @@ impl Nodes {
     pub fn node(&self, value: usize) -> Option<&Node> {
         self.nodes.get(value).filter(|_| value > 0)
     }
-
-    /// The constant that an operand is.
-    fn constant(&self, operand: Operand) -> Option<&Constant> {
-        if let Operand::Constant(k) = operand { self.constants.get(k) } else { None }
-    }
-
-    /// The number of a constant with a single one.
-    pub fn scalar(&self, operand: Operand) -> Option<f64> {
-        self.constant(operand)?.scalar
-    }
-
-    /// The dimensions and numbers of the constant that is input `k` of a node, row by row.
-    pub fn numbers<T: Real>(&self, node: &Node, k: usize) -> Result<(Vec<usize>, Vec<T>), OnnxError> {
-        let constant = self.constant_of(node, k)?;
-        let (dims, numbers) = constant.numbers(&self.place)?;
-        self.count(node, constant, size_of::<T>() * numbers.len())?;
-        Ok((dims, numbers))
-    }
-
-    /// The integers of the constant that is input `k` of a node.
-    pub fn integers(&self, node: &Node, k: usize) -> Result<Vec<i64>, OnnxError> {
-        let constant = self.constant_of(node, k)?;
-        let list = constant.integers(&self.place)?;
-        self.count(node, constant, 8 * list.len())?;
-        Ok(list)
-    }
-
-    /// Bounds how often constants are read, because a short file may use a long one in every node.
-    fn count(&self, node: &Node, constant: &Constant, bytes: usize) -> Result<(), OnnxError> {
-        let bytes = bytes.max(constant.size());
-        let [all, once] = self.readings.get();
-        let (all, once) = (all + bytes, if constant.is_read.replace(true) { once } else { once + bytes });
-        self.readings.set([all, once]);
-        if all <= MOST_READINGS * once + FREE_READINGS {
-            return Ok(());
-        }
-        let problem = format!(
-            "it uses numbers again that other nodes use; the layers up to it have {all} bytes of numbers, and the file has {once} for them"
-        );
-        Err(self.problem(node, problem))
-    }
-
-    fn constant_of(&self, node: &Node, k: usize) -> Result<&Constant, OnnxError> {
-        let constant = node.inputs.get(k).and_then(|&operand| self.constant(operand));
-        constant.ok_or_else(|| self.problem(node, format!("its input {k} is not a constant of the file")))
-    }
-
-    /// A number of an attribute, as its shortest decimal: 0.1 for the `f32` nearest to it.
-    pub fn float(&self, node: &Node, name: &str, default: f64) -> Result<f64, OnnxError> {
-        let Some(attribute) = node.attributes.get(name) else { return Ok(default) };
-        let number = attribute.f.filter(|f| f.is_finite()).and_then(|f| f.to_string().parse().ok());
-        number.ok_or_else(|| self.problem(node, format!("its attribute `{name}` is not a finite number")))
-    }
-
-    /// An integer of an attribute.
-    pub fn int(&self, node: &Node, name: &str, default: i64) -> Result<i64, OnnxError> {
-        let Some(attribute) = node.attributes.get(name) else { return Ok(default) };
-        attribute.i.ok_or_else(|| self.problem(node, format!("its attribute `{name}` is not an integer")))
-    }
-
-    /// Checks that a node runs along the features.
-    pub fn last_axis(&self, node: &Node) -> Result<(), OnnxError> {
-        match self.int(node, "axis", -1)? {
-            -1 | 1 => Ok(()),
-            axis => Err(self.problem(node, format!("it runs along axis {axis}, and features are axis 1"))),
-        }
-    }
-
-    /// A text of an attribute.
-    pub fn text<'n>(&self, node: &'n Node, name: &str, default: &'n str) -> Result<&'n str, OnnxError> {
-        let Some(attribute) = node.attributes.get(name) else { return Ok(default) };
-        let text = attribute.s.as_ref().and_then(|s| std::str::from_utf8(s).ok());
-        text.ok_or_else(|| self.problem(node, format!("its attribute `{name}` is not a text")))
-    }
 }
 
 /// The bytes of a file, and its place.
@@ -296,6 +240,11 @@ pub fn file(path: &Path) -> Result<(Place, Vec<u8>), OnnxError> {
         Ok(bytes) => Ok((Place { file, folder: path.parent().map(Path::to_owned) }, bytes)),
         Err(source) => Err(OnnxError::Read { file, source }),
     }
+}
+
+/// Whether an operator is a recurrent layer, whose further outputs are states.
+pub fn is_recurrent(op: &str) -> bool {
+    matches!(op, "LSTM" | "GRU" | "RNN")
 }
 
 fn is_standard(domain: &str) -> bool {

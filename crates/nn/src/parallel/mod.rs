@@ -130,8 +130,8 @@ pub(crate) trait Recordable<T: Real> {
     /// Further measurements.
     fn metrics(&self) -> Vec<f64>;
 
-    /// The plans of the loss and what they need of the batch, if the loss depends on nothing else.
-    fn planned(&self) -> Option<(&dyn StepPlans<T>, InputsAndTargets<'_, T>)>;
+    /// The plans of the loss, if it has some, and what they need of the batch, if the loss depends on nothing else.
+    fn planned(&self) -> Option<(&dyn StepPlans<T>, Option<InputsAndTargets<'_, T>>)>;
 }
 
 pub(crate) struct OnBatch<'a, T: Real, M, B, F: ?Sized> {
@@ -178,9 +178,9 @@ where
     fn metrics(&self) -> Vec<f64> {
         self.metrics.iter().map(|metric| metric(self.model, &self.batch)).collect()
     }
-    fn planned(&self) -> Option<(&dyn StepPlans<T>, InputsAndTargets<'_, T>)> {
+    fn planned(&self) -> Option<(&dyn StepPlans<T>, Option<InputsAndTargets<'_, T>>)> {
         let (plans, data) = self.planned?;
-        Some((plans, data(&self.batch)?))
+        Some((plans, data(&self.batch)))
     }
 }
 
@@ -222,12 +222,17 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
         let weight = |means| Weight::of(parallel.reduction, means, len);
         // The mean of a single shard is that of the batch.
         let factor = |means| if shards.count > 1 { weight(means).factor(samples) } else { 1.0 };
-        let Found { loss, means, gradients: grads } = match batch.planned() {
-            Some((plans, data)) => {
-                let data = data.data();
-                plans.gradients(model, data, pass, &factor, &Borrowed { batch: &*batch, data: Some(data) })
+        let planned = batch.planned();
+        let data = planned.as_ref().and_then(|(_, data)| data.as_ref()).map(InputsAndTargets::data);
+        let recorder = Borrowed { batch: &*batch, data };
+        let Found { loss, means, gradients: grads } = match (&planned, data) {
+            (Some((plans, _)), Some(data)) => plans.gradients(model, data, pass, &factor, &recorder),
+            _ => {
+                if let Some((plans, _)) = planned {
+                    plans.note_recorded("the inputs or the targets of a batch are not one matrix or classes");
+                }
+                recorded(pass, &factor, &recorder, None).0
             }
-            None => recorded(pass, &factor, &Borrowed { batch: &*batch, data: None }, None).0,
         };
         let (weight, value) = (weight(means), factor(means) * loss);
         let mut buffers = GradientSum::new();

@@ -62,6 +62,9 @@ pub(crate) trait StepPlans<T: Real>: Send + Sync {
         recorder: &dyn Recorder<T>,
     ) -> Found<T>;
 
+    /// Counts a step that was recorded, and notes why.
+    fn note_recorded(&self, why: &str);
+
     fn plan_use(&self) -> PlanUse;
 }
 
@@ -112,6 +115,11 @@ const CHECKED: u64 = 128;
 const MISFITS: u32 = 8;
 
 impl<T: Real> StepPlans<T> for Plans<T> {
+    fn note_recorded(&self, why: &str) {
+        self.give_up(why);
+        self.with(|shelf| shelf.usage.recorded += 1);
+    }
+
     fn plan_use(&self) -> PlanUse {
         self.with(|shelf| shelf.usage.clone())
     }

@@ -17,6 +17,18 @@ pub struct Cosine {
     pub steps: u64,
 }
 
+impl Cosine {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{Cosine, Schedule};
+    /// assert_eq!(Cosine::new(1.0, 0.0, 2).curve(3), [1.0, 0.5, 0.0]);
+    /// ```
+    pub fn new(lr: f64, min: f64, steps: u64) -> Self {
+        Cosine { lr, min, steps }
+    }
+}
+
 impl Schedule for Cosine {
     fn lr(&self, step: u64) -> f64 {
         half_wave(self.lr, self.min, share(step, self.steps))
@@ -37,6 +49,18 @@ pub struct CosineRestarts {
     pub period: u64,
     /// The factor by which each cycle is longer than the one before; 1 for equal lengths.
     pub growth: u64,
+}
+
+impl CosineRestarts {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{CosineRestarts, Schedule};
+    /// assert_eq!(CosineRestarts::new(1.0, 0.0, 2, 1).curve(4), [1.0, 0.5, 1.0, 0.5]);
+    /// ```
+    pub fn new(lr: f64, min: f64, period: u64, growth: u64) -> Self {
+        CosineRestarts { lr, min, period, growth }
+    }
 }
 
 impl Schedule for CosineRestarts {
@@ -83,7 +107,7 @@ pub struct OneCycle {
 }
 
 impl OneCycle {
-    /// PyTorch's defaults.
+    /// The schedule with this peak and this number of steps, and PyTorch's defaults for the rest.
     pub fn new(max: f64, steps: u64) -> Self {
         OneCycle { max, steps, rise: 0.3, div: 25.0, final_div: 1e4 }
     }
@@ -128,6 +152,18 @@ pub struct Triangular {
     pub down: u64,
     /// γ: 1 for the paper's `triangular`, 1/2 for `triangular2`.
     pub factor: f64,
+}
+
+impl Triangular {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{Triangular, Schedule};
+    /// assert_eq!(Triangular::new(0.0, 1.0, 2, 2, 0.5).curve(6), [0.0, 0.5, 1.0, 0.5, 0.0, 0.25]);
+    /// ```
+    pub fn new(min: f64, max: f64, up: u64, down: u64, factor: f64) -> Self {
+        Triangular { min, max, up, down, factor }
+    }
 }
 
 impl Schedule for Triangular {

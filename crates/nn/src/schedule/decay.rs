@@ -16,6 +16,18 @@ pub struct StepDecay {
     pub factor: f64,
 }
 
+impl StepDecay {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{StepDecay, Schedule};
+    /// assert_eq!(StepDecay::new(1.0, 2, 0.5).curve(5), [1.0, 1.0, 0.5, 0.5, 0.25]);
+    /// ```
+    pub fn new(lr: f64, every: u64, factor: f64) -> Self {
+        StepDecay { lr, every, factor }
+    }
+}
+
 impl Schedule for StepDecay {
     fn lr(&self, step: u64) -> f64 {
         self.lr * power(self.factor, step / self.every.max(1))
@@ -43,6 +55,18 @@ pub struct MultiStep {
     pub factor: f64,
 }
 
+impl MultiStep {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{MultiStep, Schedule};
+    /// assert_eq!(MultiStep::new(1.0, [1, 3], 0.5).curve(4), [1.0, 0.5, 0.5, 0.25]);
+    /// ```
+    pub fn new(lr: f64, milestones: impl Into<Vec<u64>>, factor: f64) -> Self {
+        MultiStep { lr, milestones: milestones.into(), factor }
+    }
+}
+
 impl Schedule for MultiStep {
     fn lr(&self, step: u64) -> f64 {
         let passed = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
@@ -60,6 +84,18 @@ pub struct Exponential {
     pub lr: f64,
     /// γ.
     pub factor: f64,
+}
+
+impl Exponential {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{Exponential, Schedule};
+    /// assert_eq!(Exponential::new(1.0, 0.5).curve(3), [1.0, 0.5, 0.25]);
+    /// ```
+    pub fn new(lr: f64, factor: f64) -> Self {
+        Exponential { lr, factor }
+    }
 }
 
 impl Schedule for Exponential {
@@ -82,6 +118,18 @@ pub struct Polynomial {
     pub steps: u64,
     /// p.
     pub power: f64,
+}
+
+impl Polynomial {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{Polynomial, Schedule};
+    /// assert_eq!(Polynomial::new(1.0, 0.0, 2, 2.0).curve(3), [1.0, 0.25, 0.0]);
+    /// ```
+    pub fn new(lr: f64, end: f64, steps: u64, power: f64) -> Self {
+        Polynomial { lr, end, steps, power }
+    }
 }
 
 impl Schedule for Polynomial {
@@ -107,6 +155,18 @@ pub struct LinearRamp {
     pub steps: u64,
 }
 
+impl LinearRamp {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{LinearRamp, Schedule};
+    /// assert_eq!(LinearRamp::new(0.0, 1.0, 2).curve(4), [0.0, 0.5, 1.0, 1.0]);
+    /// ```
+    pub fn new(from: f64, to: f64, steps: u64) -> Self {
+        LinearRamp { from, to, steps }
+    }
+}
+
 impl Schedule for LinearRamp {
     fn lr(&self, step: u64) -> f64 {
         line(self.from, self.to, share(step, self.steps))
@@ -125,6 +185,18 @@ pub struct InverseTime {
     pub lr: f64,
     /// τ: the step at which it has halved.
     pub tau: f64,
+}
+
+impl InverseTime {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{InverseTime, Schedule};
+    /// assert_eq!(InverseTime::new(1.0, 1.0).curve(4), [1.0, 0.5, 1.0 / 3.0, 0.25]);
+    /// ```
+    pub fn new(lr: f64, tau: f64) -> Self {
+        InverseTime { lr, tau }
+    }
 }
 
 impl Schedule for InverseTime {
@@ -146,6 +218,16 @@ pub struct InverseSqrt {
 }
 
 impl InverseSqrt {
+    /// The schedule with these settings, which [`check`](Schedule::check) checks.
+    ///
+    /// ```
+    /// use nn::schedule::{InverseSqrt, Schedule};
+    /// assert_eq!(InverseSqrt::new(1.0, 2).curve(2), [0.5, 1.0]);
+    /// ```
+    pub fn new(lr: f64, warmup: u64) -> Self {
+        InverseSqrt { lr, warmup }
+    }
+
     /// The schedule of the paper for a model of this width d: αₖ = d^(−1/2) min((k + 1)^(−1/2), (k + 1) n^(−3/2)).
     pub fn noam(width: usize, warmup: u64) -> Self {
         InverseSqrt { lr: (width as f64 * warmup as f64).powf(-0.5), warmup }

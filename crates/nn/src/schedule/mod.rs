@@ -6,7 +6,7 @@
 //! use nn::{Hyperparameters, Sgd};
 //!
 //! // From 0.01 up to 0.1 in ten steps, then down along a cosine.
-//! let schedule = Cosine { lr: 0.1, min: 1e-4, steps: 90 }.warmup(10);
+//! let schedule = Cosine::new(0.1, 1e-4, 90).warmup(10);
 //! let mut sgd = Sgd { lr: schedule.lr(0) };
 //! for step in 0..100 {
 //!     sgd.set_lr(schedule.lr(step));
@@ -14,8 +14,9 @@
 //! }
 //! ```
 //!
-//! A schedule is data without hidden state. Training that stopped at step k resumes with `lr(k)`. The unit is whatever
-//! the caller counts: steps, or epochs ([`every`](Schedule::every) converts one into the other).
+//! A schedule is data without hidden state: a struct, whose `new` takes its settings in the order of its fields. A trainer
+//! [checks](Schedule::check) them when it is given the schedule; a loop of your own can check them itself. Training that stopped at step k
+//! resumes with `lr(k)`. The unit is whatever the caller counts: steps, or epochs ([`every`](Schedule::every) converts one into the other).
 
 mod cyclic;
 mod decay;
@@ -36,7 +37,7 @@ pub use plateau::{Goal, Plateau, Threshold};
 /// ```
 /// use nn::schedule::{Exponential, LinearRamp, Schedule};
 /// assert_eq!(0.1.lr(1000), 0.1);
-/// let schedule = LinearRamp { from: 0.0, to: 0.5, steps: 2 }.then(2, 0.5).then(4, Exponential { lr: 0.25, factor: 0.5 });
+/// let schedule = LinearRamp::new(0.0, 0.5, 2).then(2, 0.5).then(4, Exponential::new(0.25, 0.5));
 /// assert_eq!(schedule.curve(7), [0.0, 0.25, 0.5, 0.5, 0.25, 0.125, 0.0625]);
 /// ```
 #[diagnostic::on_unimplemented(
@@ -73,7 +74,7 @@ pub trait Schedule {
     ///
     /// ```
     /// use nn::schedule::{InverseTime, Schedule, StepDecay};
-    /// let schedule = StepDecay { lr: 0.5, every: 2, factor: 0.5 }.times(InverseTime { lr: 1.0, tau: 1.0 });
+    /// let schedule = StepDecay::new(0.5, 2, 0.5).times(InverseTime::new(1.0, 1.0));
     /// assert_eq!(schedule.curve(3), [0.5, 0.5 / 2.0, 0.25 / 3.0]);
     /// ```
     fn times<S: Schedule>(self, factor: S) -> Times<Self, S>
@@ -95,7 +96,7 @@ pub trait Schedule {
     ///
     /// ```
     /// use nn::schedule::{Exponential, Schedule};
-    /// assert_eq!(Exponential { lr: 1.0, factor: 0.5 }.every(3).curve(7), [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]);
+    /// assert_eq!(Exponential::new(1.0, 0.5).every(3).curve(7), [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25]);
     /// ```
     fn every(self, steps: u64) -> Every<Self>
     where

@@ -1,9 +1,9 @@
-//! Losses and metrics of models that are a [`Layer`], on batches `(x, t)` of a [`Dataset`](crate::data::Dataset).
+//! Losses and metrics of a [`Model`] on batches `(x, t)`.
 
 use crate::loss::Target;
 use crate::metrics::{self, answers};
 use crate::parallel::InputsAndTargets;
-use crate::{Layer, Matrix, MatrixRef, Real, Tape};
+use crate::{Matrix, MatrixRef, Model, Real, Tape};
 
 /// The targets of the samples of a batch: classes, or columns of numbers.
 #[diagnostic::on_unimplemented(
@@ -14,7 +14,7 @@ pub trait AsTarget<T: Real> {
     /// The targets in the form that a loss takes.
     fn as_target<'t>(&'t self, tape: &'t Tape<'t, T>) -> Target<'t, 't, T>;
 
-    /// The numbers or the classes, if these are what [`as_target`](AsTarget::as_target) records and nothing else. A trainer then can run
+    /// The numbers or the classes, if these are what [`as_target`](AsTarget::as_target) records and nothing else. A trainer can then run
     /// its steps from a [`Plan`](autograd::Plan).
     fn given(&self) -> Option<Given<'_, T>> {
         None
@@ -50,14 +50,15 @@ impl<T: Real> AsTarget<T> for Matrix<T> {
 }
 
 /// What a plan needs of a batch.
-pub(super) fn data_of<T: Real, Y: AsTarget<T>>((x, t): &(Matrix<T>, Y)) -> Option<InputsAndTargets<'_, T>> {
+pub(super) fn data_of<T: Real, X, Y: AsTarget<T>, M: Model<T, X>>((x, t): &(X, Y)) -> Option<InputsAndTargets<'_, T>> {
+    let x = M::given(x)?;
     Some(match t.given()? {
-        Given::Classes(classes) => InputsAndTargets::classes(x.view(), classes),
-        Given::Values(t) => InputsAndTargets::numbers(x.view(), t),
+        Given::Classes(classes) => InputsAndTargets::classes(x, classes),
+        Given::Values(t) => InputsAndTargets::numbers(x, t),
     })
 }
 
-/// The predictions of a model in evaluation mode: inputs × samples → outputs × samples.
+/// The predictions of a [`Model`] in evaluation mode, outputs × samples. For a [`Layer`](crate::Layer) x is a matrix, features × samples.
 ///
 /// ```
 /// use nn::{Linear, Matrix, Param, train::predict};
@@ -68,12 +69,12 @@ pub(super) fn data_of<T: Real, Y: AsTarget<T>>((x, t): &(Matrix<T>, Y)) -> Optio
 /// # Panics
 /// If the model panics.
 #[track_caller]
-pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
+pub fn predict<T: Real, X>(model: &impl Model<T, X>, x: &X) -> Matrix<T> {
     let tape = Tape::new();
-    model.forward(tape.constant(x)).value()
+    model.predictions(&tape, x).value()
 }
 
-/// The share of samples whose largest output is that of their class: [`metrics::accuracy`] of the [answers],
+/// The share of samples whose largest output is that of their class: [`metrics::accuracy`] of the [answers] of a [`Model`],
 /// as a metric of a [`Trainer`](super::Trainer). The output of a model with one output is the logit of two classes, as in
 /// [`BinaryCrossEntropy`](crate::loss::BinaryCrossEntropy): the class is 1 if it is above 0.
 ///
@@ -86,6 +87,6 @@ pub fn predict<T: Real>(model: &impl Layer<T>, x: &Matrix<T>) -> Matrix<T> {
 /// # Panics
 /// If the model panics.
 #[track_caller]
-pub fn accuracy<T: Real, M: Layer<T>>(model: &M, (x, t): &(Matrix<T>, Vec<usize>)) -> f64 {
+pub fn accuracy<T: Real, X, M: Model<T, X>>(model: &M, (x, t): &(X, Vec<usize>)) -> f64 {
     metrics::accuracy(&answers(&predict(model, x)), t)
 }

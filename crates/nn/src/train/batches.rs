@@ -1,12 +1,11 @@
 //! Data for training.
 
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Inputs, Samples, Targets, nan_or_infinite};
 use crate::{Matrix, Real};
 
 /// Samples that come in batches: everything that training needs from data.
 ///
-/// [`Dataset`] implements it with batches `(x, t)`; so does a `Vec` of any type, whose batches are `Vec`s, for sequences
-/// and graphs of any size. For your own data, return the number of samples and the batch of given samples:
+/// [`Dataset`] and [`Samples`] implement it with batches `(x, t)`; so does a `Vec` of any type, whose batches are `Vec`s. For your own data, return the number of samples and the batch of given samples:
 ///
 /// ```
 /// use nn::Matrix;
@@ -72,7 +71,7 @@ impl<T: Real, Y: Targets + Sync> Batches for Dataset<T, Y> {
         self.batch(samples)
     }
     fn not_finite(&self) -> Option<(String, f64)> {
-        let (row, column, value) = first_not_finite(&self.x)?;
+        let (row, column, value) = nan_or_infinite(&self.x)?;
         let name = self.feature_names.get(row).map_or(String::new(), |name| format!(" (`{name}`)"));
         Some((format!("{value} in row {row}{name}, column {column} of x"), value))
     }
@@ -84,11 +83,20 @@ impl<T: Real, Y: Targets + Sync> Batches for Dataset<T, Y> {
     }
 }
 
-/// Row, column and value of the first entry that is NaN; if there is none, of the first infinite one.
-pub(super) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
-    let find = |is: fn(f64) -> bool| x.as_slice().iter().position(|x| is(x.to_f64()));
-    let k = find(f64::is_nan).or_else(|| find(f64::is_infinite))?;
-    Some((k % x.rows(), k / x.rows(), x.as_slice()[k].to_f64()))
+impl<X: Inputs, Y: Targets + Sync> Batches for Samples<X, Y> {
+    type Batch = (X, Y);
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn batch(&self, samples: &[usize]) -> Self::Batch {
+        (self.x.select(samples), self.t.select(samples))
+    }
+    fn not_finite(&self) -> Option<(String, f64)> {
+        self.x.not_finite(&"x")
+    }
+    fn is_at_hand(&self) -> bool {
+        true
+    }
 }
 
 impl<S: Clone + Sync> Batches for Vec<S> {

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use nn::data::Dataset;
-//! use nn::loss::{CrossEntropy, Loss};
+//! use nn::loss::CrossEntropy;
 //! use nn::train::{Trainer, accuracy};
 //! use nn::{Activation, Adam, Matrix, Mlp};
 //! # use rand::SeedableRng;
@@ -12,7 +12,7 @@
 //! let data = Dataset::new(x, t);
 //!
 //! let mut net = Mlp::new(&[2, 16, 2], Activation::Tanh, rng);
-//! let trained = Trainer::with_loss(Loss::SoftmaxCrossEntropy(CrossEntropy::default()), Adam::new(0.02))
+//! let trained = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.02))
 //!     .epochs(40)
 //!     .hold_out(0.1)
 //!     .metric("accuracy", accuracy)
@@ -21,7 +21,9 @@
 //! # Ok::<(), nn::train::TrainError>(())
 //! ```
 //!
-//! A loss is any function of a model and a batch, and a batch is whatever the [data](Batches) returns:
+//! The inputs need not be one matrix. A trainer [with a loss](Trainer::with_loss) takes any [`Model`](crate::Model), for example of series of
+//! different lengths or of several matrices, on [`Samples`](crate::data::Samples). If that is not enough, a loss is any function of a
+//! model and a batch, and a batch is whatever the [data](Batches) returns:
 //!
 //! ```
 //! # use nn::{Activation, Adam, Layer, Matrix, Mlp, Reduction, data::Dataset, loss, train::Trainer};
@@ -137,6 +139,7 @@ mod stages;
 mod steps;
 mod task;
 mod trainer;
+mod with_loss;
 
 pub use answers::{AsTarget, Given, accuracy, predict};
 pub use batches::Batches;

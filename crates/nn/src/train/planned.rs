@@ -6,7 +6,7 @@ use crate::{Module, Real};
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// How many steps of the last training ran from a [plan](autograd::Plan), and why others did not. A trainer [with a
-    /// loss](Trainer::with_loss) makes plans by itself; values, gradients and files have the same bits. A trainer of a
+    /// loss](Trainer::with_loss) makes plans by itself if the inputs are a matrix; values, gradients and files have the same bits. A trainer of a
     /// [closure](Trainer::new) records every step, because the closure may read the batch in ways that a plan cannot repeat. Use
     /// a closure if a layer of yours is not the same function at every call, for example because it counts its calls.
     ///
@@ -22,10 +22,9 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// ```
     pub fn plan_use(&self) -> PlanUse {
         let used = self.plans.plan_use();
-        let why = match (self.data, used.planned + used.recorded) {
-            (None, _) => Some("the loss is a closure that may read the batch in any way"),
-            (Some(_), 0) => Some("no step was made with targets that `AsTarget::given` returns"),
-            _ => None,
+        let why = match self.data {
+            None => Some("the loss is a closure that may read the batch in any way"),
+            Some(_) => None,
         };
         PlanUse { why: used.why.or(why.map(str::to_owned)), ..used }
     }

@@ -8,9 +8,11 @@ use crate::{Module, Real};
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Prints a line to the standard error stream every `epochs` epochs and after the last one. It shows the epoch, the remaining time, the
-    /// training and validation losses, one metric, and the learning rate. The metric is the [monitored](Trainer::monitor) one, or else the
-    /// first. The [history](super::Trained::history) has all metrics. If the run ends before its last epoch, another line says why. A
-    /// further line says why steps were recorded, if a trainer [with a loss](Trainer::with_loss) could not [plan](Trainer::plan_use) them. A line of the table has at most 80 columns.
+    /// training loss and the learning rate, and as many of the following as fit into 80 columns: one metric of the validation set, the
+    /// validation loss, and the same metric of the other [watched](Trainer::watch) sets. Without validation, the first watched set takes
+    /// its place. The metric is the [monitored](Trainer::monitor) one, or else the first. The [history](super::Trained::history) has all
+    /// metrics. If the run ends before its last epoch, another line says why. A further line says why steps were recorded, if a trainer
+    /// [with a loss](Trainer::with_loss) could not [plan](Trainer::plan_use) them.
     ///
     /// ```text
     /// epoch  time left     loss  validation loss  accuracy       lr
@@ -18,6 +20,13 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// 20/40         8s   0.1205           0.1410    0.9589   0.0050
     /// 23/40         0s   0.1191           0.1415    0.9581   0.0043
     /// stopped early: best validation loss 0.1409 in epoch 18, 5 epochs ago
+    /// ```
+    ///
+    /// With two watched sets, here called `train` and `test`, the metric of both is shown:
+    ///
+    /// ```text
+    /// epoch  time left     loss  train loss  train accuracy  test accuracy       lr
+    /// 10/40        12s   0.3121      0.3005          0.9123         0.9012   0.0075
     /// ```
     ///
     /// ```
@@ -74,6 +83,15 @@ enum Shows {
 }
 
 const LEARNING_RATE: &str = "learning_rate";
+/// The groups of columns between the training loss and the learning rate.
+const LOSSES: usize = 1;
+const METRICS: usize = 2;
+/// The largest width of a line.
+const LINE: usize = 80;
+/// The length of a number such as -1.25e-100.
+const LONGEST: usize = 10;
+/// The space between two columns.
+const GAP: usize = 2;
 /// The largest width of a title.
 const WIDEST: usize = 16;
 /// The largest number of digits for which the number of epochs is shown.
@@ -131,7 +149,7 @@ impl Printer {
     fn print(&mut self, progress: &Progress<'_>, now: Instant, ended: bool) {
         let titles = self.columns.iter().map(|column| format!("{:>1$}", column.title, column.width));
         if self.last.is_none() {
-            eprintln!("{}", titles.collect::<Vec<_>>().join("  "));
+            eprintln!("{}", titles.collect::<Vec<_>>().join(&" ".repeat(GAP)));
         }
         let done = progress.epoch - self.before.unwrap_or(0).min(progress.epoch);
         let of_epoch = (now - self.begin).as_secs_f64() / done.max(1) as f64;
@@ -171,28 +189,33 @@ impl Drop for Printer {
 /// Moves to the beginning of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
-/// The columns: the epoch, the time left, the losses of the training and the validation set, one metric, and the learning rate.
+/// The columns, as many as fit: the epoch, the time left, the training loss and the learning rate; one metric, the loss of the validation
+/// set, the same metric of the other sets, and the loss of the first other set, if there is none for validation.
 fn columns<T: Real>(plan: &Plan<'_, T>) -> Vec<Column> {
     let steering = plan.steering().0;
-    let set = plan.sets().find(|set| *set == VALIDATION).or_else(|| plan.sets().next());
-    let of_set = |of: &str| set.map(|set| format!("{set}_{of}"));
-    let is_of = |set: &str| plan.metrics.iter().any(|metric| format!("{set}_{metric}") == steering);
-    let metric = match plan.sets().any(is_of) {
-        true => Some(steering),
-        false => plan.metrics.first().and_then(|metric| of_set(metric)),
+    let curve = |set: &str, of: &str| format!("{set}_{of}");
+    let first = plan.sets().find(|set| *set == VALIDATION).or_else(|| plan.sets().next());
+    let alone = plan.sets().count() == 1;
+    let measured = || plan.sets().flat_map(|set| plan.metrics.iter().map(move |metric| (set, metric)));
+    let steers = measured().find(|(set, metric)| curve(set, metric) == steering);
+    let shown = steers.or_else(|| Some((first?, plan.metrics.first()?)));
+    // Of the set for validation, and of a set that is the only one, the name of a metric is enough.
+    let title = |(set, metric): (&str, &str)| match set == VALIDATION || alone {
+        true => metric.to_owned(),
+        false => curve(set, metric),
     };
-    let title = |curve: &str| {
-        if curve == LEARNING_RATE {
-            return "lr".to_owned();
-        }
-        let of = set.and_then(|set| curve.strip_prefix(set)?.strip_prefix('_')).filter(|of| *of != "loss");
-        of.unwrap_or(curve).replace('_', " ")
+    let metric = |(set, metric): (&str, &str)| (METRICS, title((set, metric)), curve(set, metric));
+    let others =
+        shown.iter().flat_map(|&(of, metric)| plan.sets().filter(move |set| *set != of).map(move |set| (set, metric)));
+    let loss = |is_validation: bool| {
+        let set = first.filter(|set| (*set == VALIDATION) == is_validation);
+        set.map(|set| (LOSSES, curve(set, "loss"), curve(set, "loss")))
     };
-    let curves = [Some("loss".to_owned()), of_set("loss"), metric, Some(LEARNING_RATE.to_owned())];
-    let curves = curves.into_iter().flatten().map(|curve| (title(&curve), Shows::Curve(curve)));
-    let first = [("epoch".to_owned(), Shows::Epoch), ("time left".to_owned(), Shows::TimeLeft)];
-    let column = |(title, shows): (String, Shows)| {
-        let title = shortened(&title);
+    let wanted = shown.map(|(set, of)| metric((set, of))).into_iter().chain(loss(true));
+    let wanted = wanted.chain(others.map(|(set, of)| metric((set, of)))).chain(loss(false));
+
+    let column = |title: &str, shows: Shows| {
+        let title = shortened(&title.replace('_', " "));
         let least = match (&shows, digits(plan.epochs)) {
             (Shows::Epoch, digits @ ..=DIGITS) => 2 * digits + 1,
             (Shows::Epoch, _) => DIGITS,
@@ -200,7 +223,20 @@ fn columns<T: Real>(plan: &Plan<'_, T>) -> Vec<Column> {
         };
         Column { width: title.chars().count().max(least), title, shows }
     };
-    first.into_iter().chain(curves).map(column).collect()
+    let loss = column("loss", Shows::Curve("loss".to_owned()));
+    let rate = column("lr", Shows::Curve(LEARNING_RATE.to_owned()));
+    let mut groups =
+        [vec![column("epoch", Shows::Epoch), column("time left", Shows::TimeLeft), loss], vec![], vec![], vec![rate]];
+    let mut used: usize = groups.iter().flatten().map(|column| column.width + GAP).sum();
+    for (group, title, curve) in wanted {
+        let column = column(&title, Shows::Curve(curve));
+        let room = column.width.max(LONGEST);
+        if used + room <= LINE {
+            used += room + GAP;
+            groups[group].push(column);
+        }
+    }
+    groups.into_iter().flatten().collect()
 }
 
 fn shortened(title: &str) -> String {
@@ -225,7 +261,7 @@ fn line(columns: &[Column], progress: &Progress<'_>, left: f64) -> String {
         };
         format!("{text:>width$}")
     });
-    cells.collect::<Vec<_>>().join("  ")
+    cells.collect::<Vec<_>>().join(&" ".repeat(GAP))
 }
 
 /// A number with five digits, or with three digits and a power of ten.

@@ -58,7 +58,7 @@ pub(super) struct Typed<'r, 'a, T: Real, M, B> {
     /// Finds the first target of a batch that is not finite.
     pub targets: Option<&'r Look<'a, B>>,
     /// The number of samples of a batch, if it is known.
-    pub samples: Option<fn(&B) -> usize>,
+    pub samples: Option<fn(&B) -> Option<usize>>,
     /// The plans of the loss, if it depends only on the model and on these data of a batch.
     pub planned: Option<(&'r dyn StepPlans<T>, DataOf<T, B>)>,
     pub watched: &'r [&'a (dyn Batches<Batch = B> + 'a)],
@@ -109,13 +109,13 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
         if let (Some(seed), false) = (seed, self.augment.is_empty()) {
             let rng = &mut stream(seed, AUGMENTED);
             for (k, augment) in (1..).zip(self.augment) {
-                let count = |batch: &B| self.samples.map(|samples| samples(batch));
+                let count = |batch: &B| self.samples.and_then(|samples| samples(batch));
                 let before = count(&batch);
                 augment(&mut batch, rng);
                 if let (Some(before), Some(after)) = (before, count(&batch)) {
                     assert!(
                         before == after,
-                        "augment: augmentation {k} makes {after} columns of the {before} columns of x"
+                        "augment: augmentation {k} makes {after} samples of the {before} samples of a batch"
                     );
                 }
             }

@@ -5,19 +5,16 @@ use std::sync::Mutex;
 
 use rand::rngs::ChaCha8Rng;
 
-use super::answers::data_of;
-use super::batches::first_not_finite;
 use super::callback::{OnEpochEnd, OnStep};
 use super::plan::{Plan, VALIDATION};
 use super::steps;
-use super::task::{Augment, Look, Loss as LossFn, Typed};
-use super::{AsTarget, Batches, Callback, Progress, TrainError, Trained};
+use super::task::{Augment, Look, Loss, Typed};
+use super::{Batches, Callback, Progress, TrainError, Trained};
 use crate::data::Sampler;
-use crate::loss::{Loss, Target};
 use crate::parallel::{DataOf, Metric, Parallel};
 use crate::planned::{StepPlans, no_plans};
 use crate::schedule::{Goal, Plateau, Schedule};
-use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
+use crate::{Module, Optimizer, Real, Reduction, Tape, Var};
 
 /// Trains a model with a loss, an optimizer, and further settings that all have defaults.
 ///
@@ -44,10 +41,10 @@ use crate::{Layer, Matrix, Module, Optimizer, Real, Reduction, Tape, Var};
 /// 1.02 times for 784-256-10 and batches of 128, and 1.09 times for 2-8-2 and batches of 4, where a step takes 2 µs (benchmark `trainer`).
 #[doc(alias = "fit")]
 pub struct Trainer<'a, T: Real, M, B> {
-    loss: Box<LossFn<'a, T, M, B>>,
-    targets: Option<Box<Look<'a, B>>>,
+    loss: Box<Loss<'a, T, M, B>>,
+    pub(super) targets: Option<Box<Look<'a, B>>>,
     /// The number of samples of a batch, if it is known.
-    samples: Option<fn(&B) -> usize>,
+    pub(super) samples: Option<fn(&B) -> Option<usize>>,
     /// The data of a batch on which the loss depends, if it depends on nothing else but the model.
     pub(super) data: Option<DataOf<T, B>>,
     pub(super) plans: Box<dyn StepPlans<T>>,
@@ -56,37 +53,6 @@ pub struct Trainer<'a, T: Real, M, B> {
     watched: Vec<&'a (dyn Batches<Batch = B> + 'a)>,
     callbacks: Vec<Box<dyn Callback<M> + Send + 'a>>,
     pub(super) plan: Plan<'a, T>,
-}
-
-impl<'a, T: Real, Y: AsTarget<T>, M: Layer<T>> Trainer<'a, T, M, (Matrix<T>, Y)> {
-    /// Minimises the mean of a [`Loss`] of the outputs of a [`Layer`] on a [`Dataset`](crate::data::Dataset).
-    ///
-    /// # Panics
-    /// If a setting of the loss is [out of its range](Loss::check).
-    #[track_caller]
-    pub fn with_loss(loss: Loss, optimizer: impl Optimizer<T> + Send + 'a) -> Self {
-        if let Err(problem) = loss.check() {
-            panic!("with_loss: {problem}");
-        }
-        let said = format!("{loss:?}");
-        let mut trainer = Trainer::new(
-            move |tape, model: &M, (x, t): &(Matrix<T>, Y)| {
-                loss.of(model.forward(tape.constant(x)), t.as_target(tape), Reduction::Mean)
-            },
-            optimizer,
-        );
-        trainer.plan.loss = Some(said);
-        trainer.samples = Some(|(x, _): &(Matrix<T>, Y)| x.cols());
-        trainer.data = Some(data_of);
-        trainer.targets = Some(Box::new(|(_, t): &(Matrix<T>, Y)| {
-            let tape = Tape::new();
-            match t.as_target(&tape) {
-                Target::Classes(_) => None,
-                Target::Values(t) => first_not_finite(&t.value()),
-            }
-        }));
-        trainer
-    }
 }
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
@@ -219,7 +185,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// ```
     ///
     /// # Panics
-    /// Training panics if the trainer was made [with a loss](Trainer::with_loss) and the function changes the number of columns of x.
+    /// Training panics if the trainer was made [with a loss](Trainer::with_loss) and the function changes the number of samples.
     pub fn augment(mut self, f: impl Fn(&mut B, &mut ChaCha8Rng) + Send + Sync + 'a) -> Self {
         self.augment.push(Box::new(f));
         self.plan.augmentations += 1;

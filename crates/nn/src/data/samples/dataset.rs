@@ -121,6 +121,14 @@ pub(crate) fn first_not_finite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, 
     Some((at % x.rows(), at / x.rows(), x.as_slice()[at].to_f64()))
 }
 
+/// Row, column and value of the first entry that is NaN; if there is none, of the first infinite one.
+#[compiled_once]
+pub(crate) fn nan_or_infinite<T: Real>(x: &Matrix<T>) -> Option<(usize, usize, f64)> {
+    let find = |is: fn(f64) -> bool| x.as_slice().iter().position(|x| is(x.to_f64()));
+    let k = find(f64::is_nan).or_else(|| find(f64::is_infinite))?;
+    Some((k % x.rows(), k / x.rows(), x.as_slice()[k].to_f64()))
+}
+
 /// A number of a dataset that is NaN or infinite and so cannot be used for training: see [`Dataset::first_not_finite`].
 #[derive(thiserror::Error, Clone, PartialEq)]
 #[error(
