@@ -22,6 +22,7 @@ mod parts;
 mod pipeline;
 mod planned;
 mod plot;
+mod printed;
 mod readme;
 mod recurrent;
 mod regions;
