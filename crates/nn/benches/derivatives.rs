@@ -2,7 +2,8 @@
 //!
 //! - a gradient relative to its objective recorded and read, and to the same objective in loops over `f64`;
 //! - H v, the Hessian times a direction, relative to a gradient;
-//! - a network's outputs for one sample relative to handwritten code.
+//! - a network's outputs for one sample relative to handwritten code;
+//! - recording a step and making a plan of it, relative to the gradient of that step on the tape.
 //!
 //! ```text
 //! cargo bench -p tape-nn --bench derivatives -- [--seconds S] [--json]
@@ -47,9 +48,12 @@ fn main() {
 
         let net = network(&SIZES, Activation::Relu, false);
         let weights: Vec<_> = net.named_params().into_iter().map(|(_, p)| p.value().clone()).collect();
-        let (x, t) = (inputs(128), (0..128).map(|n| n % 10).collect::<Vec<_>>());
+        let (x, t) = (inputs(SIZES[0], 128), (0..128).map(|n| n % 10).collect::<Vec<_>>());
         objective(seconds, "mnist: 784-256-128-10, ReLU, batch 128", &weights, |w| loss(w, &x, &t), None);
         inference(seconds, &net);
+        planning(seconds, "xor: 2-8-2, batch 4", &[2, 8, 2], 4);
+        planning(seconds, "digits: 64-128-10, batch 100", &[64, 128, 10], 100);
+        planning(seconds, "deep: 50 layers of width 64, batch 100", &[64; 51], 100);
     });
 }
 
@@ -89,7 +93,7 @@ fn loss<'t>(w: &[Var<'t, f32>], x: &Matrix<f32>, t: &[usize]) -> Var<'t, f32> {
 
 /// The outputs for one sample, on the tape and handwritten.
 fn inference(seconds: f64, net: &Mlp<f32>) {
-    let x = inputs(1);
+    let x = inputs(SIZES[0], 1);
     let mut outputs = Matrix::zeros(10, 1);
     let mut on_tape = || {
         let tape = Tape::new();
@@ -121,6 +125,22 @@ fn inference(seconds: f64, net: &Mlp<f32>) {
     report("mnist: 784-256-128-10, one sample", &[("µs", 1e6 * ours), ("ours / by hand", ours / by_hand)]);
 }
 
+/// Making a plan of the loss of a network.
+fn planning(seconds: f64, name: &str, sizes: &[usize], samples: usize) {
+    let net = network(sizes, Activation::Relu, false);
+    let (x, outputs) = (inputs(sizes[0], samples), *sizes.last().expect("outputs"));
+    let classes: Vec<_> = (0..samples).map(|n| n % outputs).collect();
+    let recorded = |make: &dyn for<'t> Fn(Var<'t, f32>, Var<'t, f32>)| {
+        let tape = Tape::new();
+        let x = tape.constant(&x);
+        make(softmax_cross_entropy(net.forward(x), &classes, Reduction::Mean), x);
+    };
+    let mut gradient = || recorded(&|loss, _| drop(black_box(loss.backward())));
+    let mut plan = || recorded(&|loss, x| drop(black_box(loss.plan_of(&[x], &classes).expect("it can be repeated"))));
+    let [gradient, plan] = in_turns(seconds, [&mut gradient, &mut plan]);
+    report(name, &[("a plan / gradient", plan / gradient)]);
+}
+
 /// Prints the results for a program, starting with its short name; in JSON if requested.
 fn report(name: &str, measured: &[(&str, f64)]) {
     let (quote, colon, digits) = if json() { ("\"", ": ", 4) } else { ("", " ", 2) };
@@ -132,8 +152,8 @@ fn report(name: &str, measured: &[(&str, f64)]) {
     }
 }
 
-fn inputs(samples: usize) -> Matrix<f32> {
-    Matrix::from_fn(SIZES[0], samples, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5)
+fn inputs(features: usize, samples: usize) -> Matrix<f32> {
+    Matrix::from_fn(features, samples, |i, n| ((i * 7 + n * 13) % 17) as f32 / 17.0 - 0.5)
 }
 
 /// Whether `--json` was given.

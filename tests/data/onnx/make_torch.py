@@ -64,6 +64,63 @@ for seed, name in enumerate(["mlp", "norms", "skips", "activations"]):
     torch.onnx.export(net, (x[:5],), FOLDER / f"{name}.onnx", dynamo=True, dynamic_shapes=({0: BATCH},), **ends)
     (FOLDER / f"{name}.onnx.data").unlink()  # empty, because small tensors are in the model
 
+class LastStep(nn.Module):
+    """A linear layer on the outputs at the last step."""
+
+    def __init__(self, recurrent, outputs):
+        super().__init__()
+        self.recurrent, self.head = recurrent, nn.Linear(recurrent.hidden_size, outputs)
+
+    def forward(self, x):
+        y, _ = self.recurrent(x)
+        return self.head(y[:, -1] if self.recurrent.batch_first else y[-1])
+
+
+class LastState(LastStep):
+    """A linear layer on the last state of the last layer."""
+
+    def forward(self, x):
+        _, h = self.recurrent(x)
+        return self.head(h[-1])
+
+
+class EveryStep(LastStep):
+    """Layers on the outputs at every step."""
+
+    def forward(self, x):
+        y, _ = self.recurrent(x)
+        return torch.log_softmax(self.head(torch.tanh(y)), dim=-1)
+
+
+# Steps × batch × features, except where the batch is first.
+for seed, (name, net) in enumerate({
+    "torch_lstm": LastStep(nn.LSTM(3, 4, num_layers=2, batch_first=True), 2),
+    "torch_gru": EveryStep(nn.GRU(3, 4), 2),
+    "torch_states": LastState(nn.GRU(3, 4, num_layers=2), 2),
+    "torch_rnn": LastState(nn.RNN(3, 4, num_layers=2, nonlinearity="relu"), 2),
+}.items()):
+    torch.manual_seed(seed)
+    for param in net.parameters():
+        nn.init.uniform_(param, -0.8, 0.8)
+    net.eval()
+    x = torch.randn(6, 5, 3)
+    first = net.recurrent.batch_first
+    given = x.swapaxes(0, 1).contiguous() if first else x
+    with torch.no_grad():
+        y = net(given)
+    y = y if isinstance(net, EveryStep) else y[None]
+    case = {"dtype": "float32", "x": x.tolist(), "y": y.tolist()}
+    (FOLDER / f"{name}.json").write_text(json.dumps(case) + "\n")
+    ends = {"input_names": ["x"], "output_names": ["y"]}
+    axes = {0: "batch", 1: "steps"} if first else {0: "steps", 1: "batch"}
+    every = {"y": axes} if isinstance(net, EveryStep) else {"y": {0: "batch"}}
+    torch.onnx.export(
+        net, (given,), FOLDER / f"{name}_script.onnx", dynamo=False, opset_version=17, dynamic_axes={"x": axes, **every}, **ends
+    )
+    shapes = ({k: torch.export.Dim(axis) for k, axis in axes.items()},)
+    torch.onnx.export(net, (given,), FOLDER / f"{name}.onnx", dynamo=True, dynamic_shapes=shapes, **ends)
+    (FOLDER / f"{name}.onnx.data").unlink()
+
 # PyTorch notes where its sources are on this machine.
 for file in FOLDER.glob("*.onnx"):
     stored = onnx.load(file)

@@ -17,7 +17,7 @@ fn steps(case: &serde_json::Value) -> Vec<Matrix<f64>> {
 }
 
 fn case(name: &str) -> [Vec<Matrix<f64>>; 2] {
-    let text = fs::read_to_string(theirs(&format!("{name}.json"))).unwrap();
+    let text = fs::read_to_string(theirs(&format!("{}.json", name.trim_end_matches("_script")))).unwrap();
     let case: serde_json::Value = serde_json::from_str(&text).unwrap();
     ["x", "y"].map(|name| steps(&case[name]))
 }
@@ -28,8 +28,20 @@ pub fn outputs<T: Real>(net: &RecurrentNet<T>, xs: &[Matrix<f64>]) -> Vec<Matrix
     net.run(&xs).iter().map(|y| y.value().map(|y| y.to_f64())).collect()
 }
 
-const MODELS: [(&str, usize, bool); 4] =
-    [("lstm", 2, false), ("gru", 1, true), ("rnn", 2, false), ("gru_after", 2, false)];
+/// The name, the number of recurrent layers, and whether it has an output for every step. Those of PyTorch are by both exporters.
+const MODELS: [(&str, usize, bool); 11] = [
+    ("lstm", 2, false),
+    ("gru", 1, true),
+    ("rnn", 2, false),
+    ("gru_after", 2, false),
+    ("torch_lstm", 2, false),
+    ("torch_lstm_script", 2, false),
+    ("torch_gru", 1, true),
+    ("torch_gru_script", 1, true),
+    ("torch_states", 2, false),
+    ("torch_states_script", 2, false),
+    ("torch_rnn_script", 2, false),
+];
 
 #[test]
 fn onnxruntime_and_the_imported_model_compute_the_same() {
@@ -168,6 +180,46 @@ fn what_a_recurrent_node_has_is_read_or_named() {
     says(onnx::from_bytes::<f32>(&model_of(&one("LSTM", "b", &[]), 2)).unwrap_err(), &["(LSTM)", "`import_sequence`"]);
     says(onnx::import_sequence::<f32>(theirs("mlp.onnx")).unwrap_err(), &["2 axes", "`import` reads"]);
     says(read(&[node("Relu", "x", "y", &[])]).unwrap_err(), &["no recurrent node", "`import`"]);
+    says(onnx::import_sequence::<f32>(theirs("torch_rnn.onnx")).unwrap_err(), &["step by step", "`dynamo=False`"]);
+}
+
+/// Lengths that the graph computes: those of a recurrent layer's outputs with its directions and features in one axis.
+#[test]
+fn what_a_reshape_computes_of_lengths() {
+    let ints = |name: &str, list: &[i64]| {
+        let bytes: Vec<u8> = list.iter().flat_map(|n| n.to_le_bytes()).collect();
+        tensor(name, 7, &[list.len() as u64], &message(9, &bytes))
+    };
+    let reshaped = |turned: &[i64], ends: [&str; 3]| {
+        let perm = turned.iter().flat_map(|&axis| number(8, axis as u64)).collect::<Vec<_>>();
+        let mut parts = one("RNN", "b", &[]);
+        parts.pop();
+        parts.extend((0..5).map(|k| ints(&format!("n{k}"), &[k])));
+        parts.push(node("Transpose", "all", "t", &message(5, &[message(1, b"perm"), perm, number(20, 7)].concat())));
+        parts.push(node("Shape", "t", "lengths", &[]));
+        parts.push(node("Shape", "x", "other", &[]));
+        parts.extend((0..4).map(|k| node("Slice", &format!("lengths n{k} n{}", k + 1), &format!("d{k}"), &[])));
+        parts.push(node("Gather", "other n0", "x0", &[]));
+        parts.push(node("Mul", "d2 d3", "both", &[]));
+        parts.push(node("Mul", "d1 d2", "front", &[]));
+        parts.push(node("Concat", &ends.join(" "), "to", &int("axis", 0)));
+        parts.push(node("Reshape", "t to", "y", &[]));
+        read(&parts)
+    };
+    // Axes of the outputs: steps, directions, samples, features. The transpose moves the directions behind the samples.
+    let net = reshaped(&[0, 2, 1, 3], ["d0", "d1", "both"]).unwrap();
+    assert!(net.every_step);
+    let net = reshaped(&[0, 1, 2, 3], ["d0", "front", "d3"]).unwrap();
+    assert!(net.every_step);
+    for (turned, ends) in [
+        ([0, 2, 1, 3], ["d1", "d0", "both"]), // steps and samples exchanged without moving them
+        ([0, 2, 1, 3], ["d0", "front", "d2"]), // features missing
+        ([0, 2, 1, 3], ["x0", "d1", "both"]), // of another value
+        ([0, 2, 1, 3], ["n2", "d1", "both"]), // a fixed number
+        ([0, 1, 2, 3], ["d0", "d1", "both"]), // samples and features in one
+    ] {
+        says(reshaped(&turned, ends).unwrap_err(), &["(Reshape)", "other lengths of [Steps"]);
+    }
 }
 
 /// Nodes behind a recurrent one that have another meaning for three axes, or another step than the last one.

@@ -1,8 +1,9 @@
 //! What the axes of a value are, on the way through nodes that move them.
 
 use super::OnnxError;
+use super::lengths::Length;
 use super::proto::dtype;
-use super::read::{MOST_AXES, Node, Nodes};
+use super::read::{MOST_AXES, Node, Nodes, Operand};
 
 /// An axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +82,11 @@ impl Nodes {
                 }
             }
             "Slice" => self.slice(node, &mut seen)?,
+            "Reshape" if matches!(node.inputs.get(1), Some(Operand::Lengths(_))) => {
+                let merged = self.products(node, 1).and_then(|list| self.merged(node, &seen.axes, &list));
+                let problem = || format!("it makes other lengths of {:?}, which the graph computes", seen.axes);
+                seen.axes = merged.ok_or_else(|| self.problem(node, problem()))?;
+            }
             "Reshape" => {
                 let list = self.integers(node, 1)?;
                 let kept = list.iter().take_while(|&&n| n == 0).count();
@@ -97,6 +103,32 @@ impl Nodes {
             _ => {}
         }
         Ok(seen)
+    }
+
+    /// The axes of a reshaped value whose lengths are these products of its own: each is one axis, times others of length 1.
+    fn merged(&self, node: &Node, axes: &[Axis], products: &[Vec<Length>]) -> Option<Vec<Axis>> {
+        let long = |axis: &usize| axes[*axis] != Axis::One;
+        let (mut merged, mut order) = (Vec::new(), Vec::new());
+        for product in products {
+            let mut factors = Vec::new();
+            for &length in product {
+                match length {
+                    Length::Number(1) => {}
+                    Length::Axis { value, axis } if node.inputs[0] == Operand::Value(value) && axis < axes.len() => {
+                        factors.push(axis)
+                    }
+                    _ => return None,
+                }
+            }
+            factors.retain(long);
+            merged.push(match factors[..] {
+                [] => Axis::One,
+                [axis] => axes[axis],
+                _ => return None,
+            });
+            order.append(&mut factors);
+        }
+        order.into_iter().eq((0..axes.len()).filter(long)).then_some(merged)
     }
 
     fn axis(&self, node: &Node, axis: i64, count: usize) -> Result<usize, OnnxError> {

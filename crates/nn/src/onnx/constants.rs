@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::OnnxError;
 use super::proto::{self, dtype};
-use super::read::{Node, Nodes, Operand};
+use super::read::{MOST_AXES, Node, Nodes, Operand};
 use crate::Real;
 
 /// Constants of fewer bytes may be a single number.
@@ -216,6 +216,13 @@ impl Nodes {
         let list = constant.integers(&self.place)?;
         self.count(node, constant, 8 * list.len())?;
         Ok(list)
+    }
+
+    /// The integers of the constant that is input `k` of a node, if they are as few as the axes of a value.
+    pub fn few_integers(&self, node: &Node, k: usize) -> Option<Vec<i64>> {
+        let constant = self.constant(*node.inputs.get(k)?).filter(|constant| constant.size() < SHORT)?;
+        let (_, _, count) = constant.tensor(&self.place).ok()?;
+        if count <= MOST_AXES { constant.integers(&self.place).ok() } else { None }
     }
 
     /// The dimensions of the constant that is input `k` of a node.

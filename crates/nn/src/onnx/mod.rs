@@ -51,7 +51,8 @@
 //!
 //! [`import_sequence`] reads a graph whose input has three axes, *steps × batch × features* or *batch × steps × features*. It begins with
 //! nodes `LSTM`, `GRU` or `RNN`, each on the outputs of the one before, and goes on with the layers above, on every step or on the last
-//! one. These are the models that PyTorch exports of `nn.LSTM`, `nn.GRU` and `nn.RNN` with a `Linear` on `y`, on `y[-1]` or on `h[-1]`.
+//! one. These are the models that both exporters of PyTorch write for `nn.LSTM`, `nn.GRU` and `nn.RNN` with a `Linear` on `y`, on `y[-1]`
+//! or on `h[-1]`. Only an `nn.RNN` needs `dynamo=False`, because the newer exporter writes it step by step.
 //! `Transpose`, `Squeeze`, `Unsqueeze`, `Gather`, `Slice`, `Reshape` and `Concat` may move axes, and take the last step or a last state. On
 //! every step `Gemm` and `BatchNormalization` are errors, because they have another meaning for three axes.
 //!

@@ -9,7 +9,7 @@ use prost::Message;
 
 use super::OnnxError;
 use super::constants::{Constant, Place};
-use super::lengths;
+use super::lengths::{self, Lengths};
 use super::proto;
 
 /// The versions of the operators that are known.
@@ -32,6 +32,8 @@ pub struct Nodes {
     pub readings: Cell<[usize; 2]>,
     /// The lengths of the axes of the input, as far as the file says them.
     pub lengths: Option<Vec<Option<usize>>>,
+    /// The lengths that nodes compute.
+    pub computed: Vec<Lengths>,
     /// The number of axes of the values that layers compute; the last one is that of the features.
     pub axes: Cell<usize>,
     pub version: i64,
@@ -47,8 +49,8 @@ pub enum Operand {
     Nothing,
     /// A further output of a node, such as the mask of a dropout, with which no layer computes.
     Further,
-    /// It depends on the lengths of axes alone.
-    Lengths,
+    /// It depends on the lengths of axes alone: which of those that are [computed](Nodes::computed).
+    Lengths(usize),
     /// Zeros of any shape.
     Zeros,
 }
@@ -79,6 +81,7 @@ impl Nodes {
             names: HashMap::new(),
             readings: Cell::default(),
             lengths: None,
+            computed: Vec::new(),
             axes: Cell::new(2),
             version: version.unwrap_or_default(),
             output: 0,

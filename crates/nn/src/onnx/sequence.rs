@@ -56,7 +56,9 @@ fn net<T: Real>(nodes: &Nodes) -> Result<RecurrentNet<T>, OnnxError> {
     let mut before = iter::successors(Some(end), |&value| layers.paths.before[value]);
     let found = before.find_map(|value| Some((value, seen[value].as_ref()?)));
     let Some((from, start)) = found.filter(|(_, seen)| !seen.of.is_empty()) else {
-        return Err(nodes.graph_problem("it has no recurrent node in front; `import` reads a list of layers".into()));
+        let problem = "it has no recurrent node in front; `import` reads a list of layers, and layers that are written step by step \
+            are not imported (PyTorch writes an `nn.RNN` as a node with `dynamo=False`)";
+        return Err(nodes.graph_problem(problem.into()));
     };
     let [last] = start.of[..] else {
         return Err(nodes.graph_problem("it computes with the states of several recurrent layers; take one".into()));
