@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 pub mod adbench;
+pub mod nist;
 pub mod oracle;
 
 /// Checks that all these words are in the message.

@@ -89,3 +89,18 @@ fn regions_of_a_class_can_be_apart_and_not_convex() {
     check(net([1.0; 4]), vec![(0, 2.0, true), (1, 14.0, false)]);
     check(net([1.0, 1.0, -1.0, -1.0]), vec![(0, 14.0, false), (1, 1.0, true), (1, 1.0, true)]);
 }
+
+/// A unit that is 0 everywhere is not active, so it divides nothing.
+#[test]
+fn units_that_are_0_make_no_regions() {
+    let zeros = |inputs, outputs| Linear {
+        weight: Param::new(Matrix::<f64>::zeros(outputs, inputs)),
+        bias: Some(Param::new(Matrix::zeros(outputs, 1))),
+    };
+    for skips in [false, true] {
+        let net = Mlp { skips, ..Mlp::from_layers(vec![zeros(2, 30), zeros(30, 30), zeros(30, 1)], Activation::Relu) };
+        let regions = linear_regions(&net, -1.0..1.0, -1.0..1.0);
+        assert_eq!((regions.len(), regions[0].area()), (1, 4.0));
+        assert!(regions[0].active.iter().all(|active| !active));
+    }
+}

@@ -81,6 +81,18 @@ pub use minimize::{Lbfgs, LineSearch, Minimum, Objective, Stop, minimize, minimi
 pub use ops::{hstack, matrix, vstack};
 pub use replay::{Compiled, NotPlanned, NotSingle, Plan, PlanMisfit, PlanRun, Program, ProgramKind, Stale};
 pub use rule::op::{Index, Op};
+
+#[doc(hidden)]
+pub use kernel::table::Lane;
+
+/// A plan as data, for a crate that runs it on another device.
+#[doc(hidden)]
+pub mod plan_view {
+    pub use crate::replay::{PlacedMatrix, PlacedStep, PlanView, ViewedParam};
+    pub use crate::rule::op::LinearTerm;
+    pub use crate::sweep::backward::DELTA;
+    pub use crate::sweep::log::DeltaStep;
+}
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
 pub use tape::{Leaf, Means, Param, Role, Tape, Var, affine};

@@ -119,11 +119,17 @@ impl<T: Real> GradientSum<T> {
         }
     }
 
+    /// The mean of the values of a buffer, and the sum of their weights.
+    pub(crate) fn buffer(&self, id: u64) -> Option<(MatrixRef<'_, T>, f64)> {
+        self.updates.iter().find(|slot| slot.0 == id).map(|slot| (slot.1.view(), slot.2))
+    }
+
     fn place(&self, id: u64) -> Result<usize, usize> {
         self.gradients.binary_search_by_key(&id, |slot| slot.0)
     }
 
-    fn average(&mut self, id: u64, share: f64, value: MatrixRef<'_, T>) {
+    /// Adds a value of a buffer with the weight `share` to the mean.
+    pub(crate) fn average(&mut self, id: u64, share: f64, value: MatrixRef<'_, T>) {
         match self.updates.iter_mut().find(|slot| slot.0 == id) {
             Some((_, mean, shares)) => {
                 let before = *shares;
@@ -158,14 +164,16 @@ impl<T: Real> ParamGradients<T> for GradientSum<T> {
         Some(self.gradients[k].1.view())
     }
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        self.updates.iter().find(|slot| slot.0 == buffer.id()).map(|slot| slot.1.view())
+        self.buffer(buffer.id()).map(|(mean, _)| mean)
     }
 }
+
+/// The number of entries of a block, which stays in cache.
+pub(crate) const BLOCK: usize = 2048;
 
 /// Applies `f` to the entries of g + h from an index on, block by block, so that the sum stays in cache; to all of g if
 /// there is no h.
 pub(crate) fn each_block<T: Real>(g: &[T], h: Option<&[T]>, mut f: impl FnMut(usize, &[T])) {
-    const BLOCK: usize = 2048;
     let Some(h) = h else { return f(0, g) };
     assert!(g.len() == h.len(), "the parts of a gradient have {} and {} entries", g.len(), h.len());
     let mut sum = [T::default(); BLOCK];

@@ -103,6 +103,10 @@
 //! A [`Trainer`](crate::train::Trainer) does all of this by `.checkpoint(path).resume()`. It also stores its history, its schedule and its
 //! best weights ([the same bits](crate::train#the-same-bits)).
 //!
+//! With the feature `tensorboard`, `.tensorboard(folder)` also writes what TensorBoard shows while a run goes on: losses and metrics, the
+//! learning rate, histograms of weights and gradients, the diagnosis of each layer, and the settings. A run that resumes continues the
+//! curves, and no step is shown twice (`Trainer::tensorboard`).
+//!
 //! With the feature `onnx`, `nn::onnx` exports the evaluation of a model for other programs, and imports networks from PyTorch.
 //!
 //! # What `checkpoint_every` costs

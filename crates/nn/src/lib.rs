@@ -35,10 +35,11 @@
 //! | [`optim`] | optimizers, with decay, clipping and groups of parameters; averages of weights |
 //! | [`schedule`] | learning rates that change |
 //! | [`data`] | tables, arrays, samples, and maps of features |
-//! | [`train`], [`parallel`] | the trainer, and batches that are split over cores |
+//! | [`train`], [`parallel`], [`ranks`] | the trainer, and batches that are split over cores and over machines |
 //! | [`estimator`] | classifiers and regressors with scikit-learn's interface |
 #![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
 #![cfg_attr(feature = "onnx", doc = "| [`onnx`] | models for other programs, and from them |")]
+#![cfg_attr(feature = "tensorboard", doc = "| [`tensorboard`] | events that TensorBoard shows |")]
 //! | [`diagnose`](mod@diagnose), [`regions`] | the problems of a network, and its linear regions |
 #![cfg_attr(feature = "plot", doc = "| [`plot`] | pictures |")]
 //! | [`guide`] | where lifetimes go, how to check gradients, save and resume, tables, images, sequences |
@@ -80,9 +81,12 @@ mod planned;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod prelude;
+pub mod ranks;
 pub mod regions;
 pub mod schedule;
 mod setting;
+#[cfg(feature = "tensorboard")]
+pub mod tensorboard;
 pub mod train;
 mod weights;
 

@@ -79,7 +79,9 @@ pub fn linear_regions<T: Real>(net: &Mlp<T>, x: Range<f64>, y: Range<f64>) -> Ve
                     let corners = clip(&region.corners, side);
                     let mut part = Region { corners, ..region.clone() };
                     part.active.push(active);
-                    (area(&part.corners) > smallest).then_some(part)
+                    // A unit that is 0 in the whole region, as with weights of 0, is not active.
+                    let nowhere = active && side.iter().all(|c| *c == 0.0);
+                    (!nowhere && area(&part.corners) > smallest).then_some(part)
                 })
             };
             regions = regions.into_iter().flat_map(cut).collect();

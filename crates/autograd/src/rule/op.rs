@@ -246,6 +246,24 @@ impl<R: Copy> Op<R> {
     }
 }
 
+impl<R: Copy> LinearTerm<R> {
+    /// The same term with other operands; `f` maps them in order.
+    pub fn map<S>(self, mut f: impl FnMut(R) -> S) -> LinearTerm<S> {
+        use LinearTerm as L;
+        match self {
+            L::Op(op) => L::Op(op.map(f)),
+            L::Unary(g, x, y, dy) => L::Unary(g, f(x), f(y), f(dy)),
+            L::Binary(g, side, all) => L::Binary(g, side, all.map(f)),
+            L::AlongAxis(g, axis, all) => L::AlongAxis(g, axis, all.map(f)),
+            L::AlongAxisTangent(g, axis, all) => L::AlongAxisTangent(g, axis, all.map(f)),
+            L::CrossEntropy(t, p, dy) => L::CrossEntropy(f(t), f(p), f(dy)),
+            L::CrossEntropyTangent(t, p, d) => L::CrossEntropyTangent(f(t), f(p), f(d)),
+            L::CrossEntropyTarget(x, dy) => L::CrossEntropyTarget(f(x), f(dy)),
+            L::CrossEntropyTargetTangent(x, d) => L::CrossEntropyTargetTangent(f(x), f(d)),
+        }
+    }
+}
+
 impl<R: Copy + Default> Op<R> {
     /// The operands in order, padded with defaults, and their number.
     #[inline(always)]

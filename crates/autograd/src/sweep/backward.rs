@@ -109,7 +109,7 @@ pub(crate) enum Keep {
 }
 
 /// What a term of a gradient reads: the value of a node, or δy.
-pub(crate) const DELTA: u32 = u32::MAX;
+pub const DELTA: u32 = u32::MAX;
 
 /// A callback after a node has added to an operand's δ. It gets the node, the operand and its δ.
 pub(crate) type Watch<'a, T> = &'a mut dyn FnMut(u32, u32, &[T]);

@@ -6,7 +6,8 @@ use crate::rule::op::LinearTerm;
 
 /// A change of the buffer. Places are offsets in it; nodes are numbers on the tape.
 #[derive(Clone, Debug)]
-pub(crate) enum DeltaStep {
+#[doc(hidden)]
+pub enum DeltaStep {
     /// The weights of the output are written to the place of its δ.
     Seed { at: usize, len: usize },
     /// Zeros are written.

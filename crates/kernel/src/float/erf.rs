@@ -12,6 +12,11 @@ macro_rules! erf {
             const P: &[$T] = &$P;
             const G: &[$T] = &$G;
 
+            /// K, the end, the scale and the shift of u; P; G.
+            pub(crate) fn coefficients() -> [&'static [$T]; 3] {
+                [&[$K, $END, $SCALE, $SHIFT], P, G]
+            }
+
             /// c₀ + c₁ u + c₂ u² + …
             #[inline(always)]
             fn polynomial(c: &[$T], u: $T) -> $T {

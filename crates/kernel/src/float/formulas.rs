@@ -18,6 +18,21 @@ macro_rules! formulas {
         const ROUND: $T = 1.5 * TWO_DIGITS + (2 * BIAS) as $T;
         const TWO_DIGITS: $T = ((1 as $Bits) << DIGITS) as $T;
 
+        /// The constants, for code that is written for other devices.
+        pub(crate) fn coefficients() -> super::Coefficients {
+            let wide = |c: &[$T]| c.iter().map(|&c| f64::from(c)).collect();
+            super::Coefficients {
+                ln_2: wide(&[LN2_HI, LN2_LO]),
+                bounds: wide(&[LEAST, LARGEST, FLAT]),
+                exp: wide(&EXP),
+                artanh: wide(&ARTANH),
+                tanhshrink: wide(&TANHSHRINK),
+                erf: super::erf::$T::coefficients().map(wide),
+                erf_inv: super::special::coefficients(),
+                gamma: super::gamma::coefficients(),
+            }
+        }
+
         /// c₀ + c₁ x + c₂ x² + …
         #[inline(always)]
         fn polynomial<const N: usize>(c: [$T; N], x: $T) -> $T {

@@ -80,6 +80,11 @@ const Q: [f64; 24] = [
     -8.153_978_973_309_418e-5,
 ];
 
+/// The constants above.
+pub(crate) fn coefficients() -> [&'static [f64]; 4] {
+    [&BERNOULLI, &P, &ZERO, &Q]
+}
+
 /// c₀ + c₁ t + c₂ t² + …
 fn polynomial(c: &[f64], t: f64) -> f64 {
     c.iter().rev().fold(0.0, |sum, &c| sum * t + c)

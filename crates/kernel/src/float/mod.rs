@@ -11,6 +11,27 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub};
 
+/// The constants of the formulas of a number type, of which code for other devices is written.
+#[doc(hidden)]
+pub struct Coefficients {
+    /// ln 2 in two parts, and the bounds of the argument of eˣ.
+    pub ln_2: Vec<f64>,
+    pub bounds: Vec<f64>,
+    pub exp: Vec<f64>,
+    pub artanh: Vec<f64>,
+    pub tanhshrink: Vec<f64>,
+    pub erf: [Vec<f64>; 3],
+    pub erf_inv: [&'static [f64]; 3],
+    /// Bernoulli's numbers, P, the zero of ψ, Q.
+    pub gamma: [&'static [f64]; 4],
+}
+
+/// Those of `f64` or of `f32`.
+#[doc(hidden)]
+pub fn coefficients(is_double: bool) -> Coefficients {
+    if is_double { f64::coefficients() } else { f32::coefficients() }
+}
+
 /// `f32` or `f64`.
 ///
 /// The methods are scalar formulas without branches or tables, so a loop over a slice inside [`pulp::Arch::dispatch`]

@@ -35,6 +35,11 @@ const FAR: [f64; 10] = [
 /// The offset that is subtracted from √w.
 const MIDDLE: f64 = 4.274_744_871_391_589;
 
+/// The two polynomials and the offset.
+pub(crate) fn coefficients() -> [&'static [f64]; 3] {
+    [&NEAR, &FAR, &[MIDDLE]]
+}
+
 /// erf⁻¹(x), by one step of Halley's method from a polynomial. If erf is near 1, the residual is computed from erfc.
 #[inline(always)]
 pub(crate) fn erf_inv(x: f64) -> f64 {

@@ -1,9 +1,9 @@
 //! Adam, AMSGrad, AdamW.
 
-use autograd::compiled_once;
+use autograd::{Lane, compiled_once};
 use serde::{Deserialize, Serialize};
 
-use super::{Hyperparameters, Optimizer, Step, With, bias_correction, called};
+use super::{Hyperparameters, Optimizer, Step, With, bias_correction, called, formula};
 use crate::Real;
 
 /// v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², w ← w − α v̂ / (√(M̂S + ε) + ε')
@@ -63,34 +63,43 @@ impl Hyperparameters for Adam {
     fn moments(&self) -> usize {
         if self.amsgrad { 3 } else { 2 }
     }
+    fn formula(&self, k: u64) -> Option<formula::Formula> {
+        let (constants, rate) = self.at(k);
+        let kind = if self.amsgrad { formula::Kind::AmsGrad } else { formula::Kind::Adam };
+        Some(formula::Formula { kind, rate, constants: constants.to_vec() })
+    }
+}
+
+impl Adam {
+    /// v̂ / (√(M̂S + ε) + ε') with the corrections taken out: (√c₂ / c₁) v / (√(MS + c₂ ε) + √c₂ ε').
+    fn at(&self, k: u64) -> ([f64; 6], [f64; 2]) {
+        let correction = |beta| if self.bias_correction { bias_correction(beta, k) } else { 1.0 };
+        let [c1, c2] = [self.beta1, self.beta2].map(correction);
+        let [inside, outside] = [c2 * self.eps_inside, c2.sqrt() * self.eps_outside];
+        ([self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2, inside, outside], [c2.sqrt(), c1])
+    }
 }
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Adam {
     fn update(&self, step: Step<'_, T>) {
-        let correction = |beta| if self.bias_correction { bias_correction(beta, step.k()) } else { 1.0 };
-        let [c1, c2] = [self.beta1, self.beta2].map(correction);
-        // v̂ / (√(M̂S + ε) + ε') with the corrections taken out: (√c₂ / c₁) v / (√(MS + c₂ ε) + √c₂ ε').
-        let [inside, outside] = [c2 * self.eps_inside, c2.sqrt() * self.eps_outside].map(T::from_f64);
-        let [b1, r1, b2, r2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2].map(T::from_f64);
-        let rate = |lr: f64| T::from_f64(lr * c2.sqrt() / c1);
+        let (constants, [over, under]) = self.at(step.k());
+        let constants = constants.map(|c| Lane(T::from_f64(c)));
+        let rate = |lr: f64| Lane(T::from_f64(lr * over / under));
         if self.amsgrad {
             return step.each(|lr| {
                 let rate = rate(lr);
-                move |w, g, [v, ms, largest]| {
-                    let v = b1 * v + r1 * g;
-                    let ms = b2 * ms + r2 * g * g;
-                    let largest = largest.larger(ms);
-                    (w - rate * v / ((largest + inside).sqrt() + outside), [v, ms, largest])
+                move |w, g, moments| {
+                    let (w, moments) = formula::amsgrad(constants, rate, Lane(w), Lane(g), moments.map(Lane));
+                    (w.0, moments.map(|m| m.0))
                 }
             });
         }
         step.each(|lr| {
             let rate = rate(lr);
-            move |w, g, [v, ms]| {
-                let v = b1 * v + r1 * g;
-                let ms = b2 * ms + r2 * g * g;
-                (w - rate * v / ((ms + inside).sqrt() + outside), [v, ms])
+            move |w, g, moments| {
+                let (w, moments) = formula::adam(constants, rate, Lane(w), Lane(g), moments.map(Lane));
+                (w.0, moments.map(|m| m.0))
             }
         });
     }

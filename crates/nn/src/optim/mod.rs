@@ -3,6 +3,7 @@
 mod adagrad;
 mod adam;
 mod adamax;
+pub(crate) mod formula;
 mod lbfgs;
 mod nadam;
 mod norm;
@@ -24,6 +25,8 @@ pub use crate::gradients::{GradientSum, ParamGradients};
 pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
 pub use adamax::Adamax;
+#[doc(hidden)]
+pub use formula::{Kind as FormulaKind, ParamRule, before, count_step, moments, param_rules};
 pub use lbfgs::MinimizeModel;
 pub use nadam::NAdam;
 pub use norm::gradient_norm;
@@ -71,6 +74,19 @@ pub trait Hyperparameters {
     /// another text. The text is empty if nothing is to be compared.
     fn settings(&self) -> String {
         String::new()
+    }
+
+    /// Its formula at step k, for a device that makes the step; `None` if there is no code of it for devices.
+    #[doc(hidden)]
+    fn formula(&self, k: u64) -> Option<formula::Formula> {
+        let _ = k;
+        None
+    }
+
+    /// Calls a function with the rules that apply to it, the outermost first.
+    #[doc(hidden)]
+    fn each_rules<'a>(&'a self, f: &mut dyn FnMut(&'a Rules)) {
+        let _ = f;
     }
 
     /// Checks that its settings are in their ranges. The message gives the setting that is not, its value, and the allowed range.
@@ -261,6 +277,12 @@ impl<O: Hyperparameters + ?Sized> Hyperparameters for Box<O> {
     }
     fn settings(&self) -> String {
         (**self).settings()
+    }
+    fn formula(&self, k: u64) -> Option<formula::Formula> {
+        (**self).formula(k)
+    }
+    fn each_rules<'a>(&'a self, f: &mut dyn FnMut(&'a Rules)) {
+        (**self).each_rules(f);
     }
     fn check_settings(&self) -> Result<(), String> {
         (**self).check_settings()

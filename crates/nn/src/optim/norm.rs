@@ -2,7 +2,7 @@
 
 use autograd::{compiled_once, vectorised};
 
-use crate::gradients::each_block;
+use crate::gradients::{BLOCK, each_block};
 use crate::{MatrixRef, Module, ParamGradients, Path, Real};
 
 /// ‖g‖ = √Σ g², over all entries of all trained parameters of the model, in double precision.
@@ -22,7 +22,10 @@ pub fn gradient_norm<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<
         let mut sum = 0.0;
         model.params(&Path::Root, &mut |_, param| {
             if let Some((g, h)) = param.is_trained().then(|| grads.summands(param)).flatten() {
-                each_block(g.as_slice(), h.map(MatrixRef::as_slice), |_, g| sum += square_sum(g, scale));
+                // In blocks also where nothing is added, so that a sum and its summands have a norm with the same bits.
+                each_block(g.as_slice(), h.map(MatrixRef::as_slice), |_, g| {
+                    g.chunks(BLOCK).for_each(|g| sum += square_sum(g, scale));
+                });
             }
         });
         sum

@@ -180,6 +180,13 @@ impl<O: Hyperparameters> Hyperparameters for With<O> {
         let own = self.optimizer.settings();
         if self.rules == Rules::default() { own } else { format!("{own}; {:?}", self.rules) }
     }
+    fn formula(&self, k: u64) -> Option<super::formula::Formula> {
+        self.optimizer.formula(k)
+    }
+    fn each_rules<'a>(&'a self, f: &mut dyn FnMut(&'a Rules)) {
+        f(&self.rules);
+        self.optimizer.each_rules(f);
+    }
     fn name(&self) -> &'static str {
         self.optimizer.name()
     }

@@ -1,9 +1,9 @@
 //! Stochastic gradient descent, plain and with momentum.
 
-use autograd::compiled_once;
+use autograd::{Lane, compiled_once};
 use serde::{Deserialize, Serialize};
 
-use super::{Hyperparameters, Optimizer, Step, called};
+use super::{Hyperparameters, Optimizer, Step, called, formula};
 use crate::Real;
 
 /// w ← w − α g, with a fresh minibatch at each step (Robbins & Monro 1951; the lecture's SGD).
@@ -22,6 +22,9 @@ impl Hyperparameters for Sgd {
     fn moments(&self) -> usize {
         0
     }
+    fn formula(&self, _: u64) -> Option<formula::Formula> {
+        Some(formula::Formula { kind: formula::Kind::Sgd, rate: [1.0; 2], constants: Vec::new() })
+    }
 }
 
 #[compiled_once]
@@ -29,7 +32,7 @@ impl<T: Real> Optimizer<T> for Sgd {
     fn update(&self, step: Step<'_, T>) {
         step.each(|lr| {
             let lr = T::from_f64(lr);
-            move |w, g, []| (w - lr * g, [])
+            move |w, g, []| (formula::sgd(Lane(lr), Lane(w), Lane(g)).0, [])
         });
     }
 }
@@ -69,20 +72,29 @@ impl Hyperparameters for Momentum {
     fn moments(&self) -> usize {
         1
     }
+    fn formula(&self, k: u64) -> Option<formula::Formula> {
+        Some(formula::Formula { kind: formula::Kind::Momentum, rate: [1.0; 2], constants: self.at(k).to_vec() })
+    }
+}
+
+impl Momentum {
+    /// μ, 1 − d, and the factors of g + μ v, or of v.
+    fn at(&self, k: u64) -> [f64; 4] {
+        let rest = if k == 1 { 1.0 } else { 1.0 - self.dampening };
+        let [ahead, along] = if self.nesterov { [1.0, self.momentum] } else { [0.0, 1.0] };
+        [self.momentum, rest, ahead, along]
+    }
 }
 
 #[compiled_once]
 impl<T: Real> Optimizer<T> for Momentum {
     fn update(&self, step: Step<'_, T>) {
-        let rest = if step.k() == 1 { 1.0 } else { 1.0 - self.dampening };
-        // g + μ v, or v.
-        let [ahead, along] = if self.nesterov { [1.0, self.momentum] } else { [0.0, 1.0] };
-        let [mu, rest, ahead, along] = [self.momentum, rest, ahead, along].map(T::from_f64);
+        let constants = self.at(step.k()).map(|c| Lane(T::from_f64(c)));
         step.each(|lr| {
-            let lr = T::from_f64(lr);
+            let lr = Lane(T::from_f64(lr));
             move |w, g, [v]| {
-                let v = mu * v + rest * g;
-                (w - lr * (ahead * g + along * v), [v])
+                let (w, [v]) = formula::momentum(constants, lr, Lane(w), Lane(g), Lane(v));
+                (w.0, [v.0])
             }
         });
     }

@@ -199,16 +199,16 @@ where
 }
 
 /// What the rules change for one parameter.
-struct Change {
-    lr: f64,
-    scale: f64,
-    limit: f64,
-    l2: f64,
-    decay: f64,
+pub(super) struct Change {
+    pub lr: f64,
+    pub scale: f64,
+    pub limit: f64,
+    pub l2: f64,
+    pub decay: f64,
 }
 
 impl Change {
-    fn of(rules: &[&Rules], (name, path): (&str, &Path<'_>), lr: f64, scale: f64) -> Self {
+    pub fn of(rules: &[&Rules], (name, path): (&str, &Path<'_>), lr: f64, scale: f64) -> Self {
         let mut change = Change { lr, scale, limit: f64::INFINITY, l2: 0.0, decay: 0.0 };
         for rules in rules {
             let group = rules.group_at(name, &|| path.kind());

@@ -34,6 +34,7 @@
 //! assert_eq!(gradients(1), gradients(3)); // to the bit
 //! ```
 
+mod row;
 mod weight;
 
 use std::ops::Range;
@@ -43,6 +44,7 @@ use autograd::compiled_once;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
+pub(crate) use row::{Place, Row, Spare};
 pub(crate) use weight::Weight;
 
 use crate::planned::{BatchData, Found, Inputs, PassKind, Recorder, StepPlans, recorded};
@@ -199,6 +201,17 @@ impl<T: Real> Recorder<T> for Borrowed<'_, T> {
     }
 }
 
+/// Hands what a step on a device needs of a batch to `f`; `None` if the batch is not made of matrices and classes.
+pub(crate) fn on_batch<T: Real, R>(
+    batch: &dyn Recordable<T>,
+    f: impl FnOnce(BatchData<'_, T>, &dyn Recorder<T>) -> R,
+) -> Option<R> {
+    let (_, planned) = batch.planned()?;
+    let planned = planned?;
+    let data = planned.data();
+    Some(f(data, &Borrowed { batch, data: Some(data) }))
+}
+
 /// Loss and gradients of a batch of `samples` samples, or of a part of one. `batch` returns the shards.
 ///
 /// # Panics
@@ -213,9 +226,38 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
     of_part: bool,
     batch: &'a (dyn Fn(Shard) -> Box<dyn Recordable<T> + 'b> + Sync),
 ) -> (f64, Total<T>) {
-    let shards = parallel.shards(model, samples, seed);
-    let run = |shard: usize| {
-        let shard = shards.get(shard);
+    let divided = Divided { parallel, model, shards: parallel.shards(model, samples, seed), of_part, batch };
+    let count = divided.shards.count;
+    if count == 1 {
+        let Part { loss, grads, weight, .. } = divided.part(0);
+        return (loss, Total::of([Some(grads), None], GradientSum::new(), weight));
+    }
+    let (mut half, other) = divided.halves(0..count);
+    half.buffers.merge_buffers(other.buffers);
+    let (loss, weight) = (half.loss + other.loss, half.weight.and(other.weight));
+    let Some(rest) = divided.rest(weight) else {
+        return (loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers, weight));
+    };
+    let mut sum = half.buffers;
+    [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest, model, grads));
+    (rest * loss, Total::summed(sum, weight))
+}
+
+/// A batch that is cut into shards, or a part of one.
+pub(crate) struct Divided<'a, 'b, T: Real> {
+    pub parallel: Parallel,
+    pub model: &'a (dyn Module<T> + Sync),
+    pub shards: Shards,
+    /// Whether it is a part of a batch.
+    pub of_part: bool,
+    pub batch: &'a (dyn Fn(Shard) -> Box<dyn Recordable<T> + 'b> + Sync),
+}
+
+impl<T: Real> Divided<'_, '_, T> {
+    /// Runs a shard.
+    fn part(&self, shard: usize) -> Part<T, Gradients<T>> {
+        let Divided { parallel, model, ref shards, of_part, batch } = *self;
+        let (shard, samples) = (shards.get(shard), shards.samples);
         let (seed, len) = (shard.seed, shard.samples.len());
         let batch = batch(shard);
         let pass = PassKind { seed, of_part: of_part || shards.count > 1 };
@@ -240,22 +282,35 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
             buffers.add_buffers(len as f64 / samples as f64, model, &grads);
         }
         Part { loss: value, grads, buffers, weight }
-    };
-    if shards.count == 1 {
-        let Part { loss, grads, weight, .. } = run(0);
-        return (loss, Total::of([Some(grads), None], GradientSum::new(), weight));
     }
-    let (mut half, other) = halves(0..shards.count, &run);
-    half.buffers.merge_buffers(other.buffers);
-    let (loss, weight) = (half.loss + other.loss, half.weight.and(other.weight));
-    let Some(rest) = weight.rest(samples) else {
-        return (loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers, weight));
-    };
-    // A part without weight adds nothing to its batch: its sums are 0 already.
-    let rest = if of_part && weight.sum == 0.0 { 1.0 } else { rest };
-    let mut sum = half.buffers;
-    [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest, model, grads));
-    (rest * loss, Total::summed(sum, weight))
+
+    /// Runs several shards; returns the results of both halves.
+    fn halves(&self, shards: Range<usize>) -> (Part<T, Gradients<T>>, Part<T, Gradients<T>>) {
+        let [a, b] = halves(shards);
+        rayon_core::join(|| self.tree(a), || self.tree(b))
+    }
+
+    /// Runs shards, and adds their results in halves.
+    pub fn tree(&self, shards: Range<usize>) -> Part<T, Gradients<T>> {
+        if shards.len() == 1 {
+            return self.part(shards.start);
+        }
+        let (a, b) = self.halves(shards);
+        a.and(b)
+    }
+
+    /// The factor by which the sums over all shards are multiplied, if their weights are not the numbers of samples.
+    pub fn rest(&self, weight: Weight) -> Option<f64> {
+        let rest = weight.rest(self.shards.samples)?;
+        // A part without weight adds nothing to its batch: its sums are 0 already.
+        Some(if self.of_part && weight.sum == 0.0 { 1.0 } else { rest })
+    }
+}
+
+/// The halves in which the results of several shards are added.
+pub(crate) fn halves(shards: Range<usize>) -> [Range<usize>; 2] {
+    let middle = shards.start + shards.len() / 2;
+    [shards.start..middle, middle..shards.end]
 }
 
 impl Parallel {
@@ -278,7 +333,7 @@ impl Parallel {
 
 /// The parts of a batch.
 pub(crate) struct Shards {
-    samples: usize,
+    pub samples: usize,
     seed: u64,
     pub count: usize,
 }
@@ -301,37 +356,42 @@ pub(crate) struct Shard {
     pub seed: u64,
 }
 
-/// The result of some shards.
-struct Part<T: Real> {
-    loss: f64,
-    grads: Gradients<T>,
-    buffers: GradientSum<T>,
-    weight: Weight,
+/// The result of some shards, with their gradients or a slice of them.
+pub(crate) struct Part<T: Real, G> {
+    pub loss: f64,
+    pub grads: G,
+    pub buffers: GradientSum<T>,
+    pub weight: Weight,
 }
 
-/// The results of both halves of several shards.
-fn halves<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> (Part<T>, Part<T>) {
-    let middle = shards.start + shards.len() / 2;
-    rayon_core::join(|| tree(shards.start..middle, run), || tree(middle..shards.end, run))
+/// Gradients, or a slice of them.
+pub(crate) trait Summand {
+    fn add(&mut self, other: Self);
 }
 
-/// Runs shards, and adds their results in halves.
-fn tree<T: Real>(shards: Range<usize>, run: &(dyn Fn(usize) -> Part<T> + Sync)) -> Part<T> {
-    if shards.len() == 1 {
-        return run(shards.start);
+impl<T: Real> Summand for Gradients<T> {
+    fn add(&mut self, other: Self) {
+        Gradients::add(self, &other);
     }
-    let (mut sum, other) = halves(shards, run);
-    sum.loss += other.loss;
-    sum.weight = sum.weight.and(other.weight);
-    sum.grads.add(&other.grads);
-    sum.buffers.merge_buffers(other.buffers);
-    sum
+}
+
+impl<T: Real, G: Summand> Part<T, G> {
+    /// The sum of two parts.
+    pub fn and(mut self, other: Self) -> Self {
+        self.loss += other.loss;
+        self.weight = self.weight.and(other.weight);
+        self.grads.add(other.grads);
+        self.buffers.merge_buffers(other.buffers);
+        self
+    }
 }
 
 /// The gradients of a batch, as a step takes them.
 pub struct Total<T: Real> {
     /// From one tape, or from both halves of several shards.
     tapes: [Option<Gradients<T>>; 2],
+    /// From several ranks.
+    row: Option<Row<T>>,
     /// The sum of both halves, once it was requested.
     sum: OnceLock<Gradients<T>>,
     /// The new values of buffers if there are several shards; everything if there are no tapes.
@@ -341,12 +401,22 @@ pub struct Total<T: Real> {
 
 impl<T: Real> Total<T> {
     fn of(tapes: [Option<Gradients<T>>; 2], rest: GradientSum<T>, weight: Weight) -> Self {
-        Total { tapes, sum: OnceLock::new(), rest, weight }
+        Total { tapes, row: None, sum: OnceLock::new(), rest, weight }
     }
 
     /// Gradients that were added already.
     pub(crate) fn summed(sum: GradientSum<T>, weight: Weight) -> Self {
         Total::of([None, None], sum, weight)
+    }
+
+    /// Gradients in a row, and new buffers.
+    pub(crate) fn in_row(row: Row<T>, buffers: GradientSum<T>, weight: Weight) -> Self {
+        Total { row: Some(row), ..Total::summed(buffers, weight) }
+    }
+
+    /// The memory of the row, if there is one.
+    pub(crate) fn into_row(self) -> Option<Vec<T>> {
+        self.row.map(|row| row.entries)
     }
 
     /// The weight of the batch in a mean over several.
@@ -368,6 +438,9 @@ impl<T: Real> Total<T> {
 #[compiled_once]
 impl<T: Real> ParamGradients<T> for Total<T> {
     fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
+        if let Some(row) = &self.row {
+            return row.gradient(param);
+        }
         match &self.tapes {
             [Some(half), Some(other)] => self.sum(half, other).gradient(param),
             [Some(grads), _] => grads.gradient(param),

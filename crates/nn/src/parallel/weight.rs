@@ -9,10 +9,10 @@ use crate::Reduction;
 pub(crate) struct Weight {
     /// The sum of the weights of its samples, or their number.
     pub sum: f64,
-    samples: usize,
+    pub samples: usize,
     /// The loss is a sum over samples: parts are simply added.
-    is_sum: bool,
-    means: Means,
+    pub is_sum: bool,
+    pub means: Means,
 }
 
 impl Weight {

@@ -1,6 +1,7 @@
 //! The checks before the first step.
 
 use super::plan::Plan;
+use super::ranked::agree;
 use super::run::Run;
 use super::stages::AT_LAST;
 use super::steps::{HELD_OUT, Loop, Onlookers, stream};
@@ -38,7 +39,13 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 return Err(TrainError::NotANumber { set, entry });
             }
         }
-        plan.attempt()?;
+        if plan.device.is_some() && plan.ranks.is_some() {
+            let problem = "a device makes whole steps, and ranks divide them: train on a device or on several ranks";
+            return Err(TrainError::Setting(problem.to_owned()));
+        }
+        if plan.is_first() {
+            plan.attempt()?;
+        }
         let all = task.len(0);
         let parts = match plan.held_out {
             None => None,
@@ -57,11 +64,29 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         plan.stage(task.model_mut(), AT_LAST);
         let config = plan.config(task.model(), samples, &watched, &sampler);
         plan.stage(task.model_mut(), 0);
-        Ok(Loop { plan, task, onlookers, parts, sampler, config, saved: None, differed: false })
+        let observed = task.has_callbacks() || plan.is_interruptible();
+        Ok(Loop {
+            plan,
+            task,
+            onlookers,
+            parts,
+            sampler,
+            config,
+            saved: None,
+            observed,
+            differed: false,
+            on_device: None,
+        })
     }
 
     /// The run from the checkpoint, or a new one.
     pub fn begin(&mut self) -> Result<Run<T>, TrainError> {
+        let Some(world) = self.plan.ranks else { return self.begin_alone() };
+        let run = if self.plan.is_first() { self.begin_alone() } else { Ok(self.start()) };
+        self.of_first(world, agree(Some(world), run)?)
+    }
+
+    fn begin_alone(&mut self) -> Result<Run<T>, TrainError> {
         #[cfg(feature = "save")]
         if let Some(mut found) = self.plan.resumed(self.task.model_mut(), &self.config, self.sampler.batches())? {
             let (probe, warning) = (self.objective().probe(), found.warning.take());

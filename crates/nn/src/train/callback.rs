@@ -36,6 +36,12 @@ pub trait Callback<M> {
         ControlFlow::Continue(())
     }
 
+    /// Whether [`on_step`](Callback::on_step) does something. If so, a run on a [device](super::Trainer::device) copies the model back
+    /// before each call.
+    fn sees_steps(&self) -> bool {
+        true
+    }
+
     /// After every epoch, when its values are in the history.
     fn on_epoch_end(&mut self, progress: &Progress<'_>, model: &M) -> ControlFlow<()> {
         let _ = (progress, model);
@@ -60,6 +66,9 @@ impl<M, F: FnMut(&Progress<'_>, &M) -> ControlFlow<()>> Callback<M> for OnStep<F
 }
 
 impl<M, F: FnMut(&Progress<'_>, &M) -> ControlFlow<()>> Callback<M> for OnEpochEnd<F> {
+    fn sees_steps(&self) -> bool {
+        false
+    }
     fn on_epoch_end(&mut self, progress: &Progress<'_>, model: &M) -> ControlFlow<()> {
         self.0(progress, model)
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use super::bits::{digest, made};
 use super::objective::{Objective, Probe};
 use super::plan::{Checkpoint, Plan};
 use super::run::Run;
@@ -32,12 +33,6 @@ struct File<C, W, R> {
     /// The version and the machine that [wrote](made) the file; older files do not have it.
     #[serde(default)]
     made: Option<String>,
-}
-
-/// What the [bits](super#the-same-bits) of a run depend on beside its settings: the version, the system and the processor.
-fn made() -> String {
-    use std::env::consts::{ARCH, OS};
-    format!("tape-nn {}, {OS} on {ARCH}, vectors of {} bits", env!("CARGO_PKG_VERSION"), autograd::vector_bits())
 }
 
 /// The contents of an existing file.
@@ -168,9 +163,9 @@ impl<T: Real> Plan<'_, T> {
     }
 
     /// Everything that determines the bits of a run, except the values of the data, a custom loss and the initial weights; empty
-    /// if there is no checkpoint. The training set has `samples` samples; `watched` gives the sizes of the watched sets.
+    /// if there is no checkpoint and a single rank. The training set has `samples` samples; `watched` gives the sizes of the watched sets.
     pub(super) fn config(&self, model: &dyn Module<T>, samples: usize, watched: &[usize], sampler: &Sampler) -> Config {
-        if self.checkpoint.is_none() {
+        if self.checkpoint.is_none() && self.ranks.is_none() {
             return Config::new();
         }
         let order = (0..2).flat_map(|epoch| sampler.epoch(epoch)).flatten().map(|sample| sample as u64);
@@ -275,14 +270,6 @@ const OF_OPTIMIZER: &str = "settings of the optimizer";
 
 fn trained<T: Real>(weights: &Weights<T>) -> impl Iterator<Item = &Param<T>> {
     weights.0.iter().map(|(_, param)| param).filter(|param| param.is_trained())
-}
-
-/// FNV-1a of some words (Fowler, Noll, Vo; RFC 9923).
-fn digest(words: impl Iterator<Item = u64>) -> String {
-    let bytes = words.flat_map(u64::to_le_bytes);
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    format!("#{hash:016x}")
 }
 
 fn differences(was: &Config, is: &Config) -> Vec<String> {

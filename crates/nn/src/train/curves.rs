@@ -17,9 +17,14 @@ impl<T: Real> Plan<'_, T> {
 
     /// The names of all curves.
     pub(super) fn curves(&self) -> Vec<String> {
-        let measured = || std::iter::once("loss").chain(self.metrics.iter().map(|name| &**name));
-        let sets = self.sets().flat_map(|set| measured().map(move |of| format!("{set}_{of}")));
+        let sets = self.measured().map(|(set, of)| format!("{set}_{of}"));
         ["step", "learning_rate", "loss"].into_iter().map(str::to_owned).chain(sets).collect()
+    }
+
+    /// What is measured after every epoch, in the order of the curves: the set, and `loss` or the metric.
+    pub(super) fn measured(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of = || std::iter::once("loss").chain(self.metrics.iter().map(|name| &**name));
+        self.sets().flat_map(move |set| of().map(move |of| (set, of)))
     }
 
     /// # Panics

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use autograd::Anomaly;
 
+use crate::ranks::RankError;
 #[cfg(feature = "save")]
 use crate::{LoadError, SaveError};
 
@@ -40,6 +41,9 @@ pub enum TrainError {
         /// The file and the step of the last checkpoint, which is from before the failure, if there is one.
         checkpoint: Option<(PathBuf, u64)>,
     },
+    /// Another rank has failed, or the ranks do not fit together.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// A setting of the optimizer is out of its range, or does not fit the model.
     #[error("{0}")]
     Setting(String),
@@ -85,12 +89,20 @@ pub enum TrainError {
         /// What was different.
         differences: Vec<String>,
     },
+    /// The events for TensorBoard are not written.
+    #[cfg(feature = "tensorboard")]
+    #[error("tensorboard: {0}")]
+    Events(#[from] crate::tensorboard::EventsError),
     /// Ctrl-C cannot be listened to, as when the program does so itself.
     #[error(
         "Ctrl-C cannot be listened to: {0}; \
          handle it in one place: here, or in the program by a callback that stops"
     )]
     Interrupt(String),
+    /// A step does not run on the [device](super::Trainer::device), or the device failed. The model is that of the last time when it was copied
+    /// back.
+    #[error("device: {0}")]
+    Device(String),
     /// Threads cannot be started.
     #[error("threads cannot be started: {0}; ask for fewer")]
     Threads(#[source] rayon_core::ThreadPoolBuildError),

@@ -119,6 +119,12 @@ mod batches;
 mod begin;
 #[cfg(feature = "save")]
 mod believed;
+mod bits;
+#[cfg(feature = "tensorboard")]
+mod board;
+#[cfg(not(feature = "tensorboard"))]
+#[path = "boardless.rs"]
+mod board;
 mod callback;
 #[cfg(feature = "save")]
 mod checkpoint;
@@ -126,6 +132,7 @@ mod checkpoint;
 #[path = "unsaved.rs"]
 mod checkpoint;
 mod curves;
+mod device;
 mod error;
 mod history;
 #[cfg(feature = "interrupt")]
@@ -134,6 +141,7 @@ mod objective;
 mod plan;
 mod planned;
 mod progress;
+mod ranked;
 mod run;
 mod stages;
 mod steps;
@@ -144,6 +152,7 @@ mod with_loss;
 pub use answers::{AsTarget, Given, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
+pub use device::{DeviceRun, DeviceStep, TrainDevice};
 pub use error::TrainError;
 pub use history::History;
 pub use run::{End, Trained};

@@ -4,8 +4,9 @@ use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::task::Task;
-use crate::parallel::{Parallel, Recordable, Shard, Total, Weight, sharded};
+use crate::parallel::{Parallel, Recordable, Shard, Spare, Total, Weight, sharded};
 use crate::planned::PassKind;
+use crate::ranks::{RankError, Ranks};
 use crate::{GradientSum, Real, Tape};
 #[cfg(feature = "save")]
 use crate::{Matrix, Path, Role};
@@ -14,6 +15,10 @@ use crate::{Matrix, Path, Role};
 #[derive(Clone, Copy)]
 pub(super) struct Objective<'r, T> {
     pub task: &'r dyn Task<T>,
+    /// The ranks that share the work, if there are several.
+    pub ranks: Option<&'r dyn Ranks>,
+    /// Memory for what they send and sum.
+    pub spare: &'r Spare<T>,
     pub parallel: Parallel,
     pub micro_batch: usize,
     /// The number of metrics.
@@ -29,16 +34,22 @@ pub(super) struct Probe {
     pub statistics: Vec<f64>,
 }
 
+/// Sums over some samples, and the weight of the loss.
+pub(super) type Measured = (Vec<f64>, Weight);
+
 /// The number of samples that are measured at a time.
 const PART: usize = 1024;
 
 impl<'r, T: Real> Objective<'r, T> {
     /// Loss and gradients of the samples of a step.
     #[track_caller]
-    pub fn gradients(&self, samples: &[usize], seed: u64) -> (f64, Total<T>) {
+    pub fn gradients(&self, samples: &[usize], seed: u64) -> Result<(f64, Total<T>), RankError> {
+        if let Some(world) = self.ranks {
+            return self.gradients_over(world, samples, seed);
+        }
         let all = samples.len();
         if all <= self.micro_batch {
-            return self.part(samples, seed, false);
+            return Ok(self.part(samples, seed, false));
         }
         let (mut loss, mut sum, mut whole) = (0.0, GradientSum::new(), None);
         for (part, seed) in self.micro_batches(samples, seed) {
@@ -53,7 +64,7 @@ impl<'r, T: Real> Objective<'r, T> {
             loss *= rest;
             sum.scale(rest);
         }
-        (loss, Total::summed(sum, whole))
+        Ok((loss, Total::summed(sum, whole)))
     }
 
     #[track_caller]
@@ -62,7 +73,7 @@ impl<'r, T: Real> Objective<'r, T> {
         sharded(self.parallel, self.task.model(), samples.len(), seed, of_part, &batch)
     }
 
-    fn micro_batches<'s>(
+    pub fn micro_batches<'s>(
         &self,
         samples: &'s [usize],
         seed: u64,
@@ -79,10 +90,13 @@ impl<'r, T: Real> Objective<'r, T> {
             batch.loss(&tape).backward_checked().err()
         };
         let divided = samples.len() > self.micro_batch;
-        self.micro_batches(samples, seed).find_map(|(samples, seed)| {
-            let shards = self.parallel.shards(self.task.model(), samples.len(), seed);
+        let parts: Vec<_> = self.micro_batches(samples, seed).collect();
+        let shards = |(samples, seed): (&[usize], u64)| self.parallel.shards(self.task.model(), samples.len(), seed);
+        let counts: Vec<usize> = parts.iter().map(|part| shards(*part).count).collect();
+        parts.into_iter().zip(self.own_shards(&counts)).find_map(|((samples, seed), own)| {
+            let shards = shards((samples, seed));
             let count = shards.count;
-            let mut shards = (0..count).map(|k| shards.get(k));
+            let mut shards = own.map(|k| shards.get(k));
             shards.find_map(|Shard { samples: range, seed }| {
                 look(self.task.batch(0, &samples[range], Some(seed)), seed, divided || count > 1)
             })
@@ -90,28 +104,29 @@ impl<'r, T: Real> Objective<'r, T> {
     }
 
     /// The loss and each metric of some samples of a set, as means over them; NaN if there are no samples.
-    pub fn evaluate(&self, set: usize, samples: &[usize]) -> Vec<f64> {
+    pub fn evaluate(&self, set: usize, samples: &[usize]) -> Result<Vec<f64>, RankError> {
+        let count = samples.len().div_ceil(PART);
+        let (own, of_part) = (self.own(count), count > 1);
         let mut parts = Vec::new();
-        parts.resize_with(samples.len().div_ceil(PART), || None);
-        let of_part = parts.len() > 1;
+        parts.resize_with(own.len(), || None);
         rayon_core::scope(|scope| {
-            for (part, sums) in samples.chunks(PART).zip(&mut parts) {
+            for (part, sums) in samples.chunks(PART).skip(own.start).zip(&mut parts) {
                 scope.spawn(move |_| *sums = Some(self.measure(set, part, of_part)));
             }
         });
-        let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+        let mut parts = self.of_all(count, parts.into_iter().flatten().collect())?;
         let weights = parts.iter().map(|&(_, weight)| Some(weight));
         if matches!(weights.reduce(|a, b| a?.with(b?)), Some(None)) {
             // Means with different weights cannot be combined, so they are computed over the whole set at once.
-            parts = vec![self.measure(set, samples, false)];
+            parts = self.of_all(1, self.own(1).map(|_| self.measure(set, samples, false)).collect())?;
         }
         let together = parts.into_iter().reduce(|(mut sums, weight), (part, other)| {
             sums.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
             (sums, weight.and(other))
         });
-        let Some((sums, weight)) = together else { return vec![f64::NAN; 1 + self.metrics] };
+        let Some((sums, weight)) = together else { return Ok(vec![f64::NAN; 1 + self.metrics]) };
         let weights = std::iter::once(weight.sum).chain(std::iter::repeat(samples.len() as f64));
-        sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect()
+        Ok(sums.iter().zip(weights).map(|(sum, weight)| sum / weight).collect())
     }
 
     /// What the first samples give. If it differs, then the loss, the data, their augmentation, or a setting of a layer, such as the
@@ -136,7 +151,7 @@ impl<'r, T: Real> Objective<'r, T> {
     }
 
     /// Sums over some samples, and the weight of the loss.
-    fn measure(&self, set: usize, samples: &[usize], of_part: bool) -> (Vec<f64>, Weight) {
+    fn measure(&self, set: usize, samples: &[usize], of_part: bool) -> Measured {
         let batch = self.task.batch(set, samples, None);
         let tape = if of_part { Tape::new().of_part() } else { Tape::new() };
         let loss = batch.loss(&tape).item().to_f64();

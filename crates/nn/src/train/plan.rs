@@ -2,14 +2,18 @@
 
 use autograd::compiled_once;
 
+use super::TrainDevice;
 use crate::data::Sampler;
-use crate::parallel::Parallel;
+use crate::parallel::{Parallel, Spare};
+use crate::ranks::Ranks;
 use crate::schedule::{Goal, Plateau, Schedule};
 use crate::{Optimizer, Real};
 
 /// The settings of a [`Trainer`](super::Trainer).
 pub(super) struct Plan<'a, T: Real> {
     pub optimizer: Box<dyn Optimizer<T> + Send + 'a>,
+    /// The device that makes the steps.
+    pub device: Option<Box<dyn TrainDevice<T> + 'a>>,
     /// A description of the loss, if it has one.
     pub loss: Option<String>,
     /// The original learning rate of the optimizer.
@@ -19,6 +23,8 @@ pub(super) struct Plan<'a, T: Real> {
     pub ema: Option<f64>,
     pub threads: Option<usize>,
     pub parallel: Parallel,
+    pub ranks: Option<&'a dyn Ranks>,
+    pub spare: Spare<T>,
     pub epochs: usize,
     pub batch: usize,
     pub micro_batch: usize,
@@ -42,6 +48,8 @@ pub(super) struct Plan<'a, T: Real> {
     pub notes: Vec<(String, String)>,
     #[cfg(feature = "interrupt")]
     pub interruptible: bool,
+    #[cfg(feature = "tensorboard")]
+    pub board: Option<super::board::Board>,
     pub print_every: Option<usize>,
     pub quiet: bool,
 }
@@ -66,12 +74,15 @@ impl<'a, T: Real> Plan<'a, T> {
         Plan {
             lr: optimizer.lr(),
             optimizer,
+            device: None,
             loss: None,
             schedule: None,
             plateau: None,
             ema: None,
             threads: None,
             parallel: Parallel::mean(),
+            ranks: None,
+            spare: Spare::default(),
             epochs: 100,
             batch: 32,
             micro_batch: usize::MAX,
@@ -91,9 +102,24 @@ impl<'a, T: Real> Plan<'a, T> {
             notes: Vec::new(),
             #[cfg(feature = "interrupt")]
             interruptible: false,
+            #[cfg(feature = "tensorboard")]
+            board: None,
             print_every: None,
             quiet: false,
         }
+    }
+
+    /// Whether this process prints and has the checkpoint: it is the only one, or rank 0.
+    pub fn is_first(&self) -> bool {
+        self.ranks.is_none_or(|world| world.rank() == 0)
+    }
+
+    /// Whether a signal can stop the run.
+    pub fn is_interruptible(&self) -> bool {
+        #[cfg(feature = "interrupt")]
+        return self.interruptible;
+        #[cfg(not(feature = "interrupt"))]
+        false
     }
 
     /// α of a step.

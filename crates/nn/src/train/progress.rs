@@ -103,6 +103,7 @@ impl Printer {
     /// `None` if nothing is to be printed.
     pub fn new<T: Real>(plan: &Plan<'_, T>) -> Option<Self> {
         let every = match plan.print_every {
+            _ if !plan.is_first() => return None,
             Some(epochs) => Some(epochs),
             None if plan.quiet || !cfg!(feature = "progress") => return None,
             None if std::io::IsTerminal::is_terminal(&std::io::stderr()) => None,

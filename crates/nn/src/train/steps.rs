@@ -1,6 +1,6 @@
 //! The training loop.
 
-use autograd::{Anomaly, compiled_once};
+use autograd::{Anomaly, Means, compiled_once};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
@@ -12,12 +12,14 @@ use super::interrupt::Listener;
 use super::objective::Objective;
 use super::plan::Plan;
 use super::progress::{Printer, why};
+use super::ranked::{Alarm, agree, any};
 use super::run::{Best, Run};
 use super::stages::Roles;
 use super::task::Task;
-use super::{End, TrainError, Trained};
+use super::{DeviceRun, End, TrainError, Trained};
 use crate::data::Sampler;
 use crate::init::symmetric;
+use crate::parallel::Weight;
 use crate::weights::{Weights, not_finite};
 use crate::{Ema, Module, Real};
 
@@ -33,18 +35,23 @@ pub(super) fn fit<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Re
 
 #[track_caller]
 fn looked_on<T: Real>(plan: &mut Plan<'_, T>, task: &mut dyn Task<T>) -> Result<Trained, TrainError> {
+    let world = plan.ranks;
+    let _alarm = Alarm(world);
     let mut onlookers = Onlookers {
         #[cfg(feature = "interrupt")]
-        listener: if plan.interruptible { Listener::new()? } else { None },
+        listener: agree(world, if plan.interruptible { Listener::new() } else { Ok(None) })?,
         printer: Printer::new(plan),
+        #[cfg(feature = "tensorboard")]
+        events: None,
     };
-    let run = Loop::new(plan, task, &mut onlookers)?;
-    match run.plan.threads {
+    let pool = |threads| rayon_core::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = agree(world, plan.threads.map(pool).transpose().map_err(TrainError::Threads))?;
+    let mut run = agree(world, Loop::new(plan, task, &mut onlookers))?;
+    run.check_ranks()?;
+    [run.observed] = any(world, [run.observed])?;
+    match pool {
         None => run.run(),
-        Some(threads) => {
-            let pool = rayon_core::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.map_err(TrainError::Threads)?.install(|| run.run())
-        }
+        Some(pool) => pool.install(|| run.run()),
     }
 }
 
@@ -53,6 +60,8 @@ pub(super) struct Onlookers {
     #[cfg(feature = "interrupt")]
     listener: Option<Listener>,
     printer: Option<Printer>,
+    #[cfg(feature = "tensorboard")]
+    pub events: Option<crate::tensorboard::Events>,
 }
 
 pub(super) struct Loop<'r, 'a, T: Real> {
@@ -65,12 +74,16 @@ pub(super) struct Loop<'r, 'a, T: Real> {
     pub config: Config,
     /// The step of the checkpoint, once this run has one.
     pub saved: Option<u64>,
+    /// Whether something can stop the run after a step, on any rank.
+    pub observed: bool,
     /// Whether a warning has said that a plan differed from a recording.
     pub differed: bool,
+    /// The model on the device.
+    pub on_device: Option<Box<dyn DeviceRun<T>>>,
 }
 
 /// The random streams of a seed.
-const TAPES: u64 = 1;
+pub(super) const TAPES: u64 = 1;
 pub(super) const HELD_OUT: u64 = 2;
 pub(super) const AUGMENTED: u64 = 3;
 
@@ -80,20 +93,34 @@ pub(crate) fn stream(seed: u64, stream: u64) -> ChaCha8Rng {
     rng
 }
 
+/// The seed of the tape of a step.
+pub(super) fn seed_at(seeds: &mut ChaCha8Rng, step: u64) -> u64 {
+    seeds.set_word_pos(2 * u128::from(step));
+    seeds.next_u64()
+}
+
 impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     #[track_caller]
     fn run(mut self) -> Result<Trained, TrainError> {
         let mut run = self.begin()?;
+        self.open_board(&run)?;
         // The earlier reason to stop may no longer apply.
         run.end = run.end.filter(|end| *end == End::EarlyStopping);
         while run.end.is_none() && run.epoch < self.plan.epochs {
+            self.upload_model(&mut run)?;
             self.steps(&mut run)?;
+            self.download_model(&mut run)?;
             self.expect_finite(&run)?;
             if run.end.is_none() {
                 swap(&mut run.ema, self.task.model_mut());
-                self.close_epoch(&mut run);
+                let closed = self.close_epoch(&mut run);
                 swap(&mut run.ema, self.task.model_mut());
-                self.plan.stage(self.task.model_mut(), run.epoch);
+                closed?;
+                self.board_epoch(&run)?;
+                if !self.plan.frozen.is_empty() {
+                    self.plan.stage(self.task.model_mut(), run.epoch);
+                    self.on_device = None; // its roles may be others
+                }
                 self.save(&run)?;
             }
         }
@@ -110,7 +137,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let checkpoint = self.plan.file();
         let trained =
             Trained { history, end: end.unwrap_or(End::Epochs), step, epoch, best_epoch, checkpoint, warnings };
-        if trained.end == End::Interrupted && !self.plan.quiet {
+        if trained.end == End::Interrupted && !self.plan.quiet && self.plan.is_first() {
             self.onlookers.printer = None; // which ends the line on a terminal
             eprintln!("{trained}");
         }
@@ -118,8 +145,8 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     }
 
     pub fn objective(&self) -> Objective<'_, T> {
-        let Plan { parallel, micro_batch, ref metrics, .. } = *self.plan;
-        Objective { task: &*self.task, parallel, micro_batch, metrics: metrics.len() }
+        let Plan { ranks, ref spare, parallel, micro_batch, ref metrics, .. } = *self.plan;
+        Objective { task: &*self.task, ranks, spare, parallel, micro_batch, metrics: metrics.len() }
     }
 
     /// The remaining steps of an epoch.
@@ -129,43 +156,71 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         for samples in self.sampler.epoch(run.epoch as u64).skip(run.batch) {
             let rate = self.plan.rate(run.plateau.as_ref(), run.step);
             self.plan.optimizer.set_lr(rate);
-            seeds.set_word_pos(2 * u128::from(run.step));
-            let seed = seeds.next_u64();
-            let samples = match &self.parts {
-                None => samples,
-                Some((training, _)) => samples.iter().map(|&i| training[i]).collect(),
+            let seed = seed_at(&mut seeds, run.step);
+            let samples = self.training(samples);
+            let on_device = self.on_device.is_some();
+            let made = if on_device { Some(self.step_on_device(run, &samples, seed)?) } else { None };
+            // On a device the step is made already; the gradients of the first one are looked at.
+            let found = match made.is_none() || run.step == 0 {
+                true => Some(self.objective().gradients(&samples, seed)?),
+                false => None,
             };
-            let (loss, grads) = self.objective().gradients(&samples, seed);
-            let weight = grads.weight();
+            let loss = made.or(found.as_ref().map(|(loss, _)| *loss)).expect("one of both made the step");
+            let weight = found.as_ref().filter(|_| !on_device).map(|(_, grads)| grads.weight());
+            let weight =
+                weight.unwrap_or_else(|| Weight::of(self.plan.parallel.reduction, Means::default(), samples.len()));
             if !loss.is_finite() {
                 let anomaly = self.objective().anomaly(&samples, seed);
                 let parameters = anomaly.as_ref().map_or_else(Vec::new, |anomaly| self.task.model().involved(anomaly));
-                return Err(self.diverged(run, run.step + 1, loss, parameters, anomaly));
+                return Err(self.diverged(run, run.step + 1, loss, self.first_names(parameters)?, anomaly));
             }
-            if run.step == 0 {
-                self.warn(run, alike(&symmetric(self.task.model(), &grads)));
+            if let Some((_, grads)) = &found {
+                if run.step == 0 {
+                    self.warn(run, alike(&symmetric(self.task.model(), grads)));
+                }
+                if !on_device {
+                    self.plan.optimizer.step(self.task.model_mut(), grads, &mut run.optimizer);
+                }
             }
-            self.plan.optimizer.step(self.task.model_mut(), &grads, &mut run.optimizer);
+            if on_device && (run.ema.is_some() || self.task.sees_steps() || self.plan.due(run.step + 1)) {
+                self.download_model(run)?;
+            }
+            if let Some((_, grads)) = found {
+                grads.into_row().into_iter().for_each(|row| self.plan.spare.give(row));
+            }
             if let Some(ema) = &mut run.ema {
                 ema.update(self.task.model());
             }
             run.step += 1;
             run.batch += 1;
             run.losses = (run.losses.0 + weight.summed(loss), run.losses.1 + weight.sum);
-            if self.tell(When::Step, run, loss) {
-                run.end = Some(End::Callback);
-                break;
+            self.board_step(run, loss)?;
+            if self.observed {
+                let stops = [self.tell(When::Step, run, loss), self.onlookers.interrupt()];
+                run.end = match any(self.plan.ranks, stops)? {
+                    [true, _] => Some(End::Callback),
+                    [_, true] => Some(End::Interrupted),
+                    _ => None,
+                };
+                if run.end.is_some() {
+                    break;
+                }
             }
-            if self.onlookers.interrupt() {
-                run.end = Some(End::Interrupted);
-                break;
-            }
-            if self.plan.due(run.step) {
+            // After the last batch the run is stored with its epoch.
+            if self.plan.due(run.step) && run.batch < self.sampler.batches() {
                 self.expect_finite(run)?;
                 self.save(run)?;
             }
         }
         Ok(())
+    }
+
+    /// The samples that a sampler means, by their numbers in the whole set.
+    pub(super) fn training(&self, samples: Vec<usize>) -> Vec<usize> {
+        match &self.parts {
+            None => samples,
+            Some((training, _)) => samples.iter().map(|&i| training[i]).collect(),
+        }
     }
 
     /// Checks that a step has not made a weight infinite or NaN: such weights never replace good ones in a file.
@@ -197,28 +252,31 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
 
     /// Measures, and acts on the result.
     #[track_caller]
-    fn close_epoch(&mut self, run: &mut Run<T>) {
+    fn close_epoch(&mut self, run: &mut Run<T>) -> Result<(), TrainError> {
         let loss = run.losses.0 / run.losses.1;
         let mut values = vec![run.step as f64, self.plan.rate(run.plateau.as_ref(), run.step - 1), loss];
         if let Some((_, held_out)) = &self.parts {
-            values.extend(self.objective().evaluate(0, held_out));
+            values.extend(self.objective().evaluate(0, held_out)?);
         }
         for set in 1..=self.plan.watched.len() {
-            values.extend(self.objective().evaluate(set, &(0..self.task.len(set)).collect::<Vec<_>>()));
+            values.extend(self.objective().evaluate(set, &(0..self.task.len(set)).collect::<Vec<_>>())?);
         }
         run.history.push(self.plan.curves().iter().map(|name| &**name).zip(values));
         run.epoch += 1;
         (run.batch, run.losses) = (0, (0.0, 0.0));
-        if !self.differed && self.task.plan_use().is_some_and(|used| used.differed) {
+        let differs = self.task.plan_use().is_some_and(|used| used.differed);
+        if !self.differed && any(self.plan.ranks, [differs])? == [true] {
             self.differed = true;
             let impure = "a step from a plan differed from a recording: the model is not the same function at every call, and steps \
                           since the last comparison may be wrong; train with a closure (`Trainer::new`), which records every step";
             self.warn(run, Some(impure.to_owned()));
         }
         self.judge(run);
-        if self.tell(When::EpochEnd, run, loss) {
+        let stop = self.tell(When::EpochEnd, run, loss);
+        if any(self.plan.ranks, [stop])? == [true] {
             run.end = run.end.or(Some(End::Callback));
         }
+        Ok(())
     }
 
     /// The consequences of the last epoch: the learning rate, whether it is the best so far, and whether early stopping applies.
@@ -286,13 +344,18 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     }
 
     fn save(&mut self, run: &Run<T>) -> Result<(), TrainError> {
-        self.plan.save(&self.objective(), &self.config, run)?;
+        let saved = if self.plan.is_first() {
+            self.flush_board().and_then(|()| self.plan.save(&self.objective(), &self.config, run))
+        } else {
+            Ok(())
+        };
+        agree(self.plan.ranks, saved)?;
         self.saved = Some(run.step);
         Ok(())
     }
 
     pub fn warn(&self, run: &mut Run<T>, warning: Option<String>) {
-        if let (Some(warning), false) = (&warning, self.plan.quiet) {
+        if let (Some(warning), true) = (&warning, self.plan.is_first() && !self.plan.quiet) {
             eprintln!("{}warning: {warning}", self.onlookers.printer.as_ref().map_or("", Printer::aside));
         }
         run.warnings.extend(warning);

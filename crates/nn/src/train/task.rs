@@ -33,6 +33,11 @@ pub(super) trait Task<T: Real>: Send + Sync {
     /// How many steps were planned, if the loss can be planned.
     fn plan_use(&self) -> Option<PlanUse>;
 
+    /// Whether there are callbacks.
+    fn has_callbacks(&self) -> bool;
+    /// Whether a callback looks at the model after every step.
+    fn sees_steps(&mut self) -> bool;
+
     /// Calls all callbacks, even after one has asked to stop; returns whether one has.
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool;
 }
@@ -124,6 +129,13 @@ impl<T: Real, M: Module<T> + Send + Sync, B> Task<T> for Typed<'_, '_, T, M, B> 
     }
     fn plan_use(&self) -> Option<PlanUse> {
         self.planned.map(|(plans, _)| plans.plan_use())
+    }
+    fn has_callbacks(&self) -> bool {
+        !self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+    fn sees_steps(&mut self) -> bool {
+        let callbacks = self.callbacks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        callbacks.iter().any(|callback| callback.sees_steps())
     }
     fn tell(&mut self, when: When, progress: &Progress<'_>) -> bool {
         let mut stop = false;

@@ -33,7 +33,9 @@ use crate::{Module, Optimizer, Real, Reduction, Tape, Var};
 /// | inputs | as they are | [`augment`](Trainer::augment) |
 /// | parameters | all that are trained | [`freeze`](Trainer::freeze), [`freeze_until`](Trainer::freeze_until) |
 /// | printed lines | none | [`print_every`](Trainer::print_every) |
+/// | steps | on the processor | [`device`](Trainer::device) |
 /// | cores | those of rayon's current pool | [`threads`](Trainer::threads), [`parallel`](Trainer::parallel) |
+/// | processes | this one | [`ranks`](Trainer::ranks) |
 ///
 /// `M` is the model and `B` a batch, as the [data](Batches) returns it.
 ///

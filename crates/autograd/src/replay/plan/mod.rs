@@ -2,6 +2,7 @@
 
 mod given;
 mod record;
+mod view;
 
 use std::fmt;
 use std::panic::Location;
@@ -14,6 +15,7 @@ use super::steps::{Misfit, Place, Steps};
 use crate::sweep::regions::Deltas;
 use crate::tape::anew::Fill;
 use crate::{Gradients, MatrixRef, Means, Param, Real, Var};
+pub use view::{PlanView, ViewedParam};
 
 /// A recorded number and its gradient, as lists of terms that run on new values of inputs and parameters.
 ///

@@ -7,6 +7,7 @@
 mod record;
 mod run;
 mod tangents;
+mod view;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::tape::comparison::Branch;
 use crate::tape::custom_rule::Rule;
 use crate::{MatrixRef, Real};
 pub(super) use record::Writer;
+pub use view::{PlacedMatrix, PlacedStep};
 
 /// The lists, and the values that a run computes or that stay as they were recorded.
 pub(super) struct Steps<T> {

@@ -42,6 +42,8 @@ enum Order {
     Sequential(usize),
     /// One sample of every stratum in turn. The samples of a stratum are drawn in rounds, and each sample is drawn once per round.
     Rounds(Vec<Vec<usize>>),
+    /// The same, and the samples of a batch are in the order of the strata.
+    Parts(Vec<Vec<usize>>),
     /// Each with a probability proportional to its weight.
     Weighted { weights: Vec<f64>, replacement: bool },
 }
@@ -64,6 +66,29 @@ impl Sampler {
     #[track_caller]
     pub fn sequential(n: usize, batch: usize) -> Self {
         Self::new(Order::Sequential(n), n, batch, 0)
+    }
+
+    /// The samples `0..n` in random order within `parts` consecutive parts of them. Every batch has as many samples of each part, up to one,
+    /// and they are in the order of the parts.
+    ///
+    /// So each of several [ranks](crate::ranks) needs only its own part of the data: rank r of P reads from the r-th of P equal groups of the
+    /// parts, if P divides the number of parts, and that divides n, the batch and the number of its shards.
+    ///
+    /// ```
+    /// use nn::data::Sampler;
+    /// for batch in Sampler::in_parts(12, 3, 6, 1).epoch(0) {
+    ///     assert_eq!(batch.iter().map(|i| i / 4).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2]);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// If `batch` is 0, or there are no parts, or more than samples.
+    #[track_caller]
+    pub fn in_parts(n: usize, parts: usize, batch: usize, seed: u64) -> Self {
+        assert!((1..=n).contains(&parts), "Sampler::in_parts: {parts} parts of {n} samples; give from 1 to {n}");
+        let start = |part: usize| (part as u128 * n as u128 / parts as u128) as usize;
+        let parts = (0..parts).map(|part| (start(part)..start(part + 1)).collect()).collect();
+        Self::new(Order::Parts(parts), n, batch, seed)
     }
 
     /// Every batch has the classes in equal shares: for K classes, ⌊`batch` / K⌋ or ⌈`batch` / K⌉ samples of each,
@@ -144,6 +169,10 @@ impl Sampler {
         if self.drop_last {
             order.truncate(self.draws / self.batch * self.batch);
         }
+        if let Order::Parts(parts) = &self.order {
+            let part = |sample: &usize| parts.partition_point(|part| part[0] <= *sample);
+            order.chunks_mut(self.batch).for_each(|batch| batch.sort_by_key(part));
+        }
         Minibatches::new(order, self.batch)
     }
 
@@ -162,7 +191,7 @@ impl Sampler {
         let draws = first..first + self.draws as u128;
         match &self.order {
             Order::Sequential(n) => draws.map(|d| (d % *n as u128) as usize).collect(),
-            Order::Rounds(strata) => {
+            Order::Rounds(strata) | Order::Parts(strata) => {
                 let mut rounds: Vec<(Option<u128>, Vec<usize>)> = strata.iter().map(|s| (None, s.clone())).collect();
                 let draw = |d: u128| {
                     let (k, turn) = ((d % strata.len() as u128) as usize, d / strata.len() as u128);
@@ -204,8 +233,10 @@ impl Sampler {
     fn checked(self) -> Result<Self, String> {
         let available = match &self.order {
             Order::Sequential(0) => 0,
-            Order::Rounds(strata) if strata.iter().any(Vec::is_empty) => return Err("a class has no samples".into()),
-            Order::Rounds(strata) => strata.iter().fold(0, |n, stratum| n.max(stratum.len())),
+            Order::Rounds(strata) | Order::Parts(strata) if strata.iter().any(Vec::is_empty) => {
+                return Err("a class has no samples".into());
+            }
+            Order::Rounds(strata) | Order::Parts(strata) => strata.iter().fold(0, |n, stratum| n.max(stratum.len())),
             Order::Sequential(n) => *n,
             Order::Weighted { weights, replacement } => {
                 if let Some(w) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
@@ -303,6 +334,7 @@ mod tests {
         vec![
             Sampler::shuffled(n, batch, seed),
             Sampler::sequential(n, batch),
+            Sampler::in_parts(n, n.min(3), batch, seed),
             Sampler::balanced(&classes, batch, seed),
             Sampler::weighted(&weights, batch, seed),
             Sampler::weighted_without_replacement(&weights, batch, seed),

@@ -1,0 +1,314 @@
+//! A device: its buffers, its compiled kernels, and its errors.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytemuck::Pod;
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
+    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Features,
+};
+
+use crate::error::GpuError;
+use crate::kernels::Kernel;
+use crate::prelude::{Buffer, CONSTANTS, INDICES, PARAMS, shader};
+
+/// A GPU, or a program that acts as one. Clones are the same device.
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    layout: BindGroupLayout,
+    pipeline_layout: wgpu::PipelineLayout,
+    /// By the text of the shader.
+    pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+/// The size of the parameters of a kernel.
+const PARAM_BYTES: u64 = 4 * PARAMS as u64;
+/// Mesa's llvmpipe leaves all loops of a thread after 65,535 passes, without a message.
+const MOST_PASSES: u32 = 60_000;
+/// The number of workgroups along one axis.
+pub(crate) const MOST_GROUPS: u32 = 65_535;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Device {
+    /// The fastest device that is found: a card, otherwise a program that acts as one, such as Mesa's lavapipe.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot run shaders.
+    pub fn new() -> Result<Self, GpuError> {
+        Self::named("")
+    }
+
+    /// The fastest device whose name contains this text.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot run shaders.
+    pub fn named(text: &str) -> Result<Self, GpuError> {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = wgpu::Backends::PRIMARY;
+        let instance = wgpu::Instance::new(descriptor);
+        let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+        let found: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+        adapters.retain(|adapter| adapter.get_info().name.contains(text));
+        let rank = |adapter: &wgpu::Adapter| match adapter.get_info().device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu => 2,
+            wgpu::DeviceType::Cpu | wgpu::DeviceType::Other => 3,
+        };
+        let adapter = adapters.into_iter().min_by_key(rank).ok_or_else(|| {
+            GpuError::NoAdapter(match found.is_empty() {
+                true => "neither Vulkan nor Metal finds a device".to_owned(),
+                false => format!("none of {found:?} has {text:?} in its name"),
+            })
+        })?;
+        Self::of(&adapter)
+    }
+
+    fn of(adapter: &wgpu::Adapter) -> Result<Self, GpuError> {
+        let info = adapter.get_info();
+        let lacks = |what: &str| GpuError::Lacks(info.name.clone(), what.to_owned());
+        let limits = adapter.limits();
+        if limits.max_storage_buffers_per_shader_stage < 8 || limits.max_compute_invocations_per_workgroup < 256 {
+            return Err(lacks("shaders with 8 buffers and workgroups of 256: use another device"));
+        }
+        let double = Features::SHADER_F64 | Features::SHADER_INT64;
+        let required_features = if adapter.features().contains(double) { double } else { Features::empty() };
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features,
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| GpuError::NoAdapter(error.to_string()))?;
+        let lost = Arc::new(Mutex::new(None));
+        let note = lost.clone();
+        device.set_device_lost_callback(move |reason, what| *lock(&note) = Some(format!("{reason:?}: {what}")));
+        let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: None, entries: &entries() });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        Ok(Device(Arc::new(Inner { device, queue, info, layout, pipeline_layout, pipelines: Mutex::default(), lost })))
+    }
+
+    /// Gives it back to the system, so that everything that follows fails.
+    #[cfg(test)]
+    pub(crate) fn destroy(&self) {
+        self.0.device.destroy();
+    }
+
+    /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
+    pub fn largest_buffer(&self) -> u64 {
+        let limits = self.0.device.limits();
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+    }
+
+    /// Its name, as the driver gives it.
+    pub fn name(&self) -> &str {
+        &self.0.info.name
+    }
+
+    /// Whether it is a program on the processor.
+    pub fn is_software(&self) -> bool {
+        self.0.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Whether it computes in double precision.
+    pub fn has_double(&self) -> bool {
+        self.0.device.features().contains(Features::SHADER_F64)
+    }
+
+    /// Calls `f`, and returns the errors of the device in it.
+    pub(crate) fn caught<R>(&self, f: impl FnOnce() -> R) -> Result<R, GpuError> {
+        let Inner { device, lost, .. } = &*self.0;
+        let refused = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let inside = device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let result = f();
+        let memory = pollster::block_on(memory.pop());
+        let others = [pollster::block_on(inside.pop()), pollster::block_on(refused.pop())];
+        // A device says only when it is asked that it is lost.
+        let _ = device.poll(wgpu::PollType::Poll);
+        if let Some(why) = &*lock(lost) {
+            return Err(GpuError::Lost(why.clone()));
+        }
+        if let Some(error) = memory {
+            return Err(GpuError::OutOfMemory(error.to_string()));
+        }
+        others.into_iter().flatten().next().map_or(Ok(result), |error| Err(GpuError::Refused(error.to_string())))
+    }
+
+    fn too_large(&self, what: &str, size: u64, limit: u64) -> GpuError {
+        GpuError::TooLarge(format!("{what} are {size}, and {} allows {limit}", self.name()))
+    }
+
+    /// A buffer of this size.
+    pub(crate) fn buffer(&self, what: &str, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
+        let limit = self.largest_buffer();
+        if bytes > limit {
+            return Err(self.too_large(&format!("the bytes of {what}"), bytes, limit));
+        }
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        self.plain_buffer(bytes, usage)
+    }
+
+    fn plain_buffer(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer, GpuError> {
+        let size = bytes.max(16).next_multiple_of(16);
+        let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        self.caught(|| self.0.device.create_buffer(&descriptor))
+    }
+
+    /// Writes entries from one on, before anything that is started later.
+    pub(crate) fn write<T: Pod>(&self, to: &wgpu::Buffer, start: usize, entries: &[T]) -> Result<(), GpuError> {
+        let bytes = bytemuck::cast_slice(entries);
+        match bytes.is_empty() {
+            true => Ok(()),
+            false => self.caught(|| self.0.queue.write_buffer(to, (start * size_of::<T>()) as u64, bytes)),
+        }
+    }
+
+    /// Reads parts of buffers, after everything that was started: the buffer, the first byte and the number of bytes.
+    pub(crate) fn read(&self, parts: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<u8>, GpuError> {
+        let total: u64 = parts.iter().map(|part| part.2).sum();
+        if total == 0 {
+            return Ok(Vec::new());
+        }
+        let to = self.plain_buffer(total, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        let Inner { device, queue, .. } = &*self.0;
+        let lost = |error: &dyn fmt::Display| GpuError::Lost(error.to_string());
+        self.caught(|| {
+            let mut encoder = device.create_command_encoder(&Default::default());
+            let mut at = 0;
+            for (from, start, bytes) in parts.iter().filter(|part| part.2 > 0) {
+                encoder.copy_buffer_to_buffer(from, *start, &to, at, *bytes);
+                at += bytes;
+            }
+            queue.submit([encoder.finish()]);
+            let slice = to.slice(..total);
+            let (told, hear) = std::sync::mpsc::channel();
+            slice.map_async(wgpu::MapMode::Read, move |result| drop(told.send(result)));
+            device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+            hear.recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
+            Ok(slice.get_mapped_range().map_err(|error| lost(&error))?.to_vec())
+        })?
+    }
+
+    /// Compiles kernels, stores their parameters, and binds what they read and write.
+    pub(crate) fn prepare(
+        &self,
+        is_double: bool,
+        kernels: &[Kernel],
+        buffers: [&wgpu::Buffer; 8],
+    ) -> Result<Prepared, GpuError> {
+        let apart = u64::from(self.0.device.limits().min_uniform_buffer_offset_alignment).max(PARAM_BYTES);
+        let mut words = vec![0u32; kernels.len() * (apart / 4) as usize];
+        let mut launches = Vec::new();
+        for (k, kernel) in kernels.iter().enumerate() {
+            let (at, most) = (k * (apart / 4) as usize, kernel.groups[0].max(kernel.groups[1]));
+            let passes = if self.is_software() { kernel.passes } else { 0 };
+            for (what, size, limit) in [
+                ("the workgroups of a product along one side", most, MOST_GROUPS),
+                ("the passes of loops in one thread", passes, MOST_PASSES),
+            ] {
+                if size > limit {
+                    return Err(self.too_large(what, size.into(), limit.into()));
+                }
+            }
+            words[at + 1..][..kernel.params.len()].copy_from_slice(&kernel.params);
+            let pipeline = self.pipeline(shader(is_double, &kernel.text))?;
+            launches.push((pipeline, 4 * at as u32, kernel.groups));
+        }
+        let params = self.plain_buffer(4 * words.len() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?;
+        self.write(&params, 0, &words)?;
+        let binding = BufferBinding { buffer: &params, offset: 0, size: std::num::NonZero::new(PARAM_BYTES) };
+        let first = BindGroupEntry { binding: 0, resource: BindingResource::Buffer(binding) };
+        let rest = (1..).zip(buffers).map(|(binding, buffer)| (binding, buffer.as_entire_binding()));
+        let rest = rest.map(|(binding, resource)| BindGroupEntry { binding, resource });
+        let entries: Vec<_> = std::iter::once(first).chain(rest).collect();
+        let descriptor = BindGroupDescriptor { label: None, layout: &self.0.layout, entries: &entries };
+        let bound = self.caught(|| self.0.device.create_bind_group(&descriptor))?;
+        Ok(Prepared { launches, bound })
+    }
+
+    fn pipeline(&self, text: String) -> Result<wgpu::ComputePipeline, GpuError> {
+        let Inner { device, pipelines, pipeline_layout, .. } = &*self.0;
+        if let Some(known) = lock(pipelines).get(&text) {
+            return Ok(known.clone());
+        }
+        let compilation_options =
+            wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() };
+        let pipeline = self.caught(|| {
+            let source = wgpu::ShaderSource::Wgsl(text.as_str().into());
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: None,
+                layout: Some(pipeline_layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options,
+                cache: None,
+            })
+        })?;
+        lock(pipelines).insert(text, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Starts kernels, one after the other.
+    pub(crate) fn launch(&self, prepared: &Prepared) -> Result<(), GpuError> {
+        let Inner { device, queue, .. } = &*self.0;
+        self.caught(|| {
+            let mut encoder = device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for (pipeline, at, [x, y]) in &prepared.launches {
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, &prepared.bound, &[*at]);
+                pass.dispatch_workgroups(*x, *y, 1);
+            }
+            drop(pass);
+            queue.submit([encoder.finish()]);
+        })
+    }
+}
+
+/// Kernels that can be started: each has its parameters at an offset, and workgroups in two directions.
+pub(crate) struct Prepared {
+    pub launches: Vec<(wgpu::ComputePipeline, u32, [u32; 2])>,
+    bound: BindGroup,
+}
+
+/// The bindings of every kernel.
+fn entries() -> Vec<BindGroupLayoutEntry> {
+    let entry = |binding: u32, ty, has_dynamic_offset, bytes: u64| BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: std::num::NonZero::new(bytes) },
+        count: None,
+    };
+    let storage = |read_only: bool| BufferBindingType::Storage { read_only };
+    let params = std::iter::once(entry(0, BufferBindingType::Uniform, true, PARAM_BYTES));
+    let written = Buffer::ALL.into_iter().map(|buffer| entry(buffer as u32, storage(false), false, 8));
+    let read = [INDICES, CONSTANTS].map(|binding| entry(binding, storage(true), false, 8));
+    params.chain(written).chain(read).collect()
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = &self.0.info;
+        write!(f, "{name} by {backend:?} ({driver} {driver_info})")
+    }
+}
+
+autograd::debug_as_display!(Device);

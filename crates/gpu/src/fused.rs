@@ -1,0 +1,278 @@
+//! Elementwise terms of several tasks in one kernel: each entry is computed by one thread, which keeps what it has written.
+
+use autograd::plan_view::LinearTerm;
+use autograd::{Binary, Op, Real};
+use kernel::simd::Accum;
+use kernel::table::values;
+
+use crate::kernels::{Kernel, Params, spread};
+use crate::number::{Wgsl, Writer};
+use crate::product::Product;
+use crate::tasks::{Lists, Place, Task};
+
+/// A kernel that is being written.
+pub(crate) struct Fused {
+    writer: Writer,
+    params: Params,
+    /// The shape of what is written, and the product that it begins with.
+    shape: (u32, u32),
+    product: Option<Product>,
+    /// Whether the shape does not matter.
+    is_flat: bool,
+    /// About how often a thread goes through loops.
+    passes: u32,
+    /// What was read, and whether each thread read only the entry that it may write.
+    reads: Vec<(Place, bool)>,
+    /// What was written, and the names of the values.
+    writes: Vec<(Place, u32)>,
+}
+
+/// The number of threads of a workgroup.
+pub(crate) const THREADS: u32 = 256;
+
+/// Whether a term is computed entry by entry.
+pub(crate) fn is_elementwise(term: &LinearTerm<Place>, out: Place) -> bool {
+    match *term {
+        LinearTerm::Op(op) => match op {
+            Op::Add(_, x) | Op::Divide(_, x) => !is_summed(x, out),
+            Op::Matmul(..) | Op::AlongAxis(..) | Op::CrossEntropy { .. } => false,
+            _ => true,
+        },
+        LinearTerm::Unary(..) | LinearTerm::Binary(..) => true,
+        _ => false,
+    }
+}
+
+/// Whether a matrix is summed to the shape of another.
+pub(crate) fn is_summed(x: Place, out: Place) -> bool {
+    (out.rows == 1 && x.rows != 1) || (out.cols == 1 && x.cols != 1)
+}
+
+impl Fused {
+    pub fn new(is_double: bool, shape: (u32, u32), product: Option<Product>) -> Self {
+        let mut params = Params::new(&[shape.0 * shape.1, shape.0, shape.1]);
+        let writer = Writer::new(is_double);
+        let mut reads = Vec::new();
+        if let Some(product) = &product {
+            product.give(&mut params);
+            reads.extend(product.factors.iter().flat_map(|&(_, a, _, b)| [(a, false), (b, false)]));
+            writer.value("sum");
+        }
+        Fused { writer, params, shape, is_flat: product.is_none(), product, passes: 0, reads, writes: Vec::new() }
+    }
+
+    /// Whether the entries of a task can be computed by the same threads.
+    pub fn takes(&self, task: &Task) -> bool {
+        let is_flat = task.terms.iter().all(|term| is_flat(term, task.out));
+        let fits = |term: &LinearTerm<Place>| {
+            let mut fits = is_elementwise(term, task.out);
+            if fits {
+                each_read(term, task.out, &mut |x, aligned| fits &= self.allows(x, aligned, false));
+            }
+            fits
+        };
+        (task.out.shape() == self.shape || (task.out.len() == self.shape.0 * self.shape.1 && (is_flat || self.is_flat)))
+            && self.params.rest() > 7 * task.terms.len()
+            && task.terms.iter().all(fits)
+            && self.allows(task.out, true, true)
+    }
+
+    /// Whether no other thread has touched what this one is about to read or write.
+    fn allows(&self, x: Place, aligned: bool, writes: bool) -> bool {
+        let apart = |other: Place, as_well: bool| !other.overlaps(x) || (aligned && as_well && other.is(x));
+        self.writes.iter().all(|&(other, _)| apart(other, true))
+            && (!writes || self.reads.iter().all(|&(other, aligned)| apart(other, aligned)))
+    }
+
+    /// Writes a task. The product, if there is one, is the first term of the first task.
+    pub fn add<T: Real>(&mut self, task: &Task, lists: &mut Lists<'_, T>) {
+        if !task.terms.iter().all(|term| is_flat(term, task.out)) {
+            self.is_flat = false;
+            self.shape = task.out.shape();
+            self.params.reshape(self.shape);
+        }
+        let mut sum = (self.writes.is_empty() && self.product.is_some()).then_some(0);
+        for term in &task.terms {
+            let value = self.term(term, task.out, lists);
+            sum = Some(match sum {
+                None => value,
+                Some(sum) => (self.writer.at(sum) + self.writer.at(value)).id(),
+            });
+            each_read(term, task.out, &mut |x, aligned| self.reads.push((x, aligned)));
+        }
+        let sum = sum.expect("a task has terms");
+        self.store(task.out, task.accum, sum);
+    }
+
+    fn store(&mut self, out: Place, accum: Accum, value: u32) {
+        let value = match accum {
+            Accum::Replace => value,
+            Accum::Add => {
+                let before = self.load(out, "i");
+                (self.writer.at(before) + self.writer.at(value)).id()
+            }
+        };
+        let to = self.element(out, "i");
+        self.writer.line(&format!("{to} = v{value};"));
+        self.writes.retain(|(other, _)| !other.is(out));
+        self.writes.push((out, value));
+    }
+
+    fn element(&mut self, x: Place, index: &str) -> String {
+        let at = self.params.offset(x);
+        format!("{}[{at} + {index}]", x.buffer.name())
+    }
+
+    /// The entry of an index; what this thread has written itself is not read again.
+    fn load(&mut self, x: Place, index: &str) -> u32 {
+        if let Some((_, value)) = self.writes.iter().find(|(other, _)| index == "i" && other.is(x)) {
+            return *value;
+        }
+        let element = self.element(x, index);
+        self.writer.value(element).id()
+    }
+
+    /// The entry of a matrix that is repeated where it has length 1.
+    fn repeated(&mut self, x: Place, out: Place) -> u32 {
+        self.load(
+            x,
+            match (x.rows == out.rows, x.cols == out.cols) {
+                (true, true) => "i",
+                (true, false) => "r",
+                (false, true) => "c",
+                (false, false) => "0u",
+            },
+        )
+    }
+
+    fn term<T: Real>(&mut self, term: &LinearTerm<Place>, out: Place, lists: &mut Lists<'_, T>) -> u32 {
+        match *term {
+            LinearTerm::Op(op) => self.op(op, out, lists),
+            LinearTerm::Unary(f, x, y, dy) => {
+                let [x, y, dy] = [x, y, dy].map(|x| self.load(x, "i"));
+                let [x, y, dy] = [x, y, dy].map(|id| self.writer.at(id));
+                times(f.slope(x, y), dy).id()
+            }
+            LinearTerm::Binary(f, side, all) => {
+                let all = all.map(|x| self.load(x, "i"));
+                let [a, b, y, dy] = all.map(|id| self.writer.at(id));
+                let slope = f.slope(side, a, b, y);
+                let product = times(slope, dy);
+                if f.selects(side) { values::keep(slope, product).id() } else { product.id() }
+            }
+            _ => unreachable!("other terms have kernels of their own"),
+        }
+    }
+
+    fn op<T: Real>(&mut self, op: Op<Place>, out: Place, lists: &mut Lists<'_, T>) -> u32 {
+        match op {
+            Op::Number(c) => self.writer.constant(c).id(),
+            Op::Add(c, x) => {
+                let x = self.repeated(x, out);
+                if c == 1.0 { x } else { (c * self.writer.at(x)).id() }
+            }
+            Op::Divide(c, x) => {
+                let x = self.repeated(x, out);
+                (self.writer.at(x) / c).id()
+            }
+            Op::Reshape(x) => self.load(x, "i"),
+            Op::Transpose(x) => {
+                let rows = self.params.give(x.rows);
+                self.load(x, &format!("c + r * {rows}"))
+            }
+            Op::Slice(i, j, x) => {
+                let [i, j, rows] = [i, j, x.rows].map(|value| self.params.give(value));
+                self.load(x, &format!("(r + {i}) + (c + {j}) * {rows}"))
+            }
+            Op::Pad(i, j, x) => {
+                let [i, j, rows, cols] = [i, j, x.rows, x.cols].map(|value| self.params.give(value));
+                let inside = format!("r >= {i} && r - {i} < {rows} && c >= {j} && c - {j} < {cols}");
+                if x.len() == 0 {
+                    return self.writer.constant(0.0).id();
+                }
+                let value = self.load(x, &format!("select(0u, (r - {i}) + (c - {j}) * {rows}, {inside})"));
+                self.writer.value(format!("select(T(0.0), v{value}, {inside})")).id()
+            }
+            Op::Gather(index, x) => {
+                let at = self.params.give(lists.gathered(index));
+                self.load(x, &format!("list[{at} + i]"))
+            }
+            Op::Scatter(index, x) => {
+                let at = self.params.give(lists.scattered(index, out.len()));
+                self.passes += x.len();
+                let behind = self.params.give(lists.scattered(index, out.len()) + out.len() + 1);
+                let (sum, from) =
+                    (format!("sum_{}", self.params.rest()), self.element(x, &format!("list[{behind} + k]")));
+                self.writer.line(&format!(
+                    "var {sum} = T(0.0); for (var k = list[{at} + i]; k < list[{at} + i + 1u]; k++) {{ {sum} += {from}; }}"
+                ));
+                self.writer.value(sum).id()
+            }
+            Op::Unary(f, x) => {
+                let x = self.load(x, "i");
+                f.value(self.writer.at(x)).id()
+            }
+            Op::Binary(f, a, b) => {
+                let [a, b] = [a, b].map(|x| self.load(x, "i"));
+                f.value(self.writer.at(a), self.writer.at(b)).id()
+            }
+            Op::Matmul(..) | Op::AlongAxis(..) | Op::CrossEntropy { .. } => {
+                unreachable!("these have kernels of their own")
+            }
+        }
+    }
+
+    /// A kernel that does nothing unless a number of the values is finite.
+    pub fn guarded(is_double: bool, shape: (u32, u32), number: u32) -> Self {
+        let mut kernel = Fused::new(is_double, shape, None);
+        let at = kernel.params.give(number);
+        kernel.writer.line(&format!("if (!is_finite_(x[{at}])) {{ return; }}"));
+        kernel
+    }
+
+    pub fn finish(self) -> Kernel {
+        let Fused { writer, params, shape: (rows, cols), product, passes, .. } = self;
+        let body = writer.finish();
+        match product {
+            Some(product) => product.kernel(params, (rows, cols), &body),
+            None => {
+                let text = format!(
+                    "@compute @workgroup_size({THREADS})
+fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {{
+  let i = g.x + g.y * n.x * {THREADS}u;
+  if (i >= p[0].y) {{ return; }}
+  let r = i % p[0].z;
+  let c = i / p[0].z;
+{body}}}"
+                );
+                Kernel { text, params: params.finish(), groups: spread((rows * cols).div_ceil(THREADS)), passes }
+            }
+        }
+    }
+}
+
+/// slope ⊙ δy; 0 where δy = 0.
+fn times<'w>(slope: Wgsl<'w>, dy: Wgsl<'w>) -> Wgsl<'w> {
+    Binary::Weigh.value(slope, dy)
+}
+
+/// The matrices that an elementwise term reads, and whether a thread reads only the entry that it computes.
+fn each_read(term: &LinearTerm<Place>, out: Place, read: &mut impl FnMut(Place, bool)) {
+    let aligned = match term {
+        LinearTerm::Op(op) => {
+            matches!(op, Op::Add(..) | Op::Divide(..) | Op::Unary(..) | Op::Binary(..) | Op::Reshape(..))
+        }
+        _ => true,
+    };
+    term.map(|x| read(x, aligned && x.len() == out.len()));
+}
+
+/// Whether a term is the same if the matrices are one column.
+fn is_flat(term: &LinearTerm<Place>, out: Place) -> bool {
+    match *term {
+        LinearTerm::Op(Op::Add(_, x) | Op::Divide(_, x)) => x.shape() == out.shape(),
+        LinearTerm::Op(Op::Number(_) | Op::Unary(..) | Op::Binary(..) | Op::Reshape(_)) => true,
+        LinearTerm::Unary(..) | LinearTerm::Binary(..) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,140 @@
+//! Tasks as kernels: neighbours that are computed entry by entry share one.
+
+use autograd::plan_view::LinearTerm;
+use autograd::{Op, Real};
+use kernel::simd::Accum;
+
+use crate::along;
+use crate::device::MOST_GROUPS;
+use crate::fused::{Fused, is_elementwise, is_summed};
+use crate::prelude::PARAMS;
+use crate::product::Product;
+use crate::sums;
+use crate::tasks::{Lists, Place, Task};
+
+/// A shader, its parameters, and the numbers of its workgroups.
+pub(crate) struct Kernel {
+    pub text: String,
+    pub params: Vec<u32>,
+    pub groups: [u32; 2],
+    /// About how often a thread goes through loops.
+    pub passes: u32,
+}
+
+/// The parameters of a kernel: numbers that do not change its text.
+pub(crate) struct Params {
+    values: Vec<u32>,
+    offsets: Vec<(Place, String)>,
+}
+
+impl Params {
+    /// Parameter number 1, 2, …
+    pub fn new(first: &[u32]) -> Self {
+        Params { values: first.to_vec(), offsets: Vec::new() }
+    }
+
+    /// How a shader reads a new parameter.
+    pub fn give(&mut self, value: u32) -> String {
+        self.values.push(value);
+        let k = self.values.len();
+        format!("p[{}].{}", k / 4, ["x", "y", "z", "w"][k % 4])
+    }
+
+    /// How a shader reads where a matrix begins.
+    pub fn offset(&mut self, x: Place) -> String {
+        let same = |other: &Place| (other.buffer, other.start) == (x.buffer, x.start);
+        if let Some((_, known)) = self.offsets.iter().find(|(other, _)| same(other)) {
+            return known.clone();
+        }
+        let text = self.give(x.start);
+        self.offsets.push((x, text.clone()));
+        text
+    }
+
+    /// Sets the second and the third parameter.
+    pub fn reshape(&mut self, (rows, cols): (u32, u32)) {
+        (self.values[1], self.values[2]) = (rows, cols);
+    }
+
+    /// How many more there can be.
+    pub fn rest(&self) -> usize {
+        PARAMS - 1 - self.values.len()
+    }
+
+    pub fn finish(self) -> Vec<u32> {
+        self.values
+    }
+}
+
+/// Workgroups in two directions, at least as many as asked for.
+pub(crate) fn spread(groups: u32) -> [u32; 2] {
+    let x = groups.clamp(1, MOST_GROUPS);
+    [x, groups.div_ceil(x).max(1)]
+}
+
+/// The kernels of tasks that follow each other.
+pub(crate) fn kernels<T: Real>(is_double: bool, tasks: &[Task], lists: &mut Lists<'_, T>) -> Vec<Kernel> {
+    let mut writing = Writing { is_double, kernels: Vec::new(), open: None };
+    for task in tasks {
+        writing.task(task, lists);
+    }
+    writing.close();
+    writing.kernels
+}
+
+/// The largest number of terms of a task in one kernel, whose parameters are limited.
+const MOST_TERMS: usize = 6;
+
+struct Writing {
+    is_double: bool,
+    kernels: Vec<Kernel>,
+    open: Option<Fused>,
+}
+
+impl Writing {
+    fn close(&mut self) {
+        self.kernels.extend(self.open.take().map(Fused::finish));
+    }
+
+    /// Terms that need a kernel of their own come first, then products, and those of single entries last.
+    fn task<T: Real>(&mut self, task: &Task, lists: &mut Lists<'_, T>) {
+        if let Some((first, rest)) = task.terms.split_at_checked(MOST_TERMS).filter(|(_, rest)| !rest.is_empty()) {
+            self.task(&Task { terms: first.to_vec(), ..*task }, lists);
+            return self.task(&Task { terms: rest.to_vec(), accum: Accum::Add, ..*task }, lists);
+        }
+        let is_single = |term: &LinearTerm<Place>| is_elementwise(term, task.out);
+        let (single, others): (Vec<_>, Vec<_>) = task.terms.iter().copied().partition(is_single);
+        if others.is_empty() {
+            if !self.open.as_ref().is_some_and(|open| open.takes(task)) {
+                self.close();
+            }
+            let new = || Fused::new(self.is_double, task.out.shape(), None);
+            return self.open.get_or_insert_with(new).add(task, lists);
+        }
+        self.close();
+        let is_product = |term: &LinearTerm<Place>| matches!(term, LinearTerm::Op(Op::Matmul(..)));
+        let (products, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_product);
+        let mut accum = task.accum;
+        for term in others {
+            self.kernels.push(own_kernel(self.is_double, &term, task.out, accum));
+            accum = Accum::Add;
+        }
+        let rest = Task { out: task.out, accum, terms: single };
+        if let Some(product) = Product::of(&products) {
+            let mut open = Fused::new(self.is_double, task.out.shape(), Some(product));
+            open.add(&rest, lists);
+            self.open = Some(open);
+        } else if !rest.terms.is_empty() {
+            self.task(&rest, lists);
+        }
+    }
+}
+
+/// The kernel of a term that is not computed entry by entry and is no product.
+fn own_kernel(is_double: bool, term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kernel {
+    match *term {
+        LinearTerm::Op(Op::Add(c, x)) if is_summed(x, out) => sums::kernel(is_double, '*', c, x, out, accum),
+        LinearTerm::Op(Op::Divide(c, x)) if is_summed(x, out) => sums::kernel(is_double, '/', c, x, out, accum),
+        _ => along::kernel(term, out, accum),
+    }
+}

@@ -1,0 +1,223 @@
+//! A number that writes itself as WGSL: formulas of the table become shaders.
+
+use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use kernel::table::values;
+use kernel::{Arithmetic, Elementary, Number};
+
+/// The statements of a shader, each of which names a value. An expression that was written before is not written again.
+pub(crate) struct Writer {
+    is_double: bool,
+    text: RefCell<String>,
+    known: RefCell<HashMap<String, u32>>,
+}
+
+/// A number of a shader: the name of a value.
+#[derive(Clone, Copy)]
+pub(crate) struct Wgsl<'w> {
+    writer: &'w Writer,
+    id: u32,
+}
+
+impl Writer {
+    pub fn new(is_double: bool) -> Self {
+        Writer { is_double, text: RefCell::default(), known: RefCell::default() }
+    }
+
+    /// The value of an expression.
+    pub fn value(&self, expression: impl Into<String>) -> Wgsl<'_> {
+        let expression = expression.into();
+        let mut known = self.known.borrow_mut();
+        let id = known.len() as u32;
+        let id = *known.entry(expression).or_insert_with_key(|expression| {
+            self.line(&format!("let v{id} = {expression};"));
+            id
+        });
+        Wgsl { writer: self, id }
+    }
+
+    /// The value with this number.
+    pub fn at(&self, id: u32) -> Wgsl<'_> {
+        Wgsl { writer: self, id }
+    }
+
+    /// A number of the program.
+    pub fn constant(&self, c: f64) -> Wgsl<'_> {
+        self.value(literal(self.is_double, c))
+    }
+
+    /// Adds a statement.
+    pub fn line(&self, line: &str) {
+        writeln!(self.text.borrow_mut(), "  {line}").expect("text grows");
+    }
+
+    /// The statements.
+    pub fn finish(self) -> String {
+        self.text.into_inner()
+    }
+}
+
+/// A number as text: the nearest one of the type. Shaders have no literals of infinite numbers.
+pub(crate) fn literal(is_double: bool, c: f64) -> String {
+    let rounded = if is_double { c } else { f64::from(c as f32) };
+    match rounded {
+        c if c.is_nan() => "nan_()".to_owned(),
+        c if c.is_infinite() => format!("({}inf_())", if c < 0.0 { "-" } else { "" }),
+        c if is_double => format!("({c:?}lf)"),
+        c => format!("({:?}f)", c as f32),
+    }
+}
+
+impl<'w> Wgsl<'w> {
+    /// The number of the value.
+    pub fn id(self) -> u32 {
+        self.id
+    }
+
+    fn call<const N: usize>(self, function: &str, more: [Self; N]) -> Self {
+        let more: String = more.iter().map(|x| format!(", v{}", x.id)).collect();
+        self.writer.value(format!("{function}(v{}{more})", self.id))
+    }
+
+    fn infix(self, op: &str, other: Self) -> Self {
+        self.writer.value(format!("v{} {op} v{}", self.id, other.id))
+    }
+}
+
+macro_rules! operators {
+    ($($Op:ident $op:ident $sign:literal)*) => {$(
+        impl<'w> $Op for Wgsl<'w> {
+            type Output = Self;
+            fn $op(self, other: Self) -> Self {
+                self.infix($sign, other)
+            }
+        }
+        impl<'w> $Op<f64> for Wgsl<'w> {
+            type Output = Self;
+            fn $op(self, c: f64) -> Self {
+                self.infix($sign, self.plain(c))
+            }
+        }
+        impl<'w> $Op<Wgsl<'w>> for f64 {
+            type Output = Wgsl<'w>;
+            fn $op(self, x: Wgsl<'w>) -> Wgsl<'w> {
+                x.plain(self).infix($sign, x)
+            }
+        }
+    )*};
+}
+operators!(Add add "+" Sub sub "-" Mul mul "*" Div div "/");
+kernel::assigning!(['w,] Wgsl<'w>);
+
+impl Neg for Wgsl<'_> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        self.writer.value(format!("-v{}", self.id))
+    }
+}
+
+/// The operations, each by the name of its function in the shader.
+macro_rules! elementary {
+    ($($name:ident($x:ident $(, $more:ident)*) $function:literal;)*) => {
+        impl Elementary for Wgsl<'_> {
+            fn plain(self, c: f64) -> Self {
+                self.writer.constant(c)
+            }
+            fn where_positive(self, a: Self, b: Self) -> Self {
+                self.writer.value(format!("select(v{}, v{}, v{} > T(0.0))", b.id, a.id, self.id))
+            }
+            fn where_equal(self, y: Self, a: Self, b: Self) -> Self {
+                self.writer.value(format!("select(v{}, v{}, v{} == v{})", b.id, a.id, self.id, y.id))
+            }
+            /// By squaring, as on the CPU.
+            fn powi(self, n: i32) -> Self {
+                let (mut power, mut square, mut rest) = (self.plain(1.0), self, n.unsigned_abs());
+                while rest > 0 {
+                    if rest % 2 == 1 {
+                        power *= square;
+                    }
+                    rest /= 2;
+                    if rest > 0 {
+                        square *= square;
+                    }
+                }
+                if n < 0 { 1.0 / power } else { power }
+            }
+            fn powf(self, p: f64) -> Self {
+                Elementary::pow(self, self.plain(p))
+            }
+            fn polygamma(self, n: i32) -> Self {
+                let factorial = (1..=n.min(171)).map(f64::from).product();
+                let (s, factorial) = (n.saturating_add(1), literal(self.writer.is_double, factorial));
+                match n {
+                    0 => Elementary::digamma(self),
+                    1.. => self.writer.value(format!("polygamma_(v{}, {s}, {factorial})", self.id)),
+                    _ => self.plain(f64::NAN),
+                }
+            }
+            fn sinc_derivative(self, n: i32) -> Self {
+                match n {
+                    0.. => self.writer.value(format!("sinc_(v{}, {n})", self.id)),
+                    _ => self.plain(f64::NAN),
+                }
+            }
+            $(fn $name(self $(, $more: Self)*) -> Self {
+                self.call($function, [$($more),*])
+            })*
+        }
+    };
+}
+elementary! {
+    larger(x, y) "larger_"; abs(x) "abs"; copysign(x, y) "copysign_"; sign(x) "sign_"; step(x) "step_"; relu(x) "relu_";
+    fmod(x, y) "fmod_"; sqrt(x) "sqrt"; cbrt(x) "cbrt_"; hypot(x, y) "hypot_"; pow(x, y) "pow_";
+    exp(x) "exp_"; exp2(x) "exp2_"; exp_m1(x) "exp_m1_"; ln(x) "ln_"; log2(x) "log2_"; log10(x) "log10_"; ln_1p(x) "ln_1p_";
+    sin(x) "sin_"; cos(x) "cos_"; tan(x) "tan_"; asin(x) "asin_"; acos(x) "acos_"; atan(x) "atan_"; atan2(y, x) "atan2_";
+    sinh(x) "sinh_"; cosh(x) "cosh_"; tanh(x) "tanh_"; asinh(x) "asinh_";
+    sigmoid(x) "sigmoid_"; softplus(x) "softplus_"; tanhshrink(x) "tanhshrink_"; erf(x) "erf_"; erfc(x) "erfc_"; erf_inv(x) "erf_inv_";
+    ln_gamma(x) "ln_gamma_"; digamma(x) "digamma_";
+}
+
+impl Arithmetic for Wgsl<'_> {
+    fn zero(self) -> Self {
+        self.plain(0.0)
+    }
+}
+
+/// The trait asks for comparisons, which the table does not make.
+macro_rules! incomparable {
+    ($($Other:ty)*) => {$(
+        impl PartialEq<$Other> for Wgsl<'_> {
+            fn eq(&self, _: &$Other) -> bool {
+                false
+            }
+        }
+        impl PartialOrd<$Other> for Wgsl<'_> {
+            fn partial_cmp(&self, _: &$Other) -> Option<Ordering> {
+                None
+            }
+        }
+    )*};
+}
+incomparable!(f64 Self);
+
+macro_rules! numbers {
+    (
+        one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
+            => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
+        two {
+            $(#[$md:meta])* Mul: mul $mul:tt => $mf:expr, $mda:expr, $mdb:expr;
+            $(#[$dd:meta])* Div: div $div:tt => $qf:expr, $qda:expr, $qdb:expr, in $qdomain:expr;
+            $($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
+            => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
+    ) => {
+        impl Number for Wgsl<'_> {
+            $(fn $method(self $(, $n: $N)?) -> Self { values::$method(self $(, $n)?) })*
+            $(fn $method2(self, other: Self) -> Self { values::$method2(self, other) })*
+        }
+    };
+}
+kernel::functions!(numbers);

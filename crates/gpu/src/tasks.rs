@@ -1,0 +1,162 @@
+//! A plan as tasks on places in the buffers of a device.
+
+use std::panic::Location;
+
+use autograd::plan_view::{DELTA, DeltaStep, LinearTerm, PlacedMatrix, PlanView};
+use autograd::{Index, Op, Real};
+use kernel::simd::Accum;
+
+use crate::error::GpuError;
+use crate::prelude::Buffer;
+
+/// A matrix in a buffer, column by column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub buffer: Buffer,
+    pub start: u32,
+    pub rows: u32,
+    pub cols: u32,
+}
+
+impl Place {
+    pub fn len(self) -> u32 {
+        self.rows * self.cols
+    }
+
+    pub fn shape(self) -> (u32, u32) {
+        (self.rows, self.cols)
+    }
+
+    pub fn overlaps(self, other: Place) -> bool {
+        let before = |a: Place, b: Place| a.start + a.len() <= b.start;
+        self.buffer == other.buffer && !before(self, other) && !before(other, self)
+    }
+
+    /// Whether both are the same entries in the same order.
+    pub fn is(self, other: Place) -> bool {
+        (self.buffer, self.start, self.len()) == (other.buffer, other.start, other.len())
+    }
+}
+
+/// A sum of terms that is written to a place, or added to what is there.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub out: Place,
+    pub accum: Accum,
+    pub terms: Vec<LinearTerm<Place>>,
+}
+
+/// Where the leaves of a plan are.
+pub(crate) struct Leaves {
+    /// The first entry of each input among the values.
+    pub inputs: Vec<u32>,
+    /// The first entry of each parameter among the weights.
+    pub params: Vec<u32>,
+}
+
+impl Leaves {
+    pub fn place(&self, matrix: PlacedMatrix) -> Place {
+        let (buffer, before) = match matrix.leaf {
+            None => (Buffer::Values, 0),
+            Some(leaf) if leaf < self.inputs.len() => (Buffer::Values, self.inputs[leaf]),
+            Some(leaf) => (Buffer::Weights, self.params[leaf - self.inputs.len()]),
+        };
+        Place { buffer, start: before + matrix.start as u32, rows: matrix.rows as u32, cols: matrix.cols as u32 }
+    }
+}
+
+/// The tasks of the value and of the sweep.
+pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<Vec<Task>, GpuError> {
+    let refused = |(op, source): (&str, &Location<'_>), why: &str| GpuError::Unsupported {
+        op: op.to_owned(),
+        source_line: source.to_string(),
+        why: why.to_owned(),
+    };
+    const CUSTOM: &str = "a custom rule, a checkpoint or a factorisation is code of the processor";
+    if let Some(source) = view.comparison() {
+        let why = "which terms follow depends on numbers of the step; select by a function such as `keep` instead";
+        return Err(refused(("a comparison", source), why));
+    }
+    let of = |node: u32| leaves.place(view.matrix(node));
+    let mut tasks = Vec::new();
+    for step in view.forward() {
+        if let Some(custom) = step.custom {
+            return Err(refused(custom, CUSTOM));
+        }
+        let terms = step.terms.iter().map(|term| LinearTerm::Op(term.map(of))).collect();
+        tasks.push(Task { out: of(step.node), accum: Accum::Replace, terms });
+    }
+    let delta =
+        |start: usize, len: usize| Place { buffer: Buffer::Deltas, start: start as u32, rows: len as u32, cols: 1 };
+    let plain = |out, accum, term| Task { out, accum, terms: vec![LinearTerm::Op(term)] };
+    for step in view.backward() {
+        tasks.push(match step {
+            &DeltaStep::Seed { at, len } => plain(delta(at, len), Accum::Replace, Op::Number(1.0)),
+            &DeltaStep::Zero { at, len } => plain(delta(at, len), Accum::Replace, Op::Number(0.0)),
+            &DeltaStep::Copy { from, to, len } => plain(delta(to, len), Accum::Replace, Op::Add(1.0, delta(from, len))),
+            &DeltaStep::Add { from, to, len } => plain(delta(to, len), Accum::Add, Op::Add(1.0, delta(from, len))),
+            &DeltaStep::Term { term, y, dy, x, dx, accum } => {
+                let at = |node: u32, start: usize| Place { buffer: Buffer::Deltas, start: start as u32, ..of(node) };
+                let look = |node| if node == DELTA { at(y, dy) } else { of(node) };
+                Task { out: at(x, dx), accum, terms: vec![term.map(look)] }
+            }
+            DeltaStep::Custom { y, .. } => return Err(refused(view.custom(*y).expect("it has a custom rule"), CUSTOM)),
+        });
+    }
+    tasks.retain(|task| task.out.len() > 0);
+    Ok(tasks)
+}
+
+/// The new values of buffers.
+pub(crate) fn updates<T: Real>(
+    view: &PlanView<'_, T>,
+    start_of: impl Fn(u64) -> Option<u32>,
+    leaves: &Leaves,
+) -> Vec<Task> {
+    let task = |(id, value): (u64, PlacedMatrix)| {
+        let value = leaves.place(value);
+        let out = Place { buffer: Buffer::Weights, start: start_of(id)?, ..value };
+        Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))] })
+    };
+    view.updates().filter_map(task).collect()
+}
+
+/// The index lists that kernels read.
+pub(crate) struct Lists<'v, T: Real> {
+    view: &'v PlanView<'v, T>,
+    pub entries: Vec<u32>,
+    known: Vec<(Index, Option<u32>, u32)>,
+}
+
+impl<'v, T: Real> Lists<'v, T> {
+    pub fn new(view: &'v PlanView<'v, T>) -> Self {
+        Lists { view, entries: Vec::new(), known: Vec::new() }
+    }
+
+    /// Where an index begins.
+    pub fn gathered(&mut self, index: Index) -> u32 {
+        self.written(index, None, |list, entries| entries.extend_from_slice(list))
+    }
+
+    /// Where the table begins that has, for each of `len` entries, where its part of the list behind the table begins. The list has for
+    /// each entry the numbers of those that are added to it, in order.
+    pub fn scattered(&mut self, index: Index, len: u32) -> u32 {
+        self.written(index, Some(len), |list, entries| {
+            let mut order: Vec<u32> = (0..list.len() as u32).collect();
+            order.sort_by_key(|&k| list[k as usize]);
+            let sorted = |target: u32| order.partition_point(|&k| list[k as usize] < target) as u32;
+            entries.extend((0..=len).map(sorted));
+            entries.extend(order.iter());
+        })
+    }
+
+    fn written(&mut self, index: Index, len: Option<u32>, write: impl FnOnce(&[u32], &mut Vec<u32>)) -> u32 {
+        if let Some((.., at)) = self.known.iter().find(|known| (known.0, known.1) == (index, len)) {
+            return *at;
+        }
+        let at = self.entries.len() as u32;
+        write(self.view.entries_of(index), &mut self.entries);
+        self.known.push((index, len, at));
+        at
+    }
+}

@@ -1,0 +1,275 @@
+//! Whole training runs on the device and on the processor.
+
+use std::ops::ControlFlow::{Break, Continue};
+use std::path::PathBuf;
+
+use gpu::Number;
+use nn::data::Dataset;
+use nn::loss::{CrossEntropy, Loss};
+use nn::train::{End, TrainError, Trainer};
+use nn::{
+    Activation, Adam, BatchNorm, Group, Init, Layer, LayerNorm, Linear, Matrix, Mlp, Module, Momentum, Optimizer,
+    Param, Path, Sequential, Sgd, Tape, Var,
+};
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+
+use crate::device;
+
+fn rng() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(3)
+}
+
+fn inputs<T: Number>(features: usize, samples: usize) -> Matrix<T> {
+    Matrix::from_fn(features, samples, |i, n| T::from_f64(((n * (7 + 4 * i) + 3 * i) % 23) as f64 / 11.0 - 1.0))
+}
+
+fn classes<T: Number>(samples: usize) -> Dataset<T> {
+    Dataset::new(inputs(6, samples), (0..samples).map(|n| n * n % 3).collect::<Vec<_>>())
+}
+
+/// h ← tanh(W h + U xₜ + b) over the rows of x, two features at a time.
+#[derive(Clone, Debug, PartialEq)]
+struct Recurrent<T> {
+    state: Linear<T>,
+    input: Linear<T>,
+    output: Linear<T>,
+}
+
+impl<T: Number> Module<T> for Recurrent<T> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        [&self.state, &self.input, &self.output].into_iter().enumerate().for_each(|(k, layer)| {
+            layer.params(&Path::Item(path, k), f);
+        });
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        [&mut self.state, &mut self.input, &mut self.output].into_iter().enumerate().for_each(|(k, layer)| {
+            layer.params_mut(&Path::Item(path, k), f);
+        });
+    }
+}
+
+impl<T: Number> Layer<T> for Recurrent<T> {
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let mut h = self.input.forward(x.rows_in(0..2)).tanh();
+        for k in 1..x.rows() / 2 {
+            h = (self.state.forward(h) + self.input.forward(x.rows_in(2 * k..2 * k + 2))).tanh();
+        }
+        self.output.forward(h)
+    }
+}
+
+fn mlp<T: Number>() -> Mlp<T> {
+    Mlp::new(&[6, 17, 9, 3], Activation::Gelu, &mut rng())
+}
+
+fn residual<T: Number>() -> Mlp<T> {
+    Mlp::builder(&[6, 12, 12, 12, 3]).activation(Activation::Tanh).skips(true).dropout(0.2).build(&mut rng())
+}
+
+fn recurrent<T: Number>() -> Recurrent<T> {
+    let rng = &mut rng();
+    let mut linear = |m, n| Linear::new(m, n, Init::Xavier, rng);
+    Recurrent { state: linear(8, 8), input: linear(2, 8), output: linear(8, 3) }
+}
+
+/// The first layer has no bias, because the normalisation subtracts it: its gradient would consist of rounding errors, which Adam divides by
+/// their own size.
+fn normalised<T: Number>() -> Sequential<T> {
+    let rng = &mut rng();
+    let first = Linear { bias: None, ..Linear::new(6, 10, Init::He, rng) };
+    Sequential::new()
+        .then(first)
+        .then(BatchNorm::new(10))
+        .then(Activation::Relu)
+        .then(Linear::new(10, 8, Init::He, rng))
+        .then(LayerNorm::new(8))
+        .then(Activation::Silu)
+        .then(Linear::new(8, 3, Init::Xavier, rng))
+}
+
+fn numbers<T: Number>(model: &dyn Module<T>) -> Vec<f64> {
+    let all = model.named_params().into_iter().flat_map(|(_, param)| param.value().as_slice().to_vec());
+    all.map(|x| x.to_f64()).collect()
+}
+
+/// The largest difference of two models, relative to the largest number.
+fn difference<T: Number, S: Number>(a: &dyn Module<T>, b: &dyn Module<S>) -> f64 {
+    let (a, b) = (numbers(a), numbers(b));
+    let largest = a.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+    assert!(a.len() == b.len() && a.iter().chain(&b).all(|x| x.is_finite()));
+    a.iter().zip(&b).fold(0.0, |max: f64, (x, y)| max.max((x - y).abs())) / largest
+}
+
+/// 52 steps in batches of 32 of 100 samples, of which the last of an epoch has 4.
+fn trainer<'a, T: Number, M: Module<T> + Layer<T>>(
+    optimizer: impl Optimizer<T> + Send + 'a,
+) -> Trainer<'a, T, M, (Matrix<T>, Vec<usize>)> {
+    Trainer::with_loss(CrossEntropy::default().into(), optimizer).epochs(13).batch(32).seed(5).quiet()
+}
+
+trait Net<T: Number>: Module<T> + Layer<T> + Clone + PartialEq + std::fmt::Debug + Send + Sync {}
+impl<T: Number, M: Module<T> + Layer<T> + Clone + PartialEq + std::fmt::Debug + Send + Sync> Net<T> for M {}
+
+fn on_processor<T: Number, M: Net<T>>(start: &M, optimizer: impl Optimizer<T> + Send) -> M {
+    let mut net = start.clone();
+    trainer(optimizer).fit(&mut net, &classes::<T>(100)).unwrap();
+    net
+}
+
+/// Three runs on the device, which have the same bits.
+fn on_device<T: Number, M: Net<T>>(name: &str, start: &M, optimizer: impl Optimizer<T> + Clone + Send) -> Option<M> {
+    let device = device().filter(|device| !T::IS_DOUBLE || device.has_double())?;
+    let run = || {
+        let mut net = start.clone();
+        let trained = trainer(optimizer.clone()).device(device.clone()).fit(&mut net, &classes::<T>(100)).unwrap();
+        assert_eq!(trained.step, 52);
+        net
+    };
+    let net = run();
+    assert!(net == run() && net == run(), "{name}: runs differ");
+    assert!(difference(start, &net) > 1e-3, "{name}: nothing was trained");
+    Some(net)
+}
+
+/// In double precision rounding errors of 52 steps stay below 10⁻¹⁰.
+fn double(name: &str, start: &impl Net<f64>, optimizer: impl Optimizer<f64> + Clone + Send) {
+    let Some(net) = on_device(name, start, optimizer.clone()) else { return };
+    let apart = difference(&on_processor(start, optimizer), &net);
+    eprintln!("{name}: {apart:e} apart");
+    assert!(0.0 < apart && apart < 1e-10, "{name}: {apart:e} apart, and 0 would be the processor itself");
+}
+
+/// In single precision the run may be 8 times as far from that in double precision as one on the processor is.
+fn single(
+    name: &str,
+    start: &impl Net<f32>,
+    exact: &mut impl Net<f64>,
+    optimizer: impl Optimizer<f32> + Optimizer<f64> + Clone + Send,
+) {
+    let Some(net) = on_device::<f32, _>(name, start, optimizer.clone()) else { return };
+    let mut all = numbers(start).into_iter();
+    exact.params_mut(&Path::Root, &mut |_, param| {
+        param.value_mut().as_mut_slice().iter_mut().for_each(|x| *x = all.next().expect("the same model"));
+    });
+    let exact = on_processor::<f64, _>(exact, optimizer.clone());
+    let [is, usual] = [&net, &on_processor::<f32, _>(start, optimizer)].map(|net| difference(&exact, net));
+    eprintln!("{name}: {is:e} apart, the processor {usual:e}");
+    assert!(is <= 8.0 * usual, "{name}: {is:e} apart, the processor {usual:e}");
+}
+
+#[test]
+fn networks_in_double_precision() {
+    double("mlp", &mlp(), Adam::new(0.01));
+    double("residual", &residual(), Adam::adamw(0.02, 0.1).group(":bias", Group { lr_factor: 2.0, decay_factor: 0.0 }));
+    double("recurrent", &recurrent(), Momentum::nesterov(0.05, 0.9).with().clip_value(0.05).l2(1e-3));
+    double("normalised", &normalised(), Adam::amsgrad(0.01));
+    double("lecture", &mlp(), Adam::lecture(0.003));
+    double("sgd", &mlp(), Sgd { lr: 0.1 });
+}
+
+#[test]
+fn networks_in_single_precision() {
+    single("mlp", &mlp(), &mut mlp(), Momentum::new(0.05, 0.9));
+    single("recurrent", &recurrent(), &mut recurrent(), Momentum::nesterov(0.05, 0.9));
+    single("normalised", &normalised(), &mut normalised(), Adam::new(0.003));
+}
+
+fn file(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("tape-gpu-{name}-{}.checkpoint", std::process::id()))
+}
+
+#[test]
+fn a_run_that_was_killed_is_resumed_with_the_same_bits_and_moves_to_the_processor() {
+    let Some(device) = device() else { return };
+    let (data, momentum) = (classes::<f32>(100), || Momentum::new(0.02, 0.9));
+    let mut whole = normalised::<f32>();
+    trainer(momentum()).device(device.clone()).fit(&mut whole, &data).unwrap();
+
+    // The file as it is on the disk after step 18 of a run that goes on to step 23.
+    let (path, killed) = (file("whole"), file("killed"));
+    let stop = |at: &nn::train::Progress<'_>, _: &Sequential<f32>| {
+        if at.step == 18 {
+            std::fs::copy(&path, &killed).unwrap();
+        }
+        if at.step == 23 { Break(()) } else { Continue(()) }
+    };
+    let mut net = normalised::<f32>();
+    let run = trainer(momentum()).device(device.clone()).checkpoint(&path).checkpoint_every(6).on_step(stop);
+    let stopped = {
+        let mut run = run;
+        run.fit(&mut net, &data).unwrap()
+    };
+    assert_eq!((stopped.end, stopped.step), (End::Callback, 23));
+
+    for (file, bits) in [(&path, true), (&killed, true), (&killed, false)] {
+        let copy = self::file("copy");
+        std::fs::copy(file, &copy).unwrap();
+        let mut net = normalised::<f32>();
+        let resumed = trainer(momentum()).checkpoint(&copy).resume();
+        let mut resumed = if bits { resumed.device(device.clone()) } else { resumed };
+        assert_eq!(resumed.fit(&mut net, &data).unwrap().step, 52);
+        if bits {
+            assert!(net == whole, "the bits of the resumed run differ");
+        } else {
+            let apart = difference(&net, &whole);
+            assert!(apart > 0.0 && apart < 1e-4, "{apart:e}");
+        }
+        std::fs::remove_file(copy).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&killed).unwrap();
+}
+
+#[test]
+fn frozen_parameters_stay_and_thaw() {
+    let Some(device) = device() else { return };
+    let data = classes::<f64>(100);
+    let fit = |device: Option<gpu::Device>| {
+        let trainer = trainer(Adam::new(0.01)).freeze_until("layers.0.*", 5);
+        let mut net = mlp::<f64>();
+        let mut trainer = match device {
+            Some(device) => trainer.device(device),
+            None => trainer,
+        };
+        trainer.fit(&mut net, &data).unwrap();
+        net
+    };
+    if device.has_double() {
+        assert!(difference(&fit(None), &fit(Some(device.clone()))) < 1e-10);
+    }
+}
+
+#[test]
+fn what_does_not_run_is_an_error_that_says_what_to_do() {
+    let Some(device) = device() else { return };
+    let data = classes::<f32>(100);
+    let said = |trained: Result<nn::train::Trained, TrainError>| trained.unwrap_err().to_string();
+    let start = mlp::<f32>();
+    let mut net = start.clone();
+    let text = said(trainer(nn::Lion::new(0.01)).device(device.clone()).fit(&mut net, &data));
+    assert!(text.contains("lion") && text.contains("Adam"), "{text}");
+    let text = said(trainer(Adam::new(0.01).with().clip_norm(1.0)).device(device.clone()).fit(&mut net, &data));
+    assert!(text.contains("clip_norm") && text.contains("clip_value"), "{text}");
+    let text = said(trainer(Adam::new(0.01)).micro_batch(8).device(device.clone()).fit(&mut net, &data));
+    assert!(text.contains("32 samples"), "{text}");
+    let text = said(Trainer::new(closure_loss, Adam::new(0.01)).quiet().device(device.clone()).fit(&mut net, &data));
+    assert!(text.contains("with_loss"), "{text}");
+    assert!(net == start);
+}
+
+fn closure_loss<'t>(tape: &'t Tape<'t, f32>, net: &'t Mlp<f32>, (x, t): &'t (Matrix<f32>, Vec<usize>)) -> Var<'t, f32> {
+    nn::loss::softmax_cross_entropy(net.forward(tape.constant(x)), t, nn::Reduction::Mean)
+}
+
+/// A step whose loss is infinite changes nothing, and the error is that of the processor.
+#[test]
+fn a_step_that_diverges_leaves_the_model() {
+    let Some(device) = device() else { return };
+    let data = Dataset::new(inputs::<f32>(2, 8), Matrix::from_fn(1, 8, |_, n| if n == 3 { 3e38 } else { 0.0 }));
+    let start: Mlp<f32> = Mlp::new(&[2, 4, 1], Activation::Tanh, &mut rng());
+    let mut net = start.clone();
+    let error = Trainer::with_loss(Loss::Mse, Adam::new(0.01)).quiet().device(device.clone()).fit(&mut net, &data);
+    assert!(matches!(error, Err(TrainError::Diverged { step: 1, .. })), "{error:?}");
+    assert!(net == start);
+}

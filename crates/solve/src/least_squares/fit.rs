@@ -1,0 +1,210 @@
+//! The result of a fit: parameters, their errors, and why it stopped.
+
+use std::fmt;
+
+use autograd::Matrix;
+use serde::{Deserialize, Serialize};
+
+use super::LeastSquares;
+
+/// The parameters that minimize a sum of squared residuals, and how certain they are.
+///
+/// The errors are those of a linear model around the solution, with independent residuals of one unknown variance. They are no errors
+/// of the model itself. For a [robust sum](super::Sum) they are those of its weighted residuals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// The parameters.
+    pub x: Vec<f64>,
+    /// The residuals there.
+    pub residuals: Vec<f64>,
+    /// The sum: Σ r² or the chosen [robust one](super::Sum).
+    pub sum: f64,
+    /// Why it stopped.
+    pub reason: Reason,
+    /// How far each criterion is from its tolerance.
+    pub criteria: Criteria,
+    /// The number of steps.
+    pub iterations: u64,
+    /// The number of evaluations of the residuals.
+    pub evaluations: u64,
+    /// The names of the parameters in the table; empty if they are numbered.
+    pub names: Vec<String>,
+    /// Σ r² of the weighted residuals of the model.
+    squares: f64,
+    /// (Jᵀ J)⁻¹.
+    inverse: Option<Matrix<f64>>,
+}
+
+/// Why a fit stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// All residuals are 0.
+    Exact,
+    /// The residuals are perpendicular to the columns of J, within the tolerance.
+    Gradient,
+    /// The sum decreases by less than the tolerance.
+    Decrease,
+    /// The region is smaller than the tolerance.
+    Step,
+    /// The sum changes by rounding only: no smaller tolerance can be met.
+    Precision,
+    /// The largest number of evaluations was reached. The parameters are the best so far and may be far from a minimum.
+    Evaluations,
+    /// A derivative at the last point is not finite. The parameters are the best so far.
+    NotFinite,
+}
+
+impl Reason {
+    /// Whether the parameters are those of a minimum, or of a saddle or a plateau, which derivatives cannot tell apart.
+    pub fn is_converged(self) -> bool {
+        !matches!(self, Reason::Evaluations | Reason::NotFinite)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Exact => "all residuals are 0",
+            Reason::Gradient => "the residuals are perpendicular to the columns of J",
+            Reason::Decrease => "the sum decreases by less than the tolerance",
+            Reason::Step => "the steps are shorter than the tolerance",
+            Reason::Precision => "the sum changes by rounding only",
+            Reason::Evaluations => "NOT CONVERGED: the largest number of evaluations is reached",
+            Reason::NotFinite => "NOT CONVERGED: a derivative is not finite",
+        })
+    }
+}
+
+/// The criteria at the last point, each as [`LeastSquares`] defines its tolerance. NaN if it was not computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Criteria {
+    /// The largest |cos| between the residuals and a column of J.
+    pub gradient: f64,
+    /// The last decrease of the sum, of the model or found, as a share of it.
+    pub decrease: f64,
+    /// Δ as a share of |D θ|.
+    pub step: f64,
+    /// The settings with the tolerances.
+    pub tolerances: LeastSquares,
+}
+
+/// Why a fit did not begin.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    /// A setting is out of its range: which one, its value, and the range.
+    #[error("{0}")]
+    Setting(String),
+    /// A parameter is not finite.
+    #[error("parameter {parameter} starts at {value}: give a finite number")]
+    Start {
+        /// Which parameter, from 0 on.
+        parameter: usize,
+        /// Its start.
+        value: f64,
+    },
+    /// A residual is not finite at the start.
+    #[error(
+        "residual {residual} is {value} at the start: start where the model is defined, or look for it in the data"
+    )]
+    Residual {
+        /// Which residual, from 0 on.
+        residual: usize,
+        /// It.
+        value: f64,
+    },
+    /// A derivative is not finite at the start.
+    #[error("the derivative of {} with respect to parameter {parameter} is not finite at the start: start elsewhere", of(.residual))]
+    Derivative {
+        /// Which residual, from 0 on; none if it is the gradient of the sum.
+        residual: Option<usize>,
+        /// Which parameter, from 0 on.
+        parameter: usize,
+    },
+    /// A number among the data is not finite.
+    #[error("{what} {sample} is {value}: remove the sample, or give it the weight 0 and a finite number")]
+    Data {
+        /// Which number: `y`, `x` or `weight`.
+        what: &'static str,
+        /// The sample, from 0 on.
+        sample: usize,
+        /// The number.
+        value: f64,
+    },
+}
+
+fn of(residual: &Option<usize>) -> String {
+    residual.map_or("the sum".into(), |k| format!("residual {k}"))
+}
+
+impl Fit {
+    #[expect(clippy::too_many_arguments, reason = "it is called once")]
+    pub(super) fn new(
+        x: Vec<f64>,
+        residuals: Vec<f64>,
+        sum: f64,
+        weighted: Vec<f64>,
+        inverse: Option<Matrix<f64>>,
+        reason: Reason,
+        criteria: Criteria,
+        [iterations, evaluations]: [u64; 2],
+    ) -> Fit {
+        let squares = weighted.iter().map(|r| r * r).sum();
+        Fit { x, residuals, sum, reason, criteria, iterations, evaluations, names: Vec::new(), squares, inverse }
+    }
+
+    /// The number of residuals minus that of parameters.
+    pub fn degrees_of_freedom(&self) -> usize {
+        self.residuals.len().saturating_sub(self.x.len())
+    }
+
+    /// The standard deviation of the residuals, s = √(Σ r² / (m − n)). `None` without more residuals than parameters.
+    pub fn deviation(&self) -> Option<f64> {
+        let free = self.degrees_of_freedom();
+        (free > 0).then(|| (self.squares / free as f64).sqrt())
+    }
+
+    /// The covariance of the parameters, s² (Jᵀ J)⁻¹. The variance of a parameter that the residuals do not determine is infinite, and
+    /// that of one on a bound is 0. `None` without more residuals than parameters, and from conjugate gradients.
+    ///
+    /// If the standard deviation of every residual is known and the residuals are divided by it, divide the covariance by s².
+    pub fn covariance(&self) -> Option<Matrix<f64>> {
+        let s = self.deviation()?;
+        Some(self.inverse.as_ref()?.map(|c| s * s * c))
+    }
+
+    /// The standard errors of the parameters, √Cᵢᵢ. `None` as for the [covariance](Fit::covariance).
+    pub fn standard_errors(&self) -> Option<Vec<f64>> {
+        let (s, inverse) = (self.deviation()?, self.inverse.as_ref()?);
+        Some((0..self.x.len()).map(|k| s * inverse[(k, k)].sqrt()).collect())
+    }
+
+    /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` from conjugate gradients; NaN beside a parameter on a bound or one
+    /// that is not determined.
+    pub fn correlation(&self) -> Option<Matrix<f64>> {
+        let c = self.inverse.as_ref()?;
+        Some(Matrix::from_fn(c.rows(), c.cols(), |i, j| c[(i, j)] / c[(i, i)].sqrt() / c[(j, j)].sqrt()))
+    }
+}
+
+impl fmt::Display for Fit {
+    /// A table of the parameters and their standard errors, then the sum and the criteria.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.standard_errors();
+        let name = |k: usize| self.names.get(k).cloned().unwrap_or(format!("θ{k}"));
+        let width = (0..self.x.len()).map(|k| name(k).chars().count()).max().unwrap_or(0).max(9);
+        writeln!(f, "{:width$} {:>17} {:>15}", "parameter", "value", "standard error")?;
+        for (k, x) in self.x.iter().enumerate() {
+            let error = errors.as_ref().map_or("-".into(), |errors| format!("{:.5e}", errors[k]));
+            writeln!(f, "{:width$} {x:>17.9e} {error:>15}", name(k))?;
+        }
+        let s = self.deviation().map_or("no degree of freedom is left".into(), |s| format!("deviation {s:.6e}"));
+        writeln!(f, "{} residuals, sum {:.9e}, {s}", self.residuals.len(), self.sum)?;
+        writeln!(f, "{} iterations, {} evaluations: {}", self.iterations, self.evaluations, self.reason)?;
+        let Criteria { gradient, decrease, step, tolerances } = &self.criteria;
+        write!(
+            f,
+            "gradient {gradient:.1e} of {:.0e}, decrease {decrease:.1e} of {:.0e}, step {step:.1e} of {:.0e}",
+            tolerances.gradient_tolerance, tolerances.decrease_tolerance, tolerances.step_tolerance
+        )
+    }
+}

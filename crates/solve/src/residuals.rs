@@ -1,0 +1,105 @@
+//! The functions whose squares are summed.
+
+use autograd::{Compiled, Matrix, Var};
+
+/// Residuals r(θ), m numbers that depend on n parameters, with their Jacobian J = ∂r / ∂θ, m × n.
+///
+/// It is implemented for a [`Compiled`] closure of one column, whose Jacobian is computed by forward or reverse mode, and for a pair
+/// of closures that compute r and J.
+///
+/// ```
+/// use autograd::{Compiled, Matrix, vstack};
+/// use solve::Residuals;
+/// let mut recorded = Compiled::new(|x| vstack(&[x[0].at(0, 0) * x[0].at(1, 0), x[0].at(0, 0)]));
+/// let mut written = (|x: &[f64]| vec![x[0] * x[1], x[0]], |x: &[f64]| Matrix::from([[x[1], x[0]], [1.0, 0.0]]));
+/// assert_eq!(recorded.values(&[2.0, 3.0]), [6.0, 2.0]);
+/// assert_eq!(recorded.jacobian(&[2.0, 3.0]), written.jacobian(&[2.0, 3.0]));
+/// assert_eq!(recorded.vjp(&[2.0, 3.0], &[1.0, 1.0]), written.vjp(&[2.0, 3.0], &[1.0, 1.0]));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not have residuals and a Jacobian",
+    note = "hand over `Compiled::new(|x| …)` of one column `x[0]`, or a pair of closures that return `Vec<f64>` and `Matrix<f64>`"
+)]
+pub trait Residuals {
+    /// r(θ).
+    fn values(&mut self, x: &[f64]) -> Vec<f64>;
+
+    /// J at θ.
+    fn jacobian(&mut self, x: &[f64]) -> Matrix<f64>;
+
+    /// J v, the change of r along a direction.
+    fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
+        let j = self.jacobian(x);
+        let mut product = vec![0.0; j.rows()];
+        for (k, &v) in v.iter().enumerate() {
+            product.iter_mut().zip(j.col(k)).for_each(|(sum, &j)| *sum += j * v);
+        }
+        product
+    }
+
+    /// Jᵀ w, the gradient of Σ w ⊙ r.
+    fn vjp(&mut self, x: &[f64], w: &[f64]) -> Vec<f64> {
+        let j = self.jacobian(x);
+        (0..j.cols()).map(|k| j.col(k).iter().zip(w).map(|(j, w)| j * w).sum()).collect()
+    }
+}
+
+impl<R: FnMut(&[f64]) -> Vec<f64>, J: FnMut(&[f64]) -> Matrix<f64>> Residuals for (R, J) {
+    fn values(&mut self, x: &[f64]) -> Vec<f64> {
+        (self.0)(x)
+    }
+    fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
+        (self.1)(x)
+    }
+}
+
+impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Residuals for Compiled<F, f64> {
+    fn values(&mut self, x: &[f64]) -> Vec<f64> {
+        self.run(&[Matrix::column(x)]).value().as_slice().to_vec()
+    }
+
+    fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
+        let program = self.run(&[Matrix::column(x)]);
+        let ((rows, cols), n) = (program.value().shape(), x.len());
+        let m = rows * cols;
+        if n <= m {
+            let columns = (0..n).flat_map(|k| program.tangent(&[unit(n, 1, k)]).into_vec());
+            Matrix::from_vec(m, n, columns.collect())
+        } else {
+            let rows = (0..m).flat_map(|k| program.backward_with(&unit(rows, cols, k)).swap_remove(0).into_vec());
+            Matrix::from_vec(n, m, rows.collect()).t()
+        }
+    }
+
+    fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
+        self.run(&[Matrix::column(x)]).tangent(&[Matrix::column(v)]).into_vec()
+    }
+
+    fn vjp(&mut self, x: &[f64], w: &[f64]) -> Vec<f64> {
+        let program = self.run(&[Matrix::column(x)]);
+        let (rows, cols) = program.value().shape();
+        program.backward_with(&Matrix::from_vec(rows, cols, w.to_vec())).swap_remove(0).into_vec()
+    }
+}
+
+impl<R: Residuals + ?Sized> Residuals for &mut R {
+    fn values(&mut self, x: &[f64]) -> Vec<f64> {
+        (**self).values(x)
+    }
+    fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
+        (**self).jacobian(x)
+    }
+    fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
+        (**self).jvp(x, v)
+    }
+    fn vjp(&mut self, x: &[f64], w: &[f64]) -> Vec<f64> {
+        (**self).vjp(x, w)
+    }
+}
+
+/// A matrix of zeros with 1 in entry k, counted column by column.
+fn unit(rows: usize, cols: usize, k: usize) -> Matrix<f64> {
+    let mut unit = Matrix::zeros(rows, cols);
+    unit.as_mut_slice()[k] = 1.0;
+    unit
+}

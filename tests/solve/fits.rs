@@ -1,0 +1,157 @@
+//! What a fit finds, and how certain it says it is.
+
+use autograd::{Compiled, LinearAlgebra, Matrix, Var, vstack};
+use proptest::prelude::*;
+use solve::{Curve, Fit, LeastSquares, Sum, least_squares};
+
+use super::{check, model};
+
+fn near(a: f64, b: f64, tolerance: f64) -> bool {
+    (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// The least squares of a linear model, and their covariance s² (Aᵀ A)⁻¹, are those of linear algebra.
+    #[test]
+    fn linear_models(entries in prop::collection::vec(-2.0..2.0f64, 24), b in prop::collection::vec(-3.0..3.0f64, 8)) {
+        let (a, b) = (Matrix::from_vec(8, 3, entries), Matrix::column(&b));
+        let model = model(|x| {
+            let tape = x.tape();
+            tape.constant(a.clone()).matmul(x) - tape.constant(b.clone())
+        });
+        let squares = a.t().matmul(&a);
+        prop_assume!(squares.determinant().unwrap().abs() > 1e-2);
+        let fit = check(&model, LeastSquares::default(), &[1.0, -1.0, 0.5], None);
+        let expected = a.least_squares(&b, None).unwrap();
+        prop_assert!(fit.x.iter().zip(expected.as_slice()).all(|(x, e)| near(*x, *e, 1e-9)), "{fit}\n{expected:?}");
+        let (s, found, inverse) = (fit.deviation().unwrap(), fit.covariance().unwrap(), squares.inverse().unwrap());
+        prop_assert!(near(s * s, fit.sum / 5.0, 1e-14));
+        for (c, e) in found.as_slice().iter().zip(inverse.as_slice()) {
+            prop_assert!(near(*c, s * s * e, 1e-9), "{found:?}");
+        }
+        let (errors, correlation) = (fit.standard_errors().unwrap(), fit.correlation().unwrap());
+        for (i, j) in (0..3).flat_map(|i| (0..3).map(move |j| (i, j))) {
+            prop_assert!(near(correlation[(i, j)] * errors[i] * errors[j], found[(i, j)], 1e-12));
+        }
+    }
+
+    /// The units of parameters and residuals do not matter: powers of two change no bit.
+    #[test]
+    fn units_do_not_matter(units in prop::collection::vec(-20..20i32, 3), of_y in -20..20i32, start in prop::collection::vec(0.3..3.0f64, 3)) {
+        let t = Matrix::column(&[0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]);
+        let y = Matrix::column(&[3.1, 2.2, 1.8, 1.4, 1.3, 1.1, 1.05]);
+        let units: Vec<f64> = units.iter().map(|&n| 2.0f64.powi(n)).collect();
+        let of_y = 2.0f64.powi(of_y);
+        let fit = |units: &[f64], of_y: f64| {
+            let residuals = Compiled::new(|x: &[Var<'_, f64>]| {
+                let theta = |k: usize| x[0].at(k, 0) / units[k];
+                let tape = x[0].tape();
+                let model = theta(0) * (-(theta(1) * tape.constant(t.clone()))).exp() + theta(2);
+                (model - tape.constant(y.clone())) * of_y
+            });
+            let start: Vec<f64> = start.iter().zip(units).map(|(x, unit)| x * unit).collect();
+            least_squares(residuals, &start).unwrap()
+        };
+        let (plain, scaled) = (fit(&[1.0; 3], 1.0), fit(&units, of_y));
+        let back: Vec<f64> = scaled.x.iter().zip(&units).map(|(x, unit)| x / unit).collect();
+        prop_assert_eq!(&back, &plain.x);
+        prop_assert_eq!(scaled.sum, plain.sum * of_y * of_y);
+        prop_assert_eq!(scaled.evaluations, plain.evaluations);
+        let errors = |fit: &Fit| fit.standard_errors().unwrap();
+        for ((a, b), unit) in errors(&scaled).iter().zip(errors(&plain)).zip(&units) {
+            prop_assert!(near(*a / unit, b, 1e-12));
+        }
+    }
+
+    /// Every robust sum ends at a minimum, and hardly differs from squares if no residual is large beside δ.
+    #[test]
+    fn robust_sums(noise in prop::collection::vec(-0.1..0.1f64, 12), delta in 0.05..2.0f64) {
+        let x = Matrix::column(&(0..12).map(f64::from).collect::<Vec<_>>());
+        let y = Matrix::from_fn(12, 1, |i, _| 0.5 * i as f64 - 1.0 + noise[i]);
+        let line = model(|theta| {
+            let tape = theta.tape();
+            theta.at(0, 0) * tape.constant(x.clone()) + theta.at(1, 0) - tape.constant(y.clone())
+        });
+        let squares = check(&line, LeastSquares::default(), &[0.0, 0.0], None);
+        for (small, large) in [
+            (Sum::Huber(delta), Sum::Huber(1e3)),
+            (Sum::SoftL1(delta), Sum::SoftL1(1e6)),
+            (Sum::Cauchy(delta), Sum::Cauchy(1e6)),
+        ] {
+            check(&line, LeastSquares { sum: small, ..LeastSquares::default() }, &[0.4, -0.8], None);
+            let fit = check(&line, LeastSquares { sum: large, ..LeastSquares::default() }, &[0.4, -0.8], None);
+            prop_assert!(fit.x.iter().zip(&squares.x).all(|(a, b)| near(*a, *b, 1e-6)), "{large:?}: {fit}");
+        }
+    }
+}
+
+/// A third of the data are wrong. Squares are far off, and robust sums are not.
+#[test]
+fn outliers_hardly_change_a_robust_fit() {
+    let x = Matrix::row(&(0..30).map(f64::from).collect::<Vec<_>>());
+    let noise = |i: usize| 0.1 * ((i * 7919 % 13) as f64 / 6.0 - 1.0);
+    let y = Matrix::from_fn(1, 30, |_, i| if i % 3 == 0 { 60.0 } else { 2.0 * i as f64 + 1.0 + noise(i) });
+    let fit = |sum, start: [f64; 2]| {
+        let settings = LeastSquares { sum, ..LeastSquares::default() };
+        Curve::new(|x, [slope, offset]| slope * x + offset, &x, &y).settings(settings).fit(start).unwrap()
+    };
+    assert!((fit(Sum::Squares, [0.0; 2]).x[0] - 2.0).abs() > 0.3);
+    let huber = fit(Sum::Huber(0.1), [0.0; 2]);
+    let start = [huber.x[0], huber.x[1]];
+    for fit in [huber, fit(Sum::SoftL1(0.1), [0.0; 2]), fit(Sum::Cauchy(0.1), start)] {
+        assert!((fit.x[0] - 2.0).abs() < 0.05 && (fit.x[1] - 1.0).abs() < 0.6, "{fit}");
+        // The standard error is of the size of the noise, not of the outliers.
+        let error = fit.standard_errors().unwrap()[0];
+        assert!(error > 1e-4 && error < 0.1, "{fit}");
+    }
+}
+
+/// Weights are as good as repetitions.
+#[test]
+fn a_weight_of_3_is_3_samples() {
+    let (x, y) = (Matrix::row(&[0.0, 1.0, 2.0, 3.0, 5.0]), Matrix::row(&[1.0, 0.7, 0.3, 0.35, 0.1]));
+    let weights = [1.0, 3.0, 1.0, 2.0, 1.0];
+    let order = [0, 1, 1, 1, 2, 3, 3, 4];
+    fn decay<'t>(x: Var<'t, f64>, [a, b]: [Var<'t, f64>; 2]) -> Var<'t, f64> {
+        a * (-(b * x)).exp()
+    }
+    let weighted = Curve::new(decay, &x, &y).weights(&weights).fit([1.0, 1.0]).unwrap();
+    let repeated = Curve::new(decay, &x.select_columns(&order), &y.select_columns(&order)).fit([1.0, 1.0]).unwrap();
+    assert!(weighted.x.iter().zip(&repeated.x).all(|(a, b)| near(*a, *b, 1e-10)), "{weighted}\n{repeated}");
+    assert!(near(weighted.sum, repeated.sum, 1e-12));
+}
+
+/// What the residuals do not determine has an infinite error, and what they determine has the error that it would have alone.
+#[test]
+fn parameters_that_are_not_determined() {
+    let y = Matrix::column(&[1.0, 2.0, 4.0, 3.5]);
+    // Only the sum of the first two parameters matters.
+    let model = model(|x| {
+        let tape = x.tape();
+        let t = tape.constant(Matrix::column(&[0.0, 1.0, 2.0, 3.0]));
+        x.at(0, 0) + x.at(1, 0) + x.at(2, 0) * t - tape.constant(y.clone())
+    });
+    let fit = check(&model, LeastSquares::default(), &[3.0, -1.0, 0.0], None);
+    let errors = fit.standard_errors().unwrap();
+    assert!(errors[0].is_infinite() && errors[1].is_infinite() && errors[2].is_finite(), "{fit}");
+    assert!(near(fit.x[2], 0.95, 1e-9) && near(fit.x[0] + fit.x[1], 1.2, 1e-9), "{fit}");
+}
+
+/// Fewer residuals than parameters: the nearest solution in the sense of the scales, without errors.
+#[test]
+fn fewer_residuals_than_parameters() {
+    let model = model(|x| (x.at(0, 0) * x.at(1, 0) - 6.0).square() + x.at(2, 0) - 1.0);
+    let fit = check(&model, LeastSquares::default(), &[1.0, 1.0, 1.0], None);
+    assert!(fit.sum < 1e-20 && fit.standard_errors().is_none() && fit.degrees_of_freedom() == 0, "{fit}");
+    assert!(fit.to_string().contains("no degree of freedom"), "{fit}");
+}
+
+/// Steps into a region where the model is not defined are shortened.
+#[test]
+fn a_model_that_is_not_defined_everywhere() {
+    let model = model(|x| vstack(&[x.at(0, 0).ln() + 3.0, (x.at(0, 0) - x.at(1, 0)) * 10.0]));
+    let fit = check(&model, LeastSquares { first_step: 100.0, ..LeastSquares::default() }, &[5.0, -4.0], None);
+    assert!(near(fit.x[0], (-3.0f64).exp(), 1e-9), "{fit}");
+}
