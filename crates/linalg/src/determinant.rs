@@ -1,6 +1,8 @@
 //! The determinant and its derivatives, which exist for singular matrices too. They are computed by elimination with exchanges of rows and
 //! columns. A matrix of rank r then has n − r zeros at the end of its diagonal.
 
+use std::cmp::Ordering;
+
 use faer::Mat;
 use faer::linalg::solvers::DenseSolveCore;
 use kernel::{Float, Matrix, MatrixRef, compiled_once};
@@ -121,17 +123,47 @@ struct Elimination {
 }
 
 impl Elimination {
+    /// Each pivot is the largest of the entries that are left (Golub & Van Loan, *Matrix Computations*, section 3.4.8). faer's
+    /// `full_piv_lu` is not used: with the AVX-512 of some processors, version 0.24 takes smaller pivots, and gives NaN if the rank is less.
     fn new<T: Float>(a: MatrixRef<'_, T>) -> Self {
         let (n, scaled) = (a.rows(), Scaled::new(a));
-        let found = scaled.s.full_piv_lu();
-        let d: Vec<f64> = (0..n).map(|k| found.U()[(k, k)]).collect();
+        let mut columns: Vec<Vec<f64>> = (0..n).map(|j| (0..n).map(|i| scaled.s[(i, j)]).collect()).collect();
+        let (mut rows, mut cols, mut d) = ((0..n).collect::<Vec<_>>(), (0..n).collect::<Vec<_>>(), vec![0.0; n]);
+        for k in 0..n {
+            let (mut largest, mut at) = (0.0, None);
+            for (j, column) in columns.iter().enumerate().skip(k) {
+                for (i, x) in column.iter().enumerate().skip(k) {
+                    // NaN stays the largest, so that it reaches the result.
+                    if x.abs() > largest || (x.is_nan() && !f64::is_nan(largest)) {
+                        (largest, at) = (x.abs(), Some((i, j)));
+                    }
+                }
+            }
+            let Some((i, j)) = at else { break };
+            rows.swap(k, i);
+            cols.swap(k, j);
+            columns.swap(k, j);
+            columns.iter_mut().for_each(|column| column.swap(k, i));
+            let (before, after) = columns.split_at_mut(k + 1);
+            let below = &mut before[k];
+            d[k] = below[k];
+            below[k + 1..].iter_mut().for_each(|x| *x /= d[k]);
+            for column in after {
+                let u = column[k];
+                column[k + 1..].iter_mut().zip(&below[k + 1..]).for_each(|(x, l)| *x -= l * u);
+            }
+        }
+        let l = Mat::from_fn(n, n, |i, j| match i.cmp(&j) {
+            Ordering::Less => 0.0,
+            Ordering::Equal => 1.0,
+            Ordering::Greater => columns[j][i],
+        });
         let u = Mat::from_fn(n, n, |i, j| match () {
             _ if i == j => 1.0,
             _ if i > j || d[i] == 0.0 => 0.0,
-            _ => found.U()[(i, j)] / d[i],
+            _ => columns[j][i] / d[i],
         });
-        let order = |permutation: faer::perm::PermRef<'_, usize>| permutation.arrays().0.to_vec();
-        Elimination { l: found.L().to_owned(), d, u, rows: order(found.P()), cols: order(found.Q()), scaled }
+        Elimination { l, d, u, rows, cols, scaled }
     }
 
     fn diagonal(&self) -> impl Iterator<Item = Product> {
