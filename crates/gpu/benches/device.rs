@@ -6,7 +6,7 @@
 //!
 //! Workloads are those of the benchmark `steps`, and `width-N`: three layers of N × N on a batch of 512. `device.sh` compares with PyTorch.
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "the benchmark `steps` uses more of it")]
 #[path = "../../nn/benches/steps/workloads.rs"]
 mod workloads;
 

@@ -62,7 +62,7 @@ impl Shown {
                 assert_eq!(bytes(&fields(bytes(&metadata, 1)[0]), 1), [b"text"]);
                 self.texts.insert(key.clone(), text(bytes(&tensor, 8)[0])).is_some()
             }
-            _ => panic!("a value of several kinds or of none"),
+            _ => panic!("a value that has not exactly one kind"),
         };
         assert!(!twice, "{key:?} is there twice");
     }
