@@ -28,7 +28,10 @@ for count in 1 2 3 4; do
     same "$out/alone" "$out/$count-$threads"
   done
 done
-echo "the bits are the same on 1, 2, 3 and 4 ranks of 1 and 2 threads"
+"$digits" --quiet --shard 128 --out "$out/two-shards"
+ranks 2 "$digits" --quiet --shard 128 --overlap --out "$out/overlap" >/dev/null
+same "$out/two-shards" "$out/overlap"
+echo "the bits are the same on 1, 2, 3 and 4 ranks of 1 and 2 threads, and when gradients are sent while others are computed"
 
 # A rank whose data are wrong ends all, with its message, and mpirun fails.
 if ranks 3 "$target/release/examples/failing_rank" "$out/failing" >"$out/log" 2>&1; then

@@ -1,7 +1,9 @@
 //! The log-likelihood of a Gaussian mixture with a Wishart prior, in scalars; `matrices.rs` has the matrix version.
 //!
-//! L = −(N D / 2) ln 2π + Σᵢ lseₖ(αₖ + Sₖ − ½ ‖Qₖ (xᵢ − μₖ)‖²) − N lse(α)
-//!   + Σₖ [½ γ² (Σ e^(2 q) + Σ l²) − m Sₖ] − K C
+//! L = −(N D / 2) ln 2π + Σᵢ lseₖ(αₖ + Sₖ − ½ ‖Qₖ (xᵢ − μₖ)‖²) − N lse(α) ± P
+//! P = Σₖ [m Sₖ − ½ γ² (Σ e^(2 q) + Σ l²)] + K C
+//!
+//! The logarithm of the posterior has + P, which is GradBench's program. ADBench's has − P.
 //!
 //! Qₖ is lower triangular with diagonal e^q and l below it, column by column; Sₖ = Σ q.
 
@@ -21,6 +23,8 @@ pub struct Gmm {
     pub gamma: f64,
     /// m of the prior.
     pub m: i32,
+    /// What P is multiplied by.
+    pub sign: f64,
 }
 
 impl Gmm {
@@ -35,7 +39,7 @@ impl Gmm {
         let params = (0..count).map(|_| number("a parameter")).collect::<Result<Vec<_>, _>>()?;
         let data = (0..n * dim).map(|_| number("the data")).collect::<Result<Vec<_>, _>>()?;
         let (gamma, m) = (number("γ")?, number("m")? as i32);
-        Ok(Gmm { dim, components, x: Matrix::from_vec(dim, n, data), params, gamma, m })
+        Ok(Gmm { dim, components, x: Matrix::from_vec(dim, n, data), params, gamma, m, sign: -1.0 })
     }
 
     /// Numbers of a component beside α and μ.
@@ -51,7 +55,7 @@ impl Gmm {
         let gammas: f64 = (1..=self.dim).map(|j| ln_gamma_of_half(self.dim + self.m as usize + 2 - j)).sum();
         let multivariate = 0.25 * d * (d - 1.0) * pi.ln() + gammas;
         let prior = degrees * d * (self.gamma.ln() - 0.5 * 2f64.ln()) - multivariate;
-        -0.5 * n * d * (2.0 * pi).ln() - k * prior
+        -0.5 * n * d * (2.0 * pi).ln() + self.sign * k * prior
     }
 
     /// In scalars.
@@ -82,9 +86,9 @@ impl Gmm {
         let prior = (0..k).map(|k| {
             let below = &blocks[k][dim..];
             let squares = N::dot(&diagonals[k], &diagonals[k]) + N::dot(below, below);
-            squares * (0.5 * self.gamma * self.gamma) - sums[k] * f64::from(self.m)
+            sums[k] * f64::from(self.m) - squares * (0.5 * self.gamma * self.gamma)
         });
-        let prior = N::sum(&prior.collect::<Vec<_>>());
+        let prior = N::sum(&prior.collect::<Vec<_>>()) * self.sign;
         likelihood - log_sum_exp(alpha) * self.x.cols() as f64 + prior + self.constant()
     }
 }

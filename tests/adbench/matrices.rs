@@ -32,7 +32,7 @@ impl Gmm {
         let rows: Vec<_> = (0..self.components).map(of_component).collect();
         let likelihood = vstack(&rows).log_sum_exp(Axis::Rows).sum();
         let squares = (diagonals.square().sum() + l.square().sum()) * (0.5 * self.gamma * self.gamma);
-        let prior = squares - sums.sum() * f64::from(self.m);
+        let prior = (sums.sum() * f64::from(self.m) - squares) * self.sign;
         likelihood - alpha.log_sum_exp(Axis::Rows) * n + prior + self.constant()
     }
 }

@@ -13,7 +13,7 @@ fn small_gmm() -> Gmm {
     let number = |k: usize| (k as f64 * 0.618_034).fract() - 0.4;
     let params = (0..2 * (1 + 3 + 6)).map(number).collect();
     let x = Matrix::from_fn(3, 4, |i, j| 2.0 * number(i + 3 * j + 50));
-    Gmm { dim: 3, components: 2, x, params, gamma: 1.3, m: 1 }
+    Gmm { dim: 3, components: 2, x, params, gamma: 1.3, m: 1, sign: 1.0 }
 }
 
 /// A small instance of the recurrent net.

@@ -53,6 +53,7 @@ const NN: &[&str] = &[
     "planned",
     "parallel",
     "layer",
+    "least_squares",
     "schedule",
     "ema",
     "diagnose",
@@ -69,7 +70,8 @@ const NN: &[&str] = &[
     "guide",
     "coming_from",
 ];
-const SOLVE: &[&str] = &["residuals", "least_squares"];
+const SOLVE: &[&str] =
+    &["enclosure", "sparse", "residuals", "least_squares", "objective", "minimize", "implicit", "ode"];
 
 #[test]
 fn doors_go_one_way() {

@@ -11,6 +11,7 @@ mod interchange;
 mod kinds;
 mod layers;
 mod lbfgs;
+mod least_squares;
 mod losses;
 mod metrics;
 mod models;

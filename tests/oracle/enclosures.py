@@ -164,6 +164,7 @@ TWO_OPERANDS = {
     "Remainder": lambda a, b: a - b * quotient(a, b, math.floor), "Fmod": lambda a, b: a - b * quotient(a, b, math.trunc),
     "Copysign": lambda a, b: absolute(a) if at(b) > 0 else -absolute(a),
     "Keep": lambda a, b: b if at(a) != 0 else b * 0, "Drop": lambda a, b: b if at(a) == 0 else b * 0, "Weigh": lambda a, b: a * b,
+    "WeighBoth": lambda a, b: a * b,
 }
 ANY = [1e-8, 0.1, 0.7, 1.3, 3.7, 9.25, 20.3, -1e-8, -0.1, -0.7, -1.3, -3.7, -9.25, -20.3]
 POSITIVE = [1e-100, 1e-8, 0.1, 0.7, 0.999, 1.001, 1.3, 3.7, 9.25, 20.3, 1e5, 1e60]
@@ -186,7 +187,7 @@ POINTS = {
 PAIRS = [(0.3, 0.7), (-0.3, 0.7), (1e-8, 3.7), (-1e-8, 0.1), (3.7, 1.3), (-3.7, 1.3), (20.3, 1e-3), (-20.3, 2.001), (1.001, 1.0), (0.999, 1.0), (1e5, 3.0), (7.0, 1e5)]
 SIGNED = PAIRS + [(b, a) for a, b in PAIRS] + [(-a, -b) for a, b in PAIRS]
 PAIR_POINTS = {
-    **dict.fromkeys(["Mul", "Weigh", "Div", "SquaredError", "Max", "Min", "Hypot", "Copysign", "Remainder", "Fmod"], SIGNED),
+    **dict.fromkeys(["Mul", "Weigh", "WeighBoth", "Div", "SquaredError", "Max", "Min", "Hypot", "Copysign", "Remainder", "Fmod"], SIGNED),
     "Atan2": [p for p in SIGNED if p[0] != 0],
     "BceWithLogits": [(x, t) for x in (-300.5, -20.3, -0.7, -1e-8, 1e-8, 0.7, 20.3, 300.5) for t in (0.0, 0.3, 1.0)],
     "Pow": [(a, b) for a in (1e-8, 0.7, 0.999, 1.001, 3.7, 20.3) for b in (-2.5, -1e-8, 0.3, 2.9)],

@@ -155,3 +155,29 @@ fn a_model_that_is_not_defined_everywhere() {
     let fit = check(&model, LeastSquares { first_step: 100.0, ..LeastSquares::default() }, &[5.0, -4.0], None);
     assert!(near(fit.x[0], (-3.0f64).exp(), 1e-9), "{fit}");
 }
+
+/// A sample of the weight 0 is as one that is not there, also in the errors.
+#[test]
+fn a_weight_of_0_removes_a_sample() {
+    let (x, y) = (Matrix::row(&[0.0, 1.0, 2.0, 3.0, 4.0]), Matrix::row(&[1.1, 2.9, 5.2, 50.0, 9.1]));
+    let weighted =
+        Curve::new(|x, [a, b]| a + b * x, &x, &y).weights(&[1.0, 1.0, 1.0, 0.0, 1.0]).fit([0.0, 0.0]).unwrap();
+    let (x, y) = (x.select_cols(&[0, 1, 2, 4]), y.select_cols(&[0, 1, 2, 4]));
+    let fewer = Curve::new(|x, [a, b]| a + b * x, &x, &y).fit([0.0, 0.0]).unwrap();
+    assert_eq!(weighted.degrees_of_freedom(), fewer.degrees_of_freedom());
+    for (a, b) in weighted.standard_errors().unwrap().iter().zip(fewer.standard_errors().unwrap()) {
+        assert!(near(*a, b, 1e-10), "{a} {b}");
+    }
+}
+
+/// Parameters of which only the sum is determined have no correlation that means something.
+#[test]
+fn no_correlation_of_undetermined_parameters() {
+    let fit = least_squares(
+        Compiled::new(|x: &[Var<'_, f64>]| vstack(&[1.0, 2.0, 3.5].map(|y| x[0].at(0, 0) + x[0].at(1, 0) - y))),
+        &[0.0, 0.0],
+    )
+    .unwrap();
+    let correlation = fit.correlation().unwrap();
+    assert!(correlation.as_slice().iter().all(|c| c.is_nan()), "{correlation}");
+}

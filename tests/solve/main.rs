@@ -1,14 +1,22 @@
 //! Tests of `tape-solve` from outside.
 
 mod bounds;
+mod enclosure;
 mod fits;
+mod implicit;
+mod minima;
+mod minimize;
 mod nist;
+mod ode;
+mod problems;
+mod sparse;
 mod wrong_input;
 
 use autograd::{Compiled, Matrix, Var};
 use solve::{Fit, LeastSquares, Method, Residuals};
 
-const METHODS: [Method; 3] = [Method::LevenbergMarquardt, Method::Dogleg, Method::ConjugateGradients];
+const METHODS: [Method; 4] =
+    [Method::LevenbergMarquardt, Method::Dogleg, Method::NormalEquations, Method::ConjugateGradients];
 
 /// Residuals of a column of parameters.
 trait Model: for<'t> Fn(Var<'t, f64>) -> Var<'t, f64> {}
@@ -43,7 +51,7 @@ fn check(model: &impl Model, settings: LeastSquares, start: &[f64], bounds: Opti
             fit.sum
         );
     }
-    fits.into_iter().next().expect("three fits")
+    fits.into_iter().next().expect("four fits")
 }
 
 #[track_caller]

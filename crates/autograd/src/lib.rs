@@ -77,6 +77,8 @@ pub use kernel::{
     Unary, compiled_once, entries,
 };
 pub use linalg::{Trans, Triangle};
+#[doc(hidden)]
+pub use minimize::descent;
 pub use minimize::{Lbfgs, LineSearch, Minimum, Objective, Stop, minimize, minimize_within};
 pub use ops::{hstack, matrix, vstack};
 pub use replay::{Compiled, NotPlanned, NotSingle, Plan, PlanMisfit, PlanRun, Program, ProgramKind, Stale};
@@ -88,14 +90,15 @@ pub use kernel::table::Lane;
 /// A plan as data, for a crate that runs it on another device.
 #[doc(hidden)]
 pub mod plan_view {
-    pub use crate::replay::{PlacedMatrix, PlacedStep, PlanView, ViewedParam};
+    pub use crate::replay::{PlacedMatrix, PlacedRule, PlacedStep, PlanView, Told, ViewedParam};
     pub use crate::rule::op::LinearTerm;
     pub use crate::sweep::backward::DELTA;
     pub use crate::sweep::log::DeltaStep;
+    pub use crate::tape::custom_rule::{FormulaTerms, RuleCode};
 }
 pub use scalar::{Scalar, ScalarGradients, ScalarTape};
 pub use sweep::{Gradients, PerSample, Tangents, Wrt, grad, jvp, vjp};
-pub use tape::{Leaf, Means, Param, Role, Tape, Var, affine};
+pub use tape::{Leaf, Means, Param, Role, Tape, Var, Wgsl, affine};
 
 /// Makes `{:?}` of an error print the same text as `{}`. `fn main() -> Result<(), E>` and `unwrap` print the former, and the advice
 /// is in the latter.

@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) w_id: vec3<u32>, @builtin(num_workgroups) n: vec3
     );
     // A cumulative sum is made by one thread.
     let passes = if lines.contains("var j") { len } else { len / 8 + 512 };
-    Kernel { text, params: params.finish(), groups: spread(groups), passes }
+    Kernel { text, params: params.finish(), groups: spread(groups), passes, of: None }
 }
 
 /// A loop over the entries of a group, and what follows a loop.

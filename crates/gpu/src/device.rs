@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytemuck::Pod;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Features,
+    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Features, Limits,
 };
 
 use crate::error::GpuError;
@@ -33,8 +33,11 @@ struct Inner {
 const PARAM_BYTES: u64 = 4 * PARAMS as u64;
 /// Mesa's llvmpipe leaves all loops of a thread after 65,535 passes, without a message.
 const MOST_PASSES: u32 = 60_000;
-/// The number of workgroups along one axis.
-pub(crate) const MOST_GROUPS: u32 = 65_535;
+/// The number of workgroups along one axis. Tests have fewer, so that small matrices have too many.
+pub(crate) const MOST_GROUPS: u32 = if cfg!(test) { 7 } else { 65_535 };
+/// The largest number of bytes of a buffer whose entries have numbers below 2³¹. Threads behind the last entry have numbers
+/// of 32 bits, too.
+const MOST_BYTES: u64 = 4 << 31;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,6 +57,11 @@ impl Device {
     /// # Errors
     /// If there is none, or it cannot run shaders.
     pub fn named(text: &str) -> Result<Self, GpuError> {
+        Self::limited(text, |_| {})
+    }
+
+    /// The same with lower limits.
+    pub(crate) fn limited(text: &str, lower: impl Fn(&mut Limits)) -> Result<Self, GpuError> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = wgpu::Backends::PRIMARY;
         let instance = wgpu::Instance::new(descriptor);
@@ -72,18 +80,20 @@ impl Device {
                 false => format!("none of {found:?} has {text:?} in its name"),
             })
         })?;
-        Self::of(&adapter)
+        Self::of(&adapter, lower)
     }
 
-    fn of(adapter: &wgpu::Adapter) -> Result<Self, GpuError> {
+    fn of(adapter: &wgpu::Adapter, lower: impl Fn(&mut Limits)) -> Result<Self, GpuError> {
         let info = adapter.get_info();
         let lacks = |what: &str| GpuError::Lacks(info.name.clone(), what.to_owned());
-        let limits = adapter.limits();
+        let mut limits = adapter.limits();
+        lower(&mut limits);
         if limits.max_storage_buffers_per_shader_stage < 8 || limits.max_compute_invocations_per_workgroup < 256 {
             return Err(lacks("shaders with 8 buffers and workgroups of 256: use another device"));
         }
         let double = Features::SHADER_F64 | Features::SHADER_INT64;
-        let required_features = if adapter.features().contains(double) { double } else { Features::empty() };
+        let double = if adapter.features().contains(double) { double } else { Features::empty() };
+        let required_features = double | adapter.features() & Features::SUBGROUP;
         let descriptor = wgpu::DeviceDescriptor {
             required_features,
             required_limits: limits,
@@ -113,7 +123,7 @@ impl Device {
     /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
     pub fn largest_buffer(&self) -> u64 {
         let limits = self.0.device.limits();
-        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES)
     }
 
     /// Its name, as the driver gives it.
@@ -124,6 +134,13 @@ impl Device {
     /// Whether it is a program on the processor.
     pub fn is_software(&self) -> bool {
         self.0.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The numbers in a vector, if it is a program on the processor whose threads can hand each other numbers.
+    pub(crate) fn lanes(&self) -> Option<u32> {
+        let (least, most) = (self.0.info.subgroup_min_size, self.0.info.subgroup_max_size);
+        let is_known = least == most && [4, 8, 16].contains(&least);
+        (self.is_software() && is_known && self.0.device.features().contains(Features::SUBGROUP)).then_some(least)
     }
 
     /// Whether it computes in double precision.
@@ -182,22 +199,24 @@ impl Device {
 
     /// Reads parts of buffers, after everything that was started: the buffer, the first byte and the number of bytes.
     pub(crate) fn read(&self, parts: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<u8>, GpuError> {
-        let total: u64 = parts.iter().map(|part| part.2).sum();
-        if total == 0 {
-            return Ok(Vec::new());
+        let (most, mut all) = (self.largest_buffer().min(64 << 20), Vec::new());
+        for &(from, start, bytes) in parts {
+            for at in (0..bytes).step_by(most as usize) {
+                all.extend(self.read_part(from, start + at, most.min(bytes - at))?);
+            }
         }
-        let to = self.plain_buffer(total, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        Ok(all)
+    }
+
+    fn read_part(&self, from: &wgpu::Buffer, start: u64, bytes: u64) -> Result<Vec<u8>, GpuError> {
+        let to = self.plain_buffer(bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let Inner { device, queue, .. } = &*self.0;
         let lost = |error: &dyn fmt::Display| GpuError::Lost(error.to_string());
         self.caught(|| {
             let mut encoder = device.create_command_encoder(&Default::default());
-            let mut at = 0;
-            for (from, start, bytes) in parts.iter().filter(|part| part.2 > 0) {
-                encoder.copy_buffer_to_buffer(from, *start, &to, at, *bytes);
-                at += bytes;
-            }
+            encoder.copy_buffer_to_buffer(from, start, &to, 0, bytes);
             queue.submit([encoder.finish()]);
-            let slice = to.slice(..total);
+            let slice = to.slice(..bytes);
             let (told, hear) = std::sync::mpsc::channel();
             slice.map_async(wgpu::MapMode::Read, move |result| drop(told.send(result)));
             device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
@@ -217,18 +236,21 @@ impl Device {
         let mut words = vec![0u32; kernels.len() * (apart / 4) as usize];
         let mut launches = Vec::new();
         for (k, kernel) in kernels.iter().enumerate() {
-            let (at, most) = (k * (apart / 4) as usize, kernel.groups[0].max(kernel.groups[1]));
-            let passes = if self.is_software() { kernel.passes } else { 0 };
-            for (what, size, limit) in [
-                ("the workgroups of a product along one side", most, MOST_GROUPS),
-                ("the passes of loops in one thread", passes, MOST_PASSES),
-            ] {
-                if size > limit {
-                    return Err(self.too_large(what, size.into(), limit.into()));
-                }
+            let at = k * (apart / 4) as usize;
+            if self.is_software() && kernel.passes > MOST_PASSES {
+                let passes = kernel.passes.into();
+                return Err(self.too_large("the passes of loops in one thread", passes, MOST_PASSES.into()));
             }
             words[at + 1..][..kernel.params.len()].copy_from_slice(&kernel.params);
-            let pipeline = self.pipeline(shader(is_double, &kernel.text))?;
+            let named = |error| match (error, &kernel.of) {
+                (GpuError::Refused(why), Some((op, source_line))) => {
+                    let (op, source_line, why) =
+                        (op.clone(), source_line.clone(), format!("its WGSL is refused: {why}"));
+                    GpuError::Unsupported { op, source_line, why }
+                }
+                (error, _) => error,
+            };
+            let pipeline = self.pipeline(shader(is_double, &kernel.text)).map_err(named)?;
             launches.push((pipeline, 4 * at as u32, kernel.groups));
         }
         let params = self.plain_buffer(4 * words.len() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?;

@@ -1,6 +1,6 @@
 //! Elementwise terms of several tasks in one kernel: each entry is computed by one thread, which keeps what it has written.
 
-use autograd::plan_view::LinearTerm;
+use autograd::plan_view::{FormulaTerms, LinearTerm, RuleCode};
 use autograd::{Binary, Op, Real};
 use kernel::simd::Accum;
 use kernel::table::values;
@@ -8,7 +8,7 @@ use kernel::table::values;
 use crate::kernels::{Kernel, Params, spread};
 use crate::number::{Wgsl, Writer};
 use crate::product::Product;
-use crate::tasks::{Lists, Place, Task};
+use crate::tasks::{Custom, Lists, Place, Task};
 
 /// A kernel that is being written.
 pub(crate) struct Fused {
@@ -43,6 +43,11 @@ pub(crate) fn is_elementwise(term: &LinearTerm<Place>, out: Place) -> bool {
     }
 }
 
+/// Whether an entry is a sum over a list. A thread that computes many entries of a product would go through its loop too often.
+pub(crate) fn has_loop(term: &LinearTerm<Place>) -> bool {
+    matches!(term, LinearTerm::Op(Op::Scatter(..)))
+}
+
 /// Whether a matrix is summed to the shape of another.
 pub(crate) fn is_summed(x: Place, out: Place) -> bool {
     (out.rows == 1 && x.rows != 1) || (out.cols == 1 && x.cols != 1)
@@ -64,16 +69,12 @@ impl Fused {
     /// Whether the entries of a task can be computed by the same threads.
     pub fn takes(&self, task: &Task) -> bool {
         let is_flat = task.terms.iter().all(|term| is_flat(term, task.out));
-        let fits = |term: &LinearTerm<Place>| {
-            let mut fits = is_elementwise(term, task.out);
-            if fits {
-                each_read(term, task.out, &mut |x, aligned| fits &= self.allows(x, aligned, false));
-            }
-            fits
-        };
+        let mut fits = task.terms.iter().all(|term| is_elementwise(term, task.out));
+        each_read(task, &mut |x, aligned| fits &= self.allows(x, aligned, false));
         (task.out.shape() == self.shape || (task.out.len() == self.shape.0 * self.shape.1 && (is_flat || self.is_flat)))
-            && self.params.rest() > 7 * task.terms.len()
-            && task.terms.iter().all(fits)
+            && self.params.rest() > 7 * task.terms.len() + task.custom.as_ref().map_or(0, |custom| custom.reads.len())
+            && fits
+            && (self.product.is_none() || !task.terms.iter().any(has_loop))
             && self.allows(task.out, true, true)
     }
 
@@ -98,8 +99,13 @@ impl Fused {
                 None => value,
                 Some(sum) => (self.writer.at(sum) + self.writer.at(value)).id(),
             });
-            each_read(term, task.out, &mut |x, aligned| self.reads.push((x, aligned)));
         }
+        if let Some(Custom { code, side, reads, .. }) = &task.custom
+            && let RuleCode::Entrywise(formula) = &**code
+        {
+            sum = Some(self.formula(formula, *side, reads));
+        }
+        each_read(task, &mut |x, aligned| self.reads.push((x, aligned)));
         let sum = sum.expect("a task has terms");
         self.store(task.out, task.accum, sum);
     }
@@ -164,16 +170,26 @@ impl Fused {
         }
     }
 
+    /// The value of a formula, or its slope times the gradient.
+    fn formula(&mut self, formula: &FormulaTerms, side: Option<usize>, reads: &[Place]) -> u32 {
+        let given: Vec<u32> = reads.iter().map(|&x| self.load(x, "i")).collect();
+        let wanted = side.map_or(formula.value, |k| formula.slopes[k]);
+        let mut known: Vec<Wgsl<'_>> = Vec::new();
+        for (k, terms) in formula.numbers[..=wanted as usize].iter().enumerate() {
+            let terms = terms.iter().map(|term| plain(term.map(|x| known[x as usize]), &self.writer));
+            // Before the first sum come the operands and the value, which the formula of the value does not read.
+            let number = terms.reduce(|sum, term| sum + term);
+            known.push(number.unwrap_or_else(|| self.writer.at(given[k.min(given.len() - 1)])));
+        }
+        let found = known[wanted as usize];
+        side.map_or(found, |_| found * self.writer.at(given[given.len() - 1])).id()
+    }
+
     fn op<T: Real>(&mut self, op: Op<Place>, out: Place, lists: &mut Lists<'_, T>) -> u32 {
         match op {
-            Op::Number(c) => self.writer.constant(c).id(),
-            Op::Add(c, x) => {
-                let x = self.repeated(x, out);
-                if c == 1.0 { x } else { (c * self.writer.at(x)).id() }
-            }
-            Op::Divide(c, x) => {
-                let x = self.repeated(x, out);
-                (self.writer.at(x) / c).id()
+            Op::Number(_) | Op::Add(..) | Op::Divide(..) | Op::Unary(..) | Op::Binary(..) => {
+                let loaded = op.map(|x| self.repeated(x, out));
+                plain(loaded.map(|id| self.writer.at(id)), &self.writer).id()
             }
             Op::Reshape(x) => self.load(x, "i"),
             Op::Transpose(x) => {
@@ -208,14 +224,6 @@ impl Fused {
                 ));
                 self.writer.value(sum).id()
             }
-            Op::Unary(f, x) => {
-                let x = self.load(x, "i");
-                f.value(self.writer.at(x)).id()
-            }
-            Op::Binary(f, a, b) => {
-                let [a, b] = [a, b].map(|x| self.load(x, "i"));
-                f.value(self.writer.at(a), self.writer.at(b)).id()
-            }
             Op::Matmul(..) | Op::AlongAxis(..) | Op::CrossEntropy { .. } => {
                 unreachable!("these have kernels of their own")
             }
@@ -245,9 +253,33 @@ fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n:
   let c = i / p[0].z;
 {body}}}"
                 );
-                Kernel { text, params: params.finish(), groups: spread((rows * cols).div_ceil(THREADS)), passes }
+                Kernel {
+                    text,
+                    params: params.finish(),
+                    groups: spread((rows * cols).div_ceil(THREADS)),
+                    passes,
+                    of: None,
+                }
             }
         }
+    }
+}
+
+/// A term of numbers.
+fn plain<'w>(op: Op<Wgsl<'w>>, writer: &'w Writer) -> Wgsl<'w> {
+    match op {
+        Op::Number(c) => writer.constant(c),
+        Op::Add(c, x) => {
+            if c == 1.0 {
+                x
+            } else {
+                c * x
+            }
+        }
+        Op::Divide(c, x) => x / c,
+        Op::Unary(f, x) => f.value(x),
+        Op::Binary(f, a, b) => f.value(a, b),
+        _ => unreachable!("other terms are not of single entries"),
     }
 }
 
@@ -256,15 +288,18 @@ fn times<'w>(slope: Wgsl<'w>, dy: Wgsl<'w>) -> Wgsl<'w> {
     Binary::Weigh.value(slope, dy)
 }
 
-/// The matrices that an elementwise term reads, and whether a thread reads only the entry that it computes.
-fn each_read(term: &LinearTerm<Place>, out: Place, read: &mut impl FnMut(Place, bool)) {
-    let aligned = match term {
-        LinearTerm::Op(op) => {
-            matches!(op, Op::Add(..) | Op::Divide(..) | Op::Unary(..) | Op::Binary(..) | Op::Reshape(..))
-        }
-        _ => true,
-    };
-    term.map(|x| read(x, aligned && x.len() == out.len()));
+/// The matrices that a task of elementwise terms reads, and whether a thread reads only the entry that it computes.
+fn each_read(task: &Task, read: &mut impl FnMut(Place, bool)) {
+    for term in &task.terms {
+        let aligned = match term {
+            LinearTerm::Op(op) => {
+                matches!(op, Op::Add(..) | Op::Divide(..) | Op::Unary(..) | Op::Binary(..) | Op::Reshape(..))
+            }
+            _ => true,
+        };
+        term.map(|x| read(x, aligned && x.len() == task.out.len()));
+    }
+    task.custom.iter().flat_map(|custom| &custom.reads).for_each(|&x| read(x, true));
 }
 
 /// Whether a term is the same if the matrices are one column.

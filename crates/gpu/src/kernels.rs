@@ -5,8 +5,9 @@ use autograd::{Op, Real};
 use kernel::simd::Accum;
 
 use crate::along;
+use crate::custom;
 use crate::device::MOST_GROUPS;
-use crate::fused::{Fused, is_elementwise, is_summed};
+use crate::fused::{Fused, has_loop, is_elementwise, is_summed};
 use crate::prelude::PARAMS;
 use crate::product::Product;
 use crate::sums;
@@ -19,6 +20,8 @@ pub(crate) struct Kernel {
     pub groups: [u32; 2],
     /// About how often a thread goes through loops.
     pub passes: u32,
+    /// The op that brought its text, and the line.
+    pub of: Option<(String, String)>,
 }
 
 /// The parameters of a kernel: numbers that do not change its text.
@@ -73,8 +76,13 @@ pub(crate) fn spread(groups: u32) -> [u32; 2] {
 }
 
 /// The kernels of tasks that follow each other.
-pub(crate) fn kernels<T: Real>(is_double: bool, tasks: &[Task], lists: &mut Lists<'_, T>) -> Vec<Kernel> {
-    let mut writing = Writing { is_double, kernels: Vec::new(), open: None };
+pub(crate) fn kernels<T: Real>(
+    is_double: bool,
+    lanes: Option<u32>,
+    tasks: &[Task],
+    lists: &mut Lists<'_, T>,
+) -> Vec<Kernel> {
+    let mut writing = Writing { is_double, lanes, kernels: Vec::new(), open: None };
     for task in tasks {
         writing.task(task, lists);
     }
@@ -87,6 +95,7 @@ const MOST_TERMS: usize = 6;
 
 struct Writing {
     is_double: bool,
+    lanes: Option<u32>,
     kernels: Vec<Kernel>,
     open: Option<Fused>,
 }
@@ -99,8 +108,13 @@ impl Writing {
     /// Terms that need a kernel of their own come first, then products, and those of single entries last.
     fn task<T: Real>(&mut self, task: &Task, lists: &mut Lists<'_, T>) {
         if let Some((first, rest)) = task.terms.split_at_checked(MOST_TERMS).filter(|(_, rest)| !rest.is_empty()) {
-            self.task(&Task { terms: first.to_vec(), ..*task }, lists);
-            return self.task(&Task { terms: rest.to_vec(), accum: Accum::Add, ..*task }, lists);
+            let part = |terms: &[_], accum| Task { out: task.out, accum, terms: terms.to_vec(), custom: None };
+            self.task(&part(first, task.accum), lists);
+            return self.task(&part(rest, Accum::Add), lists);
+        }
+        if let Some(kernel) = task.custom.as_ref().and_then(|custom| custom::kernel(custom, task.out, task.accum)) {
+            self.close();
+            return self.kernels.push(kernel);
         }
         let is_single = |term: &LinearTerm<Place>| is_elementwise(term, task.out);
         let (single, others): (Vec<_>, Vec<_>) = task.terms.iter().copied().partition(is_single);
@@ -119,12 +133,15 @@ impl Writing {
             self.kernels.push(own_kernel(self.is_double, &term, task.out, accum));
             accum = Accum::Add;
         }
-        let rest = Task { out: task.out, accum, terms: single };
-        if let Some(product) = Product::of(&products) {
+        let mut rest = Task { out: task.out, accum, terms: single, custom: None };
+        if let Some(product) = Product::of(&products, self.lanes) {
             let mut open = Fused::new(self.is_double, task.out.shape(), Some(product));
-            open.add(&rest, lists);
+            let (looping, single) = rest.terms.into_iter().partition(has_loop);
+            open.add(&Task { terms: single, custom: None, ..rest }, lists);
             self.open = Some(open);
-        } else if !rest.terms.is_empty() {
+            rest = Task { out: task.out, accum: Accum::Add, terms: looping, custom: None };
+        }
+        if !rest.terms.is_empty() {
             self.task(&rest, lists);
         }
     }

@@ -55,7 +55,7 @@ impl<T: Number> OnDevice<T> for Plan<T> {
         let deltas = device.buffer("the derivatives of a step", bytes::<T>(view.deltas()))?;
         let leaves = Leaves { inputs, params };
         let mut lists = Lists::new(&view);
-        let forward = kernels(T::IS_DOUBLE, &tasks(&view, &leaves)?, &mut lists);
+        let forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &leaves)?, &mut lists);
         let output = leaves.place(view.output()).start;
         let mut update = Vec::new();
         for task in updates(&view, |id| found(id).map(|held| held.start), &leaves) {

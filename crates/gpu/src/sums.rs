@@ -36,7 +36,13 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
   }}
 }}"
         );
-        return Kernel { text, params: params.finish(), groups: spread(out.len().div_ceil(32)), passes: x.cols / 8 };
+        return Kernel {
+            text,
+            params: params.finish(),
+            groups: spread(out.len().div_ceil(32)),
+            passes: x.cols / 8,
+            of: None,
+        };
     }
     let add = |j: u32| {
         let term = format!("{from}r + k % p[1].x + (c + k / p[1].x) * p[0].w]");
@@ -62,5 +68,5 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
   }}
 }}"
     );
-    Kernel { text, params: params.finish(), groups: spread(out.len()), passes: rows * cols / 1024 + 64 }
+    Kernel { text, params: params.finish(), groups: spread(out.len()), passes: rows * cols / 1024 + 64, of: None }
 }

@@ -1,13 +1,14 @@
 //! A plan as tasks on places in the buffers of a device.
 
 use std::panic::Location;
+use std::rc::Rc;
 
-use autograd::plan_view::{DELTA, DeltaStep, LinearTerm, PlacedMatrix, PlanView};
-use autograd::{Index, Op, Real};
+use autograd::plan_view::{DELTA, DeltaStep, LinearTerm, PlacedMatrix, PlacedRule, PlanView, RuleCode};
+use autograd::{Index, Op, Real, Wgsl};
 use kernel::simd::Accum;
 
 use crate::error::GpuError;
-use crate::prelude::Buffer;
+use crate::prelude::{Buffer, PARAMS};
 
 /// A matrix in a buffer, column by column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +39,54 @@ impl Place {
     }
 }
 
-/// A sum of terms that is written to a place, or added to what is there.
+/// A sum of terms, or a custom function, that is written to a place, or added to what is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     pub out: Place,
     pub accum: Accum,
     pub terms: Vec<LinearTerm<Place>>,
+    pub custom: Option<Custom>,
+}
+
+/// A function with a custom rule, or its pullback.
+#[derive(Clone, Debug)]
+pub(crate) struct Custom {
+    pub name: String,
+    pub source: &'static Location<'static>,
+    pub code: Rc<RuleCode>,
+    /// The operand whose gradient it is; `None` for the value.
+    pub side: Option<usize>,
+    /// The operands; for a gradient also the value and its gradient.
+    pub reads: Vec<Place>,
+}
+
+impl Custom {
+    /// The rule of a node, if a device can run it.
+    fn of(rule: &PlacedRule<'_>, reads: Vec<Place>) -> Result<Self, GpuError> {
+        let (name, source) = (rule.name.to_owned(), rule.source);
+        let lacks = |text: &Wgsl| {
+            (0..reads.len()).any(|k| rule.needs.get(k) == Some(&true) && !matches!(text.pullback.get(k), Some(Some(_))))
+        };
+        match &rule.code {
+            Some(RuleCode::Wgsl(text)) if lacks(text) => {
+                Err(refused(&name, source, "its WGSL lacks the gradient of an operand that needs one"))
+            }
+            // Three numbers for each matrix, and four of the kernel.
+            Some(RuleCode::Wgsl(_)) if 3 * reads.len() + 4 > PARAMS - 1 => {
+                Err(refused(&name, source, "it has too many operands for one kernel: at most 17"))
+            }
+            Some(code) => Ok(Custom { name, source, code: Rc::new(code.clone()), side: None, reads }),
+            None => {
+                let why = "it is code of the processor: make it a formula without comparisons, write it in ops of the tape, or let a \
+                           custom op bring WGSL (`CustomOp::wgsl`)";
+                Err(refused(&name, source, why))
+            }
+        }
+    }
+}
+
+fn refused(op: &str, source: &Location<'_>, why: &str) -> GpuError {
+    GpuError::Unsupported { op: op.to_owned(), source_line: source.to_string(), why: why.to_owned() }
 }
 
 /// Where the leaves of a plan are.
@@ -67,28 +110,22 @@ impl Leaves {
 
 /// The tasks of the value and of the sweep.
 pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<Vec<Task>, GpuError> {
-    let refused = |(op, source): (&str, &Location<'_>), why: &str| GpuError::Unsupported {
-        op: op.to_owned(),
-        source_line: source.to_string(),
-        why: why.to_owned(),
-    };
-    const CUSTOM: &str = "a custom rule, a checkpoint or a factorisation is code of the processor";
     if let Some(source) = view.comparison() {
         let why = "which terms follow depends on numbers of the step; select by a function such as `keep` instead";
-        return Err(refused(("a comparison", source), why));
+        return Err(refused("a comparison", source, why));
     }
     let of = |node: u32| leaves.place(view.matrix(node));
     let mut tasks = Vec::new();
     for step in view.forward() {
-        if let Some(custom) = step.custom {
-            return Err(refused(custom, CUSTOM));
-        }
+        let rule = step.custom.as_ref();
+        let custom = rule.map(|rule| Custom::of(rule, rule.operands.iter().map(|&x| of(x)).collect())).transpose()?;
         let terms = step.terms.iter().map(|term| LinearTerm::Op(term.map(of))).collect();
-        tasks.push(Task { out: of(step.node), accum: Accum::Replace, terms });
+        tasks.push(Task { out: of(step.node), accum: Accum::Replace, terms, custom });
     }
     let delta =
         |start: usize, len: usize| Place { buffer: Buffer::Deltas, start: start as u32, rows: len as u32, cols: 1 };
-    let plain = |out, accum, term| Task { out, accum, terms: vec![LinearTerm::Op(term)] };
+    let at = |node: u32, start: usize| Place { buffer: Buffer::Deltas, start: start as u32, ..of(node) };
+    let plain = |out, accum, term| Task { out, accum, terms: vec![LinearTerm::Op(term)], custom: None };
     for step in view.backward() {
         tasks.push(match step {
             &DeltaStep::Seed { at, len } => plain(delta(at, len), Accum::Replace, Op::Number(1.0)),
@@ -96,11 +133,24 @@ pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<
             &DeltaStep::Copy { from, to, len } => plain(delta(to, len), Accum::Replace, Op::Add(1.0, delta(from, len))),
             &DeltaStep::Add { from, to, len } => plain(delta(to, len), Accum::Add, Op::Add(1.0, delta(from, len))),
             &DeltaStep::Term { term, y, dy, x, dx, accum } => {
-                let at = |node: u32, start: usize| Place { buffer: Buffer::Deltas, start: start as u32, ..of(node) };
                 let look = |node| if node == DELTA { at(y, dy) } else { of(node) };
-                Task { out: at(x, dx), accum, terms: vec![term.map(look)] }
+                Task { out: at(x, dx), accum, terms: vec![term.map(look)], custom: None }
             }
-            DeltaStep::Custom { y, .. } => return Err(refused(view.custom(*y).expect("it has a custom rule"), CUSTOM)),
+            DeltaStep::Custom { y, dy, written } => {
+                let rule = view.custom(*y).expect("it has a custom rule");
+                let (operands, of_y) = (rule.operands.iter().map(|&x| of(x)), [of(*y), at(*y, *dy)]);
+                let custom = Custom::of(&rule, operands.chain(of_y).collect())?;
+                for (k, &x) in rule.operands.iter().enumerate().filter(|(k, _)| rule.needs[*k]) {
+                    let of_x = |&&(written, ..): &&(u32, usize, Accum)| written == x;
+                    let &(_, dx, first) =
+                        written.iter().find(of_x).expect("every operand that needs one has a gradient");
+                    let is_first = rule.operands.iter().position(|&other| other == x) == Some(k);
+                    let accum = if is_first { first } else { Accum::Add };
+                    let custom = Some(Custom { side: Some(k), ..custom.clone() });
+                    tasks.push(Task { out: at(x, dx), accum, terms: Vec::new(), custom });
+                }
+                continue;
+            }
         });
     }
     tasks.retain(|task| task.out.len() > 0);
@@ -116,7 +166,7 @@ pub(crate) fn updates<T: Real>(
     let task = |(id, value): (u64, PlacedMatrix)| {
         let value = leaves.place(value);
         let out = Place { buffer: Buffer::Weights, start: start_of(id)?, ..value };
-        Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))] })
+        Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))], custom: None })
     };
     view.updates().filter_map(task).collect()
 }

@@ -1,16 +1,26 @@
-//! What happens when a device fails. Where there is none, the tests are skipped.
+//! What happens when a device fails or has narrow limits. Where there is none, the tests are skipped, unless `TAPE_GPU` is set.
 
-use autograd::{Matrix, Param, Tape};
-use nn::{Adam, Optimizer};
+use std::process::Command;
+
+use autograd::{Axis, Matrix, Param, Plan, Tape};
+use nn::{Adam, Optimizer, Sgd};
 
 use crate::{Device, GpuError, OnDevice, Weights};
 
+fn found(device: Result<Device, GpuError>) -> Option<Device> {
+    match device {
+        Ok(device) => Some(device),
+        Err(error) if std::env::var_os("TAPE_GPU").is_none() => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[test]
 fn a_lost_device_is_an_error_and_the_model_stays() {
-    let device = match Device::new() {
-        Ok(device) => device,
-        Err(error) => return eprintln!("skipped: {error}"),
-    };
+    let Some(device) = found(Device::new()) else { return };
     let mut w = Param::new(Matrix::from([[1.0f32, 2.0]]));
     let adam = Adam::new(0.1);
     let mut state = adam.init(&w);
@@ -40,4 +50,111 @@ fn a_device_that_is_not_there_is_an_error_that_names_those_that_are() {
         matches!(&error, GpuError::NoAdapter(why) if why.contains("no such device") || why.contains("Vulkan")),
         "{error}"
     );
+}
+
+/// Parameters of n × n, n × n and n × 1.
+fn net(n: usize) -> Vec<Param<f32>> {
+    let of = |cols, k: usize| Matrix::from_fn(n, cols, |i, j| ((i * 13 + j * 29 + k * 7) % 41) as f32 / 160.0 - 0.125);
+    vec![Param::new(of(n, 0)), Param::new(of(n, 1)), Param::new(of(1, 2))]
+}
+
+/// A loss of them with products, sums, softmax and functions of single entries.
+fn record(params: &[Param<f32>]) -> Plan<f32> {
+    let tape = Tape::new();
+    let [a, b, c] = [0, 1, 2].map(|k| tape.param(&params[k]));
+    let h = (a.matmul(b) + c).tanh();
+    let rows = h.softmax(Axis::Rows).square().sum() + h.log_sum_exp(Axis::Cols).sum();
+    (rows + (h.t() * b).sum_over(Axis::Cols).square().sum()).plan(&[]).unwrap()
+}
+
+/// In these tests there are at most 7 workgroups along an axis, so that each kernel here has several rows of them.
+#[test]
+fn more_workgroups_than_a_row_has_are_spread_over_rows() {
+    let Some(device) = found(Device::new()) else { return };
+    let mut params = net(200);
+    let sgd = Sgd { lr: 1.0 };
+    let mut state = sgd.init(&params);
+    let weights = Weights::new(&device, &params, &sgd, &mut state).unwrap();
+    let mut step = record(&params).on(&weights).unwrap();
+    step.run(&sgd, 0, &[], &[], None).unwrap();
+    let mut plan = record(&params);
+    let all: Vec<&Param<f32>> = params.iter().collect();
+    let run = plan.run(&[], &all, None).unwrap();
+    assert!((step.loss().unwrap() / run.item() - 1.0).abs() < 1e-4, "{} {}", step.loss().unwrap(), run.item());
+    let gradients = run.backward();
+    let mut expected = Vec::new();
+    for param in &params {
+        let gradient = gradients.get(param).unwrap();
+        let largest = gradient.as_slice().iter().fold(0.0f32, |max, g| max.max(g.abs()));
+        let new = param.value().as_slice().iter().zip(gradient.as_slice()).map(|(w, g)| w - g).collect::<Vec<_>>();
+        expected.push((new, 1e-4 * (1.0 + largest)));
+    }
+    weights.read_into(&mut params, &mut state).unwrap();
+    for (param, (expected, bound)) in params.iter().zip(expected) {
+        for (is, should) in param.value().as_slice().iter().zip(expected) {
+            assert!((is - should).abs() < bound, "{is} is not {should}");
+        }
+    }
+}
+
+/// The values of a step are too large for a device that holds the weights.
+#[test]
+fn a_step_above_the_binding_limit_is_an_error_and_the_model_stays() {
+    const LIMIT: u64 = 1 << 16;
+    let lower = |limits: &mut wgpu::Limits| {
+        (limits.max_buffer_size, limits.max_storage_buffer_binding_size) = (LIMIT, LIMIT);
+    };
+    let Some(device) = found(Device::limited("", lower)) else { return };
+    assert_eq!(device.largest_buffer(), LIMIT);
+    let adam = Adam::new(0.1);
+    let mut params = net(80);
+    let start: Vec<_> = params.iter().map(|param| param.value().clone()).collect();
+    let mut state = adam.init(&params);
+    let weights = Weights::new(&device, &params, &adam, &mut state).unwrap();
+    let error = record(&params).on(&weights).err().expect("several matrices of 25,600 bytes are too large");
+    let text = error.to_string();
+    assert!(matches!(error, GpuError::TooLarge(_)) && text.contains("values") && text.contains("65536"), "{text}");
+    weights.read_into(&mut params, &mut state).unwrap();
+    assert!(params.iter().zip(&start).all(|(param, start)| param.value() == start));
+    let params = net(100);
+    let error = Weights::new(&device, &params, &adam, &mut adam.init(&params)).err().expect("they have 80,400 bytes");
+    let text = error.to_string();
+    assert!(matches!(error, GpuError::TooLarge(_)) && text.contains("weights") && text.contains("80400"), "{text}");
+}
+
+const FULL: &str = "TAPE_GPU_FULL";
+
+/// A process with little memory, of which a program that acts as a device takes all in large buffers.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_memory_is_an_error_and_the_model_stays() {
+    let Some(device) = found(Device::new()).filter(Device::is_software) else { return };
+    if std::env::var_os(FULL).is_none() {
+        let mut child = Command::new("sh");
+        child.args(["-c", r#"ulimit -v 4000000; exec "$0" "$@""#]).arg(std::env::current_exe().unwrap());
+        child.args(["--exact", "tests::a_full_memory_is_an_error_and_the_model_stays"]).env(FULL, "");
+        let said = child.output().unwrap();
+        let text = String::from_utf8_lossy(&said.stdout);
+        return assert!(said.status.success() && text.contains("1 passed"), "{text}");
+    }
+    let mut params = net(64);
+    let adam = Adam::new(0.1);
+    let mut state = adam.init(&params);
+    let weights = Weights::new(&device, &params, &adam, &mut state).unwrap();
+    let mut step = record(&params).on(&weights).unwrap();
+    step.run(&adam, 0, &[], &[], None).unwrap();
+    let mut taken = Vec::new();
+    let error = loop {
+        match device.buffer("all memory", device.largest_buffer() / (1 + taken.len() as u64 / 8)) {
+            Ok(buffer) => taken.push(buffer),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, GpuError::OutOfMemory(_)) && error.to_string().contains("memory"), "{error}");
+    // What was there before still works.
+    step.run(&adam, 1, &[], &[], None).unwrap();
+    drop(taken);
+    let before = params[0].value().clone();
+    weights.read_into(&mut params, &mut state).unwrap();
+    assert!(step.loss().unwrap().is_finite() && *params[0].value() != before);
 }

@@ -60,5 +60,5 @@ fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n:
 {}}}",
         writer.finish()
     );
-    Kernel { text, params: params.finish(), groups: spread(entries.div_ceil(THREADS)), passes: 32 }
+    Kernel { text, params: params.finish(), groups: spread(entries.div_ceil(THREADS)), passes: 32, of: None }
 }

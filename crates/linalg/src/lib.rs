@@ -5,6 +5,8 @@ mod decompositions;
 mod determinant;
 mod product;
 mod scaled;
+#[cfg(feature = "sparse")]
+mod sparse;
 mod systems;
 mod tall;
 
@@ -14,6 +16,8 @@ use kernel::{Float, Matrix, MatrixRef};
 pub use decompositions::{cholesky, qr, svd, symmetric_eigen};
 pub use determinant::{cofactors, cofactors_push, determinant};
 pub use product::product;
+#[cfg(feature = "sparse")]
+pub use sparse::{SparseCholesky, SparseFactor};
 pub use systems::{
     Lost, inverse, inverse_regular, log_abs_determinant, log_abs_determinant_regular, singular, solve, solve_regular,
     solve_triangular,

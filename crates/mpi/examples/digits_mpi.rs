@@ -17,7 +17,7 @@ use nn::data::{Csv, Dataset, Standardize, stratified_split};
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::prelude::*;
-use nn::ranks::Ranks;
+use nn::ranks::{Overlapping, Ranks};
 use nn::train::{Trainer, accuracy};
 use nn::{BatchNorm, Dropout};
 use rand::SeedableRng;
@@ -47,7 +47,7 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
     let trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01))
         .epochs(options.epochs.get())
         .batch(256)
-        .parallel(Parallel::mean().shards_of(32))
+        .parallel(Parallel::mean().shards_of(options.shard.get()))
         .threads(options.threads.get())
         .metric("accuracy", accuracy)
         .validate(&test)
@@ -57,7 +57,9 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
         .resume()
         .interruptible();
     let trainer = if options.quiet { trainer.quiet() } else { trainer.print_every(options.epochs.get().div_ceil(10)) };
-    let trained = trainer.ranks(world).fit(&mut net, &training)?;
+    let overlapping = Overlapping(world);
+    let ranks: &dyn Ranks = if options.overlap { &overlapping } else { world };
+    let trained = trainer.ranks(ranks).fit(&mut net, &training)?;
 
     if world.rank() == 0 {
         nn::save(options.out.join("model.nn"), &net)?;
@@ -76,6 +78,12 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
 /// Trains a network to classify handwritten digits on all ranks. The files have the same bits for any number of ranks and threads.
 #[derive(Parser)]
 struct Options {
+    /// The number of samples of a shard; a step has 256
+    #[arg(long, value_name = "N", default_value = "32")]
+    shard: NonZeroUsize,
+    /// Sends gradients while others are computed, if every rank runs one shard
+    #[arg(long)]
+    overlap: bool,
     /// The number of epochs
     #[arg(long, value_name = "N", default_value = "30")]
     epochs: NonZeroUsize,

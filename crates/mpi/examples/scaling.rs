@@ -5,16 +5,17 @@
 //! cargo build --release --example scaling
 //! target/release/examples/scaling --threads 2                       # one process
 //! mpirun -n 2 target/release/examples/scaling                       # two ranks of one thread
+//! mpirun -n 2 target/release/examples/scaling --overlap             # the same, which send while they compute
 //! mpirun -n 2 target/release/examples/scaling --draw out/scaling.svg
 //! ```
 //!
 //! The model of the time of a step on P machines, for S shards, gradients of G bytes, a latency α and a bandwidth β:
 //!
 //! ```text
-//! T(P) = ⌈S / P⌉ t_shard + t_rest + 2 G (P − 1) / P / β + α (3 ⌈log₂ P⌉ + 2 (P − 1) / 16)
+//! T(P) = ⌈S / P⌉ t_shard + t_rest / P + 2 G (P − 1) / P / β + α (3 ⌈log₂ P⌉ + 2 (P − 1) / 16)
 //! ```
 //!
-//! t_shard is the time of a shard, and t_rest that of what every rank does alone, above all the step of the optimizer. Small gathers take
+//! t_shard is the time of a shard, and t_rest that of the rest of a step, above all the optimizer, of which every rank makes its part. Small gathers take
 //! ⌈log₂ P⌉ rounds; each of the P − 1 messages of the two large ones costs the sender a fraction of the latency.
 
 use std::error::Error;
@@ -29,11 +30,12 @@ use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::plot::Chart;
 use nn::prelude::*;
-use nn::ranks::{Ranks, Values, ValuesMut};
+use nn::ranks::{Overlapping, Ranks, Values, ValuesMut};
 use nn::train::Trainer;
 use tape_mpi::World;
 
 /// A network, the number of samples of a shard, and that of the shards of a step.
+#[derive(Clone, Copy)]
 struct Workload {
     name: &'static str,
     sizes: &'static [usize],
@@ -53,7 +55,7 @@ fn step(
     workload: &Workload,
     shards: usize,
     threads: usize,
-    world: Option<&World>,
+    world: Option<&dyn Ranks>,
     repeats: usize,
 ) -> Result<f64, Box<dyn Error>> {
     let Workload { sizes, shard, steps, .. } = *workload;
@@ -113,13 +115,15 @@ impl Model {
         let p = ranks as f64;
         let moved = 2.0 * self.gradients * (p - 1.0) / p / self.bandwidth;
         let messages = 3.0 * p.log2().ceil() + 2.0 * (p - 1.0) / 16.0;
-        self.shards.div_ceil(ranks) as f64 * self.shard + self.rest + moved + self.latency * messages
+        self.shards.div_ceil(ranks) as f64 * self.shard + self.rest / p + moved + self.latency * messages
     }
 }
 
 fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
     let (first, threads) = (world.rank() == 0, options.threads);
-    let several = (world.size() > 1).then_some(world);
+    let overlapping = Overlapping(world);
+    let ranks: &dyn Ranks = if options.overlap { &overlapping } else { world };
+    let several = (world.size() > 1).then_some(ranks);
     let (latency, of_bytes) = match several {
         None => (options.latency, 0.0),
         Some(_) => {
@@ -130,6 +134,12 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
     let mut chart =
         Chart::new("Speed-up by more machines, as modelled").axes("machines", "times as fast as one").log_x().log_y();
     for workload in WORKLOADS.iter().filter(|workload| options.only.as_ref().is_none_or(|only| only == workload.name)) {
+        let mut workload = *workload;
+        if options.overlap {
+            let size = world.size();
+            (workload.shard, workload.shards) = (workload.shard * workload.shards / size, size);
+        }
+        let workload = &workload;
         let Workload { name, sizes, shard, shards, .. } = *workload;
         let measured = step(workload, shards, threads, several, options.repeats)?;
         let params: usize = sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
@@ -194,6 +204,9 @@ struct Options {
     /// How often each time is measured
     #[arg(long, value_name = "N", default_value = "5")]
     repeats: usize,
+    /// Cuts a step into one shard for each rank, and sends gradients while others are computed
+    #[arg(long)]
+    overlap: bool,
     /// mnist or wide
     #[arg(long, value_name = "NAME")]
     only: Option<String>,

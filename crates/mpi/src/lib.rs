@@ -34,11 +34,13 @@
 //! mpirun -n 8 --map-by ppr:1:socket --bind-to socket program     # 4 machines of 2 processors
 //! ```
 //!
-//! A rank runs as many threads as it has cores. Ranks on the cores of one machine give no more speed than threads do, and each of them makes
-//! every step of the optimizer on all weights.
+//! A rank runs as many threads as it has cores. Ranks on the cores of one machine give no more speed than threads do.
 //!
-//! Batches should have several shards for every rank, because a rank without a shard waits:
+//! Batches should have at least one shard for every rank, because a rank without one waits:
 //! [`Parallel::count`](nn::parallel::Parallel::count) tells their number. If the number of shards and that of the ranks are powers of two, the least is sent.
+//!
+//! If the machines have a core to spare and the network is slow, send the gradients of one layer while the next is computed:
+//! `trainer.ranks(&Overlapping(world))`, with one shard for each rank. [`Overlapping`](nn::ranks::Overlapping) says when it applies.
 //!
 //! # When a rank fails
 //!

@@ -1,5 +1,7 @@
 //! The gradients for an optimizer step: from one tape, or summed over several.
 
+use std::ops::Range;
+
 use autograd::compiled_once;
 
 use crate::{Gradients, Matrix, MatrixRef, Module, Param, Path, Real};
@@ -24,8 +26,30 @@ pub trait ParamGradients<T: Real> {
         self.summands(param).is_some()
     }
 
+    /// The entries that a step here updates, with their gradient as a sum g + h. They are all entries, unless several
+    /// [ranks](crate::ranks) share the step.
+    #[doc(hidden)]
+    fn updates(&self, param: &Param<T>) -> Option<Updates<'_, T>> {
+        self.summands(param).map(Updates::all)
+    }
+
     /// The new value of a buffer, such as a running mean; `None` if it keeps its value.
     fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>>;
+}
+
+/// The entries of a parameter that a step updates, and their gradient g + h.
+#[doc(hidden)]
+pub struct Updates<'g, T> {
+    pub entries: Range<usize>,
+    pub g: &'g [T],
+    pub h: Option<&'g [T]>,
+}
+
+impl<'g, T> Updates<'g, T> {
+    pub(crate) fn all((g, h): (MatrixRef<'g, T>, Option<MatrixRef<'g, T>>)) -> Self {
+        let g = g.as_slice();
+        Updates { entries: 0..g.len(), g, h: h.map(MatrixRef::as_slice) }
+    }
 }
 
 #[compiled_once]

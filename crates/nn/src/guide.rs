@@ -1,4 +1,4 @@
-//! How to: lifetimes of helpers, checking gradients, saving and resuming, tables, images, sequences without masks.
+//! How to: lifetimes of helpers, checking gradients, saving and resuming, tables, images, sequences without masks, several machines, watching a training.
 //!
 //! # Where `'t` goes
 //!
@@ -320,3 +320,35 @@
 //!
 //! The example `patterns` trains both kinds of network. For steps that are padded already there is
 //! [`run_padded`](crate::Recurrent::run_padded), as in the example `sequence`.
+//!
+//! # Several machines
+//!
+//! A training that is too slow on one machine runs on several by MPI. The crate `tape-mpi` starts the ranks, and the trainer gets one more
+//! line, `.ranks(world)`:
+//!
+//! ```text
+//! tape_mpi::run(|world| {
+//!     let mut trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(1e-3)).batch(4096);
+//!     trainer.ranks(world).fit(&mut net, &data)?;
+//!     Ok(())
+//! })
+//! ```
+//!
+//! [`ranks`](crate::ranks) says how the gradients are added, so that the weights have the bits of one machine, and what a step sends;
+//! [`Trainer::ranks`](crate::train::Trainer::ranks) what every rank does. Without MPI, [`on_threads`](crate::ranks::on_threads) runs ranks in one
+//! process, for tests.
+//!
+//! # Watching a training
+//!
+//! With the feature `tensorboard`, `Trainer::tensorboard("out/run")` writes what TensorBoard shows: curves of every measurement, the learning
+//! rate, histograms of weights and gradients, and the diagnosis of each layer. Start `tensorboard --logdir out`. A run that is resumed continues its curves.
+//!
+//! To see a network learn without a line of code, start the playground from a clone of the repository: `cargo run --release --example
+//! playground` serves a page at `http://127.0.0.1:8420/`. It shows the decision surface, every unit's response, the linear regions, and the
+//! lecture's table of both passes for one sample. Its settings are part of its address, so a lesson is a link:
+//!
+//! | question | address |
+//! |---|---|
+//! | Why are initial weights random? | `/#init=zeros`: all units of a layer stay alike |
+//! | Why do deep networks need skips? | `/#hidden=8-8-8-8-8-8&activation=sigmoid&skips=false`, and the same with skips |
+//! | What does too large a learning rate do? | `/#optimizer=sgd&rate=3` |

@@ -37,6 +37,10 @@
 //! | [`data`] | tables, arrays, samples, and maps of features |
 //! | [`train`], [`parallel`], [`ranks`] | the trainer, and batches that are split over cores and over machines |
 //! | [`estimator`] | classifiers and regressors with scikit-learn's interface |
+#![cfg_attr(
+    feature = "solve",
+    doc = "| [`least_squares`] | small networks fitted by Levenberg and Marquardt's method |"
+)]
 #![cfg_attr(feature = "save", doc = "| [`persist`] | files of models and runs |")]
 #![cfg_attr(feature = "onnx", doc = "| [`onnx`] | models for other programs, and from them |")]
 #![cfg_attr(feature = "tensorboard", doc = "| [`tensorboard`] | events that TensorBoard shows |")]
@@ -64,6 +68,8 @@ mod gradients;
 pub mod guide;
 pub mod init;
 pub mod layer;
+#[cfg(feature = "solve")]
+pub mod least_squares;
 pub mod lecture;
 pub mod loss;
 pub mod metrics;

@@ -1,8 +1,9 @@
-//! Nonlinear least squares with exact derivatives.
+//! What exact derivatives make possible: fits, minimization, implicit functions, differential equations, sparse Jacobians and Hessians.
 //!
 //! [`Curve`] fits a model to data, and [`least_squares`] minimizes the squares of any residuals. The result, a [`Fit`], has the
 //! parameters, their standard errors, covariance and correlation, says why it stopped and how far each criterion was from its
-//! tolerance, and prints as a table.
+//! tolerance, and prints as a table. [`mod@minimize`] is for functions of any other form, [`implicit`] for solutions
+//! of equations as recorded operations, and [`ode`] for differential equations.
 //!
 //! ```
 //! use autograd::Matrix;
@@ -13,10 +14,30 @@
 //! assert!((fit.x[1] - 0.51).abs() < 0.01, "{fit}");
 //! # Ok::<(), solve::FitError>(())
 //! ```
+//!
+//! [`SparseJacobian`] and [`SparseHessian`] compute and store only the entries that may differ from 0, by a few products each.
+//! The feature `sparse` adds factors of sparse matrices, which large fits use by themselves.
+//! [`Interval`] runs programs on intervals, which proves bounds of functions and gradients over a box.
 #![forbid(unsafe_code)]
 
+mod enclosure;
+pub mod implicit;
 mod least_squares;
+pub mod minimize;
+mod objective;
+pub mod ode;
 mod residuals;
+mod sparse;
 
-pub use least_squares::{Criteria, Curve, Fit, FitError, LeastSquares, Method, Reason, Sum, least_squares};
+pub use enclosure::{Interval, IntervalMatrix, NotEnclosed, enclose, enclose_gradient, gradient_bounds};
+pub use implicit::{Implicit, ImplicitError, Linear, argmin, fixed_point, root};
+pub use least_squares::{Criteria, Curve, Fit, FitError, LeastSquares, Method, Progress, Reason, Sum, least_squares};
+pub use minimize::{Descent, Iterate, Minimize, MinimizeError, Minimizer, Minimum, minimize};
+pub use objective::{Objective, ScalarFunction, Scalars, Smooth};
 pub use residuals::Residuals;
+#[cfg(feature = "sparse")]
+pub use sparse::SparseFactor;
+pub use sparse::{
+    JacobianPlan, Pattern, SparseHessian, SparseJacobian, SparseMatrix, Sweep, sparse_hessian, sparse_jacobian,
+    sparsity,
+};

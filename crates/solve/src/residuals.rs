@@ -2,10 +2,12 @@
 
 use autograd::{Compiled, Matrix, Var};
 
+use crate::{JacobianPlan, SparseJacobian, SparseMatrix};
+
 /// Residuals r(θ), m numbers that depend on n parameters, with their Jacobian J = ∂r / ∂θ, m × n.
 ///
-/// It is implemented for a [`Compiled`] closure of one column, whose Jacobian is computed by forward or reverse mode, and for a pair
-/// of closures that compute r and J.
+/// It is implemented for a [`Compiled`] closure of one column, whose Jacobian is computed by forward or reverse mode and is sparse where
+/// that pays; for a [`SparseJacobian`] of one column, which is always sparse; and for a pair of closures that compute r and J.
 ///
 /// ```
 /// use autograd::{Compiled, Matrix, vstack};
@@ -26,6 +28,15 @@ pub trait Residuals {
 
     /// J at θ.
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64>;
+
+    /// J at θ as a sparse matrix, if that pays. `plan` is kept from one point to the next; it is empty at first.
+    ///
+    /// By default it never does. For a [`Compiled`] closure it does if there are at least 100 parameters, the sparse Jacobian takes at
+    /// most a quarter of the products of the dense one, and at most a tenth of its entries may differ from 0.
+    fn sparse_jacobian(&mut self, x: &[f64], plan: &mut JacobianPlan) -> Option<SparseMatrix> {
+        let _ = (x, plan);
+        None
+    }
 
     /// J v, the change of r along a direction.
     fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
@@ -59,16 +70,16 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Residuals for Compiled<F, f
     }
 
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
-        let program = self.run(&[Matrix::column(x)]);
-        let ((rows, cols), n) = (program.value().shape(), x.len());
-        let m = rows * cols;
-        if n <= m {
-            let columns = (0..n).flat_map(|k| program.tangent(&[unit(n, 1, k)]).into_vec());
-            Matrix::from_vec(m, n, columns.collect())
-        } else {
-            let rows = (0..m).flat_map(|k| program.backward_with(&unit(rows, cols, k)).swap_remove(0).into_vec());
-            Matrix::from_vec(n, m, rows.collect()).t()
+        self.run(&[Matrix::column(x)]).jacobian()
+    }
+
+    fn sparse_jacobian(&mut self, x: &[f64], plan: &mut JacobianPlan) -> Option<SparseMatrix> {
+        if x.len() < 100 {
+            return None;
         }
+        let x = [Matrix::column(x)];
+        plan.renew_jacobian(self, &x);
+        plan.pays().then(|| plan.matrix(self, &x))
     }
 
     fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
@@ -82,6 +93,24 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Residuals for Compiled<F, f
     }
 }
 
+impl Residuals for SparseJacobian<'_> {
+    fn values(&mut self, x: &[f64]) -> Vec<f64> {
+        self.value(&[Matrix::column(x)]).into_vec()
+    }
+    fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
+        self.at(&[Matrix::column(x)]).to_dense()
+    }
+    fn sparse_jacobian(&mut self, x: &[f64], _: &mut JacobianPlan) -> Option<SparseMatrix> {
+        Some(self.at(&[Matrix::column(x)]))
+    }
+    fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
+        self.function().jvp(x, v)
+    }
+    fn vjp(&mut self, x: &[f64], w: &[f64]) -> Vec<f64> {
+        self.function().vjp(x, w)
+    }
+}
+
 impl<R: Residuals + ?Sized> Residuals for &mut R {
     fn values(&mut self, x: &[f64]) -> Vec<f64> {
         (**self).values(x)
@@ -89,17 +118,13 @@ impl<R: Residuals + ?Sized> Residuals for &mut R {
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
         (**self).jacobian(x)
     }
+    fn sparse_jacobian(&mut self, x: &[f64], plan: &mut JacobianPlan) -> Option<SparseMatrix> {
+        (**self).sparse_jacobian(x, plan)
+    }
     fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {
         (**self).jvp(x, v)
     }
     fn vjp(&mut self, x: &[f64], w: &[f64]) -> Vec<f64> {
         (**self).vjp(x, w)
     }
-}
-
-/// A matrix of zeros with 1 in entry k, counted column by column.
-fn unit(rows: usize, cols: usize, k: usize) -> Matrix<f64> {
-    let mut unit = Matrix::zeros(rows, cols);
-    unit.as_mut_slice()[k] = 1.0;
-    unit
 }

@@ -1,11 +1,8 @@
 //! The formulas of the table, computed with intervals, enclose the values and slopes that ball arithmetic has proved.
 
-mod formulas;
-mod interval;
-
-use interval::Interval;
 use kernel::table::Lane;
 use kernel::{Binary, Dual, Number, Unary};
+use solve::Interval;
 use tape_tests::oracle::{numbers, parse};
 
 /// A function of the table at a point: its operands, its value, its slopes.
@@ -61,11 +58,11 @@ fn each(mut one: impl FnMut(Unary, Row), mut two: impl FnMut(Binary, Row)) {
     }
 }
 
-/// Whether an interval holds a ball and is not wider than is allowed.
+/// Whether an interval holds what a ball encloses, and is not wider than is allowed.
 fn wrong(found: Interval, [middle, radius]: [f64; 2], allowed: f64) -> Option<String> {
-    // Differences of close numbers are exact.
-    let holds = middle - found.low >= radius && found.high - middle >= radius;
-    let narrow = found.high - found.low <= allowed;
+    // The middle is the double nearest to the exact number. The bounds are doubles, so it lies between them if the exact number does.
+    let holds = found.contains(middle);
+    let narrow = found.high() - found.low() <= allowed;
     (!holds || !narrow).then(|| format!("{found:?}, proved {middle:e} ± {radius:.1e}, width {allowed:.1e} allowed"))
 }
 
@@ -75,7 +72,7 @@ fn compare(row: &Row, enclosures: &[Interval], plain: &[f64], all: &mut Vec<Stri
         let what = format!("{} of {}", if k == 0 { "value" } else { "slope" }, row.what);
         let allowed = 1e-10 * proved[0].abs() + 1e-300 + if k > 0 { 4.0 * row.lost * f64::EPSILON } else { 0.0 };
         all.extend(wrong(found, proved, allowed).map(|text| format!("{what}: {text}")));
-        if !(found.low <= number && number <= found.high) {
+        if !(found.low() <= number && number <= found.high()) {
             all.push(format!("{what}: {number:e} is not in {found:?}"));
         }
     }
@@ -155,4 +152,38 @@ fn dual_numbers_have_the_values_of_plain_ones() {
             same(&row.what, [f.apply(Dual::variable(a), Dual::variable(b)).value, f.apply(a, b)]);
         },
     );
+}
+
+/// A box around each point encloses what the point does: value and slopes, and the whole interval of a smaller box.
+#[test]
+fn boxes_hold_what_is_proved_and_smaller_boxes() {
+    let mut wrong = Vec::new();
+    let mut check = |row: &Row, all: [Vec<Interval>; 3]| {
+        let [point, small, large] = all;
+        for (k, proved) in row.proved.iter().enumerate() {
+            // Beyond the functions that are trusted to some units, nothing may be lost.
+            let slack = |x: Interval| 1e-14 * x.low().abs().max(x.high().abs());
+            let within = |a: Interval, b: Interval| {
+                a.is_within(b) || (b.low() - a.low() <= slack(a) && a.high() - b.high() <= slack(a))
+            };
+            let holds = small[k].contains(proved[0]);
+            if !holds || !within(point[k], small[k]) || !within(small[k], large[k]) {
+                wrong.push(format!("{} ({k}): {} {} {}", row.what, point[k], small[k], large[k]));
+            }
+        }
+    };
+    let around = |x: f64, share: f64| {
+        let moved = share * x.abs().max(1e-3);
+        Interval::new(x - moved, x + 0.7 * moved)
+    };
+    let sizes = [0.0, 1e-6, 0.2];
+    let mut twos = Vec::new();
+    each(
+        |f, row| check(&row, sizes.map(|size| all_of_one(f, around(row.operands[0], size)).to_vec())),
+        |f, row| twos.push((f, row)),
+    );
+    for (f, row) in twos {
+        check(&row, sizes.map(|size| all_of_two(f, [0, 1].map(|k| around(row.operands[k], size))).to_vec()));
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }

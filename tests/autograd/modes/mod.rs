@@ -4,6 +4,7 @@ mod checkpoints;
 mod custom;
 mod plan;
 mod replay;
+mod third_order;
 
 use std::time::Instant;
 
@@ -189,6 +190,20 @@ fn every_sample_by_itself() {
             close(&Matrix::column(each.wrt(*p).col(j)), &Matrix::column(alone.as_slice()));
         }
     }
+}
+
+/// A column of a loss can be a column of a parameter.
+#[test]
+fn samples_without_data() {
+    let tape = Tape::new();
+    let (w, x) = (tape.variable(Matrix::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])), tape.constant(numbers(2, 3, 1)));
+    let losses = w.square().sum_over(Axis::Rows);
+    for data in [vec![], vec![x]] {
+        let each = losses.backward_per_sample(&data).wrt(w);
+        let expected = Matrix::from_fn(6, 3, |i, j| if i / 2 == j { 2.0 * w.value()[(i % 2, j)] } else { 0.0 });
+        assert_eq!(each, expected);
+    }
+    assert!(losses.keeps_samples_apart(&[x]) && !x.sum_over(Axis::Cols).repeat(2, 3).keeps_samples_apart(&[x]));
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn a_recording_that_cannot_be_planned_names_the_line() {
         ("a training pass of its own", |v| v.tape().as_in_training(1, || ())),
         ("a one-hot constant of classes", |v| _ = v.tape().one_hot(2, &[0, 1])),
         ("notes a plain number", |v| v.tape().note_mean(Some(2.0))),
-        ("reads a plain number", |v| _ = matrix(2, 2, |i, j| v.at(i, j)).determinant().unwrap().item()),
+        ("whose success depends on numbers", |v| _ = matrix(2, 2, |i, j| v.at(i, j)).determinant().unwrap().item()),
     ] {
         let said = why(read);
         assert!(said.contains(text) && said.contains("modes/plan.rs:"), "{text}: {said}");

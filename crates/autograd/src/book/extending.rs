@@ -46,6 +46,8 @@
 //! check(|v| v[0].tape().custom(RunningMax, v).sin(), &[Matrix::column(&[0.1, -0.5, 0.8, 0.2])]);
 //! ```
 //!
+//! A formula also runs on a GPU. A custom op does if it brings its value and gradients in WGSL, by [`CustomOp::wgsl`](crate::CustomOp::wgsl).
+//!
 //! # A library of functions
 //!
 //! Rust compiles a generic function again in each crate that calls it. The attribute [`compiled_once`](macro@crate::compiled_once)

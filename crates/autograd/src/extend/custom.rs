@@ -8,6 +8,7 @@ use kernel::table::Dual;
 use smallvec::SmallVec;
 
 use super::rules::{Elementwise, General};
+use crate::tape::custom_rule::Wgsl;
 use crate::{Matrix, MatrixRef, Real, Tape, Var};
 
 /// An elementwise function of `K` operands, written once for every kind of number.
@@ -132,6 +133,29 @@ pub trait CustomOp<T: Real>: Send + Sync + 'static {
     /// [`why_none`](CustomOp::why_none). The operands are variables that depend on nothing, so a rule may take derivatives
     /// itself.
     fn pullback<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dy: Var<'t, T>) -> Vec<Option<Var<'t, T>>>;
+
+    /// The op in WGSL, so that steps with it run on a GPU; `None` if there is no such text.
+    ///
+    /// ```
+    /// # use autograd::Wgsl;
+    /// # fn wgsl() -> Option<Wgsl> {
+    /// // The running maximum of each column, which was reached in row k.
+    /// const FIND: &str = "var k = 0u; for (var n = 1u; n <= i; n++) { if (x0(n, j) > x0(k, j)) { k = n; } }";
+    /// Some(Wgsl {
+    ///     value: format!("{FIND} return x0(k, j);"),
+    ///     pullback: vec![Some(
+    ///         "var sum = T(0.0); var k = 0u;
+    ///         for (var n = 0u; n < x0_rows(); n++) { if (x0(n, j) > x0(k, j)) { k = n; } if (k == i) { sum += dy(n, j); } }
+    ///         return sum;"
+    ///             .to_owned(),
+    ///     )],
+    /// })
+    /// # }
+    /// # assert!(wgsl().is_some());
+    /// ```
+    fn wgsl(&self) -> Option<Wgsl> {
+        None
+    }
 
     /// Why an operand has no gradient at these numbers, and what to do about it.
     fn why_none(&self, x: &[Var<'_, T>], operand: usize) -> String {

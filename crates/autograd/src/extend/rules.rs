@@ -7,8 +7,8 @@ use kernel::table::Lane;
 use smallvec::SmallVec;
 
 use super::custom::{CustomOp, Formula};
-use crate::tape::custom_rule::{Add, NodeBuffers, Recorded, Rule, Shape, write};
-use crate::{Matrix, MatrixRef, Real, Tape, Var, grad};
+use crate::tape::custom_rule::{Add, FormulaTerms, NodeBuffers, Recorded, Rule, RuleCode, Shape, write};
+use crate::{Leaf, Matrix, MatrixRef, Real, Tape, Var, grad};
 
 /// A formula as a rule.
 pub(crate) struct Elementwise<const K: usize, F>(pub F);
@@ -46,6 +46,21 @@ impl<const K: usize, F: Formula<K>, T: Real> Rule<T> for Elementwise<K, F> {
 
     fn is_elementwise(&self) -> bool {
         true
+    }
+
+    /// What it records on a tape of numbers, unless it compares them.
+    fn code(&self) -> Option<RuleCode> {
+        let tape = Tape::<T>::new();
+        let number = || tape.variable(Leaf::Number(T::from_f64(1.0)));
+        let (x, y) = (from_fn(|_| number()), number());
+        let (value, slopes) = (self.0.value(x), self.0.slope(x, y));
+        let last = slopes.iter().map(|slope| slope.id).fold(value.id, u32::max);
+        tape.with(|inner| {
+            let numbers = (0..=last).map(|id| inner.terms(id).to_vec()).collect();
+            let slopes = slopes.iter().map(|slope| slope.id).collect();
+            let compares = !inner.branches.is_empty();
+            (!compares).then_some(RuleCode::Entrywise(FormulaTerms { numbers, value: value.id, slopes }))
+        })
     }
 
     fn forward(&self, x: &[MatrixRef<'_, T>], _: Shape, y: &mut [T]) -> Result<(), Shape> {
@@ -94,6 +109,10 @@ where
         self.0.name()
     }
 
+    fn code(&self) -> Option<RuleCode> {
+        self.0.wgsl().map(RuleCode::Wgsl)
+    }
+
     fn forward(&self, x: &[MatrixRef<'_, T>], shape: Shape, y: &mut [T]) -> Result<(), Shape> {
         write(self.0.forward(x).view(), shape, y)
     }
@@ -130,10 +149,13 @@ where
     }
 
     fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>> {
-        // ẏ = J ẋ is the gradient of ⟨Jᵀw, ẋ⟩ with respect to w.
+        // ẏ = J ẋ is the gradient of ⟨Jᵀw, ẋ⟩ with respect to w. It does not depend on w, but derivatives of it are lost where a weight
+        // is exactly 0 (`Binary::Weigh`), so no entry of w is 0, and sums of few entries are not either.
         let needs: SmallVec<[bool; 4]> = dx.iter().map(Option::is_some).collect();
         let (rows, cols) = y.shape();
-        let w = y.tape().variable(Matrix::zeros(rows, cols));
+        let w =
+            Matrix::from_fn(rows, cols, |i, j| T::from_f64(0.5 + ((i + j * rows) as f64 * 0.618_033_988_75).fract()));
+        let w = y.tape().variable(w);
         let pulled = self.record(Recorded { x, y, dy: w, source: y.source() }, &needs);
         let terms = pulled.iter().zip(dx).filter_map(|(g, dx)| Some(((*g)? * (*dx)?).sum()));
         terms.reduce(|sum, term| sum + term).map(|number| grad(number, &[w])[0])

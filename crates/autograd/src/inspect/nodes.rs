@@ -6,7 +6,7 @@ use kernel::compiled_once;
 
 use crate::inspect::picture::title;
 use crate::rule::op::{Index, Op};
-use crate::{Real, Tape, Var};
+use crate::{Matrix, Real, Tape, Var};
 
 impl<'t, T: Real> Tape<'t, T> {
     /// Everything recorded so far, in the order of recording: operands before results.
@@ -83,6 +83,18 @@ impl<'t, T: Real> Var<'t, T> {
     /// The line of the program that recorded it.
     pub fn source(self) -> &'static Location<'static> {
         self.tape().with(|inner| inner.source(self.id))
+    }
+
+    /// Its value as it was recorded, for tools that show a computation. It does not count as a [reading](Tape::first_reading), so the tool must know
+    /// whether other runs of a program have this value.
+    #[doc(hidden)]
+    pub fn recorded_value(self) -> Matrix<T> {
+        self.tape().with(|inner| inner.view(self.id).to_owned())
+    }
+
+    /// Whether it is a formula, a function with a rule of its own whose entries depend only on the same entries of the operands.
+    pub fn is_formula(self) -> bool {
+        self.tape().with(|inner| inner.custom(self.id).is_some_and(|custom| custom.rule.is_elementwise()))
     }
 
     /// The identity of the parameter, if the node is one.

@@ -1,7 +1,7 @@
 //! Bounds: the two numbers between which each entry of x must stay. Together they form a box.
 
 /// The least and the largest value of each entry; without entries there are no bounds.
-pub(super) struct Bounds(pub Vec<(f64, f64)>);
+pub struct Bounds(pub Vec<(f64, f64)>);
 
 impl Bounds {
     fn of(&self, i: usize) -> (f64, f64) {
@@ -26,11 +26,11 @@ impl Bounds {
         })
     }
 
-    /// The entries that lie on a bound and would leave the box along −g.
+    /// The entries that lie on a bound and would leave the box along −g, or have a single value.
     pub fn held(&self, x: &[f64], g: &[f64]) -> Vec<bool> {
         let held = |(i, (x, g)): (usize, (&f64, &f64))| {
             let (low, high) = self.of(i);
-            (*g > 0.0 && *x <= low) || (*g < 0.0 && *x >= high)
+            (*g > 0.0 && *x <= low) || (*g < 0.0 && *x >= high) || low == high
         };
         x.iter().zip(g).enumerate().map(held).collect()
     }

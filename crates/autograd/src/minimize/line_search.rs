@@ -25,15 +25,21 @@ impl Default for LineSearch {
 
 /// A point of the line: α, φ(α), φ'(α), and the position and gradient there. φ is +∞ if it is not finite.
 #[derive(Clone)]
-pub(super) struct Trial {
+pub struct Trial {
+    /// α.
     pub alpha: f64,
+    /// φ(α).
     pub value: f64,
+    /// φ'(α).
     pub slope: f64,
+    /// The position.
     pub x: Vec<f64>,
+    /// The gradient.
     pub g: Vec<f64>,
 }
 
 impl Trial {
+    /// Whether the value, the position and the gradient are finite.
     pub fn is_finite(&self) -> bool {
         self.value.is_finite() && self.x.iter().chain(&self.g).all(|x| x.is_finite())
     }

@@ -2,8 +2,26 @@
 
 use std::collections::VecDeque;
 
+/// What is known of the curvature, and the direction that follows from it.
+pub trait Curvature {
+    /// Whether nothing is known.
+    fn is_empty(&self) -> bool;
+
+    /// Forgets what is known.
+    fn clear(&mut self);
+
+    /// The length of a step along −g.
+    fn scale(&self) -> f64;
+
+    /// −H g at x, where H is an inverse of second derivatives. Held entries do not move; H is that of the others.
+    fn direction(&mut self, x: &[f64], g: &[f64], held: &[bool]) -> Vec<f64>;
+
+    /// Learns from a step s and the change y of the gradient.
+    fn push(&mut self, s: Vec<f64>, y: Vec<f64>);
+}
+
 /// Steps s and changes of gradient y, the newest first.
-pub(super) struct Memory {
+pub struct Memory {
     pairs: VecDeque<Pair>,
     capacity: usize,
 }
@@ -16,39 +34,12 @@ struct Pair {
 }
 
 impl Memory {
+    /// Room for this number of pairs.
     pub fn new(capacity: usize) -> Self {
         Memory { pairs: VecDeque::new(), capacity }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
-    pub fn clear(&mut self) {
-        self.pairs.clear();
-    }
-
-    /// sᵀy / yᵀy of the newest pair, the length of a step along −g (equation 7.20); 1 without a pair.
-    pub fn scale(&self) -> f64 {
-        self.pairs.front().map_or(1.0, |Pair { y, sy, .. }| sy / dot(y, y))
-    }
-
-    /// −H g, by the two-loop recursion with H₀ = [`scale`](Memory::scale). Held entries do not move. H is then computed for the other
-    /// entries, from their parts of the pairs.
-    pub fn direction(&self, g: &[f64], held: &[bool]) -> Vec<f64> {
-        if !held.contains(&true) {
-            return self.recursion(g);
-        }
-        let part =
-            |x: &[f64]| -> Vec<f64> { x.iter().zip(held).filter(|(_, held)| !**held).map(|(x, _)| *x).collect() };
-        let mut memory = Memory::new(self.capacity);
-        for Pair { s, y, .. } in self.pairs.iter().rev() {
-            memory.push(part(s), part(y));
-        }
-        let mut moving = memory.recursion(&part(g)).into_iter();
-        held.iter().map(|&held| if held { 0.0 } else { moving.next().unwrap_or(0.0) }).collect()
-    }
-
+    /// −H g, by the two-loop recursion with H₀ = [`scale`](Curvature::scale).
     fn recursion(&self, g: &[f64]) -> Vec<f64> {
         let mut q: Vec<f64> = g.iter().map(|g| -g).collect();
         let mut alphas = Vec::with_capacity(self.pairs.len());
@@ -65,9 +56,39 @@ impl Memory {
         }
         q
     }
+}
+
+impl Curvature for Memory {
+    fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.pairs.clear();
+    }
+
+    /// sᵀy / yᵀy of the newest pair (equation 7.20); 1 without a pair.
+    fn scale(&self) -> f64 {
+        self.pairs.front().map_or(1.0, |Pair { y, sy, .. }| sy / dot(y, y))
+    }
+
+    /// The H of the entries that are not held is made of their parts of the pairs.
+    fn direction(&mut self, _: &[f64], g: &[f64], held: &[bool]) -> Vec<f64> {
+        if !held.contains(&true) {
+            return self.recursion(g);
+        }
+        let part =
+            |x: &[f64]| -> Vec<f64> { x.iter().zip(held).filter(|(_, held)| !**held).map(|(x, _)| *x).collect() };
+        let mut memory = Memory::new(self.capacity);
+        for Pair { s, y, .. } in self.pairs.iter().rev() {
+            memory.push(part(s), part(y));
+        }
+        let mut moving = memory.recursion(&part(g)).into_iter();
+        held.iter().map(|&held| if held { 0.0 } else { moving.next().unwrap_or(0.0) }).collect()
+    }
 
     /// Stores a pair if its curvature is positive. Otherwise H would not be positive definite.
-    pub fn push(&mut self, s: Vec<f64>, y: Vec<f64>) {
+    fn push(&mut self, s: Vec<f64>, y: Vec<f64>) {
         let sy = dot(&s, &y);
         if sy > f64::EPSILON * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
             self.pairs.truncate(self.capacity - 1);

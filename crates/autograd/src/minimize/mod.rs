@@ -14,8 +14,17 @@ use crate::Real;
 use bounds::Bounds;
 pub use line_search::LineSearch;
 use line_search::Trial;
-use memory::{Memory, dot, minus};
+use memory::{Curvature, Memory, dot, minus};
 pub use objective::Objective;
+
+/// The iterations of [`Lbfgs`] with a model of the curvature of any origin, for a crate that has one.
+#[doc(hidden)]
+pub mod descent {
+    pub use super::Descended;
+    pub use super::bounds::Bounds;
+    pub use super::line_search::Trial;
+    pub use super::memory::{Curvature, Memory};
+}
 
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
 /// strong Wolfe conditions (algorithms 3.5 and 3.6), which [goes by slopes](LineSearch) where the values have no more digits.
@@ -216,10 +225,18 @@ impl Lbfgs {
     }
 
     /// The best point, and how it was found. `evaluate` returns the point as the function's number type rounds it, the value and the
-    /// gradient.
-    fn descend(&self, x0: &[f64], bounds: &Bounds, epsilon: f64, evaluate: &mut dyn FnMut(&[f64]) -> Trial) -> Found {
+    /// gradient. The iterations also end, with [`Stop::Iterations`], when `ends` says so of a point.
+    #[doc(hidden)]
+    pub fn descend(
+        &self,
+        memory: &mut dyn Curvature,
+        x0: &[f64],
+        bounds: &Bounds,
+        epsilon: f64,
+        evaluate: &mut dyn FnMut(&[f64]) -> Trial,
+        ends: &mut dyn FnMut(&Trial) -> bool,
+    ) -> Descended {
         let (mut at, mut evaluations) = (evaluate(x0), 1);
-        let mut memory = Memory::new(self.memory);
         let (mut iterations, mut stalled) = (0, 0);
         let (mut least, mut flattest, mut best) = (f64::INFINITY, f64::INFINITY, None);
         let stop = loop {
@@ -230,14 +247,14 @@ impl Lbfgs {
                 break Stop::Gradient;
             } else if stalled == STALLED {
                 break Stop::NoDescent;
-            } else if iterations == self.max_iterations {
+            } else if iterations == self.max_iterations || ends(&at) {
                 break Stop::Iterations;
             }
-            let mut direction = downhill(&memory, bounds, &at);
+            let mut direction = downhill(memory, bounds, &at);
             at.slope = dot(&direction, &at.g);
             if at.slope.is_nan() || at.slope >= 0.0 {
                 memory.clear();
-                direction = downhill(&memory, bounds, &at);
+                direction = downhill(memory, bounds, &at);
                 at.slope = dot(&direction, &at.g);
             }
             // The first step moves by at most 1; later ones try the whole step.
@@ -274,7 +291,7 @@ impl Lbfgs {
             }
         };
         let at = best.filter(|_| stop == Stop::NoDescent && stalled > 0).unwrap_or(at);
-        Found { stop, iterations, evaluations, at }
+        Descended { stop, iterations, evaluations, at }
     }
 }
 
@@ -290,17 +307,23 @@ const ROUNDINGS: f64 = 4.0;
 /// A direction that was cut off is used only if its slope is at least this share of that of the projected gradient.
 const SHARE: f64 = 0.1;
 
-struct Found {
-    at: Trial,
-    stop: Stop,
-    iterations: u64,
-    evaluations: u64,
+/// Where the iterations ended, and why.
+#[doc(hidden)]
+pub struct Descended {
+    /// The best point.
+    pub at: Trial,
+    /// Why.
+    pub stop: Stop,
+    /// The number of steps.
+    pub iterations: u64,
+    /// The number of evaluations.
+    pub evaluations: u64,
 }
 
 /// A direction along which the value decreases, and which stays in the box up to α = 1.
-fn downhill(memory: &Memory, bounds: &Bounds, at: &Trial) -> Vec<f64> {
+fn downhill(memory: &mut dyn Curvature, bounds: &Bounds, at: &Trial) -> Vec<f64> {
     let held = bounds.held(&at.x, &at.g);
-    let (direction, cut) = bounds.within(&at.x, memory.direction(&at.g, &held));
+    let (direction, cut) = bounds.within(&at.x, memory.direction(&at.x, &at.g, &held));
     if cut {
         let scale = memory.scale();
         let (steepest, _) = bounds.within(&at.x, at.g.iter().map(|g| -scale * g).collect());
@@ -336,8 +359,9 @@ fn run<T: Real>(lbfgs: &Lbfgs, x0: &[T], bounds: Option<&[(T, T)]>, f: &mut dyn 
         }
         Trial { alpha: 0.0, value: value.to_f64(), slope: 0.0, x: wide(&x), g: wide(&g) }
     };
-    let Found { at, stop, iterations, evaluations } =
-        lbfgs.descend(&bounds.nearest(&wide(x0)), &bounds, T::EPSILON, &mut evaluate);
+    let (mut memory, start) = (Memory::new(lbfgs.memory), bounds.nearest(&wide(x0)));
+    let Descended { at, stop, iterations, evaluations } =
+        lbfgs.descend(&mut memory, &start, &bounds, T::EPSILON, &mut evaluate, &mut |_| false);
     if let Some(m) = misfit {
         panic!("minimize: the function returned a gradient of {m} numbers for {n}");
     }

@@ -45,6 +45,11 @@ impl<T: Real, F: for<'t> Fn(&[Var<'t, T>]) -> Var<'t, T>> Compiled<F, T> {
         Compiled { f, program: None, read: None, recordings: 0, replayed: false }
     }
 
+    /// The closure.
+    pub fn function(&self) -> &F {
+        &self.f
+    }
+
     /// How often it has been recorded.
     pub fn recordings(&self) -> usize {
         self.recordings

@@ -28,9 +28,9 @@ use std::panic::Location;
 
 pub use compiled::Compiled;
 pub use kind::{NotSingle, ProgramKind};
-pub use plan::{NotPlanned, Plan, PlanMisfit, PlanRun, PlanView, ViewedParam};
+pub use plan::{NotPlanned, Plan, PlanMisfit, PlanRun, PlanView, Told, ViewedParam};
 pub use program::Program;
-pub use steps::{PlacedMatrix, PlacedStep};
+pub use steps::{PlacedMatrix, PlacedRule, PlacedStep};
 
 /// A comparison with another outcome than when it was recorded: the recording is not valid for these inputs.
 #[derive(Clone, Copy, PartialEq)]

@@ -215,6 +215,39 @@ impl<T: Real> Program<T> {
         self.output_tangent(&directions)
     }
 
+    /// The derivatives of each entry of the value (a row) with respect to each entry of the inputs (a column), both column by column, one input
+    /// after the other: forward if there are no more entries of the inputs than of the value, else backward.
+    ///
+    /// ```
+    /// use autograd::{Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let (a, x) = (tape.variable(3.0), tape.variable(Matrix::column(&[1.0, 2.0])));
+    /// assert_eq!((x.square() * a.repeat(2, 1)).program(&[a, x]).jacobian(), Matrix::from([[1.0, 6.0, 0.0], [4.0, 0.0, 12.0]]));
+    /// ```
+    pub fn jacobian(&self) -> Matrix<T> {
+        let (shape, n) = (self.value().shape(), self.shapes.iter().map(|(m, n)| m * n).sum::<usize>());
+        let m = shape.0 * shape.1;
+        let mut all = Vec::with_capacity(m * n);
+        if n <= m {
+            let mut moves: Vec<Matrix<T>> = self.shapes.iter().map(|&(m, n)| Matrix::zeros(m, n)).collect();
+            for (input, &(rows, cols)) in self.shapes.iter().enumerate() {
+                for k in 0..rows * cols {
+                    moves[input].as_mut_slice()[k] = T::from_f64(1.0);
+                    all.extend_from_slice(self.tangent(&moves).as_slice());
+                    moves[input].as_mut_slice()[k] = T::default();
+                }
+            }
+            return Matrix::from_vec(m, n, all);
+        }
+        let mut weights = Matrix::zeros(shape.0, shape.1);
+        for k in 0..m {
+            weights.as_mut_slice()[k] = T::from_f64(1.0);
+            self.backward_with(&weights).iter().for_each(|gradient| all.extend_from_slice(gradient.as_slice()));
+            weights.as_mut_slice()[k] = T::default();
+        }
+        Matrix::from_vec(n, m, all).t()
+    }
+
     fn output_tangent(&self, directions: &[MatrixRef<'_, T>]) -> Matrix<T> {
         match &self.engine {
             Engine::None => self.tape().output_tangent(directions.iter().copied()),

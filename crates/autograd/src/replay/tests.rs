@@ -169,7 +169,11 @@ proptest! {
     ) {
         let [mut nodes, mut loops] = both(&inputs(&at), size, |x| record_matrix(x, &steps));
         for x in [&at, &then].map(|x| inputs(x)) {
-            prop_assert_eq!(nodes.run(&x), loops.run(&x));
+            let ran = loops.run(&x);
+            prop_assert_eq!(nodes.run(&x), ran);
+            if ran.is_err() {
+                continue; // the values mean nothing, and NaN may have either sign
+            }
             prop_assert_eq!(nodes.value().shape(), loops.value().shape());
             prop_assert!(nodes.value().as_slice().iter().zip(loops.value().as_slice()).all(|(&a, &b)| same(a, b)));
             let (rows, cols) = nodes.value().shape();

@@ -206,7 +206,7 @@ impl<R: Copy> Op<R> {
             Op::Number(_) | Op::Add(..) | Op::Divide(..) | Op::Matmul(..) => true,
             Op::Transpose(_) | Op::Reshape(_) => true,
             Op::Slice(..) | Op::Pad(..) | Op::Gather(..) | Op::Scatter(..) | Op::CrossEntropy { .. } => true,
-            Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop | Binary::Weigh, ..) => true,
+            Op::Binary(Binary::Mul | Binary::Keep | Binary::Drop | Binary::Weigh | Binary::WeighBoth, ..) => true,
             Op::AlongAxis(f, ..) => !f.reads()[1],
             Op::Unary(..) | Op::Binary(..) => false,
         }

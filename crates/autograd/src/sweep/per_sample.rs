@@ -60,6 +60,29 @@ impl<'t, T: Real> Var<'t, T> {
             Err(text) => panic!("backward_per_sample: {text}"),
         }
     }
+
+    /// Whether each column of this variable depends on the same column of `data` alone, op by op, so that
+    /// [`backward_per_sample`](Var::backward_per_sample) has its derivatives.
+    ///
+    /// ```
+    /// use autograd::{Axis, Matrix, Tape};
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Matrix::from([[1.0, 2.0], [3.0, 5.0]]));
+    /// assert!(x.tanh().sum_over(Axis::Rows).keeps_samples_apart(&[x]));
+    /// assert!(!x.sum_over(Axis::Cols).repeat(2, 2).keeps_samples_apart(&[x]));
+    /// ```
+    ///
+    /// # Panics
+    /// If a leaf of `data` is of another tape.
+    #[track_caller]
+    pub fn keeps_samples_apart(self, data: &[Var<'t, T>]) -> bool {
+        data.iter().for_each(|x| self.same_tape("keeps_samples_apart", *x));
+        self.tape().with(|inner| {
+            let batched = inner.descendants(data.iter().map(|x| x.id), self.id);
+            data.iter().all(|x| inner.node(x.id).shape().1 == self.cols())
+                && separate(inner, &batched, self.cols(), self.id).is_ok()
+        })
+    }
 }
 
 #[compiled_once]
@@ -108,9 +131,13 @@ impl<T: Real> Sweep<'_, '_, T> {
     /// For a batched node δ in the shape of the node, as usual; for any other node a column for each sample.
     fn run(&self, last: u32) -> Vec<Option<Matrix<T>>> {
         let mut found: Vec<Option<Matrix<T>>> = vec![None; last as usize + 1];
-        if self.inner.node(last).is_active() && self.batched[last as usize] {
+        if self.inner.node(last).is_active() {
             let (m, n) = self.inner.node(last).shape();
-            found[last as usize] = Some(Matrix::full(m, n, T::from_f64(1.0)));
+            let one = |is: bool| T::from_f64(if is { 1.0 } else { 0.0 });
+            found[last as usize] = Some(match self.batched[last as usize] {
+                true => Matrix::full(m, n, one(true)),
+                false => Matrix::from_fn(m * n, n, |i, j| one(i / m == j)),
+            });
         }
         for id in (0..=last).rev() {
             if self.inner.is_leaf(id) {

@@ -141,15 +141,18 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
     let tape = seeds[0].0.tape();
     let var = |id| Var::new(tape, id);
     let last = seeds.iter().map(|(y, _)| y.id).max().unwrap_or(0);
-    // Only nodes that were computed from `xs` lead to them.
+    // Only nodes that were computed from `xs` lead to them, and none of these is earlier than the first of them. So a derivative of the last
+    // few nodes takes as long on a long tape as on a short one.
+    let first = xs.iter().chain(seeds.iter().map(|(y, _)| y)).map(|x| x.id).min().unwrap_or(0);
+    let place = |id: u32| (id - first) as usize;
     let leads = tape.with(|inner| inner.descendants(xs.iter().map(|x| x.id), last));
-    let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); last as usize + 1];
+    let mut deltas: Vec<SmallVec<[Op<u32>; 2]>> = vec![SmallVec::new(); place(last) + 1];
     for (y, seed) in seeds {
-        deltas[y.id as usize].push(*seed);
+        deltas[place(y.id)].push(*seed);
     }
-    let mut found: Vec<Option<Var<'t, T>>> = vec![None; last as usize + 1];
-    for id in (0..=last).rev() {
-        let gathered = std::mem::take(&mut deltas[id as usize]);
+    let mut found: Vec<Option<Var<'t, T>>> = vec![None; place(last) + 1];
+    for id in (first..=last).rev() {
+        let gathered = std::mem::take(&mut deltas[place(id)]);
         if gathered.is_empty() {
             continue;
         }
@@ -157,12 +160,12 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
         if !var(id).needs_gradient() {
             continue;
         }
-        found[id as usize] = Some(dy);
+        found[place(id)] = Some(dy);
         if let Some((rule, x)) = custom(var(id)) {
             let needs: SmallVec<[_; 4]> = x.iter().map(|x| leads[x.id as usize] && x.needs_gradient()).collect();
             let at = Recorded { x: &x, y: var(id), dy, source: tape.with(|inner| inner.source(id)) };
-            for (x, dx) in x.iter().zip(rule.record(at, &needs)) {
-                deltas[x.id as usize].extend(dx.map(|dx| Op::Add(1.0, dx.id)));
+            for (x, dx) in x.iter().zip(rule.record(at, &needs)).filter(|(x, _)| x.id >= first) {
+                deltas[place(x.id)].extend(dx.map(|dx| Op::Add(1.0, dx.id)));
             }
         }
         for term in terms(var(id)) {
@@ -170,14 +173,14 @@ fn reverse<'t, T: Real>(seeds: &[(Var<'t, T>, Op<u32>)], xs: &[Var<'t, T>]) -> V
             pullback(term.map(var), var(id), dy, |k, adjoint| {
                 let x = operands[k];
                 if leads[x as usize] && var(x).needs_gradient() {
-                    deltas[x as usize].push(define(adjoint));
+                    deltas[place(x)].push(define(adjoint));
                 }
             });
         }
     }
     let mut all = Vec::with_capacity(xs.len());
     for x in xs {
-        let dx = found.get(x.id as usize).copied().flatten();
+        let dx = found.get(place(x.id)).copied().flatten();
         all.push(if let Some(dx) = dx { dx } else { x.zero() });
     }
     all
@@ -193,8 +196,7 @@ fn define<'t, T: Real>(term: LinearTerm<Var<'t, T>>) -> Op<u32> {
         LinearTerm::Op(op) => op.map(|x| x.id),
         LinearTerm::Unary(f, x, y, d) => weighed(f.slope(x, y), d),
         LinearTerm::Binary(f, side, [a, b, y, d]) if f.selects(side) => {
-            let slope = f.slope(side, a, b, y);
-            Op::Binary(Binary::Keep, slope.id, slope.weigh(d).id)
+            Op::Binary(Binary::WeighBoth, f.slope(side, a, b, y).id, d.id)
         }
         LinearTerm::Binary(f, side, [a, b, y, d]) => weighed(f.slope(side, a, b, y), d),
         LinearTerm::AlongAxis(f, axis, at) => along(f, axis, at),

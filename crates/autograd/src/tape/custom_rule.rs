@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kernel::simd::Accum;
 use smallvec::SmallVec;
 
-use crate::{MatrixRef, Real, Var};
+use crate::{MatrixRef, Op, Real, Var};
 
 /// A function with a custom rule, as the tape sees it.
 pub(crate) trait Rule<T: Real>: Send + Sync {
@@ -15,6 +15,11 @@ pub(crate) trait Rule<T: Real>: Send + Sync {
     /// Whether every entry of the value depends only on the same entry of the operands.
     fn is_elementwise(&self) -> bool {
         false
+    }
+
+    /// The function as code for a device, if it has some.
+    fn code(&self) -> Option<RuleCode> {
+        None
     }
 
     /// Writes a value of the recorded shape to its place; returns the new shape if it has changed.
@@ -31,6 +36,44 @@ pub(crate) trait Rule<T: Real>: Send + Sync {
 
     /// The tangent of y, recorded; `None` if no operand moves.
     fn record_push<'t>(&self, x: &[Var<'t, T>], y: Var<'t, T>, dx: &[Option<Var<'t, T>>]) -> Option<Var<'t, T>>;
+}
+
+/// A function with a custom rule as code for a device.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub enum RuleCode {
+    /// A formula.
+    Entrywise(FormulaTerms),
+    /// What a custom op brings.
+    Wgsl(Wgsl),
+}
+
+/// A formula and its slopes as sums of terms of numbers. First come the operands and the value, as they are given, which have no terms.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct FormulaTerms {
+    pub numbers: Vec<Vec<Op<u32>>>,
+    /// The number that is f(x), and that which is ∂f/∂xₖ for each k.
+    pub value: u32,
+    pub slopes: Vec<u32>,
+}
+
+/// A custom op in WGSL, the language of shaders: what [`CustomOp::wgsl`](crate::CustomOp::wgsl) returns.
+///
+/// Each text is the body of a function that returns the entry in row `i` and column `j` of a result, and runs once for each entry, in
+/// any order. It reads the entries of operands by `x0(i, j)`, `x1(i, j)`, …; a gradient may also read the value by `y(i, j)` and its gradient by
+/// `dy(i, j)`. Their shapes are `x0_rows()`, `x0_cols()` and so on. Indices are `u32`, and numbers have the type `T`, which is `f32` or
+/// `f64`. Functions of the table end in `_`, as `exp_(x)`.
+///
+/// An index beyond the shape reads another number, without an error. The loops of one entry should make fewer than 60,000 passes together:
+/// a program that acts as a card (Mesa's llvmpipe) ends them after 65,535. A device refuses larger operands where a text has loops, but does not
+/// see loops within loops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wgsl {
+    /// The value.
+    pub value: String,
+    /// The gradient of each operand; `None` for one that never needs one.
+    pub pullback: Vec<Option<String>>,
 }
 
 /// Rows and columns.

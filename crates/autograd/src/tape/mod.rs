@@ -9,6 +9,7 @@ pub(crate) mod pass;
 pub(crate) mod records;
 pub(crate) mod var;
 
+pub use custom_rule::Wgsl;
 pub use param::{Param, Role};
 pub use pass::Means;
 pub use var::{Var, affine};

@@ -1,5 +1,6 @@
 //! Tests on a device. Where there is none they are skipped, and say so. If `TAPE_GPU` is set in the environment, a device has to be there.
 
+mod custom;
 mod functions;
 mod graphs;
 mod ops;

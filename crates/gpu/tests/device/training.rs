@@ -1,7 +1,9 @@
 //! Whole training runs on the device and on the processor.
 
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow::{Break, Continue};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use gpu::Number;
 use nn::data::Dataset;
@@ -219,6 +221,80 @@ fn a_run_that_was_killed_is_resumed_with_the_same_bits_and_moves_to_the_processo
     }
     std::fs::remove_file(&path).unwrap();
     std::fs::remove_file(&killed).unwrap();
+}
+
+const CHILD: &str = "TAPE_GPU_CHILD";
+
+/// A process that is told by this variable where to write its checkpoints. It says which step it has made, and never ends by itself.
+#[test]
+fn child_process() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let device = device().expect("the test that started it has one").clone();
+    let wait = |at: &nn::train::Progress<'_>, _: &Sequential<f32>| {
+        println!("\nstep {}", at.step);
+        if at.step == 22 {
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+        Continue(())
+    };
+    let trainer = trainer(Adam::new(0.003)).device(device).checkpoint(path).checkpoint_every(6).resume().on_step(wait);
+    let mut trainer = trainer;
+    trainer.fit(&mut normalised::<f32>(), &classes::<f32>(100)).unwrap();
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_trains_is_resumed_with_the_same_bits() {
+    let Some(device) = device() else { return };
+    let (data, adam, path) = (classes::<f32>(100), || Adam::new(0.003), file("process"));
+    let mut whole = normalised::<f32>();
+    trainer(adam()).device(device.clone()).fit(&mut whole, &data).unwrap();
+
+    // The second process goes on from the last checkpoint, and is killed in the first step that it makes.
+    for is_first in [true, false] {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "training::child_process", "--nocapture"]).env(CHILD, &path);
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut steps = said.lines().map_while(Result::ok).filter_map(|line| line.strip_prefix("step ")?.parse().ok());
+        let last: Option<u64> = if is_first { steps.find(|step| *step == 22) } else { steps.next() };
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert!(last.is_some_and(|step| (19..=22).contains(&step)), "{last:?}");
+    }
+    let mut net = normalised::<f32>();
+    let resumed = trainer(adam()).device(device.clone()).checkpoint(&path).resume().fit(&mut net, &data).unwrap();
+    assert_eq!(resumed.step, 52);
+    assert!(net == whole, "the bits of the resumed run differ");
+    std::fs::remove_file(path).unwrap();
+}
+
+/// h ← tanh(W h + x) three times with one W, whose transpose gives the outputs.
+#[derive(Clone, Debug, PartialEq)]
+struct Tied<T>(Param<T>);
+
+impl<T: Number> Module<T> for Tied<T> {
+    fn params<'m>(&'m self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m Param<T>)) {
+        self.0.params(path, f);
+    }
+    fn params_mut<'m>(&'m mut self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'m mut Param<T>)) {
+        self.0.params_mut(path, f);
+    }
+}
+
+impl<T: Number> Layer<T> for Tied<T> {
+    fn forward<'t>(&'t self, x: Var<'t, T>) -> Var<'t, T> {
+        let w = x.tape().param(&self.0);
+        let h = (0..3).fold(x, |h, _| (w.matmul(h) + x).tanh());
+        // The parameter enters a second time.
+        x.tape().param(&self.0).matmul_tn(h).rows_in(0..3)
+    }
+}
+
+#[test]
+fn weights_that_are_used_several_times() {
+    let start = || Tied(Param::new(Matrix::from_fn(6, 6, |i, j| ((i * 5 + j * 3) % 13) as f64 / 13.0 - 0.4)));
+    double("tied", &start(), Adam::new(0.01));
+    double("tied", &start(), Momentum::new(0.05, 0.9));
 }
 
 #[test]

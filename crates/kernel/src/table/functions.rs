@@ -309,6 +309,11 @@ two {
         b.where_zero(b, a * b),
         b,
         a;
+    /// a b if neither is 0, otherwise 0. Then the other one has no influence, even if it is infinite or NaN.
+    WeighBoth: weigh_both(a, b, y) =>
+        a.where_zero(a.plain(0.0), b.where_zero(b, a * b)),
+        b,
+        a;
 }
         }
     };

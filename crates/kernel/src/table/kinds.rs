@@ -63,7 +63,7 @@ macro_rules! kinds {
             /// Whether it selects: an operand whose slope is 0 has no influence.
             #[inline(always)]
             pub const fn selects(self, operand: usize) -> bool {
-                matches!((self, operand), (Binary::Keep | Binary::Drop, _) | (Binary::Weigh, 0))
+                matches!((self, operand), (Binary::Keep | Binary::Drop | Binary::WeighBoth, _) | (Binary::Weigh, 0))
             }
 
             /// The open intervals where it is defined, or where tests try it.

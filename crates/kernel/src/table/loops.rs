@@ -49,12 +49,12 @@ macro_rules! loops {
                 (Binary::$Name2, 0) =>
                     fill(dx, accum, #[inline(always)] move |i| {
                         let slope = of_first::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0;
-                        if Binary::$Name2.selects(0) { both(slope, dy[i]) } else { times(slope, dy[i]) }
+                        if Binary::$Name2.selects(0) { <T as Values>::weigh_both(slope, dy[i]) } else { times(slope, dy[i]) }
                     }),
                 (Binary::$Name2, _) =>
                     fill(dx, accum, #[inline(always)] move |i| {
                         let slope = of_second::$method2(Lane(a[i]), Lane(b[i]), Lane(y[i])).0;
-                        if Binary::$Name2.selects(1) { both(slope, dy[i]) } else { times(slope, dy[i]) }
+                        if Binary::$Name2.selects(1) { <T as Values>::weigh_both(slope, dy[i]) } else { times(slope, dy[i]) }
                     }),
             )* }
         }
@@ -68,10 +68,4 @@ functions!(loops);
 #[inline(always)]
 fn times<T: Real>(a: T, b: T) -> T {
     <T as Values>::weigh(a, b)
-}
-
-/// a b; 0 where either is 0.
-#[inline(always)]
-fn both<T: Real>(a: T, b: T) -> T {
-    <T as Values>::keep(a, times(a, b))
 }

@@ -134,8 +134,7 @@ macro_rules! numbers {
                 let (a, b) = (self.value, other.value);
                 let y = a.$method2(b);
                 let of = |operand: usize, slope: N, tangent: N| {
-                    let product = slope.weigh(tangent);
-                    if Binary::$Name2.selects(operand) { slope.keep(product) } else { product }
+                    if Binary::$Name2.selects(operand) { slope.weigh_both(tangent) } else { slope.weigh(tangent) }
                 };
                 let first = of(0, of_first::$method2(a, b, y), self.tangent);
                 Dual { value: y, tangent: first + of(1, of_second::$method2(a, b, y), other.tangent) }

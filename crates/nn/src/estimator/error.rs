@@ -119,6 +119,10 @@ pub enum EstimatorError {
     /// The parts of a model that was read from a file do not fit together.
     #[error("the layers of the model do not fit together: the file it was read from was changed")]
     Damaged,
+    /// The fit by least squares did not begin.
+    #[cfg(feature = "solve")]
+    #[error(transparent)]
+    LeastSquares(#[from] crate::least_squares::FitModelError),
     /// The loss or a weight became NaN or infinite.
     #[error("the loss was not finite in epoch {epoch}: lower the learning rate, or standardise the data")]
     Diverged {

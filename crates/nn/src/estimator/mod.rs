@@ -30,6 +30,8 @@ mod baseline;
 mod classifier;
 mod error;
 mod inputs;
+#[cfg(feature = "solve")]
+mod least_squares;
 mod regressor;
 mod settings;
 mod training;
@@ -39,6 +41,6 @@ pub use baseline::{Logistic, Majority, Mean, Ridge};
 pub use classifier::{FittedClassifier, MlpClassifier};
 pub use error::EstimatorError;
 pub use regressor::{FittedRegressor, MlpRegressor};
-pub use settings::Settings;
+pub use settings::{Settings, Solver};
 pub use training::Curves;
 pub use weights::ClassWeights;

@@ -56,6 +56,21 @@ impl Default for Settings {
     }
 }
 
+/// How a regressor is trained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Solver {
+    /// By [`Adam`](crate::Adam) on batches of samples.
+    #[default]
+    Adam,
+    /// By [Levenberg and Marquardt's method](crate::least_squares::LevenbergMarquardt) on all samples, for networks of up to some thousand
+    /// parameters. An epoch is a step that decreased the loss. It finds the length of its steps itself, so
+    /// [`lr`](Settings::lr) and [`batch`](Settings::batch) are not used.
+    #[cfg(feature = "solve")]
+    LevenbergMarquardt,
+}
+
 impl Settings {
     /// Whether every setting is in its range.
     pub(super) fn check(&self) -> Result<(), EstimatorError> {

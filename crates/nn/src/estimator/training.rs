@@ -1,5 +1,6 @@
 //! Builds and trains a network according to the settings.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use rand::SeedableRng;
@@ -17,7 +18,8 @@ use crate::{Adam, Init, Layer, Matrix, Mlp, Real, Tape, Var};
 /// The course of a training run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {
-    /// The mean loss of the samples in each epoch, including the penalty. The loss of a batch is measured before its step. For
+    /// The mean loss of the samples in each epoch, including the penalty. The loss of a batch is measured before its step; by Levenberg
+    /// and Marquardt's method it is the loss after each step, and there is none if no step decreased it. For
     /// [`Logistic`](super::Logistic) it is one number, the value at the end. For the other baselines, which are computed directly, it is
     /// empty.
     pub losses: Vec<f64>,
@@ -48,7 +50,58 @@ impl<T: Real, Y: Targets + Sync> Batches for Weighted<'_, T, Y> {
     }
 }
 
-/// A network with this number of outputs, trained on `data`. If samples are held out (chosen by `split`), their loss decides. The
+/// An initial network and the samples to train it on.
+pub(super) struct Begun<'d, T: Real, Y: Clone> {
+    pub net: Mlp<T>,
+    pub data: Cow<'d, Dataset<T, Y>>,
+    /// The samples whose loss decides, chosen by `split`. In each part the weights have mean 1.
+    pub held_out: Option<Dataset<T, Y>>,
+}
+
+pub(super) fn begin<'d, T: Real, Y: Targets + Clone>(
+    settings: &Settings,
+    outputs: usize,
+    data: &'d Dataset<T, Y>,
+    split: impl Fn(&Y, f64, &mut ChaCha8Rng) -> (Vec<usize>, Vec<usize>),
+) -> Result<Begun<'d, T, Y>, EstimatorError> {
+    let rng = &mut ChaCha8Rng::seed_from_u64(settings.seed);
+    let part = |samples: &Vec<usize>| {
+        let part = data.select(samples);
+        Dataset { weights: relative(part.weights), ..part }
+    };
+    let (data, held_out) = match settings.early_stopping.map(|share| split(&data.t, 1.0 - share, rng)) {
+        Some((training, held_out)) => (Cow::Owned(part(&training)), Some(part(&held_out))),
+        None => (Cow::Borrowed(data), None),
+    };
+    at_least("samples to train on", data.len(), 1)?;
+    at_least("samples held out", held_out.as_ref().map_or(1, Dataset::len), 1)?;
+    let sizes = [&[data.features()], &*settings.hidden, &[outputs]].concat();
+    let net = Mlp::builder(&sizes).activation(settings.activation).init(Init::Xavier).build(rng);
+    Ok(Begun { net, data, held_out })
+}
+
+/// Counts the epochs in which a loss did not fall.
+pub(super) struct Patience {
+    tolerance: f64,
+    patience: usize,
+    pub best: f64,
+    stale: usize,
+}
+
+impl Patience {
+    pub fn new(settings: &Settings) -> Self {
+        Patience { tolerance: settings.tolerance, patience: settings.patience, best: f64::INFINITY, stale: 0 }
+    }
+
+    /// Whether to go on after an epoch with this loss.
+    pub fn after(&mut self, loss: f64) -> ControlFlow<()> {
+        self.stale = if loss > self.best - self.tolerance { self.stale + 1 } else { 0 };
+        self.best = self.best.min(loss);
+        if self.stale > self.patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// A network with this number of outputs, trained on `data` by Adam. If samples are held out (chosen by `split`), their loss decides. The
 /// arguments of `loss` are outputs, targets and the weights of the samples, which have mean 1 over the part.
 pub(super) fn train<T: Real, Y: Targets + Clone + Send + Sync>(
     settings: &Settings,
@@ -57,24 +110,11 @@ pub(super) fn train<T: Real, Y: Targets + Clone + Send + Sync>(
     split: impl Fn(&Y, f64, &mut ChaCha8Rng) -> (Vec<usize>, Vec<usize>),
     loss: impl for<'t> Fn(Var<'t, T>, &Y, Option<&[f64]>) -> Var<'t, T> + Send + Sync,
 ) -> Result<(Mlp<T>, Curves), EstimatorError> {
-    let rng = &mut ChaCha8Rng::seed_from_u64(settings.seed);
-    let parts = settings.early_stopping.map(|share| split(&data.t, 1.0 - share, rng));
-    let part = |samples: &Vec<usize>| {
-        let part = data.select(samples);
-        Dataset { weights: relative(part.weights), ..part }
-    };
-    let held_out = parts.as_ref().map(|(_, held_out)| part(held_out));
-    let training = parts.as_ref().map(|(training, _)| part(training));
-    let data = training.as_ref().unwrap_or(data);
-    at_least("samples to train on", data.len(), 1)?;
-    at_least("samples held out", held_out.as_ref().map_or(1, Dataset::len), 1)?;
-
-    let sizes = [&[data.features()], &*settings.hidden, &[outputs]].concat();
-    let mut net = Mlp::builder(&sizes).activation(settings.activation).init(Init::Xavier).build(rng);
-    let &Settings { lr, alpha, tolerance, patience, .. } = settings;
+    let Begun { mut net, data, held_out } = begin(settings, outputs, data, split)?;
+    let &Settings { lr, alpha, .. } = settings;
     let curve = if held_out.is_some() { "validation_loss" } else { "loss" };
     let held_out = held_out.as_ref().map(Weighted);
-    let (mut best, mut stale) = (f64::INFINITY, 0);
+    let mut patience = Patience::new(settings);
     let mut trainer = Trainer::new(
         |tape, net: &Mlp<T>, (x, t, weights): &(Matrix<T>, Y, Option<Vec<f64>>)| {
             let penalty = tape.is_training().then(|| squares(tape, net) * (alpha / (2.0 * x.cols() as f64)));
@@ -87,16 +127,11 @@ pub(super) fn train<T: Real, Y: Targets + Clone + Send + Sync>(
     .sampler(Sampler::shuffled(data.len(), settings.batch.min(data.len()), settings.seed))
     .parallel(Parallel::mean().shards_of(usize::MAX)) // a penalty knows the n of its shard alone
     .quiet()
-    .on_epoch_end(move |progress, _| {
-        let loss = progress.history[curve][progress.epoch - 1];
-        stale = if loss > best - tolerance { stale + 1 } else { 0 };
-        best = best.min(loss);
-        if stale > patience { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    .on_epoch_end(move |progress, _| patience.after(progress.history[curve][progress.epoch - 1]));
     if let Some(held_out) = &held_out {
         trainer = trainer.validate(held_out).keep_best();
     }
-    let trained = trainer.fit(&mut net, &Weighted(data)).map_err(|error| match error {
+    let trained = trainer.fit(&mut net, &Weighted(&*data)).map_err(|error| match error {
         TrainError::Diverged { epoch, .. } => EstimatorError::Diverged { epoch },
         other => unreachable!("the settings were checked: {other}"),
     })?;

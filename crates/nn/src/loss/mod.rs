@@ -147,7 +147,7 @@ impl Loss {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Loss::Mse => "mse",
             Loss::L1 => "l1",

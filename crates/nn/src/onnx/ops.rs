@@ -119,6 +119,7 @@ pub fn binary<'g>(f: Binary, a: X<'g>, b: X<'g>) -> Option<X<'g>> {
         Binary::Keep => zero(a).choose(a.number(0.0), b),
         Binary::Drop => zero(a).choose(b, a.number(0.0)),
         Binary::Weigh => zero(b).choose(b, a * b),
+        Binary::WeighBoth => zero(a).choose(a, zero(b).choose(b, a * b)),
         _ => return None,
     })
 }

@@ -70,6 +70,13 @@ pub trait Hyperparameters {
         0.0
     }
 
+    /// Whether the step of an entry depends only on that entry, its gradient and its moments, and not on other entries, as a norm does.
+    /// If so, [ranks](crate::ranks) divide the step; otherwise each of them makes all of it. By default it is not assumed. A rank that makes its
+    /// part knows only this part of the gradients, so the step has to be made by [`Step::each`].
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// Its settings other than the learning rate, as text. A checkpoint stores this text, and refuses an optimizer with the same name and
     /// another text. The text is empty if nothing is to be compared.
     fn settings(&self) -> String {
@@ -275,6 +282,9 @@ impl<O: Hyperparameters + ?Sized> Hyperparameters for Box<O> {
     fn start(&self, moment: usize) -> f64 {
         (**self).start(moment)
     }
+    fn is_elementwise(&self) -> bool {
+        (**self).is_elementwise()
+    }
     fn settings(&self) -> String {
         (**self).settings()
     }
@@ -313,6 +323,9 @@ macro_rules! called {
         fn set_lr(&mut self, lr: f64) {
             self.lr = lr;
         }
+        fn is_elementwise(&self) -> bool {
+            true
+        }
         fn settings(&self) -> String {
             let fields: &[(&str, f64)] = &[$((stringify!($field), self.$field)),*];
             fields.iter().map(|(field, value)| format!("{field} {value:?}")).collect::<Vec<_>>().join(", ")
@@ -335,7 +348,7 @@ fn bias_correction(beta: f64, k: u64) -> f64 {
 fn unrecorded<T: Real>(model: &dyn Module<T>, grads: &dyn ParamGradients<T>) -> Option<String> {
     let mut problem = None;
     model.params(&Path::Root, &mut |path, param| {
-        if param.is_trained() && problem.is_none() && grads.summands(param).is_none() {
+        if param.is_trained() && problem.is_none() && !grads.has(param) {
             problem = Some(format!("parameter `{path}` has no gradient: it was not recorded before the loss"));
         }
     });

@@ -180,6 +180,10 @@ impl<O: Hyperparameters> Hyperparameters for With<O> {
         let own = self.optimizer.settings();
         if self.rules == Rules::default() { own } else { format!("{own}; {:?}", self.rules) }
     }
+    fn is_elementwise(&self) -> bool {
+        let Rules { clip_norm, skip_not_finite, .. } = self.rules;
+        clip_norm.is_none() && !skip_not_finite && self.optimizer.is_elementwise()
+    }
     fn formula(&self, k: u64) -> Option<super::formula::Formula> {
         self.optimizer.formula(k)
     }

@@ -118,6 +118,11 @@ impl<T: Real> State<T> {
         if all.is_empty() { SmallVec::from_elem(0, 1) } else { all }
     }
 
+    /// Calls `f` with the moments of every parameter.
+    pub(crate) fn each_moment(&mut self, f: &mut dyn FnMut(&mut [T])) {
+        self.params.iter_mut().flat_map(|state| &mut state.moments).for_each(|moment| f(moment));
+    }
+
     /// The first parameter with a moment that is NaN or infinite, if there is one.
     #[cfg(feature = "save")]
     pub(crate) fn not_finite(&self) -> Option<String> {

@@ -4,8 +4,8 @@ use autograd::{compiled_once, vectorised};
 use smallvec::SmallVec;
 
 use super::{Rules, State, norm};
-use crate::gradients::each_block;
-use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
+use crate::gradients::{Updates, each_block};
+use crate::{Module, ParamGradients, Path, Real, Role};
 
 /// A step that is about to be made: the argument of [`Optimizer::update`](super::Optimizer::update).
 pub struct Step<'s, T: Real> {
@@ -87,15 +87,17 @@ impl<'s, T: Real> Step<'s, T> {
                 state.missed += u64::from(turn.first);
             }),
             Role::Trained => {
-                let (Some((g, h)), Some(state)) = (grads.summands(param), states.next()) else { return };
+                let (Some(Updates { entries: own, g, h }), Some(state)) = (grads.updates(param), states.next()) else {
+                    return;
+                };
                 if state.missed != turn.missed {
                     return;
                 }
                 state.of = Some(param.id());
                 let change = Change::of(&rules, (&state.name, path), lr, scale);
                 let (rule, change) = (rule(change.lr), change.entries());
-                let moments = slices(&mut state.moments);
-                let (w, g, h) = (param.value_mut().as_mut_slice(), g.as_slice(), h.map(MatrixRef::as_slice));
+                let moments = slices(&mut state.moments).map(|moment| &mut moment[own.clone()]);
+                let w = &mut param.value_mut().as_mut_slice()[own];
                 let mut piece = Piece { w, g, h, moments, change, rule };
                 let least = if piece.h.is_some() { LEAST_AWAKE } else { LEAST };
                 let threads = threads.get_or_insert(if entries < least { 1 } else { available });

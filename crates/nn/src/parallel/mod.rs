@@ -35,20 +35,21 @@
 //! ```
 
 mod row;
+mod shards;
+mod total;
 mod weight;
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use autograd::compiled_once;
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 
 pub(crate) use row::{Place, Row, Spare};
+pub(crate) use shards::{Shard, Shards};
+pub use total::Total;
 pub(crate) use weight::Weight;
 
-use crate::planned::{BatchData, Found, Inputs, PassKind, Recorder, StepPlans, recorded};
-use crate::{GradientSum, Gradients, MatrixRef, Module, Param, ParamGradients, Real, Reduction, Tape, Var};
+use crate::planned::{BatchData, Found, Inputs, PassKind, Ready, Recorder, StepPlans, recorded};
+use crate::{GradientSum, Gradients, MatrixRef, Module, Real, Reduction, Tape, Var};
 
 /// How a batch is split and its gradients are combined.
 ///
@@ -61,13 +62,6 @@ pub struct Parallel {
     /// The largest number of samples in a shard; `None` uses the [rule](Parallel::count).
     pub shard: Option<usize>,
 }
-
-/// The smallest number of samples for which shards pay: copying and adding the gradient of a weight costs as much as
-/// several samples. The benchmark `trainer` measures it: on one thread shards of 16 took 1.3 to 3.6 times as long as a
-/// single one, shards of 64 up to 1.4 times.
-const LEAST_SAMPLES: usize = 128;
-/// The smallest work, in weights × samples: about a tenth of a millisecond, many times what it takes to wake a thread.
-const LEAST_WORK: usize = 1 << 20;
 
 impl Parallel {
     /// For losses that are means over samples.
@@ -229,7 +223,7 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
     let divided = Divided { parallel, model, shards: parallel.shards(model, samples, seed), of_part, batch };
     let count = divided.shards.count;
     if count == 1 {
-        let Part { loss, grads, weight, .. } = divided.part(0);
+        let Part { loss, grads, weight, .. } = divided.part(0, None);
         return (loss, Total::of([Some(grads), None], GradientSum::new(), weight));
     }
     let (mut half, other) = divided.halves(0..count);
@@ -254,8 +248,8 @@ pub(crate) struct Divided<'a, 'b, T: Real> {
 }
 
 impl<T: Real> Divided<'_, '_, T> {
-    /// Runs a shard.
-    fn part(&self, shard: usize) -> Part<T, Gradients<T>> {
+    /// Runs a shard. If it runs from a plan, `ready` is told of its gradients.
+    pub fn part(&self, shard: usize, ready: Option<&Ready<'_, T>>) -> Part<T, Gradients<T>> {
         let Divided { parallel, model, ref shards, of_part, batch } = *self;
         let (shard, samples) = (shards.get(shard), shards.samples);
         let (seed, len) = (shard.seed, shard.samples.len());
@@ -268,7 +262,7 @@ impl<T: Real> Divided<'_, '_, T> {
         let data = planned.as_ref().and_then(|(_, data)| data.as_ref()).map(InputsAndTargets::data);
         let recorder = Borrowed { batch: &*batch, data };
         let Found { loss, means, gradients: grads } = match (&planned, data) {
-            (Some((plans, _)), Some(data)) => plans.gradients(model, data, pass, &factor, &recorder),
+            (Some((plans, _)), Some(data)) => plans.gradients(model, data, pass, &factor, &recorder, ready),
             _ => {
                 if let Some((plans, _)) = planned {
                     plans.note_recorded("the inputs or the targets of a batch are not one matrix or classes");
@@ -293,7 +287,7 @@ impl<T: Real> Divided<'_, '_, T> {
     /// Runs shards, and adds their results in halves.
     pub fn tree(&self, shards: Range<usize>) -> Part<T, Gradients<T>> {
         if shards.len() == 1 {
-            return self.part(shards.start);
+            return self.part(shards.start, None);
         }
         let (a, b) = self.halves(shards);
         a.and(b)
@@ -311,49 +305,6 @@ impl<T: Real> Divided<'_, '_, T> {
 pub(crate) fn halves(shards: Range<usize>) -> [Range<usize>; 2] {
     let middle = shards.start + shards.len() / 2;
     [shards.start..middle, middle..shards.end]
-}
-
-impl Parallel {
-    /// The shards of a batch.
-    ///
-    /// # Panics
-    /// If there are no samples.
-    #[track_caller]
-    pub(crate) fn shards<T: Real>(&self, model: &dyn Module<T>, samples: usize, seed: u64) -> Shards {
-        assert!(samples > 0, "parallel: a batch has at least one sample");
-        Shards { samples, seed, count: self.count_of(model, samples) }
-    }
-
-    fn count_of<T: Real>(&self, model: &dyn Module<T>, samples: usize) -> usize {
-        let by_rule = || (samples.saturating_mul(model.count_params()) / LEAST_WORK).min(samples / LEAST_SAMPLES);
-        assert!(self.shard != Some(0), "parallel: shard: Some(0) should be at least 1 sample");
-        self.shard.map_or_else(by_rule, |largest| samples.div_ceil(largest)).clamp(1, samples.max(1))
-    }
-}
-
-/// The parts of a batch.
-pub(crate) struct Shards {
-    pub samples: usize,
-    seed: u64,
-    pub count: usize,
-}
-
-impl Shards {
-    pub fn get(&self, k: usize) -> Shard {
-        let start = |k: usize| (k as u128 * self.samples as u128 / self.count as u128) as usize;
-        let seed = || {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_word_pos(2 * k as u128);
-            rng.random()
-        };
-        Shard { samples: start(k)..start(k + 1), seed: if self.count == 1 { self.seed } else { seed() } }
-    }
-}
-
-/// A part of a batch, and the seed of its tape.
-pub(crate) struct Shard {
-    pub samples: Range<usize>,
-    pub seed: u64,
 }
 
 /// The result of some shards, with their gradients or a slice of them.
@@ -383,81 +334,5 @@ impl<T: Real, G: Summand> Part<T, G> {
         self.grads.add(other.grads);
         self.buffers.merge_buffers(other.buffers);
         self
-    }
-}
-
-/// The gradients of a batch, as a step takes them.
-pub struct Total<T: Real> {
-    /// From one tape, or from both halves of several shards.
-    tapes: [Option<Gradients<T>>; 2],
-    /// From several ranks.
-    row: Option<Row<T>>,
-    /// The sum of both halves, once it was requested.
-    sum: OnceLock<Gradients<T>>,
-    /// The new values of buffers if there are several shards; everything if there are no tapes.
-    rest: GradientSum<T>,
-    weight: Weight,
-}
-
-impl<T: Real> Total<T> {
-    fn of(tapes: [Option<Gradients<T>>; 2], rest: GradientSum<T>, weight: Weight) -> Self {
-        Total { tapes, row: None, sum: OnceLock::new(), rest, weight }
-    }
-
-    /// Gradients that were added already.
-    pub(crate) fn summed(sum: GradientSum<T>, weight: Weight) -> Self {
-        Total::of([None, None], sum, weight)
-    }
-
-    /// Gradients in a row, and new buffers.
-    pub(crate) fn in_row(row: Row<T>, buffers: GradientSum<T>, weight: Weight) -> Self {
-        Total { row: Some(row), ..Total::summed(buffers, weight) }
-    }
-
-    /// The memory of the row, if there is one.
-    pub(crate) fn into_row(self) -> Option<Vec<T>> {
-        self.row.map(|row| row.entries)
-    }
-
-    /// The weight of the batch in a mean over several.
-    pub(crate) fn weight(&self) -> Weight {
-        self.weight
-    }
-
-    fn sum(&self, half: &Gradients<T>, other: &Gradients<T>) -> &Gradients<T> {
-        if self.sum.get().is_none() {
-            // Not under the lock, because a thread that waits for parts of the sum may be given work that requests it again.
-            let mut sum = half.clone();
-            sum.add(other);
-            let _ = self.sum.set(sum);
-        }
-        self.sum.get().expect("the sum was set")
-    }
-}
-
-#[compiled_once]
-impl<T: Real> ParamGradients<T> for Total<T> {
-    fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        if let Some(row) = &self.row {
-            return row.gradient(param);
-        }
-        match &self.tapes {
-            [Some(half), Some(other)] => self.sum(half, other).gradient(param),
-            [Some(grads), _] => grads.gradient(param),
-            _ => self.rest.gradient(param),
-        }
-    }
-    fn summands(&self, param: &Param<T>) -> Option<(MatrixRef<'_, T>, Option<MatrixRef<'_, T>>)> {
-        let [Some(half), Some(other)] = &self.tapes else { return Some((self.gradient(param)?, None)) };
-        match [half, other].map(|half| half.gradient(param)) {
-            [Some(g), h] => Some((g, h)),
-            [None, h] => h.map(|h| (h, None)),
-        }
-    }
-    fn updated(&self, buffer: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        match &self.tapes {
-            [Some(grads), None] => ParamGradients::updated(grads, buffer),
-            _ => self.rest.updated(buffer),
-        }
     }
 }

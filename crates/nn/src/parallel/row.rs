@@ -1,5 +1,6 @@
 //! The gradients of all parameters in one row of numbers.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::{MatrixRef, Param, Real};
@@ -21,15 +22,34 @@ impl Place {
 /// Gradients in a row.
 pub(crate) struct Row<T> {
     pub entries: Vec<T>,
-    /// The parameters that have a gradient, by identity.
-    pub places: Vec<Place>,
+    /// The parameters that have a gradient, by identity, and the entries of each that are known here.
+    pub places: Vec<(Place, Range<usize>)>,
 }
 
 impl<T: Real> Row<T> {
+    fn place(&self, param: &Param<T>) -> Option<&(Place, Range<usize>)> {
+        let found = self.places.binary_search_by_key(&param.id(), |(place, _)| place.id);
+        found.ok().map(|k| &self.places[k])
+    }
+
+    pub fn has(&self, param: &Param<T>) -> bool {
+        self.place(param).is_some()
+    }
+
     /// The gradient of a parameter.
+    ///
+    /// # Panics
+    /// If only a part of it is known here.
     pub fn gradient(&self, param: &Param<T>) -> Option<MatrixRef<'_, T>> {
-        let place = self.places[self.places.binary_search_by_key(&param.id(), |place| place.id).ok()?];
+        let (place, known) = self.place(param)?;
+        assert!(known.len() == place.len(), "this rank knows only a part of a gradient");
         Some(MatrixRef::new(place.shape.0, place.shape.1, &self.entries[place.start..][..place.len()]))
+    }
+
+    /// The entries of a gradient that are known here.
+    pub fn known(&self, param: &Param<T>) -> Option<(Range<usize>, &[T])> {
+        let (place, known) = self.place(param)?;
+        Some((known.clone(), &self.entries[place.start..][known.clone()]))
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::{Gradients, Matrix, Module, Real, Tape, Var};
-pub(crate) use plans::{BatchData, Found, Inputs, PassKind, Recorder, StepPlans, no_plans, recorded};
+pub(crate) use plans::{BatchData, Found, Inputs, PassKind, Ready, Recorder, StepPlans, no_plans, recorded};
 
 /// A loss of a model and some matrices that is recorded once for every shape of the matrices, and then runs as a
 /// [`Plan`](autograd::Plan): the same bits in less time, mainly for small models.
@@ -58,7 +58,7 @@ impl<'a, T: Real, M: Module<T>> RecordedLoss<'a, T, M> {
         let inputs: SmallVec<[_; 4]> = x.iter().map(|x| x.view()).collect();
         let data = BatchData { inputs: &inputs, classes: &[] };
         let recorder = OfModel { loss: &*self.loss, model, data };
-        let found = self.plans.gradients(model, data, PassKind { seed, of_part: false }, &|_| 1.0, &recorder);
+        let found = self.plans.gradients(model, data, PassKind { seed, of_part: false }, &|_| 1.0, &recorder, None);
         (found.loss, found.gradients)
     }
 

@@ -49,9 +49,13 @@ pub(crate) struct Found<T: Real> {
     pub gradients: Gradients<T>,
 }
 
+/// Is told the identity of a parameter and its gradient as soon as a sweep has completed it.
+pub(crate) type Ready<'r, T> = dyn Fn(u64, &[T]) + Sync + 'r;
+
 /// The plans of a loss. What they are made of is compiled in this crate, so a user's program does not instantiate it.
 pub(crate) trait StepPlans<T: Real>: Send + Sync {
-    /// The loss of a batch and `factor` times its gradients, from a plan if there is one, and otherwise from a recording.
+    /// The loss of a batch and `factor` times its gradients, from a plan if there is one, and otherwise from a recording. A run of a plan
+    /// tells `ready` of its gradients, unless it is compared with a recording.
     #[track_caller]
     fn gradients(
         &self,
@@ -60,6 +64,7 @@ pub(crate) trait StepPlans<T: Real>: Send + Sync {
         pass: PassKind,
         factor: &dyn Fn(Means) -> f64,
         recorder: &dyn Recorder<T>,
+        ready: Option<&Ready<'_, T>>,
     ) -> Found<T>;
 
     /// Counts a step that was recorded, and notes why.
@@ -132,14 +137,15 @@ impl<T: Real> StepPlans<T> for Plans<T> {
         pass: PassKind,
         factor: &dyn Fn(Means) -> f64,
         recorder: &dyn Recorder<T>,
+        ready: Option<&Ready<'_, T>>,
     ) -> Found<T> {
         let inputs = data.inputs.iter().map(|x| x.shape()).collect();
         let shapes = Shapes { inputs, classes: data.classes.len(), of_part: pass.of_part };
         if let Some(mut planned) = self.take(&shapes) {
-            match planned.run(model, data, pass, factor) {
+            planned.runs += 1;
+            let check = planned.runs.is_power_of_two() || planned.runs.is_multiple_of(CHECKED);
+            match planned.run(model, data, pass, factor, ready.filter(|_| !check)) {
                 Ok(found) => {
-                    planned.runs += 1;
-                    let check = planned.runs.is_power_of_two() || planned.runs.is_multiple_of(CHECKED);
                     let recording = check.then(|| recorded(pass, factor, recorder, None).0);
                     let Some(recording) = recording.filter(|recording| !same(model, &found, recording)) else {
                         self.put(planned);
@@ -248,6 +254,7 @@ impl<T: Real> Planned<T> {
         data: BatchData<'m, T>,
         pass: PassKind,
         factor: &dyn Fn(Means) -> f64,
+        ready: Option<&Ready<'_, T>>,
     ) -> Result<Found<T>, PlanMisfit> {
         let (mut known, mut same) = (self.params.iter(), true);
         let params = &mut |f: &mut dyn FnMut(&'m Param<T>)| {
@@ -261,7 +268,12 @@ impl<T: Real> Planned<T> {
             return Err(PlanMisfit::Params("the model has other parameters, or in another order".into()));
         }
         let (loss, means) = (run.item().to_f64(), run.means());
-        Ok(Found { loss, means, gradients: run.backward_times(T::from_f64(factor(means))) })
+        let factor = T::from_f64(factor(means));
+        let gradients = match ready {
+            None => run.backward_times(factor),
+            Some(ready) => run.backward_telling(factor, &mut |id, gradient| ready(id, gradient)),
+        };
+        Ok(Found { loss, means, gradients })
     }
 }
 

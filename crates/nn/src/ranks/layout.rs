@@ -1,4 +1,4 @@
-//! Where the entries of all gradients lie when they are one row, and which slice of it each rank adds.
+//! Where the entries of all gradients lie when they are one row, and which of them each rank adds.
 
 use std::ops::Range;
 
@@ -6,17 +6,18 @@ use super::{Ranks, share};
 use crate::parallel::Place;
 use crate::{MatrixRef, Module, ParamGradients, Path, Real, Role};
 
-/// A part of a parameter that lies in a slice: the number of the parameter, and the entries.
+/// The part of a parameter that a rank owns: the number of the parameter, and the entries. It depends on the length of the parameter
+/// alone, so a rank keeps its entries when others are frozen.
 pub(super) type Segment = (usize, Range<usize>);
 
 pub(super) struct Layout {
     /// The trained parameters, in the order of the model.
     pub params: Vec<Place>,
     pub buffers: Vec<Place>,
-    /// The entries of the slice of each rank.
-    pub slices: Vec<Range<usize>>,
     /// What the slice of each rank consists of.
     pub segments: Vec<Vec<Segment>>,
+    /// The number of entries of all gradients.
+    pub len: usize,
 }
 
 impl Layout {
@@ -33,14 +34,13 @@ impl Layout {
                 Role::Frozen => {}
             }
         });
-        let slices: Vec<_> = (0..world.size()).map(|rank| share(all, rank, world.size())).collect();
-        let segments = slices.iter().map(|slice| segments(&params, slice)).collect();
-        Layout { params, buffers, slices, segments }
+        let segments = (0..world.size()).map(|rank| segments(&params, rank, world.size())).collect();
+        Layout { params, buffers, segments, len: all }
     }
 
-    /// The number of entries of all gradients.
-    pub fn len(&self) -> usize {
-        self.slices.last().map_or(0, |slice| slice.end)
+    /// The number of entries of the slice of a rank.
+    pub fn slice_len(&self, rank: usize) -> usize {
+        self.segments[rank].iter().map(|(_, entries)| entries.len()).sum()
     }
 
     /// The gradients of the trained parameters, in their order.
@@ -59,11 +59,12 @@ impl Layout {
     }
 }
 
-/// The parts of parameters that lie in a slice of the row.
-fn segments(params: &[Place], slice: &Range<usize>) -> Vec<Segment> {
-    let parts = params.iter().enumerate().map(|(k, place)| {
-        let (start, end) = (place.start, place.start + place.len());
-        (k, slice.start.clamp(start, end) - start..slice.end.clamp(start, end) - start)
-    });
+/// The entries that a rank owns of a list of this length.
+pub(super) fn owned(len: usize, rank: usize, size: usize) -> Range<usize> {
+    share(len, rank, size)
+}
+
+fn segments(params: &[Place], rank: usize, size: usize) -> Vec<Segment> {
+    let parts = params.iter().enumerate().map(|(k, place)| (k, owned(place.len(), rank, size)));
     parts.filter(|(_, entries)| !entries.is_empty()).collect()
 }

@@ -35,9 +35,14 @@
 //!                        sum
 //! ```
 //!
-//! The entries of all gradients are cut into P slices. An exchange brings slice p of every subtree to rank p, which adds them along the rest
-//! of the tree, and a gather brings the sums to all ranks. If every rank has one subtree, as when P and S are powers of two, a rank sends
-//! 2 G (P − 1) / P bytes in a step, where G are the bytes of all gradients: no way of adding on all ranks sends less.
+//! The entries of every parameter are cut into P parts, of which rank p owns part p. An exchange brings the gradients of these entries to
+//! their owner, which adds them along the rest of the tree and makes the step of the optimizer on them. A gather brings the new weights to all
+//! ranks. The moments stay with their owners; a run with a checkpoint
+//! brings them to all ranks after every epoch and before it is written. If every rank has one subtree, as when P and S are powers of
+//! two, a rank sends 2 G (P − 1) / P bytes in a step, where G are the bytes of all gradients: no way of adding on all ranks sends less.
+//! If the step of an entry depends on other entries, as [clipping by the norm](crate::optim::With::clip_norm) does, the gather brings the
+//! sums instead, and every rank makes the whole step.
+//!
 //! The losses, the weights of weighted means and the new values of buffers are small, and every rank adds them all along the same tree.
 //!
 //! A batch of one shard runs on one rank alone. Use several ranks for batches of several shards:
@@ -46,12 +51,16 @@
 
 mod bytes;
 mod layout;
+mod overlap;
+mod parts;
 mod step;
 mod terms;
 mod threads;
 mod values;
 
 pub(crate) use bytes::{Reader, WEIGHT, put_numbers, put_weight, take_weight};
+pub use overlap::Overlapping;
+pub(crate) use parts::gather_parts;
 pub(crate) use step::{gradients, own_shards};
 pub use threads::{ThreadRanks, on_threads};
 pub use values::{Values, ValuesMut};
@@ -86,6 +95,11 @@ pub trait Ranks: Sync {
     /// # Errors
     /// If a rank has failed, or gave another number of values.
     fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError>;
+
+    /// Whether calls are made from another thread while gradients are swept: see [`Overlapping`].
+    fn overlaps(&self) -> bool {
+        false
+    }
 
     /// Tells all ranks that this one cannot go on, and why. Their calls return this as an error, or end their processes.
     fn fail(&self, why: &str);

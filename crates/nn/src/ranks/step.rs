@@ -4,32 +4,41 @@ use std::iter::Peekable;
 use std::ops::Range;
 
 use super::bytes::WEIGHT;
-use super::layout::{Layout, Segment};
+use super::layout::{Layout, Segment, owned};
+use super::overlap::exchange_during;
+use super::parts::gather_parts;
 use super::terms::{Terms, in_blocks};
 use super::values::{values, values_mut};
 use super::{RankError, Ranks, Reader, gather, put_numbers, put_weight, share, take_weight};
 use crate::parallel::{Divided, Part, Place, Row, Spare, Total, Weight, halves};
+use crate::planned::Ready;
 use crate::{GradientSum, Gradients, MatrixRef, Module, Real};
 
 /// Loss and gradients of a batch, or of its micro-batches together. Every rank knows how they are divided into shards, and runs its own.
+/// It adds its slice of the gradients, and receives the others if it needs the `whole`.
 pub(crate) fn gradients<T: Real>(
     world: &dyn Ranks,
     spare: &Spare<T>,
     model: &(dyn Module<T> + Sync),
     batches: &[Divided<'_, '_, T>],
+    whole: bool,
 ) -> Result<(f64, Total<T>), RankError> {
     let layout = &Layout::of(world, model);
-    let mut row = spare.take(layout.len());
+    let mut row = spare.take(layout.len);
     let mut sum = Slice::of(layout, world.rank(), &mut row);
     let step = Step { world, spare, model, layout };
     let (loss, buffers, weight) =
         if let [batch] = batches { step.whole(batch, &mut sum)? } else { step.in_parts(batches, &mut sum)? };
     let has = sum.of_any;
-    let lengths: Vec<usize> = layout.slices.iter().map(Range::len).collect();
-    world.gather(values_mut(&mut row), &lengths)?;
-    let mut places: Vec<Place> =
-        layout.params.iter().zip(has).filter_map(|(place, has)| has.then_some(*place)).collect();
-    places.sort_unstable_by_key(|place| place.id);
+    if whole {
+        gather_parts(world, spare, &mut |f| {
+            layout.params.iter().for_each(|place| f(&mut row[place.start..][..place.len()]));
+        })?;
+    }
+    let known = |len: usize| if whole { 0..len } else { owned(len, world.rank(), world.size()) };
+    let with_gradient = layout.params.iter().zip(has).filter(|(_, has)| *has);
+    let mut places: Vec<_> = with_gradient.map(|(place, _)| (*place, known(place.len()))).collect();
+    places.sort_unstable_by_key(|(place, _)| place.id);
     Ok((loss, Total::in_row(Row { entries: row, places }, buffers, weight)))
 }
 
@@ -91,10 +100,11 @@ fn cover(tree: Range<usize>, own: &Range<usize>, found: &mut Vec<Range<usize>>) 
     }
 }
 
-/// The sums that a rank computes: its slice of the row.
+/// The sums that a rank computes: its segments of the row.
 struct Slice<'l, T> {
+    params: &'l [Place],
     segments: &'l [Segment],
-    sums: &'l mut [T],
+    row: &'l mut [T],
     /// Whether something was added to each segment.
     begun: Vec<bool>,
     /// Whether there is a gradient of each parameter of the model.
@@ -105,18 +115,15 @@ impl<'l, T: Real> Slice<'l, T> {
     fn of(layout: &'l Layout, rank: usize, row: &'l mut [T]) -> Self {
         let segments = &layout.segments[rank];
         let (begun, of_any) = (vec![false; segments.len()], vec![false; layout.params.len()]);
-        Slice { segments, sums: &mut row[layout.slices[rank].clone()], begun, of_any }
+        Slice { params: &layout.params, segments, row, begun, of_any }
     }
 
     /// Calls `f` with the number of each segment, its sums, and whether they have begun, and notes that they have, if it has a gradient.
     fn each(&mut self, terms: &Terms<'_, T>, f: impl Fn(usize, &mut [T], bool)) {
-        let mut rest = &mut *self.sums;
-        for (k, ((_, entries), begun)) in self.segments.iter().zip(&mut self.begun).enumerate() {
-            let sums = rest.split_off_mut(..entries.len()).expect("the slice consists of the segments");
-            if terms.has(k) {
-                f(k, sums, *begun);
-                *begun = true;
-            }
+        for (k, (param, entries)) in self.segments.iter().enumerate().filter(|(k, _)| terms.has(*k)) {
+            let sums = &mut self.row[self.params[*param].start..][entries.clone()];
+            f(k, sums, self.begun[k]);
+            self.begun[k] = true;
         }
     }
 
@@ -135,7 +142,9 @@ impl<'l, T: Real> Slice<'l, T> {
 
     fn scale(&mut self, factor: f64) {
         let factor = T::from_f64(factor);
-        self.sums.iter_mut().for_each(|g| *g *= factor);
+        for (param, entries) in self.segments {
+            self.row[self.params[*param].start..][entries.clone()].iter_mut().for_each(|g| *g *= factor);
+        }
     }
 }
 
@@ -199,29 +208,24 @@ impl<T: Real> Step<'_, T> {
 
     /// Runs batches at the same time: this rank runs its shards, and calls `f` with the sum over each batch.
     fn run(&self, batches: &[Divided<'_, '_, T>], sum: &mut Slice<'_, T>, f: &mut Add<'_, T>) -> Result<(), RankError> {
-        let (world, layout) = (self.world, self.layout);
+        let world = self.world;
         let (rank, size, counts) = (world.rank(), world.size(), counts(batches));
         let subtrees: Vec<Vec<Subtree>> = (0..size).map(|rank| subtrees(&counts, rank, size)).collect();
-        let own = run_shards(batches, &subtrees[rank]);
-        let gradients: Vec<_> = own.iter().map(|part| layout.gradients(self.model, &part.grads)).collect();
+        let (own, received) = match batches {
+            [batch] if world.overlaps() && size > 1 && batch.shards.count == size => self.overlapped(batch)?,
+            _ => {
+                let own = run_shards(batches, &subtrees[rank]);
+                let received = self.exchanged(&own, &subtrees)?;
+                (own, received)
+            }
+        };
+        let gradients = self.gradients(&own);
 
         let length = self.report_len();
         let mut reports = Vec::new();
         own.iter().zip(&gradients).for_each(|(part, gradients)| self.report(&mut reports, part, gradients));
         let lengths: Vec<usize> = subtrees.iter().map(|of_rank| of_rank.len() * length).collect();
         let reports = gather(world, &reports, &lengths)?;
-
-        let others =
-            |of: &dyn Fn(usize) -> usize| (0..size).map(|other| if other == rank { 0 } else { of(other) }).collect();
-        let lengths: Vec<usize> = others(&|other| own.len() * layout.slices[other].len());
-        let expected: Vec<usize> = others(&|other| subtrees[other].len() * layout.slices[rank].len());
-        let mut sent = self.spare.take(lengths.iter().sum());
-        let mut rest = &mut sent[..];
-        for other in (0..size).filter(|other| *other != rank) {
-            gradients.iter().for_each(|gradients| put(&mut rest, &layout.segments[other], gradients));
-        }
-        let mut received = self.spare.take(expected.iter().sum());
-        world.exchange(values(&sent), &lengths, values_mut(&mut received), &expected)?;
 
         let (mut reports, mut rest, mut own) = (Reader(&reports), &received[..], gradients.iter());
         let mut parts = Vec::new();
@@ -241,8 +245,42 @@ impl<T: Real> Step<'_, T> {
             f(sum, batch, top(number, batch, &mut parts));
         }
         drop(parts);
-        [sent, received].into_iter().for_each(|row| self.spare.give(row));
+        self.spare.give(received);
         Ok(())
+    }
+
+    /// The gradients of each part, by the number of the parameter.
+    fn gradients<'g>(&self, parts: &'g [Part<T, Gradients<T>>]) -> Vec<Vec<Option<MatrixRef<'g, T>>>> {
+        parts.iter().map(|part| self.layout.gradients(self.model, &part.grads)).collect()
+    }
+
+    /// Sends the gradients of this rank to their owners, and returns what the others have sent: of each its subtrees in order.
+    fn exchanged(&self, own: &[Part<T, Gradients<T>>], subtrees: &[Vec<Subtree>]) -> Result<Vec<T>, RankError> {
+        let (world, layout, rank) = (self.world, self.layout, self.world.rank());
+        let others = |of: &dyn Fn(usize) -> usize| -> Vec<usize> {
+            (0..subtrees.len()).map(|other| if other == rank { 0 } else { of(other) }).collect()
+        };
+        let lengths = others(&|other| own.len() * layout.slice_len(other));
+        let expected = others(&|other| subtrees[other].len() * layout.slice_len(rank));
+        let gradients = self.gradients(own);
+        let mut sent = self.spare.take(lengths.iter().sum());
+        let mut rest = &mut sent[..];
+        for other in (0..subtrees.len()).filter(|other| *other != rank) {
+            gradients.iter().for_each(|gradients| put(&mut rest, &layout.segments[other], gradients));
+        }
+        let mut received = self.spare.take(expected.iter().sum());
+        world.exchange(values(&sent), &lengths, values_mut(&mut received), &expected)?;
+        self.spare.give(sent);
+        Ok(received)
+    }
+
+    /// The same for a batch of which every rank runs one shard, while this one is swept.
+    fn overlapped(&self, batch: &Divided<'_, '_, T>) -> Result<Swept<T>, RankError> {
+        let sweep = |ready: &Ready<'_, T>| vec![batch.part(self.world.rank(), Some(ready))];
+        exchange_during(self.world, self.spare, self.layout, sweep, |own, f| {
+            let gradients = self.gradients(own).into_iter().flatten();
+            gradients.enumerate().for_each(|(k, gradient)| f(k, gradient.map(|gradient| gradient.as_slice())));
+        })
     }
 
     /// Appends what every rank must know of a subtree: its loss, its weight, which parameters have a gradient, and the new buffers.
@@ -279,6 +317,9 @@ impl<T: Real> Step<'_, T> {
         Report { loss, weight, has, buffers }
     }
 }
+
+/// What a rank has swept, and what the others have sent.
+type Swept<T> = (Vec<Part<T, Gradients<T>>>, Vec<T>);
 
 /// The loss, the new buffers and the weight of a step.
 type Rest<T> = (f64, GradientSum<T>, Weight);

@@ -97,7 +97,8 @@ impl<T: Real> Loop<'_, '_, T> {
             )));
         }
         let compared = (run.step == 0 || run.step.is_power_of_two()).then(|| self.download_model(run)).transpose()?;
-        let expected = compared.map(|()| self.objective().gradients(samples, seed)).transpose()?.map(|(loss, _)| loss);
+        let expected =
+            compared.map(|()| self.objective().gradients(samples, seed, true)).transpose()?.map(|(loss, _)| loss);
         let device = self.on_device.as_mut().expect("a step on a device follows `upload_model`");
         let batch = self.task.batch(0, samples, Some(seed));
         let (optimizer, steps) = (&*self.plan.optimizer, run.optimizer.steps);

@@ -41,11 +41,11 @@ pub(super) type Measured = (Vec<f64>, Weight);
 const PART: usize = 1024;
 
 impl<'r, T: Real> Objective<'r, T> {
-    /// Loss and gradients of the samples of a step.
+    /// Loss and gradients of the samples of a step. One of several ranks may know only its part of the gradients, unless it needs the `whole`.
     #[track_caller]
-    pub fn gradients(&self, samples: &[usize], seed: u64) -> Result<(f64, Total<T>), RankError> {
+    pub fn gradients(&self, samples: &[usize], seed: u64, whole: bool) -> Result<(f64, Total<T>), RankError> {
         if let Some(world) = self.ranks {
-            return self.gradients_over(world, samples, seed);
+            return self.gradients_over(world, samples, seed, whole);
         }
         let all = samples.len();
         if all <= self.micro_batch {

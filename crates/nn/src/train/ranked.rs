@@ -9,8 +9,8 @@ use super::steps::Loop;
 use super::{TrainError, Trainer};
 use crate::parallel::{Divided, Shard, Total};
 use crate::ranks::{
-    RankError, Ranks, Reader, WEIGHT, gather, gather_any, gradients, own_shards, put_numbers, put_weight, share,
-    take_weight,
+    RankError, Ranks, Reader, WEIGHT, gather, gather_any, gather_parts, gradients, own_shards, put_numbers, put_weight,
+    share, take_weight,
 };
 use crate::{Matrix, Module, Path, Real};
 
@@ -96,6 +96,14 @@ impl<T: Real> Loop<'_, '_, T> {
     fn common(&self) -> Vec<u8> {
         let plan = &*self.plan;
         let mut lines = vec![format!("{} epochs, numbers {}", plan.epochs, std::any::type_name::<T>())];
+        // What decides which calls the ranks make.
+        let (optimizer, overlaps) = (&plan.optimizer, plan.ranks.is_some_and(Ranks::overlaps));
+        lines.push(format!(
+            "optimizer {} {}; each rank makes its part of a step: {}; it sends while it sweeps: {overlaps}",
+            optimizer.name(),
+            optimizer.settings(),
+            optimizer.is_elementwise()
+        ));
         self.task.model().params(&Path::Root, &mut |path, param| {
             let (rows, cols) = param.value().shape();
             lines.push(format!("{path} of {rows} × {cols}, {:?}", param.role()).to_lowercase());
@@ -148,6 +156,35 @@ impl<T: Real> Loop<'_, '_, T> {
         Ok(run)
     }
 
+    /// Whether each rank makes its part of the next step. The first step is made by all, because its whole gradients are looked at.
+    pub fn divides_step(&self, run: &Run<T>) -> bool {
+        self.plan.ranks.is_some() && run.step > 0 && self.plan.optimizer.is_elementwise()
+    }
+
+    /// Gives all ranks the weights that each has updated.
+    pub fn gather_weights(&mut self) -> Result<(), TrainError> {
+        let Some(world) = self.plan.ranks else { return Ok(()) };
+        let model = self.task.model_mut();
+        let each = &mut |f: &mut dyn FnMut(&mut [T])| {
+            model.params_mut(&Path::Root, &mut |_, param| {
+                if param.is_trained() {
+                    f(param.value_mut().as_mut_slice());
+                }
+            });
+        };
+        Ok(gather_parts(world, &self.plan.spare, each)?)
+    }
+
+    /// Gives all ranks the moments of the optimizer, if a checkpoint may be written and not all have them.
+    pub fn gather_moments(&self, run: &mut Run<T>) -> Result<(), TrainError> {
+        match self.plan.ranks {
+            Some(world) if self.plan.file().is_some() && self.plan.optimizer.is_elementwise() => {
+                Ok(gather_parts(world, &self.plan.spare, &mut |f| run.optimizer.each_moment(f))?)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The names of the first rank that has any.
     pub fn first_names(&self, names: Vec<String>) -> Result<Vec<String>, TrainError> {
         let Some(world) = self.plan.ranks else { return Ok(names) };
@@ -164,6 +201,7 @@ impl<T: Real> Objective<'_, T> {
         world: &dyn Ranks,
         samples: &'s [usize],
         seed: u64,
+        whole: bool,
     ) -> Result<(f64, Total<T>), RankError> {
         let parts: Vec<(&'s [usize], u64)> = self.micro_batches(samples, seed).collect();
         let model = self.task.model();
@@ -176,7 +214,7 @@ impl<T: Real> Objective<'_, T> {
             of_part: parts.len() > 1,
             batch,
         });
-        gradients(world, self.spare, model, &divided.collect::<Vec<_>>())
+        gradients(world, self.spare, model, &divided.collect::<Vec<_>>(), whole)
     }
 
     /// Which of `count` parts of a set this rank measures.

@@ -110,6 +110,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             self.upload_model(&mut run)?;
             self.steps(&mut run)?;
             self.download_model(&mut run)?;
+            self.gather_moments(&mut run)?;
             self.expect_finite(&run)?;
             if run.end.is_none() {
                 swap(&mut run.ema, self.task.model_mut());
@@ -158,11 +159,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             self.plan.optimizer.set_lr(rate);
             let seed = seed_at(&mut seeds, run.step);
             let samples = self.training(samples);
-            let on_device = self.on_device.is_some();
+            let (on_device, divided) = (self.on_device.is_some(), self.divides_step(run));
             let made = if on_device { Some(self.step_on_device(run, &samples, seed)?) } else { None };
             // On a device the step is made already; the gradients of the first one are looked at.
             let found = match made.is_none() || run.step == 0 {
-                true => Some(self.objective().gradients(&samples, seed)?),
+                true => Some(self.objective().gradients(&samples, seed, !divided)?),
                 false => None,
             };
             let loss = made.or(found.as_ref().map(|(loss, _)| *loss)).expect("one of both made the step");
@@ -180,6 +181,9 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 }
                 if !on_device {
                     self.plan.optimizer.step(self.task.model_mut(), grads, &mut run.optimizer);
+                }
+                if divided {
+                    self.gather_weights()?;
                 }
             }
             if on_device && (run.ema.is_some() || self.task.sees_steps() || self.plan.due(run.step + 1)) {
@@ -208,6 +212,7 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             }
             // After the last batch the run is stored with its epoch.
             if self.plan.due(run.step) && run.batch < self.sampler.batches() {
+                self.gather_moments(run)?;
                 self.expect_finite(run)?;
                 self.save(run)?;
             }

@@ -46,7 +46,7 @@ pub fn step(
 }
 
 /// The t ≥ 0 with |p + t d| = radius.
-fn boundary(p: &[f64], d: &[f64], radius: f64) -> f64 {
+pub fn boundary(p: &[f64], d: &[f64], radius: f64) -> f64 {
     let (a, b, c) = (dot(d, d), dot(p, d), radius * radius - dot(p, p));
     let root = (b * b + a * c).max(0.0).sqrt();
     if b > 0.0 { c / (b + root) } else { (root - b) / a }

@@ -107,6 +107,7 @@ where
             Some(bounds) => settings.fit_within(residuals, &start, &bounds)?,
         };
         fit.names = names;
+        fit.unweighted = weights.iter().filter(|weight| **weight == 0.0).count();
         Ok(fit)
     }
 }

@@ -1,13 +1,15 @@
 //! The iterations.
 
 use std::cell::{Cell, RefCell};
-
-use autograd::Matrix;
+use std::ops::ControlFlow;
 
 use super::bounds::Bounds;
+use super::jacobian::Jacobian;
 use super::model::{Model, Step, dot, norm};
-use super::{Criteria, Fit, FitError, LeastSquares, Method, Reason, conjugate};
-use crate::Residuals;
+use super::normal::Normal;
+use super::sparse_steps::{HAS_STEPS, SparseModel, Structure};
+use super::{Criteria, Fit, FitError, LeastSquares, Method, Progress, Reason, conjugate};
+use crate::{JacobianPlan, Residuals};
 
 /// A point, its residuals, and the sum.
 struct Point {
@@ -22,12 +24,29 @@ struct Slope {
     /// The factors of the residuals and of the rows of J.
     rows: Vec<f64>,
     /// None for conjugate gradients.
-    jacobian: Option<Matrix<f64>>,
+    jacobian: Option<Jacobian>,
+    /// The lengths of the columns of J, 1 for conjugate gradients.
+    lengths: Vec<f64>,
     gradient: Vec<f64>,
     free: Vec<usize>,
 }
 
-pub fn run(settings: &LeastSquares, f: &mut dyn Residuals, start: &[f64], bounds: &Bounds) -> Result<Fit, FitError> {
+/// The model of an iteration.
+enum Linear<'a> {
+    Singular(Model),
+    Normal(Normal),
+    Sparse(SparseModel<'a>),
+    /// Of conjugate gradients, which ask the residuals.
+    Products,
+}
+
+pub fn run(
+    settings: &LeastSquares,
+    f: &mut dyn Residuals,
+    start: &[f64],
+    bounds: &Bounds,
+    each: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<Fit, FitError> {
     settings.check()?;
     if let Some((parameter, &value)) = start.iter().enumerate().find(|(_, x)| !x.is_finite()) {
         return Err(FitError::Start { parameter, value });
@@ -42,8 +61,12 @@ pub fn run(settings: &LeastSquares, f: &mut dyn Residuals, start: &[f64], bounds
     if let Some((residual, &value)) = at.r.iter().enumerate().find(|(_, r)| !r.is_finite()) {
         return Err(FitError::Residual { residual, value });
     }
-    let mut slope = Slope::at(settings, f, &at, bounds);
-    if let Some((residual, parameter)) = slope.not_finite(at.r.len()) {
+    if !at.value.is_finite() {
+        return Err(FitError::Sum);
+    }
+    let (mut plan, mut structure) = (JacobianPlan::default(), None);
+    let mut slope = Slope::at(settings, f, &mut plan, &at, bounds);
+    if let Some((residual, parameter)) = slope.not_finite() {
         return Err(FitError::Derivative { residual, parameter });
     }
 
@@ -60,14 +83,14 @@ pub fn run(settings: &LeastSquares, f: &mut dyn Residuals, start: &[f64], bounds
             break Reason::Gradient;
         }
         let scaled = |x: &[f64]| norm(&x.iter().zip(&scales).map(|(x, d)| x * d).collect::<Vec<_>>());
-        let model = slope.model(&scales);
+        let model = slope.model(settings.method, &scales, &mut structure);
         let from = *radius.get_or_insert_with(|| match scaled(&at.x) {
             0.0 => settings.first_step,
             length => settings.first_step * length,
         });
         let mut within = from;
         loop {
-            let Some(mut step) = slope.step(f, &at.x, model.as_ref(), settings.method, within, &mut lambda) else {
+            let Some(mut step) = slope.step(f, &at.x, &model, settings.method, within, &mut lambda) else {
                 break 'done Reason::NotFinite;
             };
             if settings.method == Method::ConjugateGradients {
@@ -115,7 +138,14 @@ pub fn run(settings: &LeastSquares, f: &mut dyn Residuals, start: &[f64], bounds
                 _ if evaluations.get() >= settings.max_evaluations => Some(Reason::Evaluations),
                 _ => None,
             };
-            iterations += u64::from(is_better);
+            if is_better {
+                iterations += 1;
+                let (x, residuals, sum) = (&*at.x, &*at.r, at.value);
+                let now = Progress { x, residuals, sum, iterations, evaluations: evaluations.get() };
+                if each(&now).is_break() {
+                    break 'done reason.unwrap_or(Reason::Stopped);
+                }
+            }
             if let Some(reason) = reason {
                 break 'done reason;
             }
@@ -124,81 +154,116 @@ pub fn run(settings: &LeastSquares, f: &mut dyn Residuals, start: &[f64], bounds
             }
         }
         radius = Some(within);
-        slope = Slope::at(settings, f, &at, bounds);
-        if slope.not_finite(at.r.len()).is_some() {
+        slope = Slope::at(settings, f, &mut plan, &at, bounds);
+        if slope.not_finite().is_some() {
             break Reason::NotFinite;
         }
     };
-    slope = Slope::at(settings, f, &at, bounds);
+    slope = Slope::at(settings, f, &mut plan, &at, bounds);
     if !criteria.gradient.is_nan() && slope.jacobian.is_some() {
         criteria.gradient = slope.steepness();
     }
-    let inverse = slope.model(&slope.lengths()).map(|model| model.inverse());
+    let inverse = match settings.method {
+        Method::LevenbergMarquardt | Method::Dogleg => slope.singular(&slope.scales()).map(|model| model.inverse()),
+        Method::NormalEquations | Method::ConjugateGradients => None,
+    };
     Ok(Fit::new(at.x, at.r, at.value, slope.r, inverse, reason, criteria, [iterations, evaluations.get()]))
 }
 
 impl Slope {
-    fn at(settings: &LeastSquares, f: &mut dyn Residuals, at: &Point, bounds: &Bounds) -> Slope {
+    fn at(
+        settings: &LeastSquares,
+        f: &mut dyn Residuals,
+        plan: &mut JacobianPlan,
+        at: &Point,
+        bounds: &Bounds,
+    ) -> Slope {
         let rows: Vec<f64> = at.r.iter().map(|&r| settings.sum.root_weight(r)).collect();
         let r: Vec<f64> = at.r.iter().zip(&rows).map(|(r, row)| row * r).collect();
         let (jacobian, gradient) = if settings.method == Method::ConjugateGradients {
             let weights: Vec<f64> = r.iter().zip(&rows).map(|(r, row)| r * row).collect();
             (None, f.vjp(&at.x, &weights))
         } else {
-            let mut j = f.jacobian(&at.x);
+            let sparse = match settings.method {
+                Method::LevenbergMarquardt | Method::NormalEquations if HAS_STEPS => f.sparse_jacobian(&at.x, plan),
+                _ => None,
+            };
+            let mut j = sparse.map_or_else(|| Jacobian::Dense(f.jacobian(&at.x)), Jacobian::Sparse);
             let (shape, expected) = (j.shape(), (at.r.len(), at.x.len()));
             assert!(shape == expected, "least squares: a Jacobian {shape:?}, and {expected:?} is needed");
-            for k in 0..j.cols() {
-                j.col_mut(k).iter_mut().zip(&rows).for_each(|(j, row)| *j *= row);
-            }
-            let gradient = (0..j.cols()).map(|k| dot(j.col(k), &r)).collect();
+            j.scale_rows(&rows);
+            let gradient = j.pull(&r);
             (Some(j), gradient)
         };
         let free = (0..gradient.len()).filter(|&k| !bounds.holds(k, at.x[k], gradient[k])).collect();
-        Slope { r, rows, jacobian, gradient, free }
+        let lengths = match &jacobian {
+            None => vec![1.0; gradient.len()],
+            Some(j) => (0..gradient.len()).map(|k| j.length(k)).collect(),
+        };
+        Slope { r, rows, jacobian, lengths, gradient, free }
     }
 
     /// The residual and the parameter of a derivative that is not finite.
-    fn not_finite(&self, residuals: usize) -> Option<(Option<usize>, usize)> {
+    fn not_finite(&self) -> Option<(Option<usize>, usize)> {
         match &self.jacobian {
             None => self.gradient.iter().position(|g| !g.is_finite()).map(|k| (None, k)),
-            Some(j) => j.as_slice().iter().position(|j| !j.is_finite()).map(|k| (Some(k % residuals), k / residuals)),
+            Some(j) => j.not_finite().map(|(residual, parameter)| (Some(residual), parameter)),
         }
     }
 
     /// The lengths of the columns of J, and 1 where it is 0.
-    fn lengths(&self) -> Vec<f64> {
-        let length = |k: usize| self.jacobian.as_ref().map_or(1.0, |j| norm(j.col(k)));
-        (0..self.gradient.len()).map(|k| Some(length(k)).filter(|&x| x > 0.0).unwrap_or(1.0)).collect()
+    fn scales(&self) -> Vec<f64> {
+        self.lengths.iter().map(|&length| if length > 0.0 { length } else { 1.0 }).collect()
     }
 
     /// The scales are the largest lengths of the columns so far, and 1 where all were 0.
     fn widen(&self, scales: &mut [f64]) {
-        for (k, scale) in scales.iter_mut().enumerate() {
-            let length = self.jacobian.as_ref().map_or(1.0, |j| norm(j.col(k)));
-            *scale = Some(scale.max(length)).filter(|&x| x > 0.0).unwrap_or(1.0);
+        for (scale, length) in scales.iter_mut().zip(&self.lengths) {
+            *scale = Some(scale.max(*length)).filter(|&x| x > 0.0).unwrap_or(1.0);
         }
     }
 
     /// The largest |cos| of the angle between the residuals and a column of J that is free.
     fn steepness(&self) -> f64 {
-        let Some(j) = &self.jacobian else { return f64::INFINITY };
-        let (length, cosine) = (norm(&self.r), |k: usize| match norm(j.col(k)) {
+        if self.jacobian.is_none() {
+            return f64::INFINITY;
+        }
+        let (length, cosine) = (norm(&self.r), |k: usize| match self.lengths[k] {
             0.0 => 0.0,
             column => (self.gradient[k] / column).abs(),
         });
         if length == 0.0 { 0.0 } else { self.free.iter().map(|&k| cosine(k) / length).fold(0.0, f64::max) }
     }
 
-    fn model(&self, scales: &[f64]) -> Option<Model> {
-        Model::new(&self.r, self.jacobian.as_ref()?, scales, self.free.clone())
+    /// `None` if the singular values cannot be computed, or would take too long.
+    fn singular(&self, scales: &[f64]) -> Option<Model> {
+        let j = self.jacobian.as_ref()?.to_dense()?;
+        Model::new(&self.r, &j, scales, self.free.clone())
+    }
+
+    /// `None` if the factors of a model cannot be computed.
+    fn model<'a>(&self, method: Method, scales: &[f64], structure: &'a mut Option<Structure>) -> Option<Linear<'a>> {
+        match &self.jacobian {
+            None => Some(Linear::Products),
+            Some(Jacobian::Sparse(j)) => {
+                *structure = Structure::of(structure.take(), j.pattern());
+                let model = SparseModel::new(structure.as_ref()?, &self.gradient, j, scales, &self.free);
+                // Normal equations lose half of the digits, which singular values keep.
+                let exact = (method == Method::LevenbergMarquardt && !model.is_sound()).then(|| self.singular(scales));
+                Some(exact.flatten().map_or(Linear::Sparse(model), Linear::Singular))
+            }
+            Some(Jacobian::Dense(j)) if method == Method::NormalEquations => {
+                Some(Linear::Normal(Normal::new(j, &self.gradient, scales, &self.free)))
+            }
+            Some(Jacobian::Dense(_)) => self.singular(scales).map(Linear::Singular),
+        }
     }
 
     /// J v and Jᵀ w of the model.
     fn push(&self, f: &mut dyn Residuals, x: &[f64], v: &[f64]) -> Vec<f64> {
         match &self.jacobian {
             None => f.jvp(x, v).iter().zip(&self.rows).map(|(y, row)| y * row).collect(),
-            Some(j) => (0..j.rows()).map(|i| v.iter().enumerate().map(|(k, v)| j[(i, k)] * v).sum()).collect(),
+            Some(j) => j.push(v),
         }
     }
 
@@ -206,13 +271,16 @@ impl Slope {
         &self,
         f: &mut dyn Residuals,
         x: &[f64],
-        model: Option<&Model>,
+        model: &Option<Linear<'_>>,
         method: Method,
         radius: f64,
         lambda: &mut f64,
     ) -> Option<Step> {
-        if method != Method::ConjugateGradients {
-            return Some(model?.step(method, radius, lambda));
+        match model.as_ref()? {
+            Linear::Singular(model) => return Some(model.step(method, radius, lambda)),
+            Linear::Normal(model) => return Some(model.step(radius, lambda)),
+            Linear::Sparse(model) => return Some(model.step(radius, lambda)),
+            Linear::Products => {}
         }
         let only_free = |mut v: Vec<f64>| {
             let mut free = self.free.iter().peekable();

@@ -33,31 +33,53 @@ pub struct Fit {
     squares: f64,
     /// (Jᵀ J)⁻¹.
     inverse: Option<Matrix<f64>>,
+    /// The number of residuals whose weight is 0.
+    pub(super) unweighted: usize,
 }
 
-/// Why a fit stopped.
+/// A fit after a step that decreased the sum.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// The parameters.
+    pub x: &'a [f64],
+    /// The residuals there.
+    pub residuals: &'a [f64],
+    /// The sum there, as in [`Fit`].
+    pub sum: f64,
+    /// The number of steps.
+    pub iterations: u64,
+    /// The number of evaluations of the residuals.
+    pub evaluations: u64,
+}
+
+/// Why a fit or a [minimization](crate::Minimize) stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// All residuals are 0.
     Exact,
-    /// The residuals are perpendicular to the columns of J, within the tolerance.
+    /// The gradient is within its tolerance. In a fit, the residuals are then perpendicular to the columns of J.
     Gradient,
-    /// The sum decreases by less than the tolerance.
+    /// The value decreases by less than the tolerance.
     Decrease,
-    /// The region is smaller than the tolerance.
+    /// The steps are shorter than the tolerance.
     Step,
-    /// The sum changes by rounding only: no smaller tolerance can be met.
+    /// The value changes by rounding only: no smaller tolerance can be met.
     Precision,
     /// The largest number of evaluations was reached. The parameters are the best so far and may be far from a minimum.
     Evaluations,
     /// A derivative at the last point is not finite. The parameters are the best so far.
     NotFinite,
+    /// No step downhill makes the value smaller, though the gradient is not small: it is probably not that of the function.
+    NoDescent,
+    /// A callback asked to stop, as in [`fit_while`](LeastSquares::fit_while). The parameters are the best so far and may be far from a
+    /// minimum.
+    Stopped,
 }
 
 impl Reason {
     /// Whether the parameters are those of a minimum, or of a saddle or a plateau, which derivatives cannot tell apart.
     pub fn is_converged(self) -> bool {
-        !matches!(self, Reason::Evaluations | Reason::NotFinite)
+        !matches!(self, Reason::Evaluations | Reason::NotFinite | Reason::NoDescent | Reason::Stopped)
     }
 }
 
@@ -65,27 +87,38 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::Exact => "all residuals are 0",
-            Reason::Gradient => "the residuals are perpendicular to the columns of J",
-            Reason::Decrease => "the sum decreases by less than the tolerance",
+            Reason::Gradient => "the gradient is within its tolerance",
+            Reason::Decrease => "the value decreases by less than the tolerance",
             Reason::Step => "the steps are shorter than the tolerance",
-            Reason::Precision => "the sum changes by rounding only",
+            Reason::Precision => "the value changes by rounding only",
             Reason::Evaluations => "NOT CONVERGED: the largest number of evaluations is reached",
             Reason::NotFinite => "NOT CONVERGED: a derivative is not finite",
+            Reason::NoDescent => "NOT CONVERGED: no step downhill makes the value smaller; check the gradient",
+            Reason::Stopped => "NOT CONVERGED: a callback asked to stop",
         })
     }
 }
 
-/// The criteria at the last point, each as [`LeastSquares`] defines its tolerance. NaN if it was not computed.
+/// The criteria at the last point, each as the settings define its tolerance: those of [`LeastSquares`] or of
+/// [`Descent`](crate::Descent). NaN if it was not computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Criteria {
-    /// The largest |cos| between the residuals and a column of J.
+pub struct Criteria<S = LeastSquares> {
+    /// The largest |cos| between the residuals and a column of J; in a minimization, the gradient.
     pub gradient: f64,
-    /// The last decrease of the sum, of the model or found, as a share of it.
+    /// The last decrease of the value, of the model or found, as a share of it.
     pub decrease: f64,
-    /// Δ as a share of |D θ|.
+    /// Δ as a share of |D θ|; in a minimization, the length of the last step as a share of that of x.
     pub step: f64,
     /// The settings with the tolerances.
-    pub tolerances: LeastSquares,
+    pub tolerances: S,
+}
+
+impl<S> Criteria<S> {
+    /// A line with each criterion and the tolerance of it.
+    pub(crate) fn line(&self, [gradient, decrease, step]: [f64; 3]) -> String {
+        let Criteria { gradient: g, decrease: d, step: s, .. } = self;
+        format!("gradient {g:.1e} of {gradient:.0e}, decrease {d:.1e} of {decrease:.0e}, step {s:.1e} of {step:.0e}")
+    }
 }
 
 /// Why a fit did not begin.
@@ -109,9 +142,14 @@ pub enum FitError {
     Residual {
         /// Which residual, from 0 on.
         residual: usize,
-        /// It.
+        /// Its value.
         value: f64,
     },
+    /// The sum of the squares overflows at the start.
+    #[error(
+        "the sum of the squares of the residuals is too large a number at the start: divide the residuals by their unit"
+    )]
+    Sum,
     /// A derivative is not finite at the start.
     #[error("the derivative of {} with respect to parameter {parameter} is not finite at the start: start elsewhere", of(.residual))]
     Derivative {
@@ -149,12 +187,13 @@ impl Fit {
         [iterations, evaluations]: [u64; 2],
     ) -> Fit {
         let squares = weighted.iter().map(|r| r * r).sum();
-        Fit { x, residuals, sum, reason, criteria, iterations, evaluations, names: Vec::new(), squares, inverse }
+        let (names, unweighted) = (Vec::new(), 0);
+        Fit { x, residuals, sum, reason, criteria, iterations, evaluations, names, squares, inverse, unweighted }
     }
 
-    /// The number of residuals minus that of parameters.
+    /// The number of residuals minus that of parameters. Samples of the weight 0 do not count.
     pub fn degrees_of_freedom(&self) -> usize {
-        self.residuals.len().saturating_sub(self.x.len())
+        self.residuals.len().saturating_sub(self.unweighted + self.x.len())
     }
 
     /// The standard deviation of the residuals, s = √(Σ r² / (m − n)). `None` without more residuals than parameters.
@@ -164,7 +203,8 @@ impl Fit {
     }
 
     /// The covariance of the parameters, s² (Jᵀ J)⁻¹. The variance of a parameter that the residuals do not determine is infinite, and
-    /// that of one on a bound is 0. `None` without more residuals than parameters, and from conjugate gradients.
+    /// that of one on a bound is 0. `None` without more residuals than parameters, and from conjugate gradients and normal
+    /// equations.
     ///
     /// If the standard deviation of every residual is known and the residuals are divided by it, divide the covariance by s².
     pub fn covariance(&self) -> Option<Matrix<f64>> {
@@ -178,11 +218,12 @@ impl Fit {
         Some((0..self.x.len()).map(|k| s * inverse[(k, k)].sqrt()).collect())
     }
 
-    /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` from conjugate gradients; NaN beside a parameter on a bound or one
-    /// that is not determined.
+    /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` from conjugate gradients and normal equations; NaN beside a
+    /// parameter on a bound or one that is not determined.
     pub fn correlation(&self) -> Option<Matrix<f64>> {
         let c = self.inverse.as_ref()?;
-        Some(Matrix::from_fn(c.rows(), c.cols(), |i, j| c[(i, j)] / c[(i, i)].sqrt() / c[(j, j)].sqrt()))
+        let root = |k: usize| Some(c[(k, k)].sqrt()).filter(|root| root.is_finite()).unwrap_or(f64::NAN);
+        Some(Matrix::from_fn(c.rows(), c.cols(), |i, j| c[(i, j)] / root(i) / root(j)))
     }
 }
 
@@ -200,11 +241,7 @@ impl fmt::Display for Fit {
         let s = self.deviation().map_or("no degree of freedom is left".into(), |s| format!("deviation {s:.6e}"));
         writeln!(f, "{} residuals, sum {:.9e}, {s}", self.residuals.len(), self.sum)?;
         writeln!(f, "{} iterations, {} evaluations: {}", self.iterations, self.evaluations, self.reason)?;
-        let Criteria { gradient, decrease, step, tolerances } = &self.criteria;
-        write!(
-            f,
-            "gradient {gradient:.1e} of {:.0e}, decrease {decrease:.1e} of {:.0e}, step {step:.1e} of {:.0e}",
-            tolerances.gradient_tolerance, tolerances.decrease_tolerance, tolerances.step_tolerance
-        )
+        let of = &self.criteria.tolerances;
+        f.write_str(&self.criteria.line([of.gradient_tolerance, of.decrease_tolerance, of.step_tolerance]))
     }
 }

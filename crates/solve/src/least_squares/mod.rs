@@ -4,16 +4,26 @@ mod bounds;
 mod conjugate;
 mod curve;
 mod descend;
+mod factor;
 mod fit;
+mod jacobian;
 mod model;
+mod normal;
+mod region;
 mod robust;
+#[cfg_attr(not(feature = "sparse"), path = "without_sparse_steps.rs")]
+mod sparse_steps;
+
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Residuals;
 use bounds::Bounds;
+pub(crate) use conjugate::boundary;
 pub use curve::Curve;
-pub use fit::{Criteria, Fit, FitError, Reason};
+pub use fit::{Criteria, Fit, FitError, Progress, Reason};
+pub(crate) use model::{dot, norm};
 pub use robust::Sum;
 
 /// How a sum of squared residuals is minimized, with the default settings of [`least_squares`].
@@ -74,11 +84,17 @@ impl Default for LeastSquares {
 /// How a step within the region is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
-    /// The minimum within the region, p = −(Jᵀ J + λ D²)⁻¹ Jᵀ r (Levenberg 1944, Marquardt 1963).
+    /// The minimum within the region, p = −(Jᵀ J + λ D²)⁻¹ Jᵀ r (Levenberg 1944, Marquardt 1963). With the feature
+    /// `sparse`, and if a sparse Jacobian [pays](Residuals::sparse_jacobian), the step comes from a sparse Cholesky factor of these
+    /// equations, and there are no standard errors if m n² is more than 2³⁰.
     #[default]
     LevenbergMarquardt,
     /// A path along the gradient and then to the Gauss–Newton step (Powell, *A hybrid method for nonlinear equations*, 1970).
     Dogleg,
+    /// Levenberg and Marquardt's step from Cholesky's factors of Jᵀ J + λ D², which take a fraction of the time for many parameters. Jᵀ J
+    /// has half the digits of J, so directions in which the residuals change by less than n 10⁻⁸ of the largest change count as flat. The
+    /// minimum is the same where it is determined. There are no standard errors.
+    NormalEquations,
     /// Conjugate gradients, which need products J v and Jᵀ w only. This is for thousands of parameters and more, where J would be too
     /// large. D is 1, so the parameters should have similar units. There are no standard errors.
     ConjugateGradients,
@@ -108,7 +124,30 @@ impl LeastSquares {
     /// # Errors
     /// If a setting is out of its range, or a residual or a derivative is not finite at the start.
     pub fn fit(&self, mut residuals: impl Residuals, start: &[f64]) -> Result<Fit, FitError> {
-        descend::run(self, &mut residuals, start, &Bounds::none())
+        descend::run(self, &mut residuals, start, &Bounds::none(), &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// The same, and `each` is called after every step that decreased the sum. The fit ends as [`Reason::Stopped`] when it breaks.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use autograd::Compiled;
+    /// use solve::{LeastSquares, Reason};
+    /// let enough = |now: &solve::Progress<'_>| if now.sum < 1e-3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    /// let fit = LeastSquares::default().fit_while(Compiled::new(|x| x[0].exp() - 3.0), &[5.0], enough)?;
+    /// assert!(fit.reason == Reason::Stopped && fit.sum < 1e-3);
+    /// # Ok::<(), solve::FitError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`fit`](LeastSquares::fit).
+    pub fn fit_while(
+        &self,
+        mut residuals: impl Residuals,
+        start: &[f64],
+        mut each: impl FnMut(&Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<Fit, FitError> {
+        descend::run(self, &mut residuals, start, &Bounds::none(), &mut each)
     }
 
     /// The same with bounds: the least and the largest value of each parameter, which may be infinite. The nearest point of the box
@@ -139,7 +178,7 @@ impl LeastSquares {
     ) -> Result<Fit, FitError> {
         let (n, m) = (start.len(), bounds.len());
         assert!(n == m, "fit_within: {m} bounds for {n} parameters");
-        descend::run(self, &mut residuals, start, &Bounds::new(bounds)?)
+        descend::run(self, &mut residuals, start, &Bounds::new(bounds)?, &mut |_| ControlFlow::Continue(()))
     }
 
     fn check(&self) -> Result<(), FitError> {

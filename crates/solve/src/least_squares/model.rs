@@ -1,8 +1,9 @@
 //! The linear model r + J p of the residuals, and the steps p that minimize its squares within a region.
 
-use autograd::Matrix;
+use autograd::{Matrix, vectorised};
 
 use super::Method;
+use super::region::{self, Damped};
 
 /// The model in scaled parameters, by singular values: J D⁻¹ = U diag(σ) Vᵀ, where D holds the scales.
 pub struct Model {
@@ -62,7 +63,7 @@ impl Model {
                 whole
             }
             Method::Dogleg => self.dogleg(whole, radius),
-            _ => self.marquardt(&whole, radius, lambda),
+            _ => self.marquardt(whole, radius, lambda),
         };
         self.of(&w)
     }
@@ -75,37 +76,16 @@ impl Model {
         (0..self.sigma.len()).map(|k| if self.sigma[k] > 0.0 { coordinate(k) } else { 0.0 }).collect()
     }
 
-    /// λ such that |w| is the radius within a tenth, by Newton's method on 1 / |w| (Moré 1978, section 5).
-    fn marquardt(&self, whole: &[f64], radius: f64, lambda: &mut f64) -> Vec<f64> {
-        let slope = |w: &[f64], lambda: f64| {
+    /// The step for the λ whose length is the radius.
+    fn marquardt(&self, whole: Vec<f64>, radius: f64, lambda: &mut f64) -> Vec<f64> {
+        let damped = |w: Vec<f64>, lambda: f64| {
             let terms = w.iter().zip(&self.sigma).filter(|(_, s)| **s > 0.0).map(|(w, s)| w * w / (s * s + lambda));
-            -terms.sum::<f64>() / norm(w)
+            Damped { slope: -terms.sum::<f64>() / norm(&w), w }
         };
         let steepest = norm(&self.sigma.iter().zip(&self.along).map(|(s, g)| s * g).collect::<Vec<_>>());
-        let (mut low, mut high) = (0.0, steepest / radius);
-        if self.rank() == self.scales.len() {
-            low = (radius - norm(whole)) / slope(whole, 0.0);
-        }
-        let mut at = if *lambda > low && *lambda < high { *lambda } else { f64::max(low, 1e-3 * high) };
-        let mut w = self.damped(at);
-        for _ in 0..50 {
-            let length = norm(&w);
-            if (length - radius).abs() <= 0.1 * radius {
-                break;
-            }
-            if length > radius {
-                low = f64::max(low, at)
-            } else {
-                high = f64::min(high, at)
-            }
-            at -= length / radius * (length - radius) / slope(&w, at);
-            if !(low < at && at < high) {
-                at = f64::max(1e-3 * high, (low * high).sqrt());
-            }
-            w = self.damped(at);
-        }
-        *lambda = at;
-        w
+        let whole = (self.rank() == self.scales.len()).then(|| damped(whole, 0.0));
+        let found = region::search(radius, lambda, steepest, whole.as_ref(), |at| Some(damped(self.damped(at), at)));
+        found.map_or_else(|| vec![0.0; self.sigma.len()], |found| found.w)
     }
 
     /// The point where Powell's path, from the minimum along the gradient to the whole step, leaves the region (Powell 1970).
@@ -157,11 +137,33 @@ impl Model {
     }
 }
 
+/// Σ a b, as eight sums that are added in the end, which fills vectors.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    const LANES: usize = 8;
+    let len = a.len().min(b.len());
+    let ((a, of_a), (b, of_b)) = (a[..len].as_chunks::<LANES>(), b[..len].as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut local = sums;
+            for (a, b) in a.iter().zip(b) {
+                for k in 0..LANES {
+                    local[k] += a[k] * b[k];
+                }
+            }
+            sums = local;
+        },
+    );
+    sums.iter().sum::<f64>() + of_a.iter().zip(of_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
 pub fn norm(x: &[f64]) -> f64 {
+    // Without overflow and without a loss of digits near 0, it is the root of the sum of squares.
+    let square = dot(x, x);
+    if (1e-280..1e280).contains(&square) {
+        return square.sqrt();
+    }
     let largest = x.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
     if largest == 0.0 || !largest.is_finite() {
         return largest;

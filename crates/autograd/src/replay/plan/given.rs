@@ -79,6 +79,11 @@ impl<T: Real> Plan<T> {
     /// The derivatives of the value times a factor, and the new values of buffers.
     pub(super) fn sweep(&self, leaves: &Leaves<'_, T>, factor: T, to: &mut Deltas<T>) {
         self.steps.sweep(leaves, &[factor], to.lay_out(&self.layout));
+        self.write_updates(leaves, to);
+    }
+
+    /// The new values of buffers.
+    pub(super) fn write_updates(&self, leaves: &Leaves<'_, T>, to: &mut Deltas<T>) {
         to.updates.retain(|(id, _)| self.updates.iter().any(|(own, _)| own == id));
         for (id, place) in &self.updates {
             let new = place.look(&self.steps.values, leaves);

@@ -1,5 +1,6 @@
 //! A training step as lists of terms with fixed places. `record` makes them from a tape, and `given` is what every run gets.
 
+mod complete;
 mod given;
 mod record;
 mod view;
@@ -15,6 +16,7 @@ use super::steps::{Misfit, Place, Steps};
 use crate::sweep::regions::Deltas;
 use crate::tape::anew::Fill;
 use crate::{Gradients, MatrixRef, Means, Param, Real, Var};
+pub use complete::Told;
 pub use view::{PlanView, ViewedParam};
 
 /// A recorded number and its gradient, as lists of terms that run on new values of inputs and parameters.
@@ -47,6 +49,8 @@ pub struct Plan<T: Real> {
     steps: Steps<T>,
     /// The places of the derivatives after the sweep.
     layout: Deltas<T>,
+    /// When they are complete, once it was asked.
+    complete: Option<Vec<complete::Complete>>,
     inputs: Vec<(usize, usize)>,
     params: Vec<PlannedParam>,
     is_training: bool,
@@ -273,8 +277,29 @@ impl<'p, 'a, T: Real> PlanRun<'p, 'a, T> {
     /// # Panics
     /// Under the same condition as [`backward`](PlanRun::backward).
     pub fn backward_times(self, factor: T) -> Gradients<T> {
+        self.swept(factor, None)
+    }
+
+    /// The same, which passes each gradient to a function as soon as it is complete.
+    ///
+    /// # Panics
+    /// Under the same condition as [`backward`](PlanRun::backward).
+    #[doc(hidden)]
+    pub fn backward_telling(self, factor: T, told: &mut Told<'_, T>) -> Gradients<T> {
+        self.swept(factor, Some(told))
+    }
+
+    fn swept(self, factor: T, told: Option<&mut Told<'_, T>>) -> Gradients<T> {
         let mut deltas = Pooled::<Deltas<T>>::take();
-        self.plan.sweep(&self.leaves, factor, &mut deltas);
+        match told {
+            None => self.plan.sweep(&self.leaves, factor, &mut deltas),
+            Some(told) => {
+                if self.plan.complete.is_none() {
+                    self.plan.complete = Some(self.plan.completed());
+                }
+                self.plan.sweep_telling(&self.leaves, factor, &mut deltas, told);
+            }
+        }
         self.plan.spare = emptied(self.leaves);
         Gradients { tape: self.plan.tape, outputs: 1, deltas }
     }

@@ -3,6 +3,7 @@
 use super::{NotPlanned, Plan, PlannedParam};
 use crate::replay::steps::Writer;
 use crate::tape::anew::{Anew, source_of};
+use crate::tape::custom_rule::CustomNode;
 use crate::tape::records::Slot;
 use crate::{Means, Real, Var};
 
@@ -14,7 +15,12 @@ pub(super) fn plan<'t, T: Real>(
 ) -> Result<Plan<T>, NotPlanned> {
     let tape = y.tape();
     if let Some(source) = tape.was_read() {
-        return Err(NotPlanned { what: "reads a plain number".into(), source });
+        let op = tape.with(|inner| {
+            let is_there = |custom: &&CustomNode<T>| inner.source(custom.id) == source;
+            inner.customs.iter().find(is_there).map(|custom| custom.rule.name().to_owned())
+        });
+        let what = op.map(|op| format!("computes `{op}`, whose success depends on numbers,"));
+        return Err(NotPlanned { what: what.unwrap_or_else(|| "reads a plain number".into()), source });
     }
     tape.with(|inner| {
         let nothing = Anew::default();
@@ -49,6 +55,7 @@ pub(super) fn plan<'t, T: Real>(
             tape: tape.id(),
             steps,
             layout: deltas.layout(),
+            complete: None,
             inputs: inputs.iter().map(|x| x.shape()).collect(),
             params: slots.iter().map(planned).collect(),
             is_training: inner.pass.is_training(),

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use super::{Plan, PlanMisfit};
-use crate::replay::steps::{PlacedMatrix, PlacedStep};
+use crate::replay::steps::{PlacedMatrix, PlacedRule, PlacedStep};
 use crate::rule::op::Index;
 use crate::sweep::log::DeltaStep;
 use crate::{Means, Real};
@@ -95,8 +95,8 @@ impl<'p, T: Real> PlanView<'p, T> {
         self.0.steps.entries_of(index)
     }
 
-    /// The name of the custom rule of a node, and its line.
-    pub fn custom(&self, node: u32) -> Option<(&'p str, &'static Location<'static>)> {
+    /// The custom rule of a node.
+    pub fn custom(&self, node: u32) -> Option<PlacedRule<'p>> {
         self.0.steps.custom(node)
     }
 

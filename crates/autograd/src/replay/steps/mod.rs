@@ -22,7 +22,7 @@ use crate::tape::comparison::Branch;
 use crate::tape::custom_rule::Rule;
 use crate::{MatrixRef, Real};
 pub(super) use record::Writer;
-pub use view::{PlacedMatrix, PlacedStep};
+pub use view::{PlacedMatrix, PlacedRule, PlacedStep};
 
 /// The lists, and the values that a run computes or that stay as they were recorded.
 pub(super) struct Steps<T> {
@@ -103,6 +103,23 @@ impl<T: Real> Steps<T> {
     #[inline(always)]
     fn look<'a>(&'a self, node: u32, leaves: &[MatrixRef<'a, T>]) -> MatrixRef<'a, T> {
         self.places[node as usize].look(&self.values, leaves)
+    }
+
+    /// The number of steps of the sweep.
+    pub fn backward_len(&self) -> usize {
+        self.backward.len()
+    }
+
+    /// Calls `f` with the number of each step of the sweep and the places where it writes.
+    pub fn each_written(&self, f: &mut dyn FnMut(usize, usize)) {
+        for (k, step) in self.backward.iter().enumerate() {
+            match step {
+                DeltaStep::Seed { at, .. } | DeltaStep::Zero { at, .. } => f(k, *at),
+                DeltaStep::Copy { to, .. } | DeltaStep::Add { to, .. } => f(k, *to),
+                DeltaStep::Term { dx, .. } => f(k, *dx),
+                DeltaStep::Custom { written, .. } => written.iter().for_each(|(_, at, _)| f(k, *at)),
+            }
+        }
     }
 
     /// The value of the output.

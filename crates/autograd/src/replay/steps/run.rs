@@ -1,5 +1,7 @@
 //! Runs the lists.
 
+use std::ops::Range;
+
 use kernel::pool::Pooled;
 use kernel::simd::{Accum, Out, fill};
 use smallvec::SmallVec;
@@ -64,7 +66,12 @@ impl<T: Real> Steps<T> {
 
     /// The derivatives of Σ w ⊙ output.
     pub fn sweep(&self, leaves: &[MatrixRef<'_, T>], weights: &[T], deltas: &mut [T]) {
-        for step in &self.backward {
+        self.sweep_part(0..self.backward.len(), leaves, weights, deltas);
+    }
+
+    /// Some steps of the sweep.
+    pub fn sweep_part(&self, steps: Range<usize>, leaves: &[MatrixRef<'_, T>], weights: &[T], deltas: &mut [T]) {
+        for step in &self.backward[steps] {
             match step {
                 DeltaStep::Seed { at, len } => deltas[*at..][..*len].copy_from_slice(weights),
                 DeltaStep::Zero { at, len } => deltas[*at..][..*len].fill(T::default()),

@@ -2,10 +2,11 @@
 
 use std::panic::Location;
 
-use super::{Place, Steps, VALUES};
+use super::{NodeRule, Place, Steps, VALUES};
 use crate::Real;
 use crate::rule::op::{Index, Op};
 use crate::sweep::log::DeltaStep;
+use crate::tape::custom_rule::RuleCode;
 
 /// Where a matrix of the lists is.
 #[doc(hidden)]
@@ -24,8 +25,20 @@ pub struct PlacedMatrix {
 pub struct PlacedStep<'s> {
     pub node: u32,
     pub terms: &'s [Op<u32>],
-    /// The name of the custom rule, and the line of the program.
-    pub custom: Option<(&'s str, &'static Location<'static>)>,
+    pub custom: Option<PlacedRule<'s>>,
+}
+
+/// The custom rule of a node.
+#[doc(hidden)]
+pub struct PlacedRule<'s> {
+    pub name: &'s str,
+    /// The line of the program.
+    pub source: &'static Location<'static>,
+    /// The operands, and whether each needs a gradient.
+    pub operands: &'s [u32],
+    pub needs: &'s [bool],
+    /// The code for a device, if it has some.
+    pub code: Option<RuleCode>,
 }
 
 impl From<Place> for PlacedMatrix {
@@ -61,10 +74,10 @@ impl<T: Real> Steps<T> {
         &self.indices.0[index as usize]
     }
 
-    /// The name of the custom rule of a node, and its line.
-    pub fn custom(&self, node: u32) -> Option<(&str, &'static Location<'static>)> {
-        let rule = self.rules.iter().find(|rule| rule.node == node)?;
-        Some((rule.rule.name(), rule.source))
+    /// The custom rule of a node.
+    pub fn custom(&self, node: u32) -> Option<PlacedRule<'_>> {
+        let NodeRule { rule, operands, needs, source, .. } = self.rules.iter().find(|rule| rule.node == node)?;
+        Some(PlacedRule { name: rule.name(), source, operands, needs, code: rule.code() })
     }
 
     /// The line of the first comparison.

@@ -1,16 +1,16 @@
 //! The functions of an interval: the formulas of the table. They stand apart, because some have the names of operations.
 
-use std::cmp::Ordering;
-
+use autograd::{Arithmetic, Elementary, Number};
 use kernel::table::values;
-use kernel::{Arithmetic, Number};
 
 use super::interval::Interval;
 
 macro_rules! methods {
-    // `Mul` and `Div` are the operators.
+    // `Mul` and `Div` are the operators. A square is not a product of two numbers that do not know of each other.
     (
-        one {$($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
+        one {
+            $(#[$sd:meta])* Square: square $square:tt => $sf:expr, $sdf:expr;
+            $($(#[$doc:meta])* $Name:ident: $method:ident($x:ident, $y:ident $(; $n:ident: $N:ty, $samples:expr)?)
             => $f:expr, $df:expr $(, in $domain:expr)? $(, kinks at $kinks:expr)?;)*}
         two {
             $(#[$md:meta])* Mul: mul $mul:tt => $mf:expr, $mda:expr, $mdb:expr;
@@ -19,6 +19,7 @@ macro_rules! methods {
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
         impl Number for Interval {
+            fn square(self) -> Self { Elementary::powi(self, 2) }
             $(fn $method(self $(, $n: $N)?) -> Self { values::$method(self $(, $n)?) })*
             $(fn $method2(self, other: Self) -> Self { values::$method2(self, other) })*
         }
@@ -29,28 +30,5 @@ kernel::functions!(methods);
 impl Arithmetic for Interval {
     fn zero(self) -> Self {
         Interval::point(0.0)
-    }
-}
-
-kernel::assigning!([] Interval);
-
-/// They compare where every number of one does.
-impl PartialOrd for Interval {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        match (self.high < other.low, self.low > other.high) {
-            (true, _) => Some(Ordering::Less),
-            (_, true) => Some(Ordering::Greater),
-            _ => (self.is_point() && self == other).then_some(Ordering::Equal),
-        }
-    }
-}
-impl PartialEq<f64> for Interval {
-    fn eq(&self, other: &f64) -> bool {
-        *self == Interval::point(*other)
-    }
-}
-impl PartialOrd<f64> for Interval {
-    fn partial_cmp(&self, other: &f64) -> Option<Ordering> {
-        self.partial_cmp(&Interval::point(*other))
     }
 }

@@ -1,0 +1,32 @@
+//! Proved bounds of functions and gradients over a box.
+
+mod elementary;
+mod formulas;
+mod interval;
+mod recorded;
+
+use autograd::Dual;
+
+pub use interval::Interval;
+pub use recorded::{IntervalMatrix, NotEnclosed, enclose, enclose_gradient};
+
+/// Bounds of a function of numbers and of its gradient over a box, by forward mode on intervals.
+///
+/// ```
+/// use autograd::Number;
+/// use solve::{Interval, gradient_bounds};
+/// let sides = [Interval::new(0.0, 0.5), Interval::new(1.0, 2.0)];
+/// let (value, [dx, dy]) = gradient_bounds(|[x, y]| (x * y).sin() + y, sides);
+/// assert!(value.contains(0.25f64.sin() + 1.0) && value.low() > 0.99 && value.high() < 2.85);
+/// // The function increases in both numbers everywhere in the box.
+/// assert!(dx > 0.0 && dy > 0.0);
+/// ```
+pub fn gradient_bounds<const K: usize>(
+    f: impl Fn([Dual<Interval>; K]) -> Dual<Interval>,
+    sides: [Interval; K],
+) -> (Interval, [Interval; K]) {
+    let along =
+        |k: usize| f(std::array::from_fn(|i| if i == k { Dual::variable(sides[i]) } else { Dual::constant(sides[i]) }));
+    let value = f(sides.map(Dual::constant)).value;
+    (value, std::array::from_fn(|k| along(k).tangent))
+}

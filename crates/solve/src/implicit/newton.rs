@@ -1,0 +1,73 @@
+//! Newton's method.
+
+use autograd::{Matrix, MatrixRef, Real};
+use linalg::Trans;
+
+use super::ImplicitError;
+use super::system::System;
+use crate::least_squares::norm;
+
+/// x with F(x, θ) = 0 to rounding, from a start. A step is halved until |F| decreases.
+///
+/// Steps end when rounding keeps |F| from decreasing while they are below ε^0.4 of |x|, so the solution has all the digits that F
+/// allows. Newton's method converges quadratically to a regular solution and linearly to one where J is singular (Decker, Keller &
+/// Kelley, *SIAM Journal on Numerical Analysis* 20, 1983): steps that still shrink slowly when they are that short are an error.
+pub fn solve<T: Real>(
+    system: &System<T>,
+    x0: &Matrix<T>,
+    parameters: &[MatrixRef<'_, T>],
+) -> Result<Matrix<T>, ImplicitError> {
+    let name = system.name;
+    let mut x = x0.clone();
+    let mut f = system.residual(&x, parameters);
+    if let Some(entry) = f.iter().position(|f| !f.is_finite()) {
+        return Err(ImplicitError::NotFinite { name, what: format!("equation {entry} at the start") });
+    }
+    let short = T::EPSILON.powf(0.4);
+    let (mut size, mut before): (f64, Option<f64>) = (0.0, None);
+    let (mut iterations, mut step) = (0, f64::NAN);
+    while norm(&f) > 0.0 {
+        size = x.as_slice().iter().fold(size, |max, x| max.max(x.to_f64().abs()));
+        if iterations == system.max_iterations {
+            return Err(ImplicitError::NotConverged { name, iterations, residual: norm(&f), step });
+        }
+        let against: Vec<f64> = f.iter().map(|f| -f).collect();
+        let p = system.solve(&x, parameters, &against, Trans::No)?;
+        step = p.iter().fold(0.0, |max: f64, p| max.max(p.abs()));
+        let is_short = step <= short * size;
+        let mut share = 1.0;
+        let found = loop {
+            let moved = x.as_slice().iter().zip(&p).map(|(x, p)| T::from_f64(x.to_f64() + share * p)).collect();
+            let next = Matrix::from_vec(x.rows(), x.cols(), moved);
+            let values = system.residual(&next, parameters);
+            let decreases = norm(&values) <= (1.0 - 1e-4 * share) * norm(&f) && values.iter().all(|f| f.is_finite());
+            if decreases {
+                break Some((next, values));
+            } else if share < if is_short { 1e-3 } else { 1e-9 } {
+                break None;
+            }
+            share *= 0.5;
+        };
+        let Some(next) = found else {
+            if is_short {
+                break;
+            }
+            return Err(ImplicitError::NotConverged { name, iterations, residual: norm(&f), step });
+        };
+        if is_short && before.is_some_and(|before| before > short * size && step > 0.25 * before) {
+            return Err(ImplicitError::Singular {
+                name,
+                at: "at the solution, where Newton's steps shrink slowly".into(),
+            });
+        }
+        before = (share == 1.0).then_some(step);
+        iterations += 1;
+        let is_same = next.0 == x;
+        (x, f) = next;
+        if is_same {
+            break;
+        }
+    }
+    system.check_solution(&x, parameters)?;
+    Ok(x)
+}

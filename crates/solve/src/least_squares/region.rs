@@ -1,0 +1,45 @@
+//! The λ for which a step is as long as the region.
+
+use super::model::norm;
+
+/// A damped step in scaled parameters.
+pub struct Damped {
+    /// w = −(A + λ)⁻¹ g.
+    pub w: Vec<f64>,
+    /// The derivative of |w| with respect to λ.
+    pub slope: f64,
+}
+
+/// The damped step whose length is the radius within a tenth, by Newton's method on 1 / |w| (Moré 1978, section 5). `steepest` is |g|,
+/// `whole` the step for λ = 0 if it is determined, and `damped` computes that of a λ, or `None` where A + λ is singular to rounding. λ is
+/// where the search begins and where it ends. `None` if no λ that was tried has a step.
+pub fn search(
+    radius: f64,
+    lambda: &mut f64,
+    steepest: f64,
+    whole: Option<&Damped>,
+    damped: impl Fn(f64) -> Option<Damped>,
+) -> Option<Damped> {
+    let mut low = whole.map_or(0.0, |whole| (radius - norm(&whole.w)) / whole.slope);
+    let mut high = steepest / radius;
+    let mut at = if *lambda > low && *lambda < high { *lambda } else { f64::max(low, 1e-3 * high) };
+    let mut found = damped(at);
+    for _ in 0..50 {
+        let length = found.as_ref().map_or(f64::INFINITY, |found| norm(&found.w));
+        if (length - radius).abs() <= 0.1 * radius {
+            break;
+        }
+        if length > radius {
+            low = f64::max(low, at)
+        } else {
+            high = f64::min(high, at)
+        }
+        at -= found.map_or(f64::NAN, |found| length / radius * (length - radius) / found.slope);
+        if !(low < at && at < high) {
+            at = f64::max(1e-3 * high, (low * high).sqrt());
+        }
+        found = damped(at);
+    }
+    *lambda = at;
+    found
+}

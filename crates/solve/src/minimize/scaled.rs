@@ -1,0 +1,240 @@
+//! The function in a unit that suits it, what is counted, and when it is done.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use autograd::descent::{Bounds, Curvature, Memory, Trial};
+use autograd::{Lbfgs, Matrix, Stop};
+
+use super::newton::NewtonCg;
+use super::quasi::Dense;
+use super::{Descent, Iterate, MinimizeError, Minimizer, Minimum, region};
+use crate::least_squares::norm;
+use crate::{Criteria, Objective, Reason};
+
+/// The function times a power of two, with counts.
+pub struct Scaled<'a> {
+    f: &'a mut dyn Objective,
+    unit: f64,
+    pub evaluations: u64,
+    pub products: u64,
+}
+
+impl Scaled<'_> {
+    /// A point with the value and the gradient.
+    #[track_caller]
+    pub fn at(&mut self, x: &[f64]) -> Trial {
+        self.evaluations += 1;
+        let (value, mut g) = self.f.value_and_gradient(x);
+        let (n, m) = (x.len(), g.len());
+        assert!(n == m, "minimize: the function returned a gradient of {m} numbers for {n}");
+        g.iter_mut().for_each(|g| *g *= self.unit);
+        Trial { alpha: 0.0, value: value * self.unit, slope: 0.0, x: x.to_vec(), g }
+    }
+
+    /// H V. The function has been asked for products before.
+    #[track_caller]
+    pub fn times(&mut self, x: &[f64], directions: &Matrix<f64>) -> Matrix<f64> {
+        self.products += directions.cols() as u64;
+        let product = self.f.products(x, directions).unwrap_or_else(|| directions.map(|_| f64::NAN));
+        let (shape, expected) = (product.shape(), directions.shape());
+        assert!(shape == expected, "minimize: products {shape:?} for directions {expected:?}");
+        product.map(|x| x * self.unit)
+    }
+}
+
+/// What ends the iterations.
+pub struct End<'a> {
+    settings: &'a Descent,
+    bounds: &'a Bounds,
+    /// What the gradient is divided by, in the unit of the function.
+    of: f64,
+    unit: f64,
+    pub criteria: Criteria<Descent>,
+    pub iterations: u64,
+    before: Option<(Vec<f64>, f64)>,
+    watch: &'a mut dyn FnMut(Iterate<'_>) -> ControlFlow<()>,
+}
+
+impl End<'_> {
+    /// The largest gradient that is small enough, in the unit of the function.
+    pub fn enough(&self) -> f64 {
+        self.settings.gradient_tolerance * self.of
+    }
+
+    /// Whether it ends at a new point, which is not small in the gradient, and why.
+    pub fn reached(&mut self, at: &Trial, evaluations: u64) -> Option<Reason> {
+        self.measure(at);
+        let settings = self.settings;
+        let is_small = |x: f64, tolerance: f64| tolerance > 0.0 && x <= tolerance;
+        if is_small(self.criteria.decrease, settings.decrease_tolerance) {
+            return Some(Reason::Decrease);
+        } else if is_small(self.criteria.step, settings.step_tolerance) {
+            return Some(Reason::Step);
+        } else if evaluations >= settings.max_evaluations {
+            return Some(Reason::Evaluations);
+        }
+        let gradient: Vec<f64> = at.g.iter().map(|g| g / self.unit).collect();
+        let (iteration, value) = (self.iterations, at.value / self.unit);
+        let go_on = (self.watch)(Iterate { iteration, evaluations, x: &at.x, value, gradient: &gradient });
+        go_on.is_break().then_some(Reason::Stopped)
+    }
+
+    /// The criteria at a new point.
+    pub fn measure(&mut self, at: &Trial) {
+        self.criteria.gradient = self.bounds.slope(&at.x, &at.g) / self.of;
+        if let Some((x, value)) = self.before.replace((at.x.clone(), at.value)).filter(|(x, _)| *x != at.x) {
+            self.iterations += 1;
+            self.criteria.decrease = (value - at.value).abs() / value.abs().max(at.value.abs());
+            let moved: Vec<f64> = at.x.iter().zip(&x).map(|(a, b)| a - b).collect();
+            self.criteria.step = norm(&moved) / norm(&at.x);
+        }
+    }
+}
+
+/// Where a method ended.
+pub struct Ended {
+    pub at: Trial,
+    pub reason: Reason,
+    pub least_curvature: Option<f64>,
+    pub inverse: Option<Matrix<f64>>,
+}
+
+#[track_caller]
+pub fn run(
+    settings: &Descent,
+    f: &mut dyn Objective,
+    x0: &[f64],
+    bounds: &[(f64, f64)],
+    watch: &mut dyn FnMut(Iterate<'_>) -> ControlFlow<()>,
+) -> Result<Minimum, MinimizeError> {
+    if let Some((entry, &value)) = x0.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        return Err(MinimizeError::Start { entry, value });
+    }
+    let is_empty = |(low, high): &(f64, f64)| {
+        low.partial_cmp(high).is_none_or(|order| order.is_gt()) || *low == f64::INFINITY || *high == f64::NEG_INFINITY
+    };
+    if let Some(k) = bounds.iter().position(is_empty) {
+        let (low, high) = bounds[k];
+        return Err(MinimizeError::Setting(format!("minimize: bound {k}: from {low} to {high} there is no number")));
+    }
+    let bounds = Bounds(bounds.to_vec());
+    let mut scaled = Scaled { f, unit: 1.0, evaluations: 0, products: 0 };
+    let mut start = scaled.at(&bounds.nearest(x0));
+    if !start.value.is_finite() {
+        return Err(MinimizeError::Value { value: start.value });
+    }
+    if let Some((entry, &value)) = start.g.iter().enumerate().find(|(_, g)| !g.is_finite()) {
+        return Err(MinimizeError::Derivative { entry, value });
+    }
+    let method = choose(settings.method, &mut scaled, &start.x)?;
+
+    let steepest = start.g.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+    let unit = if steepest > 0.0 { 2.0f64.powi(-steepest.log2().floor().clamp(-1000.0, 1000.0) as i32) } else { 1.0 };
+    scaled.unit = unit;
+    start.value *= unit;
+    start.g.iter_mut().for_each(|g| *g *= unit);
+    let criteria = Criteria { gradient: f64::NAN, decrease: f64::NAN, step: f64::NAN, tolerances: *settings };
+    let mut end = End {
+        settings,
+        bounds: &bounds,
+        of: unit * if steepest > 0.0 { steepest.min(1.0) } else { 1.0 },
+        unit,
+        criteria,
+        iterations: 0,
+        before: None,
+        watch,
+    };
+    let ended = match method {
+        Minimizer::TrustRegion => region::run(settings, true, &mut scaled, &bounds, start, &mut end),
+        Minimizer::Steihaug => region::run(settings, false, &mut scaled, &bounds, start, &mut end),
+        _ => by_line_search(method, settings, &mut scaled, &bounds, start, &mut end),
+    };
+    let Ended { at, reason, least_curvature, inverse } = ended;
+    let gradient: Vec<f64> = at.g.iter().map(|g| g / unit).collect();
+    end.measure(&at);
+    let End { criteria, iterations, .. } = end;
+    Ok(Minimum {
+        value: at.value / unit,
+        gradient_norm: bounds.slope(&at.x, &gradient),
+        gradient,
+        x: at.x,
+        least_curvature: least_curvature.map(|x| x / unit),
+        inverse: inverse.map(|inverse| inverse.map(|x| x * unit)),
+        method,
+        reason,
+        criteria,
+        iterations,
+        evaluations: scaled.evaluations,
+        products: scaled.products,
+        names: Vec::new(),
+    })
+}
+
+/// The method, from what the function can compute.
+fn choose(method: Minimizer, scaled: &mut Scaled<'_>, x: &[f64]) -> Result<Minimizer, MinimizeError> {
+    let n = x.len();
+    let needs = matches!(method, Minimizer::NewtonCg | Minimizer::TrustRegion | Minimizer::Steihaug);
+    let knows =
+        (needs || method == Minimizer::Automatic) && n > 0 && scaled.f.products(x, &Matrix::zeros(n, 0)).is_some();
+    match method {
+        Minimizer::Automatic if knows && n <= 100 => Ok(Minimizer::TrustRegion),
+        Minimizer::Automatic if knows => Ok(Minimizer::Steihaug),
+        Minimizer::Automatic if n <= 200 => Ok(Minimizer::Bfgs),
+        Minimizer::Automatic => Ok(Minimizer::Lbfgs { memory: Lbfgs::default().memory }),
+        _ if needs && !knows && n > 0 => Err(MinimizeError::NoProducts(method)),
+        _ => Ok(method),
+    }
+}
+
+/// BFGS, L-BFGS, and Newton's method by conjugate gradients: a direction, then a search along it.
+fn by_line_search(
+    method: Minimizer,
+    settings: &Descent,
+    scaled: &mut Scaled<'_>,
+    bounds: &Bounds,
+    start: Trial,
+    end: &mut End<'_>,
+) -> Ended {
+    let lbfgs = Lbfgs {
+        gradient_tolerance: end.enough(),
+        line_search: settings.line_search,
+        max_iterations: u64::MAX,
+        ..Lbfgs::default()
+    };
+    let scaled = RefCell::new(scaled);
+    let (x0, mut known, mut reason) = (start.x.clone(), Some(start), None);
+    let mut evaluate = |x: &[f64]| known.take().unwrap_or_else(|| scaled.borrow_mut().at(x));
+    let mut ends = |at: &Trial| {
+        reason = end.reached(at, scaled.borrow().evaluations);
+        reason.is_some()
+    };
+    let mut product = |x: &[f64], v: &[f64]| scaled.borrow_mut().times(x, &Matrix::column(v)).into_vec();
+    let mut dense = (method == Minimizer::Bfgs).then(|| Dense::new(x0.len()));
+    let mut newton = NewtonCg::new(&mut product);
+    let mut memory;
+    let curvature: &mut dyn Curvature = match method {
+        Minimizer::NewtonCg => &mut newton,
+        Minimizer::Lbfgs { memory: capacity } => {
+            memory = Memory::new(capacity);
+            &mut memory
+        }
+        _ => dense.as_mut().expect("the method is BFGS"),
+    };
+    let found = lbfgs.descend(curvature, &x0, bounds, f64::EPSILON, &mut evaluate, &mut ends);
+    let reason = match found.stop {
+        Stop::Gradient => Reason::Gradient,
+        Stop::NotFinite => Reason::NotFinite,
+        Stop::NoDescent if is_flat(&found.at, bounds) => Reason::Precision,
+        Stop::NoDescent => Reason::NoDescent,
+        Stop::Value | Stop::Iterations => reason.unwrap_or(Reason::Evaluations),
+    };
+    Ended { at: found.at, reason, least_curvature: None, inverse: dense.and_then(|dense| dense.inverse()) }
+}
+
+/// Whether rounding explains that no step downhill is found: the gradient is tiny beside the first one, which is between 1 and 2, or a
+/// change of x by itself would hardly change the value.
+pub fn is_flat(at: &Trial, bounds: &Bounds) -> bool {
+    let slope = bounds.slope(&at.x, &at.g);
+    slope <= 1e-5 || slope * norm(&at.x) <= 1e-7 * at.value.abs()
+}
