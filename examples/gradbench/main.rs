@@ -30,7 +30,7 @@
 //! `protocol.rs` reads messages and times functions. A message that is not understood gets an
 //! answer that says why. `compare.py` measures this tool beside others.
 
-#[allow(dead_code)] // it has more than this example uses
+#[expect(dead_code, reason = "the tests of ADBench use more of it than this example")]
 #[path = "../../tests/adbench/mod.rs"]
 mod adbench;
 mod ba;
