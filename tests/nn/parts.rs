@@ -148,6 +148,16 @@ fn in_shards(weights: [f64; 4], shard: usize) -> Vec<f64> {
     [vec![loss], grads.gradient(&net.weight).unwrap().as_slice().to_vec()].concat()
 }
 
+/// Without any weight the loss is NaN, and the gradients are 0, in any parts.
+#[test]
+fn no_sample_has_a_weight() {
+    for shard in 1..4 {
+        check_parts::<f64>(&[0; 7], shard, 3, 0.0).unwrap();
+        let found = in_shards([0.0; 4], shard);
+        assert!(found[0].is_nan() && found[1..] == [0.0, 0.0], "{found:?}");
+    }
+}
+
 #[test]
 fn weights_of_either_sign() {
     for weights in [[2.0, -1.0, 2.0, 1.0], [-1.0, -1.0, 3.0, 1.0], [0.0, 0.0, 3.0, -1.0], [-1.0, 0.0, 0.0, 0.0]] {
@@ -161,6 +171,28 @@ fn weights_of_either_sign() {
 #[should_panic(expected = "the weights of a part of the batch are not 0, but their sum is")]
 fn weights_that_cancel() {
     in_shards([1.0, -1.0, 2.0, 1.0], 2);
+}
+
+/// A micro-batch of several shards has none either.
+#[test]
+#[should_panic(expected = "the weights of a part of the batch are not 0, but their sum is")]
+fn weights_of_shards_that_cancel() {
+    fn error<'t>(y: Var<'t, f64>, classes: &[usize]) -> Var<'t, f64> {
+        let signs: Vec<f64> = classes.iter().map(|&class| if class == 1 { -1.0 } else { 1.0 }).collect();
+        loss::Losses::from(y.square()).weighted(y.tape().constant(Matrix::row(&signs))).mean()
+    }
+    let data = Dataset::new(some::<f64>(2, 4, 3), vec![0, 1, 0, 0]);
+    let mut net = Linear::new(2, 1, Init::Xavier, &mut rng(1));
+    let _ = Trainer::new(
+        |tape, net: &Linear<f64>, (x, t): &(Matrix<f64>, Vec<usize>)| error(net.forward(tape.constant(x)), t),
+        Sgd { lr: 0.1 },
+    )
+    .sampler(Sampler::sequential(4, 4))
+    .micro_batch(2)
+    .parallel(Parallel::mean().shards_of(1))
+    .epochs(1)
+    .quiet()
+    .fit(&mut net, &data);
 }
 
 /// Losses without a common weight are not combined with a wrong one.

@@ -46,7 +46,7 @@ use autograd::compiled_once;
 pub(crate) use row::{Place, Row, Spare};
 pub(crate) use shards::{Shard, Shards};
 pub use total::Total;
-pub(crate) use weight::Weight;
+pub(crate) use weight::{Factors, Weight};
 
 use crate::planned::{BatchData, Found, Inputs, PassKind, Ready, Recorder, StepPlans, recorded};
 use crate::{GradientSum, Gradients, MatrixRef, Module, Real, Reduction, Tape, Var};
@@ -233,8 +233,8 @@ pub(crate) fn sharded<'a, 'b: 'a, T: Real>(
         return (loss, Total::of([Some(half.grads), Some(other.grads)], half.buffers, weight));
     };
     let mut sum = half.buffers;
-    [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest, model, grads));
-    (rest * loss, Total::summed(sum, weight))
+    [half.grads, other.grads].iter().for_each(|grads| sum.add_gradients(rest.gradients, model, grads));
+    (rest.loss * loss, Total::summed(sum, weight))
 }
 
 /// A batch that is cut into shards, or a part of one.
@@ -293,11 +293,9 @@ impl<T: Real> Divided<'_, '_, T> {
         a.and(b)
     }
 
-    /// The factor by which the sums over all shards are multiplied, if their weights are not the numbers of samples.
-    pub fn rest(&self, weight: Weight) -> Option<f64> {
-        let rest = weight.rest(self.shards.samples)?;
-        // A part without weight adds nothing to its batch: its sums are 0 already.
-        Some(if self.of_part && weight.sum == 0.0 { 1.0 } else { rest })
+    /// The factors for the sums over all shards, if their weights are not the numbers of samples.
+    pub fn rest(&self, weight: Weight) -> Option<Factors> {
+        if self.of_part { weight.rest_of_part(self.shards.samples) } else { weight.rest(self.shards.samples) }
     }
 }
 

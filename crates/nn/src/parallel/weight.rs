@@ -38,7 +38,7 @@ impl Weight {
         let (a, b) = (self.sum * other.samples as f64, other.sum * self.samples as f64);
         let means = Means {
             counted: self.means.counted || other.means.counted,
-            weight: self.means.weight.or(other.means.weight),
+            weight: self.means.weight.filter(|weight| *weight != 0.0).or(other.means.weight).or(self.means.weight),
             several: self.means.several || other.means.several,
             of_part: true,
         };
@@ -52,13 +52,40 @@ impl Weight {
         if self.is_sum { 1.0 } else { self.sum / samples as f64 }
     }
 
-    /// The factor for the sum of the parts if their weights are not the numbers of samples.
-    pub fn rest(self, samples: usize) -> Option<f64> {
-        self.means.weight.map(|_| samples as f64 / self.sum)
+    /// The factors for the sums over all parts if their weights are not the numbers of samples.
+    pub fn rest(self, samples: usize) -> Option<Factors> {
+        let rest = samples as f64 / self.sum;
+        self.means.weight.map(|_| Factors { loss: rest, gradients: if self.is_nothing() { 1.0 } else { rest } })
+    }
+
+    /// The same, of the parts of a part of a batch.
+    ///
+    /// # Panics
+    /// If negative and positive weights cancel.
+    pub fn rest_of_part(self, samples: usize) -> Option<Factors> {
+        assert!(
+            self.means.weight.is_none() || self.sum != 0.0 || self.is_nothing(),
+            "the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative weights, or \
+             train on the sum of the losses, with `Parallel::sum`"
+        );
+        if self.is_nothing() { Some(Factors { loss: 1.0, gradients: 1.0 }) } else { self.rest(samples) }
+    }
+
+    /// No sample has a weight. All gradients are 0 then.
+    fn is_nothing(self) -> bool {
+        self.means.weight == Some(0.0)
     }
 
     /// The sum over the samples, if `loss` is their sum or mean.
     pub fn summed(self, loss: f64) -> f64 {
         if self.is_sum { loss } else { loss * self.sum }
     }
+}
+
+/// What the sums over the parts of a batch are multiplied by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Factors {
+    /// Infinite if no sample has a weight, so that the loss is NaN as without parts.
+    pub loss: f64,
+    pub gradients: f64,
 }

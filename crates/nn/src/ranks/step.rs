@@ -200,8 +200,8 @@ impl<T: Real> Step<'_, T> {
         }
         let whole = whole.expect("a step has samples");
         if let Some(rest) = whole.rest(all) {
-            loss *= rest;
-            sum.scale(rest);
+            loss *= rest.loss;
+            sum.scale(rest.gradients);
         }
         Ok((loss, buffers, whole))
     }
@@ -378,8 +378,8 @@ fn top<'g, T: Real>(number: usize, batch: &Divided<'_, '_, T>, parts: &mut Parts
     match batch.rest(weight) {
         None => Summed { loss, half: half.grads, other: Some(other.grads), buffers, weight },
         Some(rest) => {
-            let half = Terms::both(Some(rest), half.grads, other.grads);
-            Summed { loss: rest * loss, half, other: None, buffers, weight }
+            let half = Terms::both(Some(rest.gradients), half.grads, other.grads);
+            Summed { loss: rest.loss * loss, half, other: None, buffers, weight }
         }
     }
 }

@@ -61,8 +61,8 @@ impl<'r, T: Real> Objective<'r, T> {
         }
         let whole = whole.expect("more samples than in a part are several parts");
         if let Some(rest) = whole.rest(all) {
-            loss *= rest;
-            sum.scale(rest);
+            loss *= rest.loss;
+            sum.scale(rest.gradients);
         }
         Ok((loss, Total::summed(sum, whole)))
     }
