@@ -91,16 +91,19 @@ impl Square {
     }
 }
 
-/// The minor of these columns and the last rows of a matrix with n columns.
+/// The minor of these columns in rows with n entries, as many as columns.
 fn minor<N: Number>(rows: &[N], n: usize, columns: u32) -> N {
-    let count = columns.count_ones() as usize;
-    let row = &rows[rows.len() - count * n..];
-    let mut terms = signed(columns).map(|(sign, j)| match count {
-        1 => row[j],
-        _ => row[j] * minor(rows, n, columns & !(1 << j)) * sign,
-    });
-    let first = terms.next().expect("a column");
-    terms.fold(first, |sum, term| sum + term)
+    let (row, below) = rows.split_at(n);
+    let (first, others) = (columns.trailing_zeros() as usize, columns & (columns - 1));
+    if below.is_empty() {
+        return row[first];
+    }
+    if below.len() == n {
+        let second = others.trailing_zeros() as usize;
+        return row[first] * below[second] - row[second] * below[first];
+    }
+    let term = |(sign, j): (f64, usize)| row[j] * sign * minor(below, n, columns & !(1 << j));
+    signed(columns).skip(1).fold(row[first] * minor(below, n, others), |sum, next| sum + term(next))
 }
 
 /// The columns of a set, and the signs of their entries in an expansion along a row.

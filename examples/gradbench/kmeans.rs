@@ -51,6 +51,9 @@ impl TryFrom<Input> for Clusters {
         let sizes = [("the number of points", points.len()), ("the dimension", d)];
         input::sizes(&sizes)?;
         input::sizes(&[("the number of centroids", centroids.len())])?;
+        if points.iter().chain(&centroids).flatten().any(|x| x.abs() > 1e140) {
+            return Err("a number is above 1e140, so squares of distances would overflow".to_owned());
+        }
         Ok(Clusters {
             points: input::columns("points", &points, d)?,
             centroids: input::columns("centroids", &centroids, d)?,
@@ -60,8 +63,9 @@ impl TryFrom<Input> for Clusters {
 
 impl Clusters {
     fn cost(&self) -> f64 {
-        let nearest = self.centroids.select_columns(&self.nearest());
-        nearest.as_slice().iter().zip(self.points.as_slice()).map(|(c, p)| (c - p) * (c - p)).sum()
+        let square = |c: &[f64], p: &[f64]| c.iter().zip(p).map(|(c, p)| (c - p) * (c - p)).sum::<f64>();
+        let pairs = self.nearest().into_iter().enumerate();
+        pairs.map(|(i, j)| square(self.centroids.col(j), self.points.col(i))).sum()
     }
 
     /// Gradient and diagonal are sums over blocks of points.
@@ -85,18 +89,20 @@ impl Clusters {
     fn nearest(&self) -> Vec<usize> {
         let (d, k) = self.centroids.shape();
         let middle: Vec<f64> = (0..d).map(|i| (0..k).map(|j| self.centroids[(i, j)]).sum::<f64>() / k as f64).collect();
-        let moved = |x: &Matrix<f64>| Matrix::from_fn(d, x.cols(), |i, j| x[(i, j)] - middle[i]);
-        let c = moved(&self.centroids);
-        let halves: Vec<f64> = (0..k).map(|j| 0.5 * c.col(j).iter().map(|c| c * c).sum::<f64>()).collect();
-        let mut nearest = Vec::with_capacity(self.points.cols());
-        for block in 0..self.points.cols().div_ceil(BLOCK) {
-            let block = moved(&self.block(block));
-            let products = c.matmul_tn(&block);
-            nearest.extend((0..block.cols()).map(|i| {
-                let scores = halves.iter().zip(products.col(i)).map(|(half, product)| half - product);
-                let least = |(best, least), (j, score)| if score < least { (j, score) } else { (best, least) };
-                scores.enumerate().fold((0, f64::INFINITY), least).0
-            }));
+        let middle = Matrix::column(&middle);
+        let c = &self.centroids - &middle;
+        let mut nearest = vec![0; self.points.cols()];
+        for (block, nearest) in nearest.chunks_mut(BLOCK).enumerate() {
+            let products = (self.block(block) - &middle).matmul_tn(&c);
+            let mut least = vec![f64::INFINITY; nearest.len()];
+            for j in 0..k {
+                let half = 0.5 * c.col(j).iter().map(|c| c * c).sum::<f64>();
+                for ((least, nearest), product) in least.iter_mut().zip(&mut *nearest).zip(products.col(j)) {
+                    let score = half - product;
+                    *nearest = if score < *least { j } else { *nearest };
+                    *least = if score < *least { score } else { *least };
+                }
+            }
         }
         nearest
     }

@@ -34,7 +34,7 @@ struct Input {
 #[derive(Deserialize)]
 #[serde(try_from = "Input")]
 struct Fit {
-    /// The coefficients, 1 × m.
+    /// The coefficients, m × 1.
     x: Matrix<f64>,
     n: usize,
 }
@@ -46,7 +46,7 @@ impl TryFrom<Input> for Fit {
         input::sizes(&[("n", n), ("the length of x", x.len())])?;
         match n {
             1 => Err("n is 1: the points lie in an interval, so there are at least two".to_string()),
-            _ => Ok(Fit { x: Matrix::row(&x), n }),
+            _ => Ok(Fit { x: Matrix::column(&x), n }),
         }
     }
 }
@@ -57,7 +57,7 @@ impl Fit {
     }
 
     fn gradient(&self) -> Vec<f64> {
-        let mut gradient = vec![0.0; self.x.cols()];
+        let mut gradient = vec![0.0; self.x.rows()];
         for t in self.blocks() {
             let of_block = autograd::gradient(|x| half_squares(x, &t), &self.x);
             gradient.iter_mut().zip(of_block.as_slice()).for_each(|(sum, g)| *sum += g);
@@ -72,16 +72,16 @@ impl Fit {
     }
 }
 
-/// ½ ‖s − x V‖² with Vⱼᵢ = tᵢʲ.
+/// ½ ‖s − V x‖² with Vᵢⱼ = tᵢʲ.
 fn half_squares<'t>(x: Var<'t, f64>, t: &[f64]) -> Var<'t, f64> {
-    let (tape, m) = (x.tape(), x.cols());
-    let mut powers = Matrix::full(m, t.len(), 1.0);
-    for (i, &t) in t.iter().enumerate() {
-        let powers = powers.col_mut(i);
-        (1..m).for_each(|j| powers[j] = powers[j - 1] * t);
+    let (tape, n, m) = (x.tape(), t.len(), x.rows());
+    let (mut powers, mut power) = (Vec::with_capacity(n * m), vec![1.0; n]);
+    for _ in 0..m {
+        powers.extend_from_slice(&power);
+        power.iter_mut().zip(t).for_each(|(power, t)| *power *= t);
     }
     let s: Vec<_> = t.iter().map(|t| if *t == 0.0 { 0.0 } else { t.signum() }).collect();
-    let apart = tape.constant(Matrix::row(&s)) - x.matmul(tape.constant(powers));
+    let apart = tape.constant(Matrix::column(&s)) - tape.constant(Matrix::from_vec(n, m, powers)).matmul(x);
     apart.dot(apart) * 0.5
 }
 
@@ -94,13 +94,13 @@ mod tests {
     #[test]
     fn a_line_through_three_points() {
         // t = −1, 0, 1 and s = t; with 1 + 2 t the residuals are 0, −1 and −2.
-        let fit = Fit { x: Matrix::row(&[1.0, 2.0]), n: 3 };
+        let fit = Fit { x: Matrix::column(&[1.0, 2.0]), n: 3 };
         assert_eq!((fit.value(), fit.gradient()), (2.5, vec![3.0, 2.0]));
     }
 
     #[test]
     fn blocks_add_up() {
-        let x = Matrix::row(&[0.3, -0.2, 0.5, 0.1]);
+        let x = Matrix::column(&[0.3, -0.2, 0.5, 0.1]);
         let fit = Fit { x: x.clone(), n: 2 * BLOCK + 1 };
         let t: Vec<_> = (0..fit.n).map(|i| -1.0 + i as f64 / BLOCK as f64).collect();
         check(|x| half_squares(x[0], &t), std::slice::from_ref(&x));

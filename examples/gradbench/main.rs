@@ -13,7 +13,7 @@
 //! gradbench run --eval "gradbench repo eval ba" --tool target/release/examples/gradbench
 //! ```
 //!
-//! As GradBench's other tools, it computes on one thread unless it is called with `--multithreaded`.
+//! Like GradBench's other tools, it computes on one thread unless it is called with `--multithreaded`.
 //!
 //! | file | program | how it is differentiated |
 //! |---|---|---|
@@ -26,9 +26,9 @@
 //! | `ht.rs` | tracking of a hand: a Jacobian that is dense in part | a direction for each parameter, and two for all the others |
 //! | `particle.rs`, `saddle.rs` | a descent whose function contains a derivative | four nestings of both modes |
 //!
-//! `descent.rs` and `modes.rs` have the descent and the derivatives of the last two, `rotation.rs` the rotations of the two before.
-//! `protocol.rs` reads messages and times functions. A message that is not understood gets an
-//! answer that says why. `compare.py` measures this tool beside others.
+//! `descent.rs` and `modes.rs` have the descent and the derivatives of the last two, `rotation.rs` the rotations of the two before, and
+//! `hand.rs` what `ht.rs` reads. `protocol.rs` reads messages and times functions. A message that is not understood gets an
+//! answer that says why. `compare.py` measures this tool beside others, and `README.md` has its table.
 
 #[expect(dead_code, reason = "the tests of ADBench use more of it than this example")]
 #[path = "../../tests/adbench/mod.rs"]
@@ -37,6 +37,7 @@ mod ba;
 mod descent;
 mod det;
 mod gmm;
+mod hand;
 mod hello;
 mod ht;
 mod input;
@@ -139,12 +140,12 @@ mod tests {
             json!({ "A": [1.0, 2.0, 3.0, 5.0], "ell": 2 }),
             json!({ "points": [[0.0, 1.0], [2.0, 3.0]], "centroids": [[0.5, 0.5]] }),
             json!({ "n": 1, "m": 1, "p": 1, "cam": vec![0.1; 11], "x": [1.0, 2.0, 3.0], "w": 1.0, "feat": [0.0, 0.0] }),
-            ht::tests::input(true),
+            hand::tests::input(true),
             json!({ "w": 0.0 }),
             json!({ "start": [1.0, 1.0] }),
         ];
         let mut all = MODULES.iter().zip(inputs).collect::<Vec<_>>();
-        all.push((&MODULES[9], ht::tests::input(false)));
+        all.push((&MODULES[9], hand::tests::input(false)));
         all.try_into().ok().expect("thirteen")
     }
 

@@ -1,9 +1,10 @@
 //! yᵢ′ = xᵢ yᵢ₋₁ with y₋₁ = 1 and y(0) = 0, from t = 0 to 2 by Runge and Kutta's method of the fourth order, and the gradient of the last
 //! yₙ₋₁. Source: cmpad's `an_ode` (B. Bell), GradBench's eval `ode`.
 //!
-//! The numbers of a step are recomputed when the sweep comes to it, so that memory holds only the state after each step.
+//! One text of a step serves plain numbers, which go through it one by one, and variables, which hold all of them. The numbers of a step on the
+//! tape are recomputed when the sweep comes to it, so that memory holds only the state after each step.
 
-use autograd::{Matrix, Tape, Var, checkpoint, value_and_gradient};
+use autograd::{Matrix, Number, Var, checkpoint, value_and_gradient};
 use serde::Deserialize;
 
 use crate::input;
@@ -15,10 +16,7 @@ pub const MODULE: Module = Module {
     prepare: |name, input| {
         let Ode { x, steps } = read(input)?;
         Ok(match name {
-            "primal" => function(move || {
-                let tape = Tape::new();
-                end(tape.constant(&x), steps).value().into_vec()
-            }),
+            "primal" => function(move || plain_end(x.as_slice(), steps)),
             _ => function(move || value_and_gradient(|x| end(x, steps).at(x.rows() - 1, 0), &x).1.into_vec()),
         })
     },
@@ -47,37 +45,61 @@ impl TryFrom<Input> for Ode {
     }
 }
 
-/// y(2).
-fn end(x: Var<'_, f64>, steps: usize) -> Var<'_, f64> {
-    let h = 2.0 / steps as f64;
-    (0..steps).fold(x * 0.0, |y, _| checkpoint(move |v| step(v[0], v[1], h), &[x, y]))
+/// y(2) in plain numbers.
+fn plain_end(x: &[f64], steps: usize) -> Vec<f64> {
+    let (mut y, h) = (vec![0.0; x.len()], 2.0 / steps as f64);
+    for _ in 0..steps {
+        let mut last = BEFORE_FIRST;
+        for (&x, y) in x.iter().zip(&mut y) {
+            *y = step(x, *y, h, |stage, now| std::mem::replace(&mut last[stage], now));
+        }
+    }
+    y
 }
 
-/// y(t + h) from y(t).
-fn step<'t>(x: Var<'t, f64>, y: Var<'t, f64>, h: f64) -> Var<'t, f64> {
-    let n = x.rows();
-    let one = x.tape().constant(Matrix::from_fn(n, 1, |i, _| f64::from(u8::from(i == 0))));
-    let slope = |y: Var<'t, f64>| x * (y.rows_in(0..n - 1).pad((1, 0), (n, 1)) + one);
-    let k1 = slope(y);
-    let k2 = slope(y + k1 * (h / 2.0));
-    let k3 = slope(y + k2 * (h / 2.0));
-    let k4 = slope(y + k3 * h);
+/// y(2) on the tape.
+fn end(x: Var<'_, f64>, steps: usize) -> Var<'_, f64> {
+    (0..steps).fold(x * 0.0, |y, _| checkpoint(move |v| step(v[0], v[1], 2.0 / steps as f64, moved), &[x, y]))
+}
+
+/// Every number in the place after its own.
+fn moved<'t>(stage: usize, now: Var<'t, f64>) -> Var<'t, f64> {
+    let n = now.rows();
+    let before = now.rows_in(0..n - 1).pad((1, 0), (n, 1));
+    match BEFORE_FIRST[stage] {
+        0.0 => before,
+        first => before + now.tape().constant(Matrix::from_fn(n, 1, |i, _| if i == 0 { first } else { 0.0 })),
+    }
+}
+
+/// y₋₁ and its slopes.
+const BEFORE_FIRST: [f64; 4] = [1.0, 0.0, 0.0, 0.0];
+
+/// yᵢ(t + h) from yᵢ(t). `before` takes the number of entry i, y or its slope k₁, k₂ or k₃, and gives that of entry i − 1.
+fn step<N: Number>(x: N, y: N, h: f64, mut before: impl FnMut(usize, N) -> N) -> N {
+    let start = before(0, y);
+    let k1 = x * start;
+    let k2 = x * (start + before(1, k1) * (h / 2.0));
+    let k3 = x * (start + before(2, k2) * (h / 2.0));
+    let k4 = x * (start + before(3, k3) * h);
     y + (k1 + (k2 + k3) * 2.0 + k4) * (h / 6.0)
 }
 
 #[cfg(test)]
 mod tests {
-    use autograd::check;
+    use autograd::{Tape, check};
 
     use super::*;
 
     /// Of order four, and exact up to there: y₀ = x₀ t, y₁ = x₀ x₁ t² / 2, …
     #[test]
     fn powers_of_t() {
-        let (x, tape) = (Matrix::column(&[2.0, 3.0, 0.5, 1.5]), Tape::new());
-        let y = end(tape.constant(&x), 3).value();
-        for (found, expected) in y.as_slice().iter().zip([4.0, 12.0, 4.0, 3.0]) {
-            assert!((found - expected).abs() < 1e-13, "{found} {expected}");
+        let x = Matrix::column(&[2.0, 3.0, 0.5, 1.5]);
+        let recorded = end(Tape::new().constant(&x), 3).value().into_vec();
+        for found in [recorded, plain_end(x.as_slice(), 3)] {
+            for (found, expected) in found.iter().zip([4.0, 12.0, 4.0, 3.0]) {
+                assert!((found - expected).abs() < 1e-13, "{found} {expected}");
+            }
         }
     }
 

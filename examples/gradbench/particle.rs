@@ -19,7 +19,7 @@ pub const MODULE: Module = Module {
     prepare: |name, input| {
         let Input { w } = read(input)?;
         if !missed(w, force_forward).is_finite() {
-            return Err(format!("with w = {w} the particle does not come down"));
+            return Err(format!("with w = {w:?} the particle does not come down"));
         }
         let slope = match name {
             "ff" => forward_forward,

@@ -92,7 +92,19 @@ fn evaluate(message: &Message, modules: &[Module]) -> Result<Value, String> {
     let (output, times) = runs.of(&f)?;
     timings.extend(times.into_iter().map(|time| timing("evaluate", time)));
     let output = output.to_json().map_err(|error| format!("the output: {error}"))?;
+    if has_null(&output) {
+        return Err("the output has a number that is infinite or not a number, which JSON cannot say".to_string());
+    }
     Ok(json!({ "id": message.id, "success": true, "output": output, "timings": timings }))
+}
+
+/// Whether a part is null. A number that is not finite becomes null.
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(has_null),
+        Value::Object(map) => map.values().any(has_null),
+        _ => value.is_null(),
+    }
 }
 
 fn timing(name: &str, time: Duration) -> Value {
@@ -191,6 +203,8 @@ mod tests {
         assert!(evaluate(r#", "function": "jacobian", "input": [1]"#).contains("the input: "));
         assert!(evaluate(r#", "function": "jacobian", "input": {"min_runs": -1}"#).contains("the input: "));
         assert!(evaluate(r#", "function": "jacobian", "input": {"n": 1e999}"#).contains("number out of range"));
+        let infinite = r#"{"id": 1, "kind": "evaluate", "module": "hello", "function": "square", "input": 1e200}"#;
+        assert!(error(infinite).contains("a number that is infinite"));
     }
 
     #[test]

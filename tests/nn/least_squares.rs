@@ -8,8 +8,8 @@ use nn::estimator::{Curves, EstimatorError, FittedRegressor, MlpRegressor, Solve
 use nn::least_squares::{FitModelError, LevenbergMarquardt, Reason};
 use nn::loss::Loss;
 use nn::{
-    Activation, BatchNorm, Dropout, Each, Init, Layer, Linear, Matrix, Mlp, Module, Param, Path, Real, Sequential,
-    Tape, Var,
+    Activation, BatchNorm, Bidirectional, Dropout, Each, Gru, Init, Layer, Linear, Lstm, Matrix, Mlp, Module, Param,
+    Path, Real, Recurrent, Rnn, Sequential, Tape, Var,
 };
 use solve::{LeastSquares, Method, Sum};
 use tape_tests::{panic_of, says};
@@ -185,6 +185,91 @@ fn series_of_different_lengths() {
     });
 }
 
+/// A recurrent layer of every kind, one on the other.
+#[derive(Clone, Module)]
+struct Deep {
+    rnn: Rnn<f64>,
+    gru: Bidirectional<Gru<f64>>,
+    lstm: Lstm<f64>,
+    output: Linear<f64>,
+}
+
+/// Series of different lengths, with a shrinkage of all numbers: the steps are those of residuals that are computed on a tape, whose
+/// Jacobian is a backward pass for each.
+#[test]
+fn steps_on_recurrent_layers_are_those_of_gradients() {
+    let rng = &mut rng(8);
+    let gru = Bidirectional { forward: Gru::new(2, 1, rng), backward: Gru::new(2, 1, rng) };
+    let deep = Deep {
+        rnn: Rnn::new(2, 2, rng),
+        gru,
+        lstm: Lstm::new(2, 2, rng),
+        output: Linear::new(2, 1, Init::Xavier, rng),
+    };
+    let lengths = [5, 2, 0, 4, 3, 5];
+    let steps: Vec<_> = (0..5).map(|t| normal(2, 6, 30 + t)).collect();
+    let targets = normal(1, 30, 40).map(|t| t.tanh());
+    fn residuals<'t>(
+        tape: &'t Tape<'t, f64>,
+        net: &'t Deep,
+        steps: &[Matrix<f64>],
+        lengths: &[usize],
+        targets: &Matrix<f64>,
+    ) -> Var<'t, f64> {
+        let xs: Vec<_> = steps.iter().map(|x| tape.constant(x.clone())).collect();
+        let ys = net.rnn.run_padded(&xs, lengths, None).0;
+        let ys = net.gru.run_padded(&ys, lengths, None).0;
+        let ys = net.lstm.run_padded(&ys, lengths, None).0;
+        let ys: Vec<_> = ys.into_iter().map(|y| net.output.forward(y)).collect();
+        let shrunk = net
+            .named_params()
+            .into_iter()
+            .map(|(_, param)| (tape.param(param) * 0.3).reshape(1, param.value().as_slice().len()));
+        hstack(&[hstack(&ys) - tape.constant(targets.clone())].into_iter().chain(shrunk).collect::<Vec<_>>())
+    }
+    let at = |theta: &[f64]| {
+        let (mut net, mut rest) = (deep.clone(), theta.iter());
+        net.params_mut(&Path::Root, &mut |_, param| {
+            param.value_mut().as_mut_slice().iter_mut().zip(&mut rest).for_each(|(w, x)| *w = *x);
+        });
+        net
+    };
+    let values = |theta: &[f64]| {
+        let (net, tape) = (at(theta), Tape::new());
+        residuals(&tape, &net, &steps, &lengths, &targets).value().as_slice().to_vec()
+    };
+    let jacobian = |theta: &[f64]| {
+        let (net, tape) = (at(theta), Tape::new());
+        let all = residuals(&tape, &net, &steps, &lengths, &targets);
+        let rows: Vec<Vec<f64>> = (0..all.cols())
+            .map(|k| {
+                let grads = all.at(0, k).backward();
+                let of = |param: &Param<f64>| {
+                    grads.get(param).map_or(vec![0.0; param.value().as_slice().len()], |g| g.as_slice().to_vec())
+                };
+                net.named_params().into_iter().flat_map(|(_, param)| of(param)).collect()
+            })
+            .collect();
+        Matrix::from_fn(rows.len(), theta.len(), |i, k| rows[i][k])
+    };
+    for method in METHODS {
+        for evaluations in [2, 3, 6] {
+            let settings = after(evaluations, method);
+            let expected = settings.fit((values, jacobian), &trained(&deep)).unwrap();
+            let mut found = deep.clone();
+            let fit = LevenbergMarquardt::new().settings(settings).fit_residuals(
+                &mut found,
+                |tape, net| residuals(tape, net, &steps, &lengths, &targets),
+                |_, _| ControlFlow::Continue(()),
+            );
+            let fit = fit.unwrap();
+            near(&fit.x, &expected.x, 1e-6);
+            near(&fit.residuals, &expected.residuals, 1e-6);
+            assert_eq!(trained(&found), fit.x);
+        }
+    }
+}
+
 /// A sample of weight 2 is two samples, one of weight 0 is none.
 #[test]
 fn weights_are_repeated_samples() {
@@ -268,6 +353,8 @@ fn what_does_not_fit() {
     refuses(&lm.clone().loss(Loss::Huber { delta: 1.0 }).decay(0.1), &plain, &["robust loss", "a decay"]);
     let cauchy = LeastSquares { sum: Sum::Cauchy(1.0), ..LeastSquares::default() };
     refuses(&lm.clone().settings(cauchy), &data, &["weights of samples"]);
+    let two = lm.clone().loss(Loss::Huber { delta: 1.0 }).settings(cauchy);
+    refuses(&two, &plain, &["the loss is Huber's of 1", "Cauchy(1.0)", "set one of them"]);
     refuses(&LevenbergMarquardt { decay: -1.0, ..lm.clone() }, &plain, &["decay: -1 should be"]);
     let wrong = LeastSquares { first_step: 0.0, ..LeastSquares::default() };
     refuses(&lm.clone().settings(wrong), &plain, &["first_step: 0"]);
@@ -284,7 +371,7 @@ fn what_does_not_fit() {
     refuses(&lm, &with(|data| data.x[(1, 3)] = f64::NAN), &["row 1 of x of sample 3 is NaN"]);
     refuses(&lm, &with(|data| data.t[(0, 4)] = f64::INFINITY), &["row 0 of t of sample 4 is inf"]);
     refuses(&lm, &with(|data| data.weights = Some(vec![-1.0; 40])), &["weight of sample 0 is -1"]);
-    refuses(&lm, &with(|data| data.t = data.t.map(|t| 1e200 * t)), &["too large a number at the start"]);
+    refuses(&lm, &with(|data| data.t = data.t.map(|t| 1e200 * t)), &["too large or too small a number at the start"]);
 
     let dropout = || Sequential::new().then(Linear::new(2, 2, Init::He, &mut rng(0))).then(Dropout::new(0.1));
     says(lm.fit(&mut dropout(), &plain).unwrap_err(), &["random numbers", "dropout"]);

@@ -1,9 +1,9 @@
 //! Intervals and bounds over boxes.
 
 use autograd::strategies::Graph;
-use autograd::{Axis, Dual, Matrix, Number, Tape, formula, several, vstack};
+use autograd::{Axis, Dual, Matrix, Number, Tape, checkpoint, formula, map, several, vstack};
 use proptest::prelude::*;
-use solve::{Interval, IntervalMatrix, NotEnclosed, enclose, enclose_gradient, gradient_bounds};
+use solve::{EnclosureError, Interval, IntervalMatrix, enclose, enclose_gradient, gradient_bounds};
 
 use super::sparse::graphs::graphs;
 
@@ -201,8 +201,8 @@ fn negative_powers_do_not_lose_small_numbers() {
 fn programs_that_cannot_be_enclosed_say_why() {
     let side = [IntervalMatrix::between(&Matrix::full(1, 1, -1.0), &Matrix::full(1, 1, 1.0))];
     let branch = enclose(|x| if x[0] > 0.5 { x[0] } else { -x[0] }, &side).unwrap_err();
-    assert!(matches!(branch, NotEnclosed::Reads(_)) && branch.to_string().contains("enclosure.rs:"), "{branch}");
-    let custom = enclose(|x| x[0].map(formula!(|x| x * 2.0)), &side).unwrap_err();
+    assert!(matches!(branch, EnclosureError::Reads(_)) && branch.to_string().contains("enclosure.rs:"), "{branch}");
+    let custom = enclose(|x| checkpoint(|x| x[0] * 2.0, x), &side).unwrap_err();
     assert!(custom.to_string().contains("enclosure.rs:"), "{custom}");
     let sorted = enclose(|x| vstack(&[x[0], x[0] * 2.0]).sort(Axis::Rows).0, &side);
     assert!(sorted.is_err());
@@ -237,4 +237,32 @@ fn powers_of_rounded_exponents() {
 fn equal_intervals_are_not_equal_numbers() {
     let x = Interval::new(0.0, 1.0);
     assert!(x != x && x.is_same(x) && Interval::point(2.0) == Interval::point(2.0));
+}
+
+/// Formulas run on intervals as the functions of the table do, in values and in gradients.
+#[test]
+fn formulas_have_bounds() {
+    let side = [(-1.0, 2.0), (0.5, 0.75)]
+        .map(|(low, high)| IntervalMatrix::between(&Matrix::full(2, 1, low), &Matrix::full(2, 1, high)));
+    let f = enclose_gradient(|x| map(formula!(|a, b| a.sin() * b + a / (b + 1.0)), [x[0], x[1]]).sum(), &side).unwrap();
+    let g = enclose_gradient(|x| (x[0].sin() * x[1] + x[0] / (x[1] + 1.0)).sum(), &side).unwrap();
+    assert!(f.0.is_same(g.0), "{} and {}", f.0, g.0);
+    for (f, g) in f.1.iter().zip(&g.1) {
+        assert!(f.as_slice()[0].intersection(g.as_slice()[0]).is_some());
+        assert!(f.as_slice()[0].width() < 2.0 * g.as_slice()[0].width());
+    }
+    // Of two operands it takes one as it is.
+    let first = enclose(|x| map(formula!(|a, _b| a), [x[0], x[1]]), &side).unwrap();
+    assert!(first[(0, 0)].is_same(Interval::new(-1.0, 2.0)));
+}
+
+/// A weight that may be 0 does not widen a product.
+#[test]
+fn weights_are_products() {
+    let (a, b) = (Interval::point(0.125), Interval::new(-1.0, 2.0));
+    for product in [a.weigh(b), b.weigh(a), a.weigh_both(b), b.weigh_both(a)] {
+        assert!(product.is_same(a * b), "{product}");
+    }
+    let unknown = Interval::ALL.weigh(Interval::point(0.0));
+    assert!(unknown.is_same(Interval::point(0.0)), "{unknown}");
 }

@@ -4,7 +4,7 @@ use autograd::{Compiled, LinearAlgebra, Matrix, Var, vstack};
 use proptest::prelude::*;
 use solve::{Curve, Fit, LeastSquares, Sum, least_squares};
 
-use super::{check, model};
+use super::{METHODS, check, model};
 
 fn near(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
@@ -180,4 +180,32 @@ fn no_correlation_of_undetermined_parameters() {
     .unwrap();
     let correlation = fit.correlation().unwrap();
     assert!(correlation.as_slice().iter().all(|c| c.is_nan()), "{correlation}");
+}
+
+/// A start that differs from 0 only by rounding works like any other start, in any unit.
+#[test]
+fn starts_near_zero() {
+    for start in [0.0, 1e-300, 1e-20, 0.1 + 0.2 - 0.3, -1e-15, 1e-10] {
+        for unit in [1e-8, 1.0, 1e8] {
+            for method in METHODS {
+                let model = Compiled::new(move |x: &[Var<'_, f64>]| {
+                    vstack(&[x[0].at(0, 0) - 3.0 * unit, x[0].at(1, 0) + unit])
+                });
+                let settings = LeastSquares { method, ..LeastSquares::default() };
+                let fit = settings.fit(model, &[start * unit, 0.0]).unwrap();
+                let is_right = near(fit.x[0] / unit, 3.0, 1e-9) && near(fit.x[1] / unit, -1.0, 1e-9);
+                assert!(fit.reason.is_converged() && is_right, "from {start:e} in {unit:e}, {method:?}: {fit}");
+            }
+        }
+    }
+}
+
+/// A column of subnormal derivatives does not spoil the others, and residuals whose squares underflow are not said to be 0.
+#[test]
+fn tiny_derivatives_and_residuals() {
+    let tiny = Compiled::new(|x: &[Var<'_, f64>]| vstack(&[x[0].at(0, 0) - 1.0, x[0].at(1, 0) * 1e-310]));
+    let fit = least_squares(tiny, &[5.0, 5.0]).unwrap();
+    assert!((fit.x[0] - 1.0).abs() < 1e-9, "{fit}");
+    let fit = least_squares(Compiled::new(|x: &[Var<'_, f64>]| x[0].square()), &[1.0]).unwrap();
+    assert!(fit.reason != solve::Reason::Exact || fit.residuals == [0.0], "{fit}");
 }

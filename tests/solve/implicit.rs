@@ -1,14 +1,17 @@
 //! Solutions of equations as recorded operations: values and derivatives against closed forms and the checker.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use autograd::check::{Check, Function, Verdict, check, check_f32};
-use autograd::{Compiled, Matrix, Real, Tape, Var, grad, hessian, jvp, several};
+use autograd::{Compiled, LinearAlgebra, Matrix, Real, Tape, Var, grad, hessian, jvp, several};
 use proptest::prelude::*;
-use solve::{Implicit, ImplicitError, Linear, argmin, fixed_point, root};
+use solve::{Implicit, ImplicitError, LinearSolver, argmin, fixed_point, root};
 use tape_tests::{panic_of, says};
 
-const LINEAR: [Linear; 2] = [Linear::Factorisation, Linear::Krylov];
+const LINEAR: [LinearSolver; 2] = [LinearSolver::Factorisation, LinearSolver::Krylov];
 
-fn with(linear: Linear) -> Implicit {
+fn with(linear: LinearSolver) -> Implicit {
     Implicit { linear, ..Implicit::default() }
 }
 
@@ -17,7 +20,7 @@ fn number<T: Real>(x: f64) -> Matrix<T> {
 }
 
 /// E − e sin E = M for each entry of M.
-struct Kepler(Linear);
+struct Kepler(LinearSolver);
 
 impl Function for Kepler {
     fn call<'t, T: Real>(&self, v: &[Var<'t, T>]) -> Var<'t, T> {
@@ -27,7 +30,7 @@ impl Function for Kepler {
 }
 
 /// A layer in equilibrium, z = tanh(W z + U x + b).
-struct Equilibrium(Linear);
+struct Equilibrium(LinearSolver);
 
 impl Function for Equilibrium {
     fn call<'t, T: Real>(&self, v: &[Var<'t, T>]) -> Var<'t, T> {
@@ -37,7 +40,7 @@ impl Function for Equilibrium {
 }
 
 /// Ridge regression with the weight eˡ: the w that minimizes |A w − y|² + eˡ |w|².
-struct Ridge(Linear);
+struct Ridge(LinearSolver);
 
 impl Function for Ridge {
     fn call<'t, T: Real>(&self, v: &[Var<'t, T>]) -> Var<'t, T> {
@@ -194,7 +197,7 @@ fn closed_ridge<'t>(v: &[Var<'t, f64>]) -> Var<'t, f64> {
 fn two_levels() {
     fn error<'t>(l: Var<'t, f64>) -> Var<'t, f64> {
         let ([a, y, _], tape) = (ridge_data(), l.tape());
-        let w = Ridge(Linear::Automatic).call(&[tape.constant(a), tape.constant(y), l]);
+        let w = Ridge(LinearSolver::Automatic).call(&[tape.constant(a), tape.constant(y), l]);
         let (other, wanted) = (Matrix::from([[0.4, 0.3, 0.9], [-0.7, 0.2, 0.1]]), Matrix::column(&[0.3, -0.2]));
         (tape.constant(other).matmul(w) - tape.constant(wanted)).square().sum()
     }
@@ -318,6 +321,58 @@ fn entries_of_unlike_size() {
     assert!((found[(0, 0)] / 1e9 - 1.0).abs() < 1e-9 && found[(1, 0)].abs() < 1e-6, "{found}");
 }
 
+/// Entries that begin at 0 and end there are found to rounding only.
+#[test]
+fn zeros_from_zeros() {
+    for n in [11, 21, 51] {
+        let a = Matrix::from_fn(n, n, |i, j| [2.0, -1.0, 0.0][i.abs_diff(j).min(2)]);
+        let b = Matrix::from_fn(n, 1, |i, _| 1.7 * (4.0 * i as f64 / (n - 1) as f64 - 2.0).sin());
+        let expected = a.solve(&b).unwrap();
+        for linear in LINEAR {
+            let tape = Tape::new();
+            let p = tape.variable(1.0);
+            let (start, settings) = (Matrix::zeros(n, 1), with(linear));
+            let (a, b, again) = (a.clone(), b.clone(), (a.clone(), b.clone()));
+            let found = settings.root(
+                move |x, p| x.tape().constant(a.clone()).matmul(x) - x.tape().constant(b.clone()) * p[0],
+                &start,
+                &[p],
+            );
+            let (a, b) = again;
+            let lowest = settings.argmin(
+                move |x, p| {
+                    let (a, b) = (x.tape().constant(a.clone()), x.tape().constant(b.clone()));
+                    (x * a.matmul(x)).sum() * 0.5 - (x * b).sum() * p[0]
+                },
+                &start,
+                &[p],
+            );
+            for x in [found.unwrap(), lowest.unwrap()] {
+                let apart = x.value() - expected.clone();
+                assert!(apart.as_slice().iter().all(|d| d.abs() < 1e-9 * n as f64), "{linear:?} {n}: {apart}");
+            }
+        }
+    }
+}
+
+/// An equation without a root has none beside a large entry either.
+#[test]
+fn no_root_beside_a_large_entry() {
+    for start in [0.7, 1.5, 2.0, 3.0, 5.0, -40.0] {
+        let tape = Tape::new();
+        let p = tape.variable(1.0);
+        let start = Matrix::column(&[1e9, start]);
+        fn f<'t>(x: Var<'t, f64>, p: &[Var<'t, f64>]) -> Var<'t, f64> {
+            let (a, b) = (x.at(0, 0), x.at(1, 0));
+            autograd::vstack(&[a - p[0] * 1e9, b * b + 1.0])
+        }
+        for linear in LINEAR {
+            let found = with(linear).root(f, &start, &[p]).map(|x| x.value().to_owned());
+            assert!(found.is_err(), "{linear:?}: {found:?}");
+        }
+    }
+}
+
 /// Without a Jacobian, too.
 #[test]
 fn a_saddle_is_no_minimum() {
@@ -344,4 +399,73 @@ fn gradients_of_any_size() {
             assert!((slope / size - 1.0).abs() < 1e-12, "{linear:?}: {slope}");
         }
     }
+}
+
+const CHAIN: usize = 40;
+
+/// z ← W z + b − z³ / 50, which contracts slowly: each entry gets almost half of its neighbours.
+fn chain<'t>(z: Var<'t, f64>, b: Var<'t, f64>) -> Var<'t, f64> {
+    let w = Matrix::from_fn(CHAIN, CHAIN, |i, j| if i.abs_diff(j) == 1 { 0.49 } else { 0.0 });
+    z.tape().constant(w).matmul(z) + b - z.powi(3) * 0.02
+}
+
+fn force() -> Matrix<f64> {
+    Matrix::from_fn(CHAIN, 1, |i, _| 0.01 * (i as f64).cos())
+}
+
+/// The evaluations of f by `fixed_point`, the solution, and the gradient of its sum.
+fn accelerated(anderson: usize) -> (usize, Matrix<f64>, Matrix<f64>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (counter, tape) = (count.clone(), Tape::new());
+    let b = tape.variable(force());
+    let settings = Implicit { anderson, ..Implicit::default() };
+    let z = settings.fixed_point(
+        move |z, p| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            chain(z, p[0])
+        },
+        &Matrix::zeros(CHAIN, 1),
+        &[b],
+    );
+    let z = z.unwrap();
+    let evaluations = count.load(Ordering::Relaxed);
+    (evaluations, z.value(), z.sum().backward().wrt(b).to_owned())
+}
+
+/// Anderson's acceleration leads to the point of Newton's method, with far fewer evaluations than the iteration z ← f(z).
+#[test]
+fn acceleration_finds_the_same_point() {
+    let (_, exact, gradient) = accelerated(0);
+    let near =
+        |a: &Matrix<f64>, b: &Matrix<f64>| a.as_slice().iter().zip(b.as_slice()).all(|(a, b)| (a - b).abs() < 1e-11);
+    let counts = [3, 8, 12].map(|depth| {
+        let (count, z, slopes) = accelerated(depth);
+        assert!(near(&z, &exact) && near(&slopes, &gradient), "{depth}");
+        count
+    });
+    let mut z = Matrix::zeros(CHAIN, 1);
+    let square = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>();
+    let plain = (1..).find(|_| {
+        let tape = Tape::new();
+        let next = chain(tape.constant(&z), tape.constant(force())).value();
+        let moved = square(&mut next.as_slice().iter().zip(z.as_slice()).map(|(a, b)| a - b));
+        z = next;
+        moved <= f64::EPSILON * square(&mut z.as_slice().iter().copied())
+    });
+    println!("evaluations of f with 3, 8 and 12 differences: {counts:?}, without: {plain:?}");
+    assert!(counts[2] < counts[1] && 3 * counts[1] < plain.unwrap(), "{counts:?} and {plain:?}");
+}
+
+/// Where f is no contraction, the acceleration leaves the solution to Newton's method.
+#[test]
+fn acceleration_of_no_contraction() {
+    let tape = Tape::<f64>::new();
+    let a = tape.variable(2.0);
+    let settings = Implicit { anderson: 4, ..Implicit::default() };
+    let z = settings.fixed_point(|z, p| z.square() * 3.0 - p[0], &number(-0.5), &[a]).unwrap();
+    // 3 z² − z − 2 = 0 at −2/3, where the slope of f is −4.
+    assert!((z.item() + 2.0 / 3.0).abs() < 1e-15);
+    assert!((z.backward().wrt(a)[(0, 0)] - 1.0 / (-4.0 - 1.0)).abs() < 1e-14);
+    let none = settings.fixed_point(|z, p| z.square() + p[0], &number(0.5), &[a]);
+    assert!(none.is_err());
 }

@@ -9,6 +9,7 @@ mod minimize;
 mod nist;
 mod ode;
 mod problems;
+mod proofs;
 mod sparse;
 mod wrong_input;
 

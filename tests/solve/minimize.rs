@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use autograd::{Compiled, LineSearch, LinearAlgebra, Matrix, Number, Var};
 use proptest::prelude::*;
 use solve::{
-    Descent, Minimize, MinimizeError, Minimizer, Minimum, Objective, Reason, ScalarFunction, Scalars, Smooth, minimize,
+    Minimize, MinimizeError, MinimizeSettings, Minimizer, Minimum, Objective, Reason, ScalarFunction, Scalars, Smooth,
+    minimize,
 };
 use tape_tests::{panic_of, says};
 
@@ -20,8 +21,8 @@ const METHODS: [Minimizer; 6] = [
     Minimizer::Steihaug,
 ];
 
-fn with(method: Minimizer) -> Descent {
-    Descent { method, ..Descent::default() }
+fn with(method: Minimizer) -> MinimizeSettings {
+    MinimizeSettings { method, ..MinimizeSettings::default() }
 }
 
 /// ½ xᵀ A x − bᵀ x.
@@ -135,7 +136,7 @@ proptest! {
         let expected = a.solve(&b).unwrap();
         let tight = LineSearch { curvature: 1e-12, ..LineSearch::default() };
         for (method, steps) in [(Minimizer::TrustRegion, 1), (Minimizer::Bfgs, n as u64), (Minimizer::NewtonCg, 8), (Minimizer::Steihaug, 8)] {
-            let settings = Descent { method, first_step: 1e6, line_search: tight, ..Descent::default() };
+            let settings = MinimizeSettings { method, first_step: 1e6, line_search: tight, ..MinimizeSettings::default() };
             let found = Minimize::new(quadratic(&a, &b)).settings(settings).from(start).unwrap();
             prop_assert!(found.iterations <= steps, "{}", found);
             prop_assert!(found.reason == Reason::Gradient, "{}", found);
@@ -183,7 +184,7 @@ proptest! {
                 let f = rosenbrock(4).f;
                 let mut path = Vec::new();
                 // Only the path is of interest, not where it is called the end.
-                let settings = Descent { gradient_tolerance: 1e-20, max_evaluations: 60, ..with(method) };
+                let settings = MinimizeSettings { gradient_tolerance: 1e-20, max_evaluations: 60, ..with(method) };
                 let found = Minimize::new(Smooth::new(move |x| f(x[0]) * unit))
                     .settings(settings)
                     .watch(|at| {
@@ -213,7 +214,7 @@ fn threads_do_not_matter() {
                     (a.matmul(x[0]).tanh() - 0.1).square().sum() + x[0].square().sum() * 0.1
                 });
                 // A trust region with all of H takes n products for each step.
-                let settings = Descent { max_evaluations: 4, ..with(method) };
+                let settings = MinimizeSettings { max_evaluations: 4, ..with(method) };
                 let found = Minimize::new(f).settings(settings).from(&vec![0.3; n]).unwrap();
                 (found.x, found.value.to_bits(), found.evaluations)
             })
@@ -278,25 +279,32 @@ fn kinds_of_functions() {
 #[test]
 fn reasons() {
     let f = rosenbrock(2).f;
-    let run =
-        |settings: Descent| Minimize::new(Smooth::new(move |x| f(x[0]))).settings(settings).from(&[-1.2, 1.0]).unwrap();
+    let run = |settings: MinimizeSettings| {
+        Minimize::new(Smooth::new(move |x| f(x[0]))).settings(settings).from(&[-1.2, 1.0]).unwrap()
+    };
     for method in METHODS {
         let base = with(method);
-        assert_eq!(run(Descent { max_evaluations: 5, ..base }).reason, Reason::Evaluations);
-        let short = run(Descent { step_tolerance: 0.05, ..base });
+        assert_eq!(run(MinimizeSettings { max_evaluations: 5, ..base }).reason, Reason::Evaluations);
+        let short = run(MinimizeSettings { step_tolerance: 0.05, ..base });
         assert!(short.reason == Reason::Step && short.criteria.step <= 0.05, "{short}");
-        let flat = run(Descent { decrease_tolerance: 0.2, ..base });
+        let flat = run(MinimizeSettings { decrease_tolerance: 0.2, ..base });
         assert!(flat.reason == Reason::Decrease && flat.criteria.decrease <= 0.2, "{flat}");
-        let precise = run(Descent { gradient_tolerance: 0.0, ..base });
+        let precise = run(MinimizeSettings { gradient_tolerance: 0.0, ..base });
         assert!(precise.reason.is_converged() && precise.x.iter().all(|x| (x - 1.0).abs() < 1e-8), "{precise}");
     }
-    // The gradient has the wrong sign.
-    let wrong = |x: &[f64]| (x[0] * x[0] + 3.0, vec![-2.0 * x[0]]);
-    for method in [Minimizer::Bfgs, Minimizer::Lbfgs { memory: 3 }] {
-        let found = Minimize::new(wrong).settings(with(method)).from(&[1.0]).unwrap();
-        assert!(found.reason == Reason::NoDescent && !found.reason.is_converged(), "{found}");
-        says(&found, &["NOT CONVERGED", "check the gradient"]);
+    // The gradient has the wrong sign, seen from 0 as from elsewhere, or the entry has a unit that is far too large.
+    fn no_descent(f: impl Fn(f64) -> (f64, f64) + Copy, start: f64, methods: &[Minimizer]) {
+        for &method in methods {
+            let f = |x: &[f64]| (f(x[0]).0, vec![f(x[0]).1]);
+            let found = Minimize::new(f).settings(with(method)).from(&[start]).unwrap();
+            assert!(found.reason == Reason::NoDescent && !found.reason.is_converged(), "{found}");
+            says(&found, &["NOT CONVERGED", "check the gradient"]);
+        }
     }
+    let methods = [Minimizer::Bfgs, Minimizer::Lbfgs { memory: 3 }];
+    no_descent(|x| (x * x + 3.0, -2.0 * x), 1.0, &methods);
+    no_descent(|x| ((x - 1.0).powi(2), -2.0 * (x - 1.0)), 0.0, &methods);
+    no_descent(|x| ((1e100 * x - 1.0).powi(2), 2e100 * (1e100 * x - 1.0)), 0.0, &methods);
     // A step to where the function is not defined is shortened.
     for method in METHODS {
         let found =
@@ -314,6 +322,89 @@ fn tiny_units_are_not_minima() {
             .from(&[1.0])
             .unwrap();
         assert!((found.x[0] - 3.0).abs() < 1e-7 && found.reason == Reason::Gradient, "{found}");
+    }
+}
+
+/// A start that differs from 0 only by rounding works like any other start.
+#[test]
+fn starts_near_zero() {
+    for method in METHODS {
+        for start in [1e-300, 1e-20, 0.1 + 0.2 - 0.3, 1e-15, -1e-10] {
+            let f = || Smooth::new(|x: &[Var<'_, f64>]| (x[0] - 3.0).square().sum());
+            let found = Minimize::new(f()).settings(with(method)).from(&[start, 0.0]).unwrap();
+            let is_right = found.reason.is_converged() && found.x.iter().all(|x| (x - 3.0).abs() < 1e-7);
+            assert!(is_right, "from {start:e}: {found}");
+        }
+    }
+}
+
+/// A constant takes digits of the value. A wrong gradient is seen as long as the value has some, and a right one is never called wrong.
+#[test]
+fn constants() {
+    for constant in [0.0, 3.0, 1e4, 1e8, 1e12, -1e12] {
+        for method in METHODS {
+            let right = Smooth::new(|x| (x[0].square() + constant).sum());
+            let found = Minimize::new(right).settings(with(method)).from(&[1.0]).unwrap();
+            // x² is lost in the rounding of the constant.
+            let near = (1e-12 * constant.abs()).sqrt().max(1e-7);
+            assert!(found.reason.is_converged() && found.x[0].abs() < near, "{constant}: {found}");
+
+            let quasi = matches!(method, Minimizer::Bfgs | Minimizer::Lbfgs { .. });
+            let wrong = |x: &[f64]| (x[0] * x[0] + constant, vec![-2.0 * x[0]]);
+            let products = |_: &[f64], v: &[f64]| vec![2.0 * v[0]];
+            let found = match quasi {
+                true => Minimize::new(wrong).settings(with(method)).from(&[1.0]).unwrap(),
+                false => Minimize::new((wrong, products)).settings(with(method)).from(&[1.0]).unwrap(),
+            };
+            assert!(!found.reason.is_converged(), "{constant}: {found}");
+        }
+    }
+}
+
+/// A value beside which the first gradient is tiny stays finite.
+#[test]
+fn tiny_gradients_beside_large_values() {
+    for method in METHODS {
+        let f = || Smooth::new(|x: &[Var<'_, f64>]| x[0].powi(4).sum() + 1e9);
+        for start in [1e-100, 1e-60, 1e-3] {
+            let found = Minimize::new(f()).settings(with(method)).from(&[start]).unwrap();
+            assert!(found.value == 1e9 && found.reason.is_converged(), "from {start:e}: {found}");
+        }
+    }
+}
+
+/// A trust region leaves a maximum or a saddle on a bound inward.
+#[test]
+fn maxima_on_bounds() {
+    for (low, high) in [(-1.0, 0.0), (0.0, 1.0)] {
+        let f = || Smooth::new(|x: &[Var<'_, f64>]| -x[0].square().sum());
+        let found = Minimize::new(f()).within(&[(low, high)]).from(&[0.0]).unwrap();
+        assert!(found.x[0].abs() == 1.0, "{found}");
+        let f = || Smooth::new(|x: &[Var<'_, f64>]| x[0].at(0, 0).square() - x[0].at(1, 0).square());
+        let found = Minimize::new(f()).within(&[(-1.0, 1.0), (low, high)]).from(&[0.0, 0.0]).unwrap();
+        assert!(found.x[0] == 0.0 && found.x[1].abs() == 1.0, "{found}");
+    }
+}
+
+/// A callback sees each point once, the steps are counted, and the last one is that of the result unless an earlier one was better.
+#[test]
+fn every_step_is_seen_once() {
+    for method in METHODS {
+        for gradient_tolerance in [0.0, 1e-8] {
+            let (f, mut seen) = (rosenbrock(2).f, Vec::new());
+            let found = Minimize::new(Smooth::new(move |x| f(x[0])))
+                .settings(MinimizeSettings { gradient_tolerance, ..with(method) })
+                .watch(|at| {
+                    seen.push((at.iteration, at.x.to_vec()));
+                    ControlFlow::Continue(())
+                })
+                .from(&[-1.2, 1.0])
+                .unwrap();
+            assert!(seen.iter().enumerate().all(|(k, (iteration, _))| *iteration == k as u64), "{found} {seen:?}");
+            assert!(seen.windows(2).all(|pair| pair[0].1 != pair[1].1), "{found} {seen:?}");
+            let steps = seen.len() as u64;
+            assert!(found.iterations == steps || found.iterations == steps - 1, "{steps}: {found}");
+        }
     }
 }
 
@@ -342,12 +433,18 @@ fn wrong_input() {
     let f = || Smooth::new(|x: &[Var<'_, f64>]| x[0].ln().sum());
     let plain = |x: &[f64]| (x[0] * x[0], vec![2.0 * x[0]]);
     let error = |settings| Minimize::new(plain).settings(settings).from(&[1.0]).unwrap_err();
-    let d = Descent::default();
-    says(error(Descent { gradient_tolerance: -1.0, ..d }), &["minimize: gradient_tolerance: -1 should be at least 0"]);
-    says(error(Descent { step_tolerance: f64::NAN, ..d }), &["step_tolerance: NaN"]);
-    says(error(Descent { first_step: 0.0, ..d }), &["first_step: 0 should be positive"]);
+    let d = MinimizeSettings::default();
+    says(
+        error(MinimizeSettings { gradient_tolerance: -1.0, ..d }),
+        &["minimize: gradient_tolerance: -1 should be at least 0"],
+    );
+    says(error(MinimizeSettings { step_tolerance: f64::NAN, ..d }), &["step_tolerance: NaN"]);
+    says(error(MinimizeSettings { first_step: 0.0, ..d }), &["first_step: 0 should be positive"]);
     says(error(with(Minimizer::Lbfgs { memory: 0 })), &["memory: 0 should be at least 1"]);
-    says(error(Descent { line_search: LineSearch { max_trials: 0, ..d.line_search }, ..d }), &["max_trials: 0"]);
+    says(
+        error(MinimizeSettings { line_search: LineSearch { max_trials: 0, ..d.line_search }, ..d }),
+        &["max_trials: 0"],
+    );
     for method in [Minimizer::NewtonCg, Minimizer::TrustRegion, Minimizer::Steihaug] {
         says(error(with(method)), &["needs products H v", "Smooth::new"]);
     }

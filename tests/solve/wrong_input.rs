@@ -32,7 +32,10 @@ fn starts() {
         least_squares(Compiled::new(|x| x[0].sqrt()), &[0.0]).unwrap_err(),
         &["residual 0", "parameter 0 is not finite"],
     );
-    says(least_squares(Compiled::new(|x| 1e200 * x[0]), &[1.0]).unwrap_err(), &["too large a number", "unit"]);
+    for unit in [1e200, 1e-160, 1e-200] {
+        let error = least_squares(Compiled::new(|x| unit * x[0]), &[1.0]).unwrap_err();
+        says(error, &["too large or too small a number", "unit"]);
+    }
     says(least_squares(Compiled::new(|x| x[0] - 1.0), &[f64::NAN]).unwrap_err(), &["parameter 0 starts at NaN"]);
 }
 

@@ -45,7 +45,7 @@
 //!
 //! # Further reading
 //!
-//! [The book](mod@book) covers recording, differentiating, checking, extending and performance.
+//! [The book](mod@book) covers recording, lifetimes, the choice of a tape, differentiating, checking, extending and performance.
 //! In the code, `rule` holds every op and its rule, `tape` records, and `sweep` applies the rules. The table of elementwise functions is
 //! in the crate `tape-kernel`. [`check`](mod@check) compares the result with finite differences.
 

@@ -3,9 +3,8 @@
 use autograd::plan_view::RuleCode;
 use kernel::simd::Accum;
 
-use crate::fused::THREADS;
-use crate::kernels::{Kernel, Params, spread};
-use crate::sums::sign;
+use crate::along::sign;
+use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
 use crate::tasks::{Custom, Place};
 
 /// The kernel of a text; `None` for a formula.
@@ -29,18 +28,8 @@ fn {name}(i: u32, j: u32) -> T {{ return {from}[{at} + i + j * {rows}]; }}\n"
         );
     }
     let (to, sign) = (params.offset(out), sign(accum));
-    let text = format!(
-        "{readers}fn entry(i: u32, j: u32) -> T {{
-{body}
-}}
-@compute @workgroup_size({THREADS})
-fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {{
-  let k = g.x + g.y * n.x * {THREADS}u;
-  if (k >= p[0].y) {{ return; }}
-  {}[{to} + k] {sign} entry(k % p[0].z, k / p[0].z);
-}}",
-        out.buffer.name()
-    );
+    let put = format!("  {}[{to} + i] {sign} entry(i % p[0].z, i / p[0].z);\n", out.buffer.name());
+    let text = format!("{readers}fn entry(i: u32, j: u32) -> T {{\n{body}\n}}\n{}", each_entry(&put));
     // A loop may go over all entries of an operand.
     let has_loops = ["for", "while", "loop"].iter().any(|word| body.contains(word));
     let passes = if has_loops { custom.reads.iter().map(|x| x.len()).max().unwrap_or(0) } else { 0 };

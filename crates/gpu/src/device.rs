@@ -33,6 +33,8 @@ struct Inner {
 const PARAM_BYTES: u64 = 4 * PARAMS as u64;
 /// Mesa's llvmpipe leaves all loops of a thread after 65,535 passes, without a message.
 const MOST_PASSES: u32 = 60_000;
+/// A vector of four numbers of double precision. Every buffer consists of some.
+const LEAST_BYTES: u64 = 32;
 /// The number of workgroups along one axis. Tests have fewer, so that small matrices have too many.
 pub(crate) const MOST_GROUPS: u32 = if cfg!(test) { 7 } else { 65_535 };
 /// The largest number of bytes of a buffer whose entries have numbers below 2³¹. Threads behind the last entry have numbers
@@ -44,18 +46,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Device {
-    /// The fastest device that is found: a card, otherwise a program that acts as one, such as Mesa's lavapipe.
+    /// The first device of the best kind: a card of its own, else a GPU in the processor, else a virtual GPU, else a program that acts as a
+    /// GPU, such as Mesa's lavapipe.
     ///
     /// # Errors
-    /// If there is none, or it cannot run shaders.
+    /// If there is no such device, or its shaders have fewer than 8 buffers or workgroups of fewer than 256 threads.
     pub fn new() -> Result<Self, GpuError> {
         Self::named("")
     }
 
-    /// The fastest device whose name contains this text.
+    /// As [`new`](Device::new), among the devices whose names contain `text`.
     ///
     /// # Errors
-    /// If there is none, or it cannot run shaders.
+    /// As for [`new`](Device::new).
     pub fn named(text: &str) -> Result<Self, GpuError> {
         Self::limited(text, |_| {})
     }
@@ -123,7 +126,7 @@ impl Device {
     /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
     pub fn largest_buffer(&self) -> u64 {
         let limits = self.0.device.limits();
-        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES)
+        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES) / LEAST_BYTES * LEAST_BYTES
     }
 
     /// Its name, as the driver gives it.
@@ -183,7 +186,8 @@ impl Device {
     }
 
     fn plain_buffer(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer, GpuError> {
-        let size = bytes.max(16).next_multiple_of(16);
+        // Whole vectors of four numbers, so that a kernel can read the buffer as an array of them.
+        let size = bytes.max(LEAST_BYTES).next_multiple_of(LEAST_BYTES);
         let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
         self.caught(|| self.0.device.create_buffer(&descriptor))
     }
@@ -197,29 +201,51 @@ impl Device {
         }
     }
 
-    /// Reads parts of buffers, after everything that was started: the buffer, the first byte and the number of bytes.
-    pub(crate) fn read(&self, parts: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<u8>, GpuError> {
-        let (most, mut all) = (self.largest_buffer().min(64 << 20), Vec::new());
-        for &(from, start, bytes) in parts {
-            for at in (0..bytes).step_by(most as usize) {
-                all.extend(self.read_part(from, start + at, most.min(bytes - at))?);
-            }
-        }
-        Ok(all)
+    /// Sets a buffer to zeros.
+    pub(crate) fn clear(&self, buffer: &wgpu::Buffer) -> Result<(), GpuError> {
+        self.submit(|encoder| encoder.clear_buffer(buffer, 0, None))
     }
 
-    fn read_part(&self, from: &wgpu::Buffer, start: u64, bytes: u64) -> Result<Vec<u8>, GpuError> {
-        let to = self.plain_buffer(bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+    fn submit(&self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), GpuError> {
         let Inner { device, queue, .. } = &*self.0;
-        let lost = |error: &dyn fmt::Display| GpuError::Lost(error.to_string());
         self.caught(|| {
             let mut encoder = device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(from, start, &to, 0, bytes);
+            commands(&mut encoder);
             queue.submit([encoder.finish()]);
-            let slice = to.slice(..bytes);
+        })
+    }
+
+    /// Reads parts of buffers, after everything that was started: the buffer, the first byte and the number of bytes.
+    pub(crate) fn read(&self, parts: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<u8>, GpuError> {
+        let most = self.largest_buffer().min(64 << 20);
+        let piece = |(from, start, bytes)| {
+            (0..bytes).step_by(most as usize).map(move |at| (from, start + at, most.min(bytes - at)))
+        };
+        let pieces: Vec<_> = parts.iter().copied().flat_map(piece).collect();
+        let all: u64 = pieces.iter().map(|piece| piece.2).sum();
+        let mut read = Vec::new();
+        for pieces in pieces.chunks(if all <= most { pieces.len().max(1) } else { 1 }) {
+            read.extend(self.read_at_once(pieces)?);
+        }
+        Ok(read)
+    }
+
+    fn read_at_once(&self, pieces: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<u8>, GpuError> {
+        let all = pieces.iter().map(|piece| piece.2).sum();
+        let to = self.plain_buffer(all, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        self.submit(|encoder| {
+            let mut at = 0;
+            for &(from, start, bytes) in pieces {
+                encoder.copy_buffer_to_buffer(from, start, &to, at, bytes);
+                at += bytes;
+            }
+        })?;
+        let lost = |error: &dyn fmt::Display| GpuError::Lost(error.to_string());
+        self.caught(|| {
+            let slice = to.slice(..all);
             let (told, hear) = std::sync::mpsc::channel();
             slice.map_async(wgpu::MapMode::Read, move |result| drop(told.send(result)));
-            device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+            self.0.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
             hear.recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
             Ok(slice.get_mapped_range().map_err(|error| lost(&error))?.to_vec())
         })?
@@ -290,17 +316,13 @@ impl Device {
 
     /// Starts kernels, one after the other.
     pub(crate) fn launch(&self, prepared: &Prepared) -> Result<(), GpuError> {
-        let Inner { device, queue, .. } = &*self.0;
-        self.caught(|| {
-            let mut encoder = device.create_command_encoder(&Default::default());
+        self.submit(|encoder| {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for (pipeline, at, [x, y]) in &prepared.launches {
                 pass.set_pipeline(pipeline);
                 pass.set_bind_group(0, &prepared.bound, &[*at]);
                 pass.dispatch_workgroups(*x, *y, 1);
             }
-            drop(pass);
-            queue.submit([encoder.finish()]);
         })
     }
 }
@@ -321,7 +343,7 @@ fn entries() -> Vec<BindGroupLayoutEntry> {
     };
     let storage = |read_only: bool| BufferBindingType::Storage { read_only };
     let params = std::iter::once(entry(0, BufferBindingType::Uniform, true, PARAM_BYTES));
-    let written = Buffer::ALL.into_iter().map(|buffer| entry(buffer as u32, storage(false), false, 8));
+    let written = Buffer::ALL.into_iter().map(|buffer| entry(buffer as u32, storage(false), false, LEAST_BYTES));
     let read = [INDICES, CONSTANTS].map(|binding| entry(binding, storage(true), false, 8));
     params.chain(written).chain(read).collect()
 }

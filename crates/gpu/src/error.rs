@@ -2,7 +2,7 @@
 
 use autograd::PlanMisfit;
 
-/// Why a step does not run on a device. The model of the program is unchanged.
+/// Why a step does not run on a device. The model in the memory of the program is unchanged.
 #[derive(thiserror::Error)]
 pub enum GpuError {
     /// There is no device, or none that was asked for.

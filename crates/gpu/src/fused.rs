@@ -5,10 +5,11 @@ use autograd::{Binary, Op, Real};
 use kernel::simd::Accum;
 use kernel::table::values;
 
-use crate::kernels::{Kernel, Params, spread};
+use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
 use crate::number::{Wgsl, Writer};
 use crate::product::Product;
 use crate::tasks::{Custom, Lists, Place, Task};
+use crate::update::guard;
 
 /// A kernel that is being written.
 pub(crate) struct Fused {
@@ -26,9 +27,6 @@ pub(crate) struct Fused {
     /// What was written, and the names of the values.
     writes: Vec<(Place, u32)>,
 }
-
-/// The number of threads of a workgroup.
-pub(crate) const THREADS: u32 = 256;
 
 /// Whether a term is computed entry by entry.
 pub(crate) fn is_elementwise(term: &LinearTerm<Place>, out: Place) -> bool {
@@ -126,7 +124,12 @@ impl Fused {
 
     fn element(&mut self, x: Place, index: &str) -> String {
         let at = self.params.offset(x);
-        format!("{}[{at} + {index}]", x.buffer.name())
+        match &self.product {
+            Some(product) if product.has_vectors() => {
+                format!("{0}[({at} + {index}) / 4u][({at} + {index}) % 4u]", x.buffer.name())
+            }
+            _ => format!("{}[{at} + {index}]", x.buffer.name()),
+        }
     }
 
     /// The entry of an index; what this thread has written itself is not read again.
@@ -230,38 +233,21 @@ impl Fused {
         }
     }
 
-    /// A kernel that does nothing unless a number of the values is finite.
-    pub fn guarded(is_double: bool, shape: (u32, u32), number: u32) -> Self {
+    /// A kernel that does nothing unless these numbers of the values are finite.
+    pub fn guarded(is_double: bool, shape: (u32, u32), needed: &[u32]) -> Self {
         let mut kernel = Fused::new(is_double, shape, None);
-        let at = kernel.params.give(number);
-        kernel.writer.line(&format!("if (!is_finite_(x[{at}])) {{ return; }}"));
+        kernel.writer.line(&guard(&mut kernel.params, needed));
         kernel
     }
 
     pub fn finish(self) -> Kernel {
         let Fused { writer, params, shape: (rows, cols), product, passes, .. } = self;
         let body = writer.finish();
-        match product {
-            Some(product) => product.kernel(params, (rows, cols), &body),
-            None => {
-                let text = format!(
-                    "@compute @workgroup_size({THREADS})
-fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {{
-  let i = g.x + g.y * n.x * {THREADS}u;
-  if (i >= p[0].y) {{ return; }}
-  let r = i % p[0].z;
-  let c = i / p[0].z;
-{body}}}"
-                );
-                Kernel {
-                    text,
-                    params: params.finish(),
-                    groups: spread((rows * cols).div_ceil(THREADS)),
-                    passes,
-                    of: None,
-                }
-            }
+        if let Some(product) = product {
+            return product.kernel(params, (rows, cols), &body);
         }
+        let text = each_entry(&format!("  let r = i % p[0].z;\n  let c = i / p[0].z;\n{body}"));
+        Kernel { text, params: params.finish(), groups: spread((rows * cols).div_ceil(THREADS)), passes, of: None }
     }
 }
 

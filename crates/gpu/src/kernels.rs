@@ -7,11 +7,14 @@ use kernel::simd::Accum;
 use crate::along;
 use crate::custom;
 use crate::device::MOST_GROUPS;
-use crate::fused::{Fused, has_loop, is_elementwise, is_summed};
+use crate::fused::{Fused, has_loop, is_elementwise};
+use crate::number::literal;
 use crate::prelude::PARAMS;
 use crate::product::Product;
-use crate::sums;
 use crate::tasks::{Lists, Place, Task};
+
+/// The number of threads of a workgroup that computes entries.
+pub(crate) const THREADS: u32 = 256;
 
 /// A shader, its parameters, and the numbers of its workgroups.
 pub(crate) struct Kernel {
@@ -73,6 +76,17 @@ impl Params {
 pub(crate) fn spread(groups: u32) -> [u32; 2] {
     let x = groups.clamp(1, MOST_GROUPS);
     [x, groups.div_ceil(x).max(1)]
+}
+
+/// The entry point of a kernel in which thread `i` computes one of as many entries as the first parameter says.
+pub(crate) fn each_entry(lines: &str) -> String {
+    format!(
+        "@compute @workgroup_size({THREADS})
+fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {{
+  let i = g.x + g.y * n.x * {THREADS}u;
+  if (i >= p[0].y) {{ return; }}
+{lines}}}"
+    )
 }
 
 /// The kernels of tasks that follow each other.
@@ -149,9 +163,10 @@ impl Writing {
 
 /// The kernel of a term that is not computed entry by entry and is no product.
 fn own_kernel(is_double: bool, term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kernel {
-    match *term {
-        LinearTerm::Op(Op::Add(c, x)) if is_summed(x, out) => sums::kernel(is_double, '*', c, x, out, accum),
-        LinearTerm::Op(Op::Divide(c, x)) if is_summed(x, out) => sums::kernel(is_double, '/', c, x, out, accum),
-        _ => along::kernel(term, out, accum),
-    }
+    let (op, c, x) = match *term {
+        LinearTerm::Op(Op::Add(c, x)) => ('*', c, x),
+        LinearTerm::Op(Op::Divide(c, x)) => ('/', c, x),
+        _ => return along::kernel(term, out, accum),
+    };
+    along::sums(&format!(" {op} {}", literal(is_double, c)), x, out, accum)
 }

@@ -10,7 +10,6 @@ mod number;
 mod prelude;
 mod product;
 mod step;
-mod sums;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -21,4 +20,4 @@ mod weights;
 pub use device::Device;
 pub use error::GpuError;
 pub use step::{OnDevice, Step};
-pub use weights::{Number, Weights};
+pub use weights::{DeviceNumber, Weights};

@@ -120,18 +120,12 @@ impl Neg for Wgsl<'_> {
     }
 }
 
-/// The operations, each by the name of its function in the shader.
+/// The operations. Each has the name of its function in the shader, without the `_` at the end.
 macro_rules! elementary {
-    ($($name:ident($x:ident $(, $more:ident)*) $function:literal;)*) => {
+    ($($name:ident($x:ident $(, $more:ident)*))*) => {
         impl Elementary for Wgsl<'_> {
             fn plain(self, c: f64) -> Self {
                 self.writer.constant(c)
-            }
-            fn where_positive(self, a: Self, b: Self) -> Self {
-                self.writer.value(format!("select(v{}, v{}, v{} > T(0.0))", b.id, a.id, self.id))
-            }
-            fn where_equal(self, y: Self, a: Self, b: Self) -> Self {
-                self.writer.value(format!("select(v{}, v{}, v{} == v{})", b.id, a.id, self.id, y.id))
             }
             /// By squaring, as on the CPU.
             fn powi(self, n: i32) -> Self {
@@ -166,19 +160,16 @@ macro_rules! elementary {
                 }
             }
             $(fn $name(self $(, $more: Self)*) -> Self {
-                self.call($function, [$($more),*])
+                self.call(concat!(stringify!($name), "_"), [$($more),*])
             })*
         }
     };
 }
 elementary! {
-    larger(x, y) "larger_"; abs(x) "abs"; copysign(x, y) "copysign_"; sign(x) "sign_"; step(x) "step_"; relu(x) "relu_";
-    fmod(x, y) "fmod_"; sqrt(x) "sqrt"; cbrt(x) "cbrt_"; hypot(x, y) "hypot_"; pow(x, y) "pow_";
-    exp(x) "exp_"; exp2(x) "exp2_"; exp_m1(x) "exp_m1_"; ln(x) "ln_"; log2(x) "log2_"; log10(x) "log10_"; ln_1p(x) "ln_1p_";
-    sin(x) "sin_"; cos(x) "cos_"; tan(x) "tan_"; asin(x) "asin_"; acos(x) "acos_"; atan(x) "atan_"; atan2(y, x) "atan2_";
-    sinh(x) "sinh_"; cosh(x) "cosh_"; tanh(x) "tanh_"; asinh(x) "asinh_";
-    sigmoid(x) "sigmoid_"; softplus(x) "softplus_"; tanhshrink(x) "tanhshrink_"; erf(x) "erf_"; erfc(x) "erfc_"; erf_inv(x) "erf_inv_";
-    ln_gamma(x) "ln_gamma_"; digamma(x) "digamma_";
+    where_positive(x, a, b) where_equal(x, y, a, b) larger(x, y) abs(x) copysign(x, y) sign(x) step(x) relu(x) fmod(x, y)
+    sqrt(x) cbrt(x) hypot(x, y) pow(x, y) exp(x) exp2(x) exp_m1(x) ln(x) log2(x) log10(x) ln_1p(x)
+    sin(x) cos(x) tan(x) asin(x) acos(x) atan(x) atan2(y, x) sinh(x) cosh(x) tanh(x) asinh(x)
+    sigmoid(x) softplus(x) tanhshrink(x) erf(x) erfc(x) erf_inv(x) ln_gamma(x) digamma(x)
 }
 
 impl Arithmetic for Wgsl<'_> {

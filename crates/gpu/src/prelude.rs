@@ -30,6 +30,9 @@ pub(crate) const CONSTANTS: u32 = 8;
 /// The number of parameters of a kernel, of which the first is 0.
 pub(crate) const PARAMS: usize = 64;
 
+/// A line by which a kernel has the buffers as arrays of `vec4`.
+pub(crate) const VECTORS: &str = "alias E = vec4<T>;";
+
 impl Buffer {
     pub const ALL: [Buffer; 6] = {
         use Buffer::*;
@@ -48,10 +51,11 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
     let mut text = format!("alias T = {number};\nalias U = {bits};\n");
     let mut line = |line: String| writeln!(text, "{line}").expect("text grows");
     line(format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
+    let entry = if body.contains(VECTORS) { "E" } else { "T" };
     for buffer in Buffer::ALL {
         let (number, name) = (buffer as u32, buffer.name());
         if body.contains(&format!("{name}[")) {
-            line(format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<T>;"));
+            line(format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
         }
     }
     line(format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
@@ -88,7 +92,7 @@ fn items(is_double: bool) -> Vec<Item> {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("text grows");
     constants(is_double, &mut line);
-    line(include_str!("primitives.wgsl").to_owned() + include_str!("special.wgsl"));
+    line([include_str!("primitives.wgsl"), include_str!("special.wgsl"), include_str!("along.wgsl")].concat());
     let mut items: Vec<Item> = Vec::new();
     for line in text.lines() {
         let name = ["fn ", "const ", "struct "].iter().find_map(|word| line.strip_prefix(word));

@@ -7,6 +7,10 @@ fn nan_() -> T { return bitcast<T>(NAN_BITS ^ U(p[0].x)); }
 fn is_nan_(x: T) -> bool { return (bitcast<U>(x) & ABS_MASK) > INF_BITS; }
 fn is_negative_(x: T) -> bool { return bitcast<U>(x) > ABS_MASK; }
 fn is_finite_(x: T) -> bool { return (bitcast<U>(x) & ABS_MASK) < INF_BITS; }
+fn where_positive_(x: T, a: T, b: T) -> T { return select(b, a, x > 0.0); }
+fn where_equal_(x: T, y: T, a: T, b: T) -> T { return select(b, a, x == y); }
+fn abs_(x: T) -> T { return abs(x); }
+fn sqrt_(x: T) -> T { return sqrt(x); }
 fn copysign_(x: T, y: T) -> T { return bitcast<T>((bitcast<U>(x) & ABS_MASK) | (bitcast<U>(y) & (ABS_MASK + U(1)))); }
 fn larger_(x: T, y: T) -> T { return select(y, x, x >= y || is_nan_(x)); }
 fn sign_(x: T) -> T { return select(select(select(x, T(0.0), x == 0.0), T(-1.0), x < 0.0), T(1.0), x > 0.0); }

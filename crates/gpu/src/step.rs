@@ -1,18 +1,22 @@
 //! A plan on a device: forward, backward and update without a way back to the processor.
 
-use autograd::{MatrixRef, Plan, PlanMisfit};
+use autograd::plan_view::LinearTerm;
+use autograd::{Binary, MatrixRef, Op, Plan, PlanMisfit};
+use kernel::simd::Accum;
 use nn::Optimizer;
+use nn::train::{DeviceFound, DevicePart};
 
 use crate::device::Prepared;
 use crate::error::GpuError;
 use crate::fused::Fused;
 use crate::kernels::kernels;
-use crate::tasks::{Leaves, Lists, tasks, updates};
-use crate::update::{self, Segment};
-use crate::weights::{Number, Weights, bytes};
+use crate::prelude::Buffer;
+use crate::tasks::{Leaves, Lists, Place, Task, tasks, updates};
+use crate::update::{Segment, Trained, scratch};
+use crate::weights::{DeviceNumber, Weights, bytes};
 
 /// Puts plans on a device.
-pub trait OnDevice<T: Number> {
+pub trait OnDevice<T: DeviceNumber> {
     /// Compiles the plan of a training step for the device of these weights, with the update of its trained parameters.
     ///
     /// # Errors
@@ -21,20 +25,34 @@ pub trait OnDevice<T: Number> {
 }
 
 /// A training step on a device.
-pub struct Step<T: Number> {
+pub struct Step<T: DeviceNumber> {
     weights: Weights<T>,
     plan: Plan<T>,
     values: wgpu::Buffer,
     deltas: wgpu::Buffer,
     inputs: Vec<u32>,
     output: u32,
-    /// The trained parameters: identity, first entry and length of the gradient.
-    gradients: Vec<(u64, usize, usize)>,
+    /// Where the numbers begin that the update changes.
+    pub(crate) changed: Vec<u32>,
+    /// Where the loss of the whole batch is, the norm of the gradients if it is needed, and the weights of means.
+    told: Vec<(wgpu::Buffer, u32)>,
     forward: Prepared,
+    parts: Option<Parts>,
     update: Prepared,
 }
 
-impl<T: Number> OnDevice<T> for Plan<T> {
+/// How the gradients of a [part of a batch](autograd::Tape::of_part) are added to the totals, from which the update is made.
+struct Parts {
+    totals: wgpu::Buffer,
+    /// Where the values have the factor of the part and its share of the samples.
+    factors: u32,
+    add: Prepared,
+}
+
+/// A batch that is not divided.
+pub(crate) const WHOLE: DevicePart = DevicePart { factor: 1.0, share: 1.0, is_first: true, is_last: true };
+
+impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
     fn on(self, weights: &Weights<T>) -> Result<Step<T>, GpuError> {
         let device = weights.device.clone();
         let view = self.view();
@@ -51,48 +69,122 @@ impl<T: Number> OnDevice<T> for Plan<T> {
             let what = || PlanMisfit::Params("a recorded parameter is not among those on the device".to_owned());
             params.push(held.ok_or_else(what)?.start);
         }
+        let leaves = Leaves { inputs, params };
+        let output = computed(leaves.place(view.output()), "the number that is minimized")?.start;
+        let of_part = view.means().0.of_part;
+        let factors = count as u32;
+        count += if of_part { 2 } else { 0 };
+        let norm_at = count as u32;
+        count += weights.norm.map_or(0, |_| scratch(weights.len() as u32)) as usize;
         let values = device.buffer("the values of a step", bytes::<T>(count))?;
         let deltas = device.buffer("the derivatives of a step", bytes::<T>(view.deltas()))?;
-        let leaves = Leaves { inputs, params };
+        let totals = of_part.then(|| weights.totals()).transpose()?;
+
         let mut lists = Lists::new(&view);
-        let forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &leaves)?, &mut lists);
-        let output = leaves.place(view.output()).start;
-        let mut update = Vec::new();
-        for task in updates(&view, |id| found(id).map(|held| held.start), &leaves) {
-            let mut kernel = Fused::guarded(T::IS_DOUBLE, task.out.shape(), output);
-            kernel.add(&task, &mut lists);
-            update.push(kernel.finish());
-        }
-        let (mut trained, mut gradients) = (Vec::new(), Vec::new());
+        let mut forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &leaves)?, &mut lists);
+        let mut new = updates(&view, |id| found(id).map(|held| held.start), &leaves);
+        let mut trained = Vec::new();
         for (param, &weights_at) in view.params().zip(&leaves.params) {
-            let Some(delta) = param.delta.filter(|_| param.trained) else { continue };
-            let (gradient, len) = (delta as u32, (param.shape.0 * param.shape.1) as u32);
-            gradients.push((param.id, delta, len as usize));
-            if let Some(constants) = weights.constants_of(param.id).filter(|_| len > 0) {
+            let delta = param.delta.filter(|_| param.trained && param.shape.0 * param.shape.1 > 0);
+            if let Some((gradient, constants)) = delta.zip(weights.constants_of(param.id)) {
+                let (gradient, len) = (gradient as u32, (param.shape.0 * param.shape.1) as u32);
                 trained.push(Segment { len, weights: weights_at, gradient, constants });
             }
         }
-        if !trained.is_empty() {
-            update.push(update::kernel(T::IS_DOUBLE, weights.kind, output, &trained, &mut lists.entries));
+        for task in &new {
+            let LinearTerm::Op(Op::Add(_, value)) = task.terms[0] else { unreachable!("a new value is copied") };
+            computed(value, "the new value of a buffer")?;
         }
+        let changed =
+            trained.iter().map(|segment| segment.weights).chain(new.iter().map(|task| task.out.start)).collect();
+        // The kernels of the update find the totals of a batch in place of the values.
+        let all = weights.len() as u32;
+        let (add, from, loss, norm) = match of_part {
+            true => (to_totals(&mut trained, &mut new, (output, all), factors)?, Buffer::Values, all, all + 1),
+            false => (Vec::new(), Buffer::Deltas, output, norm_at),
+        };
+        let add = kernels(T::IS_DOUBLE, device.lanes(), &add, &mut lists);
+        let (mut update, needed) = (Vec::new(), [loss, norm]);
+        let needed = &needed[..1 + usize::from(weights.norm.is_some())];
+        let trained = (!trained.is_empty()).then(|| Trained::new(from, &trained, &mut lists.entries));
+        if let (Some(trained), Some(_)) = (&trained, weights.norm) {
+            // Without parts, `compute` finds it too.
+            (if of_part { &mut update } else { &mut forward }).extend(trained.norm(norm));
+        }
+        for task in new {
+            let mut kernel = Fused::guarded(T::IS_DOUBLE, task.out.shape(), needed);
+            kernel.add(&task, &mut lists);
+            update.push(kernel.finish());
+        }
+        if let Some(trained) = trained {
+            update.push(trained.update(T::IS_DOUBLE, weights.kind, needed, weights.norm.map(|max| (max, norm))));
+        }
+
         let list = device.buffer("the index lists of a step", 4 * lists.entries.len() as u64)?;
         device.write(&list, 0, &lists.entries)?;
         let [m0, m1, m2] = [0, 1, 2].map(|k| &weights.moments[k]);
-        let buffers = [&weights.buffer, &values, &deltas, m0, m1, m2, &list, &weights.given];
-        let [forward, update] = [forward, update].map(|kernels| device.prepare(T::IS_DOUBLE, &kernels, buffers));
+        let prepare = |kernels: &[_], weights_at, values_at| {
+            let buffers = [weights_at, values_at, &deltas, m0, m1, m2, &list, &weights.given];
+            device.prepare(T::IS_DOUBLE, kernels, buffers)
+        };
+        let forward = prepare(&forward, &weights.buffer, &values)?;
+        let found_in = totals.as_ref().unwrap_or(&values);
+        let update = prepare(&update, &weights.buffer, found_in)?;
+        let mut told: Vec<_> = needed.iter().map(|&at| (found_in.clone(), at)).collect();
+        for place in view.means().1 {
+            let sum = computed(leaves.place(place), "the sum of the weights of a mean")?;
+            told.push((values.clone(), sum.start));
+        }
+        let parts = totals.as_ref().map(|totals| prepare(&add, totals, &values)).transpose()?;
+        let parts = parts.zip(totals).map(|(add, totals)| Parts { totals, factors, add });
         device.write(&values, 0, view.values())?;
         let (weights, inputs) = (weights.clone(), leaves.inputs);
-        Ok(Step { weights, values, deltas, inputs, output, gradients, forward: forward?, update: update?, plan: self })
+        Ok(Step { weights, values, deltas, inputs, output, changed, told, forward, parts, update, plan: self })
     }
 }
 
-impl<T: Number> Step<T> {
-    /// Starts the step of an optimizer on inputs in the order of the recording, and classes if it has some. `steps` is the number of steps
-    /// before. The seed is that of the [training pass](autograd::Tape::training). Random numbers are drawn by the processor, from the same seeds
-    /// as without a device, and copied to it.
+/// A place among the values: what is a parameter itself is not there.
+fn computed(x: Place, what: &str) -> Result<Place, GpuError> {
+    let why = || GpuError::Setting(format!("{what} is a parameter as it is: multiply it by 1"));
+    (x.buffer == Buffer::Values).then_some(x).ok_or_else(why)
+}
+
+/// The tasks that add a part of a batch to the totals, which are at the places of the weights, and behind them the loss. What is updated is then
+/// read from the totals.
+fn to_totals(
+    trained: &mut [Segment],
+    new: &mut [Task],
+    (output, all): (u32, u32),
+    factors: u32,
+) -> Result<Vec<Task>, GpuError> {
+    let column = |buffer, start, rows| Place { buffer, start, rows, cols: 1 };
+    let add = |x: Place, to: u32, factor: u32| {
+        let terms = vec![LinearTerm::Op(Op::Binary(Binary::Mul, x, column(Buffer::Values, factor, 1)))];
+        Task { out: column(Buffer::Weights, to, x.rows), accum: Accum::Add, terms, custom: None }
+    };
+    let mut tasks = vec![add(column(Buffer::Values, output, 1), all, factors)];
+    for segment in trained {
+        tasks.push(add(column(Buffer::Deltas, segment.gradient, segment.len), segment.weights, factors));
+        segment.gradient = segment.weights;
+    }
+    for task in new {
+        let LinearTerm::Op(Op::Add(_, value)) = task.terms[0] else { unreachable!("a new value is copied") };
+        tasks.push(add(column(value.buffer, value.start, value.len()), task.out.start, factors + 1));
+        task.terms = vec![LinearTerm::Op(Op::Add(1.0, Place { buffer: Buffer::Values, ..task.out }))];
+    }
+    Ok(tasks)
+}
+
+impl<T: DeviceNumber> Step<T> {
+    /// Starts a training step: forward pass, backward pass, and the update by `optimizer`. If the loss is not finite, or the norm of the
+    /// gradients where a rule needs it, then weights, moments and buffers stay.
+    /// `steps` is the number of steps made before. `inputs` have the order and the shapes of the recording. `classes` has the class of each
+    /// sample if the recording has classes, and is empty otherwise. `seed` is that of the [training pass](autograd::Tape::training): the
+    /// processor draws the random numbers, the same as without a device, and copies them to it.
     ///
     /// # Errors
-    /// If the inputs are not those of the recording, or the device fails. Then nothing was changed, unless the device was lost.
+    /// If the optimizer or its settings differ from those of [`Weights::new`](crate::Weights::new), the inputs are not those of the recording,
+    /// or the device fails. Nothing is changed then, unless the device was lost.
     pub fn run(
         &mut self,
         optimizer: &dyn Optimizer<T>,
@@ -101,12 +193,33 @@ impl<T: Number> Step<T> {
         classes: &[usize],
         seed: Option<u64>,
     ) -> Result<(), GpuError> {
-        self.weights.give(optimizer, steps)?;
-        self.compute(inputs, classes, seed)?;
-        self.weights.device.launch(&self.update)
+        self.run_part(optimizer, steps, inputs, classes, seed, WHOLE)
     }
 
-    /// The same without the update: only the number and its gradient.
+    /// The same for a part of a batch: the step is made after the last one.
+    pub(crate) fn run_part(
+        &mut self,
+        optimizer: &dyn Optimizer<T>,
+        steps: u64,
+        inputs: &[MatrixRef<'_, T>],
+        classes: &[usize],
+        seed: Option<u64>,
+        part: DevicePart,
+    ) -> Result<(), GpuError> {
+        self.weights.give(optimizer, steps)?;
+        self.compute(inputs, classes, seed)?;
+        let device = &self.weights.device;
+        if let Some(Parts { totals, factors, add }) = &self.parts {
+            device.write(&self.values, *factors as usize, &[part.factor, part.share].map(T::from_f64))?;
+            if part.is_first {
+                device.clear(totals)?;
+            }
+            device.launch(add)?;
+        }
+        if part.is_last { device.launch(&self.update) } else { Ok(()) }
+    }
+
+    /// Runs the forward and the backward pass without the update. [`loss`](Step::loss) and [`gradient`](Step::gradient) read the results.
     ///
     /// # Errors
     /// As for [`run`](Step::run).
@@ -134,6 +247,27 @@ impl<T: Number> Step<T> {
         self.weights.device.launch(&self.forward)
     }
 
+    /// What the last step found: of a batch in parts, the loss of all of them.
+    pub(crate) fn found(&self) -> Result<DeviceFound, GpuError> {
+        let parts: Vec<_> =
+            self.told.iter().map(|(from, at)| (from, bytes::<T>(*at as usize), bytes::<T>(1))).collect();
+        let read: Vec<T> = bytemuck::pod_collect_to_vec(&self.weights.device.read(&parts)?);
+        let mut read = read.into_iter().map(|x| x.to_f64());
+        let mut next = || read.next().expect("there is the loss, and the norm if it is needed");
+        let (loss, norm) = (next(), self.weights.norm.map(|_| next()));
+        Ok(DeviceFound { loss, norm, means: self.plan.view().means().0.over(read) })
+    }
+
+    /// The norm of all gradients in the last step, before they are clipped; `None` if no rule of the optimizer
+    /// [needs it](nn::With::clip_norm). If it is NaN or infinite, also because it is above the largest number of the type, then the step was
+    /// skipped.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn norm(&self) -> Result<Option<f64>, GpuError> {
+        Ok(self.found()?.norm)
+    }
+
     /// The number that the last step computed, before its update.
     ///
     /// # Errors
@@ -148,13 +282,16 @@ impl<T: Number> Step<T> {
     /// # Errors
     /// If the device fails.
     pub fn gradient(&self, id: u64) -> Result<Option<Vec<T>>, GpuError> {
-        let Some(&(_, start, len)) = self.gradients.iter().find(|known| known.0 == id) else { return Ok(None) };
-        let part = (&self.deltas, bytes::<T>(start), bytes::<T>(len));
+        let view = self.plan.view();
+        let Some(param) = view.params().find(|param| param.id == id && param.trained) else { return Ok(None) };
+        let Some(start) = param.delta else { return Ok(None) };
+        let part = (&self.deltas, bytes::<T>(start), bytes::<T>(param.shape.0 * param.shape.1));
         Ok(Some(bytemuck::pod_collect_to_vec(&self.weights.device.read(&[part])?)))
     }
 
     /// The number of kernels that a step starts.
     pub fn kernels(&self) -> usize {
-        self.forward.launches.len() + self.update.launches.len()
+        let added = self.parts.as_ref().map_or(0, |parts| parts.add.launches.len());
+        self.forward.launches.len() + added + self.update.launches.len()
     }
 }

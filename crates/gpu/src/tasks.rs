@@ -75,6 +75,10 @@ impl Custom {
             Some(RuleCode::Wgsl(_)) if 3 * reads.len() + 4 > PARAMS - 1 => {
                 Err(refused(&name, source, "it has too many operands for one kernel: at most 17"))
             }
+            // One number for each operand, and five of the kernel.
+            Some(RuleCode::Entrywise(_)) if reads.len() + 5 > PARAMS - 1 => {
+                Err(refused(&name, source, "it has too many operands for one kernel: at most 56"))
+            }
             Some(code) => Ok(Custom { name, source, code: Rc::new(code.clone()), side: None, reads }),
             None => {
                 let why = "it is code of the processor: make it a formula without comparisons, write it in ops of the tape, or let a \
@@ -157,7 +161,7 @@ pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<
     Ok(tasks)
 }
 
-/// The new values of buffers.
+/// The new values of buffers, of each the last one.
 pub(crate) fn updates<T: Real>(
     view: &PlanView<'_, T>,
     start_of: impl Fn(u64) -> Option<u32>,
@@ -168,7 +172,9 @@ pub(crate) fn updates<T: Real>(
         let out = Place { buffer: Buffer::Weights, start: start_of(id)?, ..value };
         Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))], custom: None })
     };
-    view.updates().filter_map(task).collect()
+    let all: Vec<_> = view.updates().collect();
+    let is_last = |k: usize| all[k + 1..].iter().all(|(other, _)| *other != all[k].0);
+    (0..all.len()).filter(|&k| is_last(k)).filter_map(|k| task(all[k])).collect()
 }
 
 /// The index lists that kernels read.

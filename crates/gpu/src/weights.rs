@@ -1,7 +1,7 @@
 //! The parameters of a model and the state of its optimizer, on a device.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytemuck::Pod;
 use nn::optim::{self, FormulaKind, ParamRule, param_rules};
@@ -9,19 +9,19 @@ use nn::{Module, Optimizer, Path, Real, Role, State};
 
 use crate::device::Device;
 use crate::error::GpuError;
-use crate::update::constants_of;
+use crate::update::{self, constants_of};
 
 /// A number type of a device: `f32`, and `f64` where the device has it.
-pub trait Number: Real + Pod {
+pub trait DeviceNumber: Real + Pod {
     /// Whether it is `f64`.
     const IS_DOUBLE: bool;
 }
 
-impl Number for f32 {
+impl DeviceNumber for f32 {
     const IS_DOUBLE: bool = false;
 }
 
-impl Number for f64 {
+impl DeviceNumber for f64 {
     const IS_DOUBLE: bool = true;
 }
 
@@ -35,6 +35,9 @@ pub struct Weights<T> {
     pub(crate) moments: Vec<wgpu::Buffer>,
     pub(crate) given: wgpu::Buffer,
     pub(crate) kind: FormulaKind,
+    /// The largest norm of all gradients, if a rule needs it.
+    pub(crate) norm: Option<f64>,
+    totals: Arc<OnceLock<wgpu::Buffer>>,
     rules: Arc<[ParamRule]>,
     settings: String,
     number: PhantomData<T>,
@@ -53,7 +56,7 @@ pub(crate) fn bytes<T>(entries: usize) -> u64 {
     (entries * size_of::<T>()) as u64
 }
 
-impl<T: Number> Weights<T> {
+impl<T: DeviceNumber> Weights<T> {
     /// Copies a model and the state of its optimizer to a device.
     ///
     /// # Errors
@@ -68,7 +71,7 @@ impl<T: Number> Weights<T> {
             let what = "numbers of double precision: train an `f32` model".to_owned();
             return Err(GpuError::Lacks(device.name().to_owned(), what));
         }
-        let rules = param_rules(optimizer, model, state).map_err(GpuError::Setting)?;
+        let (rules, norm) = param_rules(optimizer, model, state).map_err(GpuError::Setting)?;
         let kind = optimizer.formula(1).map(|formula| formula.kind).expect("its rules were found");
         let (mut params, mut numbers) = (Vec::new(), Vec::new());
         model.params(&Path::Root, &mut |_, param| {
@@ -83,8 +86,8 @@ impl<T: Number> Weights<T> {
         let moments = (0..3).map(moment).collect::<Result<_, _>>()?;
         let given = device.buffer("the constants of a step", bytes::<T>(rules.len() * constants_of(kind)))?;
         let (device, settings) = (device.clone(), optimizer.settings());
-        let (params, rules, number) = (params.into(), rules.into(), PhantomData);
-        let weights = Weights { device, params, buffer, moments, given, kind, rules, settings, number };
+        let (params, totals, rules, number) = (params.into(), Arc::default(), rules.into(), PhantomData);
+        let weights = Weights { device, params, buffer, moments, given, kind, norm, totals, rules, settings, number };
         weights.device.write(&weights.buffer, 0, &numbers)?;
         for (held, moments) in weights.with_moments().zip(optim::moments(state)) {
             for (to, moment) in weights.moments.iter().zip(moments) {
@@ -92,6 +95,22 @@ impl<T: Number> Weights<T> {
             }
         }
         Ok(weights)
+    }
+
+    /// The number of weights.
+    pub(crate) fn len(&self) -> usize {
+        self.params.iter().map(|held| held.len as usize).sum()
+    }
+
+    /// The sums over the parts of a batch. Gradients and new values of buffers are at the places of their parameters. The loss follows them,
+    /// and then the scratch of the norm.
+    pub(crate) fn totals(&self) -> Result<wgpu::Buffer, GpuError> {
+        if let Some(known) = self.totals.get() {
+            return Ok(known.clone());
+        }
+        let entries = self.len() + 1 + update::scratch(self.len() as u32) as usize;
+        let new = self.device.buffer("the gradients of the parts of a batch", bytes::<T>(entries))?;
+        Ok(self.totals.get_or_init(|| new).clone())
     }
 
     fn with_moments(&self) -> impl Iterator<Item = &Held> {
@@ -106,7 +125,7 @@ impl<T: Number> Weights<T> {
     /// # Panics
     /// If they are not those that were copied to the device.
     pub fn read_into(&self, model: &mut dyn Module<T>, state: &mut State<T>) -> Result<(), GpuError> {
-        let all: usize = self.params.iter().map(|held| held.len as usize).sum();
+        let all = self.len();
         let size = bytes::<T>(all);
         let buffers = std::iter::once(&self.buffer).chain(&self.moments[..self.kind.counts().1]);
         let parts: Vec<_> = buffers.map(|buffer| (buffer, 0, size)).collect();

@@ -13,7 +13,7 @@ pub struct SparseCholesky {
     symbolic: SymbolicLlt<usize>,
 }
 
-/// L with A = L Lᵀ.
+/// The Cholesky factor L of a sparse symmetric matrix A. Its rows and columns are permuted first to keep L sparse: P A Pᵀ = L Lᵀ.
 pub struct SparseFactor {
     n: usize,
     factor: Llt<usize, f64>,

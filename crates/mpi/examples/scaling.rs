@@ -94,7 +94,7 @@ fn exchange(world: &World, bytes: usize, repeats: usize) -> Result<f64, Box<dyn 
     let mut best = f64::INFINITY;
     for _ in 0..repeats {
         let start = Instant::now();
-        world.exchange(Values::Bytes(&from), &lengths, ValuesMut::Bytes(&mut into), &lengths)?;
+        world.all_to_all(Values::Bytes(&from), &lengths, ValuesMut::Bytes(&mut into), &lengths)?;
         best = best.min(start.elapsed().as_secs_f64());
     }
     Ok(best)
@@ -156,7 +156,7 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
                     *time = step(workload, shards, threads, None, options.repeats)?;
                 }
             }
-            world.gather(ValuesMut::Bytes(&mut vec![0; world.size()]), &vec![1; world.size()])?;
+            world.all_gather(ValuesMut::Bytes(&mut vec![0; world.size()]), &vec![1; world.size()])?;
             let [one, two] = alone;
             let (of_shard, shards) = (two - one, options.shards);
             let model = |shards, latency, bandwidth| Model {

@@ -37,7 +37,8 @@
 //! A rank runs as many threads as it has cores. Ranks on the cores of one machine give no more speed than threads do.
 //!
 //! Batches should have at least one shard for every rank, because a rank without one waits:
-//! [`Parallel::count`](nn::parallel::Parallel::count) tells their number. If the number of shards and that of the ranks are powers of two, the least is sent.
+//! [`Parallel::count`](nn::parallel::Parallel::count) tells their number. If the number of shards and that of the ranks are powers of two, and
+//! every rank has a shard, no algorithm sends less.
 //!
 //! If the machines have a core to spare and the network is slow, send the gradients of one layer while the next is computed:
 //! `trainer.ranks(&Overlapping(world))`, with one shard for each rank. [`Overlapping`](nn::ranks::Overlapping) says when it applies.
@@ -156,7 +157,7 @@ impl Ranks for World {
         self.size
     }
 
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
@@ -167,11 +168,11 @@ impl Ranks for World {
             (Values::Bytes(from), ValuesMut::Bytes(into)) => self.exchange_of(from, lengths, into, expected),
             (Values::F32(from), ValuesMut::F32(into)) => self.exchange_of(from, lengths, into, expected),
             (Values::F64(from), ValuesMut::F64(into)) => self.exchange_of(from, lengths, into, expected),
-            _ => panic!("exchange: the values that are sent and those that are received are of two kinds"),
+            _ => panic!("all_to_all: the values that are sent and those that are received are of two kinds"),
         }
     }
 
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
         match all {
             ValuesMut::Bytes(all) => self.gather_of(all, lengths),
             ValuesMut::F32(all) => self.gather_of(all, lengths),

@@ -48,19 +48,19 @@ impl Ranks for Link<'_> {
     fn size(&self) -> usize {
         self.0.size()
     }
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
         into: ValuesMut<'_>,
         expected: &[usize],
     ) -> Result<(), RankError> {
-        self.0.exchange(from, lengths, into, expected)?;
+        self.0.all_to_all(from, lengths, into, expected)?;
         self.carry(lengths.iter().sum());
         Ok(())
     }
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
-        self.0.gather(all, lengths)?;
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+        self.0.all_gather(all, lengths)?;
         self.carry(lengths[self.rank()]);
         Ok(())
     }

@@ -102,7 +102,7 @@
 //! | tip | here |
 //! |---|---|
 //! | random initiation: at zero it will not train | [`Init`](crate::Init); [`diagnose`](mod@crate::diagnose) warns; example `error_surface` |
-//! | minibatches of 100 – 1000 | [`Trainer::batch`](crate::train::Trainer::batch) |
+//! | minibatches of 100 to 1000 | [`Trainer::batch`](crate::train::Trainer::batch) |
 //! | balance minibatches for classes | [`Sampler::balanced`](crate::data::Sampler::balanced) |
 //! | validation error adjusts the learning rate | [`schedule::Plateau`](crate::schedule::Plateau) |
 //!
@@ -128,7 +128,7 @@
 //! close(first_step(&Adam::new(0.01)), 0.01); // with bias correction, as usual today
 //! ```
 //!
-//! *Practical values of α: 0.0001 – 0.05, slowly decreased:* [`schedule`](crate::schedule).
+//! *Practical values of α: 0.0001 to 0.05, slowly decreased:* [`schedule`](crate::schedule).
 //!
 //! # Speeding up
 //!

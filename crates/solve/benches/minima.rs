@@ -5,7 +5,7 @@
 #[path = "../../../tests/solve/minima.rs"]
 mod minima;
 
-use solve::{Descent, Minimize, Minimizer, Smooth};
+use solve::{Minimize, MinimizeSettings, Minimizer, Smooth};
 
 fn main() {
     for problem in minima::all() {
@@ -17,7 +17,8 @@ fn main() {
             ("trust-ncg", Minimizer::Steihaug),
         ] {
             let f = problem.f;
-            let run = Minimize::new(Smooth::new(move |x| f(x[0]))).settings(Descent { method, ..Descent::default() });
+            let run = Minimize::new(Smooth::new(move |x| f(x[0])))
+                .settings(MinimizeSettings { method, ..MinimizeSettings::default() });
             let found = run.from(&problem.start).unwrap_or_else(|error| panic!("{}: {error}", problem.name));
             let near = |x: &Vec<f64>| x.iter().zip(&found.x).all(|(a, b)| (a - b).abs() <= problem.tolerance);
             println!(

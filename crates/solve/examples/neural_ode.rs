@@ -14,18 +14,18 @@ use std::f64::consts::TAU;
 use autograd::{Lbfgs, Matrix, Tape, Var};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
-use solve::ode::{Adaptive, Flow, Method, OdeError, Slope};
+use solve::ode::{Adaptive, Flow, Method, OdeError, RightHandSide};
 
 /// The width of the network.
 const WIDTH: usize = 20;
 /// The shapes of W₁, b₁ and W₂.
 const SHAPES: [(usize, usize); 3] = [(WIDTH, 2), (WIDTH, 1), (2, WIDTH)];
 
-fn truth() -> Flow<impl Slope> {
+fn truth() -> Flow<impl RightHandSide> {
     Flow::new(|_t, y, p| p[0].matmul(y.powi(3)))
 }
 
-fn net() -> Flow<impl Slope> {
+fn net() -> Flow<impl RightHandSide> {
     Flow::new(|_t, y, p| p[2].matmul((p[0].matmul(y) + p[1]).tanh())).checkpointed()
 }
 
@@ -40,7 +40,7 @@ fn parts(mut theta: &[f64]) -> [Matrix<f64>; 3] {
 
 /// Solutions, one matrix for each time.
 fn solutions<'t>(
-    flow: &Flow<impl Slope>,
+    flow: &Flow<impl RightHandSide>,
     p: &[Var<'t, f64>],
     start: Var<'t, f64>,
     times: &[f64],
@@ -50,7 +50,7 @@ fn solutions<'t>(
 }
 
 fn plain(
-    flow: &Flow<impl Slope>,
+    flow: &Flow<impl RightHandSide>,
     p: &[Matrix<f64>],
     start: &Matrix<f64>,
     times: &[f64],

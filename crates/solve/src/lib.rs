@@ -1,4 +1,4 @@
-//! What exact derivatives make possible: fits, minimization, implicit functions, differential equations, sparse Jacobians and Hessians.
+//! Fits, minimization, implicit functions, differential equations, sparse derivatives and enclosures, all with exact derivatives.
 //!
 //! [`Curve`] fits a model to data, and [`least_squares`] minimizes the squares of any residuals. The result, a [`Fit`], has the
 //! parameters, their standard errors, covariance and correlation, says why it stopped and how far each criterion was from its
@@ -16,8 +16,9 @@
 //! ```
 //!
 //! [`SparseJacobian`] and [`SparseHessian`] compute and store only the entries that may differ from 0, by a few products each.
-//! The feature `sparse` adds factors of sparse matrices, which large fits use by themselves.
-//! [`Interval`] runs programs on intervals, which proves bounds of functions and gradients over a box.
+//! The feature `sparse` adds factors of sparse matrices, which large fits use automatically.
+//! [`Interval`] runs programs on intervals, which proves bounds of functions and gradients over a box. [`check`] lets them decide where the
+//! differences of [`autograd::check`](fn@autograd::check) cannot.
 #![forbid(unsafe_code)]
 
 mod enclosure;
@@ -29,10 +30,12 @@ pub mod ode;
 mod residuals;
 mod sparse;
 
-pub use enclosure::{Interval, IntervalMatrix, NotEnclosed, enclose, enclose_gradient, gradient_bounds};
-pub use implicit::{Implicit, ImplicitError, Linear, argmin, fixed_point, root};
+pub use enclosure::{
+    EnclosureError, Interval, IntervalMatrix, check, derivative_bounds, enclose, enclose_gradient, gradient_bounds,
+};
+pub use implicit::{Implicit, ImplicitError, LinearSolver, argmin, fixed_point, root};
 pub use least_squares::{Criteria, Curve, Fit, FitError, LeastSquares, Method, Progress, Reason, Sum, least_squares};
-pub use minimize::{Descent, Iterate, Minimize, MinimizeError, Minimizer, Minimum, minimize};
+pub use minimize::{Iterate, Minimize, MinimizeError, MinimizeSettings, Minimizer, Minimum, minimize};
 pub use objective::{Objective, ScalarFunction, Scalars, Smooth};
 pub use residuals::Residuals;
 #[cfg(feature = "sparse")]
@@ -41,3 +44,7 @@ pub use sparse::{
     JacobianPlan, Pattern, SparseHessian, SparseJacobian, SparseMatrix, Sweep, sparse_hessian, sparse_jacobian,
     sparsity,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -46,6 +46,12 @@ pub trait Objective {
         let _ = (x, directions);
         None
     }
+
+    /// The relative error of one rounding, by default that of `f64`. A function that computes in `f32` returns `f32::EPSILON`, so that a
+    /// minimization knows which changes of the value are rounding.
+    fn rounding(&self) -> f64 {
+        f64::EPSILON
+    }
 }
 
 impl<F: FnMut(&[f64]) -> (f64, Vec<f64>)> Objective for F {
@@ -73,8 +79,8 @@ impl<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>> Objective for Compiled<F, f
 /// A closure of one column with its gradient and its second derivatives, each recorded once and replayed.
 ///
 /// H v is the tangent of the recorded gradient (forward over reverse), at a few times the cost of f for each v. From 100 entries on, H is
-/// computed as a [sparse matrix](crate::SparseHessian) at each point instead, if at most a tenth of its entries may differ from 0, and
-/// it takes at most a quarter of n products, and no more than 16 or those that are asked for.
+/// computed as a [sparse matrix](crate::SparseHessian) at each point instead, if this pays: at most a tenth of its entries may differ
+/// from 0, and it takes at most n / 4 products and at most max(16, k), where k is the number of products that are asked for.
 ///
 /// ```
 /// use solve::{Smooth, minimize};

@@ -32,7 +32,9 @@ pub trait Residuals {
     /// J at θ as a sparse matrix, if that pays. `plan` is kept from one point to the next; it is empty at first.
     ///
     /// By default it never does. For a [`Compiled`] closure it does if there are at least 100 parameters, the sparse Jacobian takes at
-    /// most a quarter of the products of the dense one, and at most a tenth of its entries may differ from 0.
+    /// most a quarter of the products of the dense one, and at most a tenth of its entries may differ from 0. It is asked for only with the
+    /// feature `sparse`, by [`Method::LevenbergMarquardt`](crate::Method::LevenbergMarquardt) and
+    /// [`Method::NormalEquations`](crate::Method::NormalEquations).
     fn sparse_jacobian(&mut self, x: &[f64], plan: &mut JacobianPlan) -> Option<SparseMatrix> {
         let _ = (x, plan);
         None

@@ -4,6 +4,25 @@ use autograd::{LinearAlgebra, Real, hstack, vstack};
 
 use super::*;
 
+/// Entry (i, j) of an operand with one row or one column is the one of this row or column, also where the other side is 0 or 1.
+#[test]
+fn operators_by_their_definition() {
+    let at = |x: &Matrix<f64>, i, j| x[(if x.rows() == 1 { 0 } else { i }, if x.cols() == 1 { 0 } else { j })];
+    for (m, n) in (0..4).flat_map(|m| (0..4).map(move |n| (m, n))) {
+        let operands = [(m, n), (m, 1), (1, n), (1, 1)]
+            .map(|(p, q)| Matrix::from_fn(p, q, |i, j| 1.0 / (3 * i + 7 * j + p + 2 * q) as f64));
+        for other in &operands {
+            for (a, b) in [(&operands[0], other), (other, &operands[0])] {
+                let expected = |f: fn(f64, f64) -> f64| Matrix::from_fn(m, n, |i, j| f(at(a, i, j), at(b, i, j)));
+                assert_eq!(a + b, expected(|a, b| a + b), "{m} {n}");
+                assert_eq!(a - b, expected(|a, b| a - b), "{m} {n}");
+                assert_eq!(a * b, expected(|a, b| a * b), "{m} {n}");
+                assert_eq!(a / b, expected(|a, b| a / b), "{m} {n}");
+            }
+        }
+    }
+}
+
 fn of<T: Real>() {
     let [a, b] = [1, 2].map(|seed| regular(3, 3, seed).map(T::from_f64));
     let [column, row, one] = [(3, 1), (1, 3), (1, 1)].map(|(m, n)| regular(m, n, 3).map(T::from_f64));

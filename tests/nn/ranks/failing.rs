@@ -77,6 +77,19 @@ fn ranks_with_other_settings_or_models_are_named() {
     );
     let errors = fit_errors(3, |trainer, world| if world.rank() == 1 { trainer.epochs(7) } else { trainer });
     assert!(errors.iter().all(|error| error.contains("rank 1") && error.contains("7 epochs")), "{errors:?}");
+    // Whether a rank writes events, and how often, decides which calls it makes.
+    let path = folder("ranks-board");
+    let errors = fit_errors(2, |trainer, world| if world.rank() == 0 { trainer.tensorboard(&path) } else { trainer });
+    assert!(
+        errors.iter().all(|error| error.contains("rank 1") && error.contains("events for TensorBoard")),
+        "{errors:?}"
+    );
+    let every = |rank: usize| 2 + rank as u64;
+    let errors = fit_errors(2, |trainer, world| trainer.tensorboard(&path).tensorboard_every(every(world.rank())));
+    assert!(
+        errors.iter().all(|error| error.contains("rank 1") && error.contains("events for TensorBoard")),
+        "{errors:?}"
+    );
     let errors = on_threads(2, |world| {
         let sizes = [[3, 4, 2], [3, 5, 2]][world.rank()];
         let mut net: nn::Mlp<f32> = nn::Mlp::new(&sizes, Activation::Tanh, &mut rng(1));
@@ -132,7 +145,7 @@ fn threads_that_do_not_fit_together_get_errors() {
         let mut lengths = vec![1; world.size()];
         lengths[world.rank()] = own;
         let mut all = vec![0; lengths.iter().sum()];
-        world.gather(ValuesMut::Bytes(&mut all), &lengths).map_err(|error| error.to_string())
+        world.all_gather(ValuesMut::Bytes(&mut all), &lengths).map_err(|error| error.to_string())
     };
     let results = on_threads(2, |world| if world.rank() == 0 { gather(world, 1) } else { Ok(()) });
     assert_eq!(results[0], Err("rank 1: it has ended, and others wait for it".to_owned()));
@@ -140,7 +153,7 @@ fn threads_that_do_not_fit_together_get_errors() {
         0 => gather(world, 1),
         _ => {
             let into = ValuesMut::Bytes(&mut [0; 2]);
-            world.exchange(Values::Bytes(&[1, 2]), &[1, 1], into, &[1, 1]).map_err(|error| error.to_string())
+            world.all_to_all(Values::Bytes(&[1, 2]), &[1, 1], into, &[1, 1]).map_err(|error| error.to_string())
         }
     });
     assert!(results[0].as_ref().unwrap_err().starts_with("rank 1: it made another call"), "{results:?}");
@@ -150,7 +163,7 @@ fn threads_that_do_not_fit_together_get_errors() {
     let parts = on_threads(3, |world| {
         let values: Vec<f64> = (0..3).flat_map(|to| vec![(10 * world.rank() + to) as f64; to]).collect();
         let mut into = vec![0.0; 3 * world.rank()];
-        world.exchange(Values::F64(&values), &[0, 1, 2], ValuesMut::F64(&mut into), &[world.rank(); 3]).unwrap();
+        world.all_to_all(Values::F64(&values), &[0, 1, 2], ValuesMut::F64(&mut into), &[world.rank(); 3]).unwrap();
         into
     });
     assert_eq!(parts, [vec![], vec![1.0, 11.0, 21.0], vec![2.0, 2.0, 12.0, 12.0, 22.0, 22.0]]);

@@ -394,3 +394,16 @@ fn ranks_begin_with_the_weights_of_the_first() {
     assert!(all.iter().all(|left| *left == all[0]));
     assert_eq!(all[0].weights, run_in(&plain(Kind::Closure), &data, &watched, &file("first"), None, None).weights);
 }
+
+#[test]
+fn all_ranks_return_the_warnings() {
+    let (data, file) = (data(40), file("warnings"));
+    let trained = left(&file, Some(2), |world| {
+        let (mut net, adam) = (net(), Adam::new(0.02));
+        let trainer: Of = Trainer::with_loss(CrossEntropy::default().into(), adam);
+        let mut trainer = on(trainer.freeze("at_times").early_stopping(2).epochs(1).quiet(), world);
+        let trained = trainer.fit(&mut net, &data).unwrap();
+        (net, trained)
+    });
+    assert_eq!(trained.warnings.len(), 1, "{:?}", trained.warnings);
+}

@@ -1,5 +1,6 @@
 //! What a rank asks for and sends, and when.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use nn::data::{Dataset, Sampler};
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::ranks::{Overlapping, RankError, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
-use nn::train::{Batches, Trainer};
+use nn::train::{Batches, TrainError, Trainer};
 use nn::{Activation, Adam, Init, Layer, Linear, Matrix, MatrixRef, Module, Sequential, Var};
 
 use super::{Batch, Of, data, net};
@@ -68,7 +69,7 @@ impl Ranks for Watched<'_> {
     fn size(&self) -> usize {
         self.world.size()
     }
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
@@ -77,16 +78,16 @@ impl Ranks for Watched<'_> {
     ) -> Result<(), RankError> {
         let Values::F32(values) = from else { panic!("{from:?}") };
         self.sent.lock().unwrap().push((true, 4 * (values.len() - lengths[self.rank()])));
-        self.world.exchange(from, lengths, into, expected)
+        self.world.all_to_all(from, lengths, into, expected)
     }
-    fn gather(&self, mut all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+    fn all_gather(&self, mut all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
         let size = if matches!(all, ValuesMut::Bytes(_)) { 1 } else { 4 };
         self.sent.lock().unwrap().push((false, size * lengths[self.rank()] * (self.size() - 1)));
         if let (Some(forge), ValuesMut::Bytes(bytes)) = (self.forge, &mut all) {
             let start = lengths[..self.rank()].iter().sum::<usize>();
             forge(self.rank(), &mut bytes[start..][..lengths[self.rank()]]);
         }
-        self.world.gather(all, lengths)
+        self.world.all_gather(all, lengths)
     }
     fn fail(&self, why: &str) {
         self.world.fail(why);
@@ -134,13 +135,17 @@ fn a_rank_whose_processor_gives_other_bits_is_named() {
     assert!(errors.iter().all(|error| error.starts_with("rank 2: it would give other bits than rank 0")), "{errors:?}");
 }
 
-/// The identity. Its pullback, in the middle of a sweep, waits a moment for an exchange to begin.
+/// The identity. Its pullback, in the middle of a sweep, waits a moment for an exchange to begin, and may panic then.
 struct Waits(Arc<Mutex<Sweep>>);
 
 #[derive(Default)]
 struct Sweep {
     is_on: bool,
     exchanged_in: usize,
+    /// How often it looks whether an exchange began.
+    looks: usize,
+    /// Panics in the sweep in which the number of these exchanges becomes this.
+    panics_at: Option<usize>,
 }
 
 impl CustomOp<f32> for Waits {
@@ -151,11 +156,17 @@ impl CustomOp<f32> for Waits {
         x[0].to_owned()
     }
     fn pullback<'t>(&self, _: &[Var<'t, f32>], _: Var<'t, f32>, dy: Var<'t, f32>) -> Vec<Option<Var<'t, f32>>> {
-        let before = self.0.lock().unwrap().exchanged_in;
-        self.0.lock().unwrap().is_on = true;
+        let mut sweep = self.0.lock().unwrap();
+        sweep.is_on = true;
+        let (before, looks) = (sweep.exchanged_in, sweep.looks);
+        drop(sweep);
         let began = || self.0.lock().unwrap().exchanged_in > before;
-        (0..100).take_while(|_| !began()).for_each(|_| std::thread::sleep(Duration::from_millis(2)));
-        self.0.lock().unwrap().is_on = false;
+        (0..looks).take_while(|_| !began()).for_each(|_| std::thread::sleep(Duration::from_millis(2)));
+        let mut sweep = self.0.lock().unwrap();
+        sweep.is_on = false;
+        let panics = sweep.panics_at.is_some_and(|last| sweep.exchanged_in >= last);
+        drop(sweep);
+        assert!(!panics, "a rule panics in the middle of a sweep");
         vec![Some(dy)]
     }
 }
@@ -185,7 +196,7 @@ impl Ranks for Noting<'_> {
     fn size(&self) -> usize {
         self.0.size()
     }
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
@@ -195,44 +206,62 @@ impl Ranks for Noting<'_> {
         let mut sweep = self.1.lock().unwrap();
         sweep.exchanged_in += usize::from(sweep.is_on);
         drop(sweep);
-        self.0.exchange(from, lengths, into, expected)
+        self.0.all_to_all(from, lengths, into, expected)
     }
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
-        self.0.gather(all, lengths)
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+        self.0.all_gather(all, lengths)
     }
     fn fail(&self, why: &str) {
         self.0.fail(why);
     }
 }
 
+/// The weights and the history of a run of sixteen steps.
+fn run(world: Option<&dyn Ranks>, size: usize, sweep: &Arc<Mutex<Sweep>>) -> Result<(Vec<u32>, String), TrainError> {
+    let rng = &mut rng(1);
+    let layers = Sequential::new().then(Linear::new(3, 129, Init::He, rng)).then(Activation::Tanh);
+    let mut net = WaitingNet { layers, top: Linear::new(129, 131, Init::He, rng), sweep: sweep.clone() };
+    let trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01));
+    let trainer = trainer.batch(8 * size).parallel(Parallel::mean().shards_of(8)).epochs(4).quiet();
+    let mut trainer = if let Some(world) = world { trainer.ranks(world) } else { trainer };
+    let history = trainer.fit(&mut net, &data(32 * size))?.history.to_json();
+    let mut bits: Vec<u32> = Vec::new();
+    for (_, param) in net.named_params() {
+        bits.extend(param.value().as_slice().iter().map(|w| w.to_bits()));
+    }
+    Ok((bits, history))
+}
+
 #[test]
 fn gradients_of_the_last_layer_are_sent_while_the_first_is_swept() {
-    let run = |world: Option<&dyn Ranks>, size: usize, sweep: &Arc<Mutex<Sweep>>| {
-        let rng = &mut rng(1);
-        let layers = Sequential::new().then(Linear::new(3, 129, Init::He, rng)).then(Activation::Tanh);
-        let mut net = WaitingNet { layers, top: Linear::new(129, 131, Init::He, rng), sweep: sweep.clone() };
-        let trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01));
-        let trainer = trainer.batch(8 * size).parallel(Parallel::mean().shards_of(8)).epochs(4).quiet();
-        let mut trainer = if let Some(world) = world { trainer.ranks(world) } else { trainer };
-        let history = trainer.fit(&mut net, &data(32 * size)).unwrap().history.to_json();
-        let mut bits: Vec<u32> = Vec::new();
-        for (_, param) in net.named_params() {
-            bits.extend(param.value().as_slice().iter().map(|w| w.to_bits()));
-        }
-        (bits, history)
-    };
     // Two messages, and parts of uneven lengths.
     for size in [2, 3] {
-        let alone = run(None, size, &Arc::default());
+        let alone = run(None, size, &Arc::default()).unwrap();
         let all = on_threads(size, |world| {
-            let noting = Noting(world, Arc::default());
-            let left = run(Some(&Overlapping(&noting)), size, &noting.1);
+            let noting = Noting(world, Arc::new(Mutex::new(Sweep { looks: 100, ..Sweep::default() })));
+            let left = run(Some(&Overlapping(&noting)), size, &noting.1).unwrap();
             (left, noting.1.lock().unwrap().exchanged_in)
         });
         for (left, swept_in) in all {
             assert_eq!(left, alone, "{size} ranks");
             // Ten of the sixteen steps run from a plan without a recording to compare. A machine that is busy may start a thread too late.
             assert!(swept_in > 0, "no exchange began during a sweep");
+        }
+    }
+}
+
+#[test]
+fn a_rank_that_panics_while_gradients_are_sent_ends_all() {
+    for (size, after) in [(2, 1), (2, 3), (3, 2)] {
+        let errors = on_threads(size, |world| {
+            let sweep = Sweep { panics_at: (world.rank() == 1).then_some(after), looks: 100, ..Sweep::default() };
+            let noting = Noting(world, Arc::new(Mutex::new(sweep)));
+            let fit = || run(Some(&Overlapping(&noting)), size, &noting.1);
+            catch_unwind(AssertUnwindSafe(fit)).ok().map(|result| result.unwrap_err().to_string())
+        });
+        for (rank, error) in errors.into_iter().enumerate() {
+            let expected = (rank != 1).then(|| "rank 1: it panicked, and has said why".to_owned());
+            assert_eq!(error, expected, "rank {rank} of {size}");
         }
     }
 }

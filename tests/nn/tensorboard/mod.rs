@@ -10,6 +10,8 @@ use std::process::Command;
 
 use nn::data::{Dataset, Sampler};
 use nn::loss::{CrossEntropy, softmax_cross_entropy};
+use nn::parallel::Parallel;
+use nn::ranks::{Ranks, on_threads};
 use nn::tensorboard::Events;
 use nn::train::{Progress, Trained, Trainer, accuracy};
 use nn::{
@@ -180,6 +182,7 @@ fn gradients_are_those_of_the_next_step() {
         .batch(8)
         .hold_out(0.2)
         .epochs(4)
+        .freeze_until("0.bias", 2)
         .tensorboard(&folder)
         .on_step(|at, net| {
             sums.push((at.step, sum(net)));
@@ -215,6 +218,37 @@ fn a_run_with_events_has_the_same_bits() {
     };
     let with = run(trainer(adam()).tensorboard(folder("same")).tensorboard_every(3));
     assert_eq!(with, run(trainer(adam())));
+}
+
+/// Of several ranks the first writes: the curves and the weights of a run on one thread, to the bit, without what needs samples that
+/// another rank has.
+#[test]
+fn ranks_write_the_numbers_of_one() {
+    let data = data(50, 1);
+    let run = |folder: &Path, world: Option<&dyn Ranks>| {
+        let mut net = net(0.2);
+        let trainer = trainer(Adam::new(0.05)).parallel(Parallel::mean().shards_of(2)).batch(8).hold_out(0.2);
+        let trainer = trainer.metric("accuracy", accuracy).epochs(3).tensorboard(folder).tensorboard_every(2);
+        let mut trainer = if let Some(world) = world { trainer.ranks(world) } else { trainer };
+        let trained = trainer.fit(&mut net, &data).unwrap();
+        bits(&net, &trained)
+    };
+    let alone = folder("alone");
+    let left = run(&alone, None);
+    let mut expected = of_run(&alone);
+    expected.scalars.retain(|(tag, _), _| !tag.starts_with("layer ") && tag != "gradient norm");
+    expected.histograms.retain(|(tag, _), _| tag.starts_with("weights/"));
+    expected.texts.clear();
+    // Four matrices at the start and after each epoch, and every second of 15 steps.
+    assert_eq!(expected.histograms.len(), 4 * 4);
+    assert_eq!(expected.scalars.keys().filter(|(tag, _)| tag == "loss/step").count(), 7);
+    for ranks in 1..=3 {
+        let folder = folder(&format!("ranks-{ranks}"));
+        for (rank, of_rank) in on_threads(ranks, |world| run(&folder, Some(world))).iter().enumerate() {
+            assert_eq!(*of_rank, left, "rank {rank} of {ranks}");
+        }
+        assert_eq!(of_run(&folder), expected, "{ranks} ranks");
+    }
 }
 
 /// Without the texts of the start, which say when it was.

@@ -1,12 +1,12 @@
 //! Equations of matrices: batches, checkpoints, adjoints.
 
 use autograd::{Matrix, Tape, Var, check, grad};
-use solve::ode::{Adaptive, Event, Flow, Method, Slope, system};
+use solve::ode::{Adaptive, Event, Flow, Method, RightHandSide, system};
 
 use super::{close, driven, fixed, tight};
 
 /// W tanh(y) + b sin t, for any number of columns.
-fn net() -> Flow<impl Slope> {
+fn net() -> Flow<impl RightHandSide> {
     Flow::new(|t, y, p| p[0].matmul(y.tanh()) + p[1] * t.sin())
 }
 

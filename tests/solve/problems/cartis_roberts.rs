@@ -1,6 +1,6 @@
 //! Functions of the second table of Cartis and Roberts (*A derivative-free Gauss–Newton method*, 2019), which are those of CUTEst: chains of
-//! terms, sums, and systems of Lukšan (*Inexact trust region method for large sparse systems*, 1994). Grids and matrices have a file of
-//! their own.
+//! terms, sums, and systems of Lukšan (*Inexact trust region method for large sparse systems*, 1994). Grids, matrices, flows and
+//! columns have files of their own.
 
 use super::{Function, Number, more_wild, numbers, sum};
 
@@ -119,12 +119,13 @@ pub fn function(name: &str) -> Option<Function> {
             let ends = [x[0] - 1.0, x[n - 2].square() * -10.0];
             [ends[0]].into_iter().chain((0..n - 2).flat_map(pair)).chain([ends[1]]).collect()
         },
+        // The gradient of an oscillating valley, ¼ (x₀ − 1)² + ρ Σ (xᵢ₊₁ − 2 xᵢ² + 1)², with 4 ρ in place of 8 ρ, as CUTEst has it.
         "oscigrne" => |x| {
             let (n, rho) = (x.len(), 500.0);
-            let gap = |i: usize, to: usize| x[to] - x[i].square() * 2.0 + 1.0;
-            let first = x[0] * 0.5 - 0.5 - gap(0, 1) * x[0] * (4.0 * rho);
-            let inner = (1..n - 1).map(|i| gap(i - 1, i) * (2.0 * rho) - gap(i - 1, i + 1) * x[i + 1] * (4.0 * rho));
-            [first].into_iter().chain(inner).chain([gap(n - 2, n - 1) * (2.0 * rho)]).collect()
+            let gap = |i: usize| x[i + 1] - x[i].square() * 2.0 + 1.0;
+            let first = x[0] * 0.5 - 0.5 - gap(0) * x[0] * (4.0 * rho);
+            let inner = (1..n - 1).map(|i| gap(i - 1) * (2.0 * rho) - gap(i) * x[i] * (4.0 * rho));
+            [first].into_iter().chain(inner).chain([gap(n - 2) * (2.0 * rho)]).collect()
         },
         "penalty_1" => |x| {
             let squares = sum(x.iter().map(|x| x.square())) - 0.25;

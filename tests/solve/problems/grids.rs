@@ -1,6 +1,5 @@
-//! Functions of Cartis and Roberts on grids and matrices: Bratu's equation, roots and decompositions of matrices, and Yatsutsko's equations.
-
-use std::f64::consts::PI;
+//! Functions of Cartis and Roberts whose variables are numbered by their places: Bratu's equation on grids, Powell's function of each four,
+//! and Yatsutsko's equations.
 
 use super::{Function, Number, sum};
 
@@ -18,10 +17,6 @@ pub fn function(name: &str) -> Option<Function> {
             let imaginary = (0..u.len()).map(|k| laplacian::<2>(v, side, k) - u[k].exp() * v[k].sin() * c);
             real.chain(imaginary).collect()
         },
-        "eigena" => |x| decomposition(x, |i, j| if i == j { (i + 1) as f64 } else { 0.0 }),
-        "eigenb" => |x| decomposition(x, |i, j| [2.0, -1.0, 0.0][i.abs_diff(j).min(2)]),
-        "msqrta" => |x| root(x, |i, j| sine(10 * i + j + 1)),
-        "msqrtb" => |x| root(x, |i, j| if (i, j) == (2, 0) { 0.0 } else { sine(10 * i + j + 1) }),
         "powellse" => powell,
         "yatpsq_1" => {
             |x| yatsutsko(x, |x, y| x.powi(3) - x.square() * 10.0 - y * (x * x.cos() - x.sin()), |x| x.sin() / x)
@@ -50,31 +45,6 @@ fn laplacian<'t, const D: usize>(u: &[Number<'t>], side: usize, k: usize) -> Num
         [(at > 0).then(|| k - step), (at + 1 < side).then_some(k + step)]
     });
     u[k] * (2 * D) as f64 - sum(near.flatten().map(|k| u[k]))
-}
-
-/// A = Qᵀ diag(d) Q with Qᵀ Q = 1, of d and Q row by row: entry by entry, the first of both, then the second.
-fn decomposition<'t>(x: &[Number<'t>], a: fn(usize, usize) -> f64) -> Vec<Number<'t>> {
-    let n = 10;
-    let (d, q) = x.split_at(n);
-    let q = |i: usize, j: usize| q[i * n + j];
-    let pairs = || (0..n * n).map(|k| (k / n, k % n));
-    let product = pairs().map(|(i, j)| sum((0..n).map(|k| q(k, i) * d[k] * q(k, j))) - a(i, j));
-    let unit = |i, j| if i == j { 1.0 } else { 0.0 };
-    product.chain(pairs().map(|(i, j)| sum((0..n).map(|k| q(k, i) * q(k, j))) - unit(i, j))).collect()
-}
-
-/// X² = B² for a matrix of 10 × 10, row by row.
-fn root<'t>(x: &[Number<'t>], b: fn(usize, usize) -> f64) -> Vec<Number<'t>> {
-    let n = 10;
-    let entry = |i: usize, j: usize| {
-        let square = (0..n).map(|k| b(i, k) * b(k, j)).sum::<f64>();
-        sum((0..n).map(|k| x[i * n + k] * x[k * n + j])) - square
-    };
-    (0..n * n).map(|k| entry(k / n, k % n)).collect()
-}
-
-fn sine(k: usize) -> f64 {
-    ((k * k) as f64 % (2.0 * PI)).sin()
 }
 
 /// Powell's singular function of each four variables, with other weights.

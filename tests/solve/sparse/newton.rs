@@ -1,7 +1,7 @@
 //! Newton's method with sparse Hessians.
 
 use autograd::{Matrix, Var};
-use solve::{Descent, Minimize, Minimizer, Objective, Smooth};
+use solve::{Minimize, MinimizeSettings, Minimizer, Objective, Smooth};
 
 /// Rosenbrock's function in a chain.
 fn chain<'t>(x: Var<'t, f64>) -> Var<'t, f64> {
@@ -46,7 +46,7 @@ fn a_branch_changes_the_products() {
 #[test]
 fn every_method_of_newton_finds_the_minimum() {
     for (method, n) in [(Minimizer::TrustRegion, 110), (Minimizer::Steihaug, 2000), (Minimizer::NewtonCg, 2000)] {
-        let settings = Descent { method, ..Descent::default() };
+        let settings = MinimizeSettings { method, ..MinimizeSettings::default() };
         let start: Vec<f64> = (0..n).map(|k| 0.9 + 0.02 * (k % 7) as f64).collect();
         let found = Minimize::new(Smooth::new(|x| chain(x[0]))).settings(settings).from(&start).unwrap();
         assert!(found.x.iter().all(|x| (x - 1.0).abs() < 1e-6), "{method:?}: {}", found.reason);

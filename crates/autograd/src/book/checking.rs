@@ -86,13 +86,18 @@
 //! searches the forward pass. [`Var::backward_checked`](crate::Var::backward_checked) searches the backward pass too. Both report the op,
 //! its line and the ranges of its operands.
 //!
+//! # Bounds
+//!
+//! Differences see no digit of a slope that is lost in the rounding of the value, and nothing beside a kink. `solve::check` of the crate
+//! `tape-solve` lets intervals decide there: it is [`Check::bounded_by`](crate::check::Check::bounded_by) with bounds that it computes.
+//!
 //! # How far the checker can be trusted
 //!
 //! [The module](mod@crate::check) says what a verdict means and what a pass does not show. Three tests check the checker:
 //!
 //! - It does not blame right functions that are hard to check (fast, flat, tiny, huge, nearly singular, cancelling, composed at random).
 //!   `HARD_FUNCTIONS=10000 cargo test -p tape-autograd --lib -- check::hard` draws 10,000 of them. An ordinary test run draws 300.
-//! - It does not pass the same functions with a derivative that is 10 % too large, in at least 99 % of the cases.
+//! - It fails at least 99 % of the same functions if their derivative is 10 % too large.
 //! - It fails at least 99 % of the random graphs with a wrong rule, separately at 1, 10 and 1000 entries.
 //!   `cargo run --release --example checker_mutations -- 250` counts them up to 100,000 entries, by kind of mistake and by size.
 //!

@@ -6,7 +6,8 @@
 //! | of several outputs with weights | [`Tape::backward`](crate::Tape::backward), [`backward_with`](crate::Var::backward_with) | the same |
 //! | a gradient to differentiate again | [`grad`](crate::grad), [`vjp`](crate::vjp) | the same, recorded |
 //! | a derivative along a direction | [`Tape::tangents`](crate::Tape::tangents), recorded [`jvp`](crate::jvp) | about the computation |
-//! | a Jacobian, Hessian, Laplacian, H v | [`jacobian`](crate::jacobian), [`hessian`](crate::hessian), [`laplacian`](crate::laplacian), [`hvp`](crate::hvp); [`several`](crate::several) | a sweep for each row or column |
+//! | a product H v of the Hessian with a vector | [`hvp`](crate::hvp) | two to five gradients, for any number of inputs |
+//! | a Jacobian, Hessian, Laplacian | [`jacobian`](crate::jacobian), [`hessian`](crate::hessian), [`laplacian`](crate::laplacian); [`several`](crate::several) | a sweep for each row or column |
 //! | a Hessian of a program in single numbers | [`Dual`](crate::Dual) numbers of a [`ScalarTape`](crate::ScalarTape), see [`tapes`](super::tapes#hessians) | a recording and a sweep for each column |
 //! | each sample's gradient | [`backward_per_sample`](crate::Var::backward_per_sample) | one sweep |
 //! | the same computation on other numbers | [`Var::program`](crate::Var::program), [`Compiled`](crate::Compiled) | no recording |

@@ -35,11 +35,11 @@
 //!
 //! ```
 //! use autograd::{Real, Var};
-//! fn huber<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
-//!     (1.0 + (y - t).square()).sqrt().mean()
+//! fn pseudo_huber<'t, T: Real>(y: Var<'t, T>, t: Var<'t, T>) -> Var<'t, T> {
+//!     ((1.0 + (y - t).square()).sqrt() - 1.0).mean()
 //! }
 //! # let tape = autograd::Tape::new();
-//! # assert_eq!(huber(tape.variable(3.0), tape.constant(3.0)).item(), 1.0);
+//! # assert_eq!(pseudo_huber(tape.variable(3.0), tape.constant(3.0)).item(), 0.0);
 //! ```
 //!
 //! # Returning numbers from a function with a local tape

@@ -14,7 +14,7 @@
 //!
 //! # A node that is a matrix, and a node that is a number
 //!
-//! A node of a [`Tape`](crate::Tape) costs a few dozen nanoseconds in addition to its arithmetic. This is negligible for a matrix of a
+//! A node of a [`Tape`](crate::Tape) costs some twenty times the arithmetic of one number. This is negligible for a matrix of a
 //! thousand entries, but it is most of the time for a single number. The [`ScalarTape`](crate::ScalarTape) stores little more than the rule
 //! itself, so it is about twenty times as fast as a tape of 1 × 1 matrices.
 //!

@@ -83,6 +83,11 @@
 //! - **Inconclusive**: anything else, because of a kink, a point outside the domain, a derivative that is not finite, or an error
 //!   that is too large.
 //!
+//! **Bounds decide further.** [`Check::bounded_by`] gives bounds of the derivative that are proved, which take the place of n ± e wherever
+//! differences find no mistake. They fail a derivative that the differences passed because it is lost in the rounding of E, pass one beside a
+//! kink or a point outside the domain, and leave the verdict as it is where they are too wide to decide. `solve::derivative_bounds`
+//! computes them with intervals.
+//!
 //! The properties without a step pass if |a − b| ≤ ρ, and fail if it is larger and ρ is finite.
 //!
 //! The whole check fails if one comparison fails. It is inconclusive if, in either order, more than a given
@@ -148,6 +153,12 @@ pub fn check(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, inputs: &[impl
     Check::new().run(f, inputs).unwrap();
 }
 
+/// ρ of a number in single precision.
+#[doc(hidden)]
+pub fn single_rounding(number: Var<'_, f64>) -> f64 {
+    rounding::rounding(number, rounding::SINGLE).error
+}
+
 /// Checks value and gradient of `f` in single precision against those in double precision at the same `inputs`.
 ///
 /// # Panics
@@ -165,7 +176,7 @@ pub fn check_f32(f: &impl Function, inputs: &[impl Borrow<Matrix<f32>>]) {
 /// let report = Check::new().seed(7).directions(8).tolerance(1e-7).run(|v| v[0].relu().sum(), &[x]);
 /// assert_eq!(report.verdict, Verdict::Pass, "{report}");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Check {
     seed: u64,
     directions: usize,
@@ -174,7 +185,12 @@ pub struct Check {
     step: f64,
     order: usize,
     undecided: f64,
+    bounds: Option<DerivativeBounds>,
 }
+
+/// Bounds of the derivative of a recorded number along a direction in its variables: the least and the largest value that it can have, found
+/// from the values of the recorded functions and not by the rules under test. `None` if nothing is known.
+pub type DerivativeBounds = for<'t> fn(Var<'t, f64>, &[Var<'t, f64>], &[Matrix<f64>]) -> Option<(f64, f64)>;
 
 impl Default for Check {
     fn default() -> Self {
@@ -186,7 +202,8 @@ impl Check {
     /// Seed 0, 4 directions, every entry alone if there are at most 64, relative tolerance 10⁻⁶, first
     /// step 1/16, second order, at most a tenth undecided.
     pub fn new() -> Self {
-        Check { seed: 0, directions: 4, entries: 64, tolerance: 1e-6, step: 1.0 / 16.0, order: 2, undecided: 0.1 }
+        let (tolerance, step, undecided) = (1e-6, 1.0 / 16.0, 0.1);
+        Check { seed: 0, directions: 4, entries: 64, tolerance, step, order: 2, undecided, bounds: None }
     }
 
     /// The seed of the weights and directions.
@@ -252,6 +269,13 @@ impl Check {
     pub fn undecided(self, share: f64) -> Self {
         assert!((0.0..=1.0).contains(&share), "Check::undecided: {share} should be from 0 to 1");
         Check { undecided: share, ..self }
+    }
+
+    /// Lets proved bounds decide what differences cannot, and contradict them where a slope is lost in the rounding of a value.
+    /// `solve::derivative_bounds` finds such bounds with intervals.
+    #[must_use]
+    pub fn bounded_by(self, bounds: DerivativeBounds) -> Self {
+        Check { bounds: Some(bounds), ..self }
     }
 
     /// Checks the derivatives of `f` at `inputs`.

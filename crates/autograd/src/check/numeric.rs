@@ -82,10 +82,36 @@ impl Check {
         let sizes = [base.rounding.size, rounding.size];
         let rounding = rounding.error;
         let side = Side { analytic, length, moving, rounding, sizes };
-        let decided = self.decide(&side, &Line { scalar, base, inputs, direction });
+        let line = Line { scalar, base, inputs, direction };
+        let mut decided = self.decide(&side, &line);
+        let proof = if decided.0 == Verdict::Fail { None } else { self.proof(&side, &line) };
+        let is_proved = proof.is_some();
+        if let Some((verdict, bounds)) = proof {
+            decided = (verdict, bounds, None);
+        }
         let (verdict, Estimate { value: numeric, error }, reason) = decided;
         let allowed = self.tolerance * side.of_one(numeric);
-        Comparison { property, along, analytic, numeric, error: error + rounding, allowed, verdict, reason }
+        let error = error + rounding;
+        Comparison { property, along, analytic, numeric, error, allowed, verdict, reason, is_proved }
+    }
+
+    /// What bounds of the derivative decide.
+    fn proof(&self, side: &Side, line: &Line<'_>) -> Option<(Verdict, Estimate)> {
+        let bounds = self.bounds?;
+        let found = line.scalar.recorded(line.inputs, |_, number, x| bounds(number, x, line.direction));
+        let (low, high) = found?;
+        assert!(low <= high, "Check::bounded_by: there is no number from {low} to {high}");
+        if !(low.is_finite() && high.is_finite()) {
+            return None;
+        }
+        let value = low.midpoint(high);
+        let proved = Estimate { value, error: (high - value).max(value - low) };
+        match () {
+            _ if !side.analytic.is_finite() => Some((Verdict::Fail, proved)),
+            _ if side.contradicts(proved, self.tolerance) => Some((Verdict::Fail, proved)),
+            _ if side.is_near(proved, self.tolerance) => Some((Verdict::Pass, proved)),
+            _ => None,
+        }
     }
 
     /// The first steps of the tables: each 16 times smaller, and one more if a number that moves is smaller than all of them.
@@ -157,13 +183,19 @@ impl Side {
     }
 
     /// The verdict as the module describes it.
-    fn passes(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
+    fn passes(&self, estimate: Estimate, tolerance: f64) -> bool {
+        let uncertain = estimate.error + self.rounding;
+        let zero = self.analytic.abs() <= self.rounding && estimate.value.abs() <= ERRORS * uncertain;
+        let nothing = 1e-3 * tolerance * self.sizes.into_iter().fold(VANISHING, f64::max);
+        zero && uncertain <= nothing || self.is_near(estimate, tolerance)
+    }
+
+    /// Whether the numbers are equal to within an error that is small beside them.
+    fn is_near(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
         let (apart, uncertain) = ((self.analytic - value).abs(), error + self.rounding);
         let (one, all) = (self.of_one(value), self.of_all(value));
         let fine = (tolerance * all).min(SHARE * one).max(tolerance * one);
-        let zero = self.analytic.abs() <= self.rounding && value.abs() <= ERRORS * uncertain;
-        let nothing = 1e-3 * tolerance * self.sizes.into_iter().fold(VANISHING, f64::max);
-        zero && uncertain <= nothing || apart <= uncertain.max(tolerance * one) && uncertain <= fine
+        apart.is_finite() && apart <= uncertain.max(tolerance * one) && uncertain <= fine
     }
 
     /// Whether the numbers differ, if the error of the differences is right.

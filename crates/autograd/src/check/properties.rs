@@ -139,5 +139,5 @@ pub(super) fn equal(property: Property, along: Along, a: f64, b: f64, error: f64
         _ if error.is_finite() && (a.is_finite() || b.is_finite()) => (Verdict::Fail, None),
         _ => (Verdict::Inconclusive, Some("the numbers are not finite")),
     };
-    Comparison { property, along, analytic: a, numeric: b, error, allowed: error, verdict, reason }
+    Comparison { property, along, analytic: a, numeric: b, error, allowed: error, verdict, reason, is_proved: false }
 }

@@ -74,6 +74,8 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// The reason, if it is inconclusive.
     pub reason: Option<&'static str>,
+    /// Whether [bounds](super::Check::bounded_by) of the derivative decided.
+    pub is_proved: bool,
 }
 
 /// The result of a check: the verdict, and the comparisons that are not plain passes.
@@ -83,6 +85,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// The number of comparisons that passed.
     pub passed: usize,
+    /// The number of comparisons that [bounds](super::Check::bounded_by) decided.
+    pub proved: usize,
     /// The comparisons that failed.
     pub failed: Vec<Comparison>,
     /// The comparisons that could not decide.
@@ -128,6 +132,7 @@ impl Report {
             verdict,
             worst,
             passed: all.len() - failed.len() - undecided.len(),
+            proved: all.iter().filter(|c| c.is_proved).count(),
             failed,
             undecided,
             names: Vec::new(),
@@ -138,7 +143,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (passed, failed, undecided) = (self.passed, self.failed.len(), self.undecided.len());
-        write!(f, "check: {:?} ({passed} passed, {failed} failed, {undecided} undecided)", self.verdict)?;
+        write!(f, "check: {:?} ({passed} passed, {failed} failed, {undecided} undecided", self.verdict)?;
+        if self.proved > 0 {
+            write!(f, ", {} of these by bounds", self.proved)?;
+        }
+        f.write_str(")")?;
         const SHOWN: usize = 6;
         for (what, list) in [("failed", &self.failed), ("undecided", &self.undecided)] {
             for c in list.iter().take(SHOWN) {
@@ -166,6 +175,7 @@ impl fmt::Display for Comparison {
 impl Comparison {
     fn write(&self, f: &mut fmt::Formatter<'_>, inputs: &[String]) -> fmt::Result {
         let names = match self.property {
+            Property::Gradient | Property::SecondOrder if self.is_proved => ("analytic", "within"),
             Property::Gradient | Property::SecondOrder => ("analytic", "numeric"),
             Property::Recorded(_) => ("recorded", "buffered"),
             Property::Forward(_) => ("forward", "reverse"),

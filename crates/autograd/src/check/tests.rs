@@ -1,7 +1,7 @@
 //! Tests of the checker: it catches wrong rules, passes right ones, and says when it cannot decide.
 
 use super::numeric::ridders;
-use super::{Along, Check, Draw, Property, Report, Verdict};
+use super::{Along, Check, DerivativeBounds, Draw, Property, Report, Verdict};
 use crate::{Axis, Matrix, Var, affine};
 
 type V<'t> = Var<'t, f64>;
@@ -287,5 +287,42 @@ fn one_wrong_entry_in_single_precision_is_caught() {
         assert_eq!(right.verdict, Verdict::Pass, "{shape:?}: {right}");
         let report = Check::new().directions(1).run_f32(&WrongInSingle(share), &x);
         assert_eq!(report.verdict, Verdict::Fail, "{shape:?}: {report}");
+    }
+}
+
+/// Bounds of the derivative of w (10⁻⁹ x + 10⁸), in which no digit of the slope is left.
+fn bounds(number: V<'_>, _: &[V<'_>], direction: &[Matrix<f64>]) -> Option<(f64, f64)> {
+    let weight = number.tape().nodes().nth(1)?.recorded_value()[(0, 0)];
+    let slope = 1e-9 * weight * direction[0][(0, 0)];
+    Some((slope - 1e-20, slope + 1e-20))
+}
+
+#[test]
+fn bounds_decide_what_differences_cannot() {
+    fn value<'t>(x: V<'t>, share: f64) -> V<'t> {
+        let y = x * 1e-9;
+        y * share + (y * (1.0 - share)).stop_gradient() + 1e8
+    }
+    let verdict = |check: Check, share: f64| check.order(1).run(|x| value(x[0], share), &[Matrix::full(1, 1, 0.3)]);
+    for (share, alone, decided) in [
+        (1.0, Verdict::Inconclusive, Verdict::Pass),
+        (1.01, Verdict::Inconclusive, Verdict::Fail),
+        (0.0, Verdict::Pass, Verdict::Fail),
+    ] {
+        let report = verdict(Check::new(), share);
+        assert_eq!((report.verdict, report.proved), (alone, 0), "{share}: {report}");
+        let report = verdict(Check::new().bounded_by(bounds), share);
+        assert_eq!(report.verdict, decided, "{share}: {report}");
+        assert!(report.proved > 0 && report.to_string().contains("of these by bounds"), "{share}: {report}");
+        // Bounds that are too wide decide nothing.
+        let wide: [DerivativeBounds; 3] = [
+            |_, _, _| Some((f64::NEG_INFINITY, f64::INFINITY)),
+            |_, _, _| Some((0.0, f64::INFINITY)),
+            |_, _, _| Some((f64::NEG_INFINITY, 0.0)),
+        ];
+        for wide in wide {
+            let report = verdict(Check::new().bounded_by(wide), share);
+            assert_eq!((report.verdict, report.proved), (alone, 0), "{share}: {report}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use kernel::compiled_once;
 
 use crate::inspect::picture::title;
 use crate::rule::op::{Index, Op};
+use crate::tape::custom_rule::{FormulaTerms, RuleCode};
 use crate::{Matrix, Real, Tape, Var};
 
 impl<'t, T: Real> Tape<'t, T> {
@@ -95,6 +96,15 @@ impl<'t, T: Real> Var<'t, T> {
     /// Whether it is a formula, a function with a rule of its own whose entries depend only on the same entries of the operands.
     pub fn is_formula(self) -> bool {
         self.tape().with(|inner| inner.custom(self.id).is_some_and(|custom| custom.rule.is_elementwise()))
+    }
+
+    /// The formula as sums of terms of numbers, if it is one that compares no numbers.
+    #[doc(hidden)]
+    pub fn formula_terms(self) -> Option<FormulaTerms> {
+        match self.tape().with(|inner| inner.custom(self.id)?.rule.code())? {
+            RuleCode::Entrywise(formula) => Some(formula),
+            RuleCode::Wgsl(_) => None,
+        }
     }
 
     /// The identity of the parameter, if the node is one.

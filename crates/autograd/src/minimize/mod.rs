@@ -20,10 +20,10 @@ pub use objective::Objective;
 /// The iterations of [`Lbfgs`] with a model of the curvature of any origin, for a crate that has one.
 #[doc(hidden)]
 pub mod descent {
-    pub use super::Descended;
     pub use super::bounds::Bounds;
     pub use super::line_search::Trial;
     pub use super::memory::{Curvature, Memory};
+    pub use super::{Descended, NOISE};
 }
 
 /// Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5, with the two-loop recursion 7.4) with a line search for the
@@ -299,7 +299,8 @@ impl Lbfgs {
 const STALLED: u32 = 10;
 
 /// A value is known to this number of roundings. A long program and a sum of many terms are less exact than one operation.
-const NOISE: f64 = 400.0;
+#[doc(hidden)]
+pub const NOISE: f64 = 400.0;
 
 /// A value that is smaller by this number of roundings is progress.
 const ROUNDINGS: f64 = 4.0;

@@ -78,14 +78,16 @@ impl<T: Real> Matrices<T> {
         }
     }
 
-    /// The tangent of the output when the inputs move along these directions. One that is given twice moves along their sum.
+    /// The tangent of the output when the inputs move along these directions. One that is given twice moves along their sum. What moves
+    /// along a direction of zeros stays, and so does what depends on it alone.
     pub fn output_tangent(&self, directions: &[MatrixRef<'_, T>]) -> Matrix<T> {
         let mut sums: Vec<Matrix<T>> = directions.iter().map(|&dx| MatrixRef::to_owned(dx)).collect();
         for (k, &first) in self.first.iter().enumerate().filter(|(k, first)| k != *first) {
             let sum = sums[first].as_mut_slice().iter_mut().zip(directions[k].as_slice());
             sum.for_each(|(sum, &dx)| *sum += dx);
         }
-        let sum = |(&first, &moves): (&usize, &bool)| moves.then(|| sums[first].view());
+        let stays = |dx: &Matrix<T>| dx.as_slice().iter().all(|&dx| dx == T::default());
+        let sum = |(&first, &moves): (&usize, &bool)| (moves && !stays(&sums[first])).then(|| sums[first].view());
         let moving: SmallVec<[_; 4]> = self.first.iter().zip(&self.moves).map(sum).collect();
         self.steps.output_tangent(&self.leaves(), &moving)
     }

@@ -347,3 +347,39 @@ fn matrices_stay_matrices() {
         assert_eq!(matches!(y.program(&[x]).engine, Engine::Loops(_)), loops);
     }
 }
+
+/// A zero of the other sign is another input.
+#[test]
+fn compiled_closures_tell_zeros_apart() {
+    let mut single = Compiled::new(|x: &[Var<'_, f64>]| 1.0 / x[0]);
+    let mut matrices = Compiled::new(|x: &[Var<'_, f64>]| (1.0 / x[0]).sum());
+    for x in [2.0, 1.0, 0.0, -0.0, -0.0, 0.0, 0.0, f64::NAN, 1.0, 2.0, 1.0] {
+        for (found, expected) in [
+            (single.value(&[Matrix::full(1, 1, x)]), 1.0 / x),
+            (matrices.value(&[Matrix::column(&[x, 4.0])]), 1.0 / x + 0.25),
+        ] {
+            assert!(found == expected || (found.is_nan() && x.is_nan()), "{x:?}: {found} {expected}");
+        }
+    }
+}
+
+/// Entries of an input that stay while another entry moves.
+#[test]
+fn a_jacobian_by_tangents_is_that_of_the_sweep() {
+    let samples = Matrix::from_fn(1, 7, |_, j| j as f64 - 3.0);
+    let mut f = Compiled::new(|theta: &[Var<'_, f64>]| {
+        let x = theta[0].tape().constant(samples.clone());
+        let [a, b, c] = std::array::from_fn(|k| theta[0].at(k, 0));
+        a * (x * b).exp() + theta[0].rows_in(1..3).sum() * x + (c - c) * theta[0].t().matmul(theta[0])
+    });
+    for step in 0..4 {
+        let program = f.run(&[Matrix::column(&[1.0 + step as f64, 0.5, -0.25])]);
+        let found = program.jacobian();
+        for row in 0..7 {
+            let one = Matrix::from_fn(1, 7, |_, j| if j == row { 1.0 } else { 0.0 });
+            let expected = program.backward_with(&one).swap_remove(0);
+            let near = (0..3).all(|k| (found[(row, k)] - expected[(k, 0)]).abs() < 1e-12);
+            assert!(near, "{found:?} {expected:?}");
+        }
+    }
+}

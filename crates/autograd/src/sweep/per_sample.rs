@@ -94,13 +94,22 @@ impl<T: Real> PerSample<T> {
     /// If the variable is of another tape, constant, or recorded after the losses.
     #[track_caller]
     pub fn wrt(&self, x: Var<'_, T>) -> Matrix<T> {
-        assert!(x.tape().id() == self.tape, "PerSample::wrt: the variable is of another tape");
-        assert!(x.needs_gradient(), "PerSample::wrt: the variable is constant, or depends on constants only");
+        let len = x.rows() * x.cols();
+        self.get(x).map_or_else(|| Matrix::zeros(len, self.samples), MatrixRef::to_owned)
+    }
+
+    /// The same without a copy; `None` if no loss depends on the variable.
+    ///
+    /// # Panics
+    /// As for [`wrt`](PerSample::wrt).
+    #[track_caller]
+    pub fn get(&self, x: Var<'_, T>) -> Option<MatrixRef<'_, T>> {
+        assert!(x.tape().id() == self.tape, "PerSample: the variable is of another tape");
+        assert!(x.needs_gradient(), "PerSample: the variable is constant, or depends on constants only");
         let Some(found) = self.found.get(x.id as usize) else {
-            panic!("PerSample::wrt: the variable was recorded after the losses")
+            panic!("PerSample: the variable was recorded after the losses")
         };
-        let (rows, cols) = x.shape();
-        found.clone().unwrap_or_else(|| Matrix::zeros(rows * cols, self.samples))
+        found.as_ref().map(Matrix::view)
     }
 }
 
@@ -196,6 +205,10 @@ impl<T: Real> Sweep<'_, '_, T> {
                 let x = self.inner.view(x);
                 for j in 0..self.n {
                     let (left, right) = if s == Trans::No { (dy.col(j), x.col(j)) } else { (x.col(j), dy.col(j)) };
+                    if let &[l] = left {
+                        dw.col_mut(j).iter_mut().zip(right).for_each(|(entry, &r)| *entry += l * r);
+                        continue;
+                    }
                     for (column, &r) in dw.col_mut(j).chunks_exact_mut(left.len().max(1)).zip(right) {
                         column.iter_mut().zip(left).for_each(|(entry, &l)| *entry += l * r);
                     }

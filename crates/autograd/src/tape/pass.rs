@@ -45,6 +45,13 @@ impl Means {
             (Some(_), None) => self.weight = weight,
         }
     }
+
+    /// The same after means with these sums of weights.
+    #[doc(hidden)]
+    pub fn over(mut self, weights: impl IntoIterator<Item = f64>) -> Self {
+        weights.into_iter().for_each(|weight| self.note(Some(weight)));
+        self
+    }
 }
 
 impl<T: Real> Pass<T> {

@@ -1,7 +1,7 @@
 //! Functions from outside the table: formulas, custom ops with WGSL and without, and what a device does not compute.
 
 use autograd::{CustomOp, Formula, Matrix, MatrixRef, Param, Tape, Var, Wgsl, checkpoint, formula, map};
-use gpu::{GpuError, Number, OnDevice, Weights};
+use gpu::{DeviceNumber, GpuError, OnDevice, Weights};
 use nn::{Optimizer, Sgd};
 
 use crate::{Records, compare, device, expect_all};
@@ -16,6 +16,18 @@ impl Formula<1> for Swish {
     }
     fn value<N: autograd::Number>(&self, [x]: [N; 1]) -> N {
         x * (x * self.0).sigmoid()
+    }
+}
+
+/// A sum of K numbers.
+struct SumOf<const K: usize>;
+
+impl<const K: usize> Formula<K> for SumOf<K> {
+    fn name(&self) -> &str {
+        "sum of numbers"
+    }
+    fn value<N: autograd::Number>(&self, x: [N; K]) -> N {
+        x.into_iter().reduce(|a, b| a * 0.5 + b).expect("a number")
     }
 }
 
@@ -45,7 +57,7 @@ impl Gram {
     }
 }
 
-impl<T: Number> CustomOp<T> for Gram {
+impl<T: DeviceNumber> CustomOp<T> for Gram {
     fn name(&self) -> &str {
         "gram"
     }
@@ -66,7 +78,7 @@ impl<T: Number> CustomOp<T> for Gram {
 /// y = eˣ, whose gradient reads the value.
 struct Exp;
 
-impl<T: Number> CustomOp<T> for Exp {
+impl<T: DeviceNumber> CustomOp<T> for Exp {
     fn name(&self) -> &str {
         "own_exp"
     }
@@ -85,7 +97,7 @@ impl<T: Number> CustomOp<T> for Exp {
 struct Which(&'static str);
 
 impl Records for Which {
-    fn record<'t, T: Number>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+    fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         let (a, b, c) = (x[0], x[1], x[2]);
         let tape = a.tape();
         let y = match self.0 {
@@ -95,6 +107,7 @@ impl Records for Which {
             "two" => map(formula!(|a, b| a.tanh() * b - 2.0 + a / 3.0), [a, b]),
             "repeated" => map(formula!(|a, c| (a * c).sin() + 1.0), [a, c]),
             "twice" => map(formula!(|a, b| a * a * b), [a, a]),
+            "many" => map(SumOf::<56>, std::array::from_fn(|k| a * T::from_f64(1.0 + k as f64))),
             "identity" => a.map(formula!(|x| x)) * b,
             "constant" => a.map(formula!(|x| x.zero() + 2.0)) * b,
             "among others" => (a.tanh() * b).map(formula!(|x| x * x.sigmoid())).exp() + c,
@@ -118,6 +131,7 @@ fn formulas_and_custom_ops_with_wgsl() {
         "two",
         "repeated",
         "twice",
+        "many",
         "identity",
         "constant",
         "among others",
@@ -162,6 +176,8 @@ fn what_has_no_code_for_devices_is_an_error_that_names_op_and_line() {
         ("solve", "plan", Box::new(|x| (x.solve(x).unwrap(), line!()))),
         ("cholesky", "plan", Box::new(|x| (x.matmul_nt(x).cholesky().unwrap(), line!()))),
         ("checkpoint", "processor", Box::new(|x| (checkpoint(|v| v[0].sin(), &[x]), line!()))),
+        ("sum of numbers", "at most 56", Box::new(|x| (map(SumOf::<60>, [x; 60]), line!()))),
+        ("sum of numbers", "at most 56", Box::new(|x| (map(SumOf::<57>, [x; 57]), line!()))),
         ("if x", "comparisons", Box::new(|x| (x.map(formula!(|x| if x > 0.0 { x } else { -x })), line!()))),
     ];
     for (name, why, record) in cases {

@@ -1,7 +1,7 @@
 //! Every function of the table and its slope.
 
 use autograd::{Binary, Matrix, Unary, Var};
-use gpu::Number;
+use gpu::DeviceNumber;
 
 use crate::{Records, compare, expect_all};
 
@@ -14,7 +14,7 @@ fn weights(n: usize) -> Matrix<f64> {
 }
 
 impl Records for One {
-    fn record<'t, T: Number>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+    fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         let (x, w) = (x[0], x[1]);
         // The gradient of w is f(x), that of x its slope.
         (x.unary(self.0) * w).sum()
@@ -22,7 +22,7 @@ impl Records for One {
 }
 
 impl Records for Two {
-    fn record<'t, T: Number>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+    fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         (x[0].binary(self.0, x[1]) * x[2]).sum()
     }
 }

@@ -2,14 +2,14 @@
 
 use autograd::Var;
 use autograd::strategies::Graph;
-use gpu::Number;
+use gpu::DeviceNumber;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use crate::{Records, compare, expect_all};
 
 impl Records for Graph {
-    fn record<'t, T: Number>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+    fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         let y = Graph::record(self, x);
         // Every input counts, so that each has a gradient.
         x.iter().fold(y.sum(), |sum, x| sum + x.sum() * 0.5)

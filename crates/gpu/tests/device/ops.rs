@@ -1,7 +1,7 @@
 //! Every op on shapes at the edges of kernels.
 
 use autograd::{Axis, Matrix, Var, affine, hstack, vstack};
-use gpu::Number;
+use gpu::DeviceNumber;
 
 use crate::{Records, compare, expect_all};
 
@@ -10,7 +10,7 @@ use crate::{Records, compare, expect_all};
 struct Which(&'static str);
 
 impl Records for Which {
-    fn record<'t, T: Number>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
+    fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
         let &[a, b, column, row, w] = x else { panic!("five operands") };
         let (m, n) = a.shape();
         let y = op(self.0, [a, b, column, row, w], (m, n));
@@ -69,7 +69,7 @@ const OPS: &[&str] = &[
     "many",
 ];
 
-fn op<'t, T: Number>(name: &str, [a, b, column, row, w]: [Var<'t, T>; 5], (m, n): (usize, usize)) -> Var<'t, T> {
+fn op<'t, T: DeviceNumber>(name: &str, [a, b, column, row, w]: [Var<'t, T>; 5], (m, n): (usize, usize)) -> Var<'t, T> {
     use Axis::{Cols, Rows};
     match name {
         "add" => a + b,
@@ -128,7 +128,7 @@ fn op<'t, T: Number>(name: &str, [a, b, column, row, w]: [Var<'t, T>; 5], (m, n)
 }
 
 /// A sum with different weights, so that no two entries can be exchanged.
-fn weighted<'t, T: Number>(y: Var<'t, T>) -> Var<'t, T> {
+fn weighted<'t, T: DeviceNumber>(y: Var<'t, T>) -> Var<'t, T> {
     let (m, n) = y.shape();
     let w = Matrix::from_fn(m, n, |i, j| T::from_f64(((3 * i + 5 * j) % 7) as f64 / 4.0 - 0.75));
     (y * y.tape().constant(w)).sum()
@@ -162,6 +162,12 @@ fn odd_sides() {
 #[test]
 fn sides_above_a_workgroup() {
     try_all((67, 300), OPS);
+}
+
+/// Products whose factors are read by vectors of four.
+#[test]
+fn sides_of_whole_vectors() {
+    try_all((68, 132), &["nn", "tn", "nt", "tt", "affine", "many"]);
 }
 
 #[test]

@@ -175,18 +175,33 @@ enum Sign {
 #[compiled_once]
 #[track_caller]
 fn entrywise<T: Float>(name: &str, sign: Sign, a: MatrixRef<'_, T>, b: MatrixRef<'_, T>) -> Matrix<T> {
-    let (m, n) = fitting(name, a.shape(), b.shape());
-    let entry =
-        |x: MatrixRef<'_, T>, i: usize, j: usize| x[(if x.rows == 1 { 0 } else { i }, if x.cols == 1 { 0 } else { j })];
-    Matrix::from_fn(m, n, |i, j| {
-        let (a, b) = (entry(a, i, j), entry(b, i, j));
-        match sign {
-            Sign::Plus => a + b,
-            Sign::Minus => a - b,
-            Sign::Times => a * b,
-            Sign::Over => a / b,
+    let shape = fitting(name, a.shape(), b.shape());
+    match sign {
+        Sign::Plus => each(shape, a, b, |a, b| a + b),
+        Sign::Minus => each(shape, a, b, |a, b| a - b),
+        Sign::Times => each(shape, a, b, |a, b| a * b),
+        Sign::Over => each(shape, a, b, |a, b| a / b),
+    }
+}
+
+/// f of all entries: in one loop if each operand has the whole shape or is a number, else column by column.
+fn each<T: Float>(
+    (m, n): (usize, usize),
+    a: MatrixRef<'_, T>,
+    b: MatrixRef<'_, T>,
+    f: impl Fn(T, T) -> T,
+) -> Matrix<T> {
+    let whole = [a, b].iter().all(|x| [(m, n), (1, 1)].contains(&x.shape()));
+    let mut y = Vec::with_capacity(m * n);
+    for j in 0..if whole { 1 } else { n } {
+        let column = |x: MatrixRef<'_, T>| if x.cols() == 1 { 0 } else { j };
+        match [a, b].map(|x| if whole { x.as_slice() } else { x.col(column(x)) }) {
+            [&[a], b] => y.extend(b.iter().map(|&b| f(a, b))),
+            [a, &[b]] => y.extend(a.iter().map(|&a| f(a, b))),
+            [a, b] => y.extend(a.iter().zip(b).map(|(&a, &b)| f(a, b))),
         }
-    })
+    }
+    Matrix::from_vec(m, n, y)
 }
 
 /// One operator, between matrices and with a plain number on either side. On the left it is an `f64`: with an `f32` as well, the

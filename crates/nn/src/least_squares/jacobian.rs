@@ -24,15 +24,13 @@ pub(super) fn jacobian<'t, T: Real>(r: Var<'t, T>, params: &[Var<'t, T>], below:
         let each = row.backward_per_sample(&data);
         let mut column = 0;
         for &param in params {
-            let found = each.wrt(param);
-            for k in 0..found.rows() {
-                let entries = all.col_mut(column + k).iter_mut().skip(output).step_by(outputs);
-                entries
-                    .zip(found.as_slice()[k..].iter().step_by(found.rows()))
-                    .take(samples)
-                    .for_each(|(all, x)| *all = x.to_f64());
+            let rows = all.rows();
+            for (sample, found) in each.get(param).iter().flat_map(|found| (0..samples).map(|k| (k, found.col(k)))) {
+                let first = column * rows + sample * outputs + output;
+                let row = all.as_mut_slice().iter_mut().skip(first).step_by(rows);
+                row.zip(found).for_each(|(all, x)| *all = x.to_f64());
             }
-            column += found.rows();
+            column += param.rows() * param.cols();
         }
     }
     all

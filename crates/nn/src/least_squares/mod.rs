@@ -203,7 +203,16 @@ impl LevenbergMarquardt {
         });
         match self.loss {
             Loss::Mse => {}
-            Loss::Huber { delta } => settings.sum = Sum::Huber(delta),
+            Loss::Huber { delta } if [Sum::Squares, Sum::Huber(delta)].contains(&settings.sum) => {
+                settings.sum = Sum::Huber(delta);
+            }
+            Loss::Huber { delta } => {
+                let sum = settings.sum;
+                let problem = format!(
+                    "least squares: the loss is Huber's of {delta}, and the settings have {sum:?}: set one of them"
+                );
+                return Err(FitModelError::Setting(problem));
+            }
             ref other => return Err(FitModelError::Loss { loss: other.name() }),
         }
         if settings.sum != Sum::Squares && self.decay > 0.0 {

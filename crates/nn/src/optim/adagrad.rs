@@ -9,7 +9,7 @@ use crate::Real;
 /// S ← S + g², w ← w − αₖ g / (√S + ε) with αₖ = α / (1 + (k − 1) η) at step k = 1, 2, … (Duchi, Hazan, Singer 2011,
 /// figure 1 with diagonal matrices; ε, η and the defaults as in PyTorch).
 ///
-/// Steps only become shorter. This is good for sparse gradients and slow in the long run. α is usually 0.01 – 0.1.
+/// Steps only become shorter. This is good for sparse gradients and slow in the long run. α is usually 0.01 to 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adagrad {
     /// α.

@@ -18,7 +18,7 @@ use crate::Real;
 /// | [`Adam::lecture`] | 0.9 | 0.9 | 10⁻⁸ | 0 | no |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adam {
-    /// α, in practice 0.0001 – 0.05, slowly decreased.
+    /// α, in practice 0.0001 to 0.05, slowly decreased.
     pub lr: f64,
     /// β₁.
     pub beta1: f64,

@@ -9,7 +9,7 @@ use crate::Real;
 /// v ← β₁ v + (1 − β₁) g, u ← max(β₂ u, |g| + ε), w ← w − α / (1 − β₁ᵏ) · v / u at step k (Kingma & Ba 2015,
 /// algorithm 2; ε as in PyTorch, the paper has none).
 ///
-/// [`Adam`](super::Adam) in the maximum norm. The paper's α is 0.002; usually 0.0005 – 0.05.
+/// [`Adam`](super::Adam) in the maximum norm. The paper's α is 0.002; usually 0.0005 to 0.05.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adamax {
     /// α.

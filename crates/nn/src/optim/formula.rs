@@ -119,10 +119,17 @@ pub struct ParamRule {
     missed: u64,
 }
 
-/// g ← clip(g) + λ w, w ← (1 − α λ') w: what is done before the formula, with constants `[keep, limit, l2]`.
+/// The factor of all gradients that clips their norm: min(1, c / ‖g‖).
 #[doc(hidden)]
-pub fn before<N: Number>([keep, limit, l2]: [N; 3], w: N, g: N) -> [N; 2] {
-    let clipped = -(-limit).max(-(-limit).max(g));
+pub fn clip_factor<N: Number>(max: N, norm: N) -> N {
+    (max / norm).min(norm.zero() + 1.0)
+}
+
+/// g ← clip(s g) + λ w, w ← (1 − α λ') w: what is done before the formula, with constants `[keep, limit, l2]` and the
+/// [factor](clip_factor) s.
+#[doc(hidden)]
+pub fn before<N: Number>([keep, limit, l2]: [N; 3], factor: N, w: N, g: N) -> [N; 2] {
+    let clipped = -(-limit).max(-(-limit).max(factor * g));
     [keep * w, clipped + l2 * w]
 }
 
@@ -137,16 +144,17 @@ impl ParamRule {
     }
 }
 
-/// The rules of the trained parameters, in order.
+/// The rules of the trained parameters, in order. If a rule needs the norm of all gradients, also the largest norm, which is infinite if norms are
+/// not clipped: a step whose norm is not finite is skipped.
 ///
 /// # Errors
-/// If the optimizer has no such formula, or a rule needs all gradients at once.
+/// If the optimizer has no such formula.
 #[doc(hidden)]
 pub fn param_rules<T: Real>(
     optimizer: &dyn Optimizer<T>,
     model: &dyn Module<T>,
     state: &State<T>,
-) -> Result<Vec<ParamRule>, String> {
+) -> Result<(Vec<ParamRule>, Option<f64>), String> {
     let name = optimizer.name();
     if optimizer.formula(1).is_none() {
         return Err(format!("the optimizer {name} has no code for devices: use Adam, AMSGrad, SGD or momentum"));
@@ -154,9 +162,8 @@ pub fn param_rules<T: Real>(
     optimizer.check_state(model, state).map_err(|error| error.to_string())?;
     let mut rules: Vec<&Rules> = Vec::new();
     optimizer.each_rules(&mut |more| rules.push(more));
-    if rules.iter().any(|rules| rules.clip_norm.is_some() || rules.skip_not_finite) {
-        return Err("`clip_norm` and `skip_not_finite` have no code for devices: use `clip_value`".to_owned());
-    }
+    let clipped = |rules: &&Rules| rules.clip_norm.or(rules.skip_not_finite.then_some(f64::INFINITY));
+    let norm = rules.iter().filter_map(clipped).reduce(f64::min);
     let (mut states, mut all) = (state.params.iter(), Vec::new());
     model.params(&Path::Root, &mut |path, param| {
         let state = if param.role() == Role::Buffer { None } else { states.next() };
@@ -165,12 +172,20 @@ pub fn param_rules<T: Real>(
             all.push(ParamRule { id: param.id(), lr, limit, l2, decay, missed: state.missed });
         }
     });
-    Ok(all)
+    Ok((all, norm))
 }
 
-/// What a step changes besides weights and moments: the number of steps, also of those that frozen parameters missed.
+/// What a step changes besides weights and moments: the number of steps, also of those that frozen parameters missed, and the norm of the
+/// gradients if a rule needs it. If that is not finite, the step was skipped.
 #[doc(hidden)]
-pub fn count_step<T: Real>(model: &dyn Module<T>, state: &mut State<T>) {
+pub fn count_step<T: Real>(model: &dyn Module<T>, state: &mut State<T>, norm: Option<f64>) {
+    if let Some(norm) = norm {
+        state.norm = norm.is_finite().then_some(norm);
+        if !norm.is_finite() {
+            state.skipped += 1;
+            return;
+        }
+    }
     state.steps += 1;
     let mut states = state.params.iter_mut();
     model.params(&Path::Root, &mut |_, param| {

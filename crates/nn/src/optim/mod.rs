@@ -26,7 +26,7 @@ pub use adagrad::{Adadelta, Adagrad};
 pub use adam::Adam;
 pub use adamax::Adamax;
 #[doc(hidden)]
-pub use formula::{Kind as FormulaKind, ParamRule, before, count_step, moments, param_rules};
+pub use formula::{Kind as FormulaKind, ParamRule, before, clip_factor, count_step, moments, param_rules};
 pub use lbfgs::MinimizeModel;
 pub use nadam::NAdam;
 pub use norm::gradient_norm;

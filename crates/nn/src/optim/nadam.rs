@@ -12,7 +12,7 @@ use crate::Real;
 /// - v ← β₁ v + (1 − β₁) g, MS ← β₂ MS + (1 − β₂) g², M̂S = MS / (1 − β₂ᵏ),
 /// - w ← w − α ((1 − μₖ) / (1 − Π₁ᵏ μᵢ) g + μₖ₊₁ / (1 − Π₁ᵏ⁺¹ μᵢ) v) / (√M̂S + ε).
 ///
-/// α is usually 0.0002 – 0.02, by default in PyTorch 0.002.
+/// α is usually 0.0002 to 0.02, by default in PyTorch 0.002.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NAdam {
     /// α.

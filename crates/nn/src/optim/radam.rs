@@ -13,7 +13,7 @@ use crate::Real;
 /// - if ρ > 5: w ← w − α r v̂ / (√M̂S + ε'), where r² = (ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ),
 /// - otherwise w ← w − α v̂.
 ///
-/// As in PyTorch ε is added to √MS before the correction, so ε' = ε / √(1 − β₂ᵏ). α is usually 0.0001 – 0.05.
+/// As in PyTorch ε is added to √MS before the correction, so ε' = ε / √(1 − β₂ᵏ). α is usually 0.0001 to 0.05.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RAdam {
     /// α.

@@ -9,7 +9,7 @@ use crate::Real;
 /// MS ← ρ MS + (1 − ρ) g², w ← w − α g / (√(MS + ε) + ε') (Tieleman & Hinton 2012, lecture 6.5).
 ///
 /// With momentum, b ← μ b + g / (√(MS + ε) + ε') and w ← w − α b. If centered, the square of the mean gradient
-/// m ← ρ m + (1 − ρ) g is subtracted from MS, which gives the variance (Graves 2013, equations 38 – 45).
+/// m ← ρ m + (1 − ρ) g is subtracted from MS, which gives the variance (Graves 2013, equations 38 to 45).
 ///
 /// Libraries differ in the position of ε, which matters for small gradients:
 ///
@@ -19,7 +19,7 @@ use crate::Real;
 /// | [`RmsProp::torch`] | 0.99 | 0 | 10⁻⁸ | 0 |
 /// | [`RmsProp::optax`] | 0.9 | 10⁻⁸ | 0 | 0 |
 ///
-/// α is usually 0.0001 – 0.01. A step is about α long, whatever the size of the gradients.
+/// α is usually 0.0001 to 0.01. A step is about α long, whatever the size of the gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RmsProp {
     /// α.

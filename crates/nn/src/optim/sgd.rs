@@ -8,7 +8,7 @@ use crate::Real;
 
 /// w ← w − α g, with a fresh minibatch at each step (Robbins & Monro 1951; the lecture's SGD).
 ///
-/// α is usually 0.001 – 0.5 for losses that are means. It converges if α decreases like
+/// α is usually 0.001 to 0.5 for losses that are means. It converges if α decreases like
 /// [`InverseTime`](crate::schedule::InverseTime).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sgd {
@@ -40,7 +40,7 @@ impl<T: Real> Optimizer<T> for Sgd {
 /// v ← μ v + (1 − d) g, w ← w − α v (Polyak 1964), as in PyTorch: v = g at the first step. With Nesterov's
 /// acceleration w ← w − α (g + μ v) (Sutskever et al. 2013, in the form of PyTorch).
 ///
-/// Papers often put α inside: v ← μ v + α g and w ← w − v. This is the same if α is constant. α is usually 0.0005 – 0.1: with μ = 0.9 a
+/// Papers often put α inside: v ← μ v + α g and w ← w − v. This is the same if α is constant. α is usually 0.0005 to 0.1: with μ = 0.9 a
 /// step is up to ten times as long as that of [`Sgd`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Momentum {

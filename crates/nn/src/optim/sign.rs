@@ -17,7 +17,7 @@ use crate::Real;
 /// later rescales all steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rprop {
-    /// α, usually 0.001 – 0.1.
+    /// α, usually 0.001 to 0.1.
     pub lr: f64,
     /// η⁻, by default 0.5.
     pub eta_minus: f64,
@@ -71,7 +71,7 @@ impl<T: Real> Optimizer<T> for Rprop {
 
 /// c = β₁ v + (1 − β₁) g, v ← β₂ v + (1 − β₂) g, w ← w − α sign(c) (Chen et al. 2023, algorithm 2).
 ///
-/// Every entry moves by α at each step, so α is a third to a tenth of Adam's: usually 0.00003 – 0.003. The paper uses
+/// Every entry moves by α at each step, so α is a third to a tenth of Adam's: usually 0.00003 to 0.003. The paper uses
 /// decoupled decay, three to ten times that of AdamW: [`Lion::optax`], or
 /// [`with().decoupled_decay`](With::decoupled_decay).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

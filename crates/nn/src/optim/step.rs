@@ -3,6 +3,7 @@
 use autograd::{compiled_once, vectorised};
 use smallvec::SmallVec;
 
+use super::formula::clip_factor;
 use super::{Rules, State, norm};
 use crate::gradients::{Updates, each_block};
 use crate::{Module, ParamGradients, Path, Real, Role};
@@ -118,7 +119,7 @@ fn under<'r, 's: 'r, T: Real>(step: Step<'s, T>, more: &'r Rules) -> Option<Step
             state.skipped += u64::from(turn.first);
             return None;
         }
-        scale = scale.min(more.clip_norm.map_or(1.0, |max| max / norm));
+        scale = scale.min(more.clip_norm.map_or(1.0, |max| clip_factor(max, norm)));
     }
     rules.push(more);
     Some(Step { lr, model, grads, state, rules, scale, turn })

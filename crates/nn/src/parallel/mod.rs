@@ -4,8 +4,8 @@
 //! recorded on a separate tape, and the gradients are added along a fixed tree:
 //!
 //! ```text
-//! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n of mean losses, 1 of sums;
-//!             ╲   ╱       ╲   ╱        of weighted means the shard's part of the sum of weights
+//! shards     0     1     2     3        ∇E = Σₖ wₖ ∇Eₖ,  wₖ = nₖ / n for mean losses, 1 for sums;
+//!             ╲   ╱       ╲   ╱        for weighted means the shard's part of the sum of weights
 //!              sum         sum          computed by rayon's current pool, in any order
 //!                 ╲       ╱
 //!                    sum              computed by the optimizer, as it reads them
@@ -85,8 +85,8 @@ impl Parallel {
         Parallel { shard: Some(samples), ..self }
     }
 
-    /// The number of shards of a batch. By the rule, each has at least 128 samples, and at least 2²⁰ products of
-    /// samples with trained numbers. Smaller batches are one shard, which is computed as if there were no shards.
+    /// The number of shards of a batch of `samples` samples. By the rule it is the smaller of ⌊samples / 128⌋ and
+    /// ⌊samples × parameters / 2²⁰⌋, and at least 1. A single shard is computed as if there were no shards.
     pub fn count<T: Real>(&self, model: &impl Module<T>, samples: usize) -> usize {
         self.count_of(model, samples)
     }

@@ -37,9 +37,9 @@
 //!
 //! The entries of every parameter are cut into P parts, of which rank p owns part p. An exchange brings the gradients of these entries to
 //! their owner, which adds them along the rest of the tree and makes the step of the optimizer on them. A gather brings the new weights to all
-//! ranks. The moments stay with their owners; a run with a checkpoint
-//! brings them to all ranks after every epoch and before it is written. If every rank has one subtree, as when P and S are powers of
-//! two, a rank sends 2 G (P − 1) / P bytes in a step, where G are the bytes of all gradients: no way of adding on all ranks sends less.
+//! ranks. The moments stay with their owners. A run with a checkpoint brings them to all ranks after every epoch and before it writes the
+//! checkpoint. If P and S are powers of two and P ≤ S, every rank has one subtree. It then sends 2 G (P − 1) / P bytes in a step, where G
+//! is the number of bytes of all gradients. No algorithm that leaves the sums on all ranks sends less.
 //! If the step of an entry depends on other entries, as [clipping by the norm](crate::optim::With::clip_norm) does, the gather brings the
 //! sums instead, and every rank makes the whole step.
 //!
@@ -76,12 +76,12 @@ pub trait Ranks: Sync {
     /// The number of all ranks, P.
     fn size(&self) -> usize;
 
-    /// Sends every rank its part of `from`, the next `lengths[r]` values to rank r. What the ranks send to this one is written to `into`
-    /// in their order, `expected[r]` values of rank r.
+    /// Sends values from every rank to every rank. `from` holds the values for rank 0, then those for rank 1, and
+    /// so on; `lengths[r]` of them go to rank r. `into` receives `expected[r]` values from each rank r, in the same order.
     ///
     /// # Errors
     /// If a rank has failed, or sent another number of values.
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
@@ -89,12 +89,12 @@ pub trait Ranks: Sync {
         expected: &[usize],
     ) -> Result<(), RankError>;
 
-    /// Gives all ranks the values of each. `all` has the values of all ranks in their order, `lengths[r]` of rank r. Those of this rank are
-    /// there before, and those of the others afterwards.
+    /// Brings the values of all ranks to every rank. `all` has a place for the `lengths[r]` values of each rank r,
+    /// in order. The caller fills the place of its own rank, and the call fills the others.
     ///
     /// # Errors
     /// If a rank has failed, or gave another number of values.
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError>;
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError>;
 
     /// Whether calls are made from another thread while gradients are swept: see [`Overlapping`].
     fn overlaps(&self) -> bool {
@@ -121,7 +121,7 @@ autograd::debug_as_display!(RankError);
 pub(crate) fn gather(world: &dyn Ranks, bytes: &[u8], lengths: &[usize]) -> Result<Vec<u8>, RankError> {
     let mut all = vec![0; lengths.iter().sum()];
     all[lengths[..world.rank()].iter().sum()..][..bytes.len()].copy_from_slice(bytes);
-    world.gather(ValuesMut::Bytes(&mut all), lengths)?;
+    world.all_gather(ValuesMut::Bytes(&mut all), lengths)?;
     Ok(all)
 }
 

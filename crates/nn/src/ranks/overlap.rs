@@ -14,10 +14,10 @@ use crate::planned::Ready;
 
 /// Ranks that exchange the gradients of one layer while the next is swept.
 ///
-/// A second thread makes the calls. It pays on machines that are joined by a network and have a core left for this thread: MPI keeps it
-/// busy while it waits. All ranks use it, or none. It applies to steps in which every rank runs one shard from a plan, as in
-/// [`Trainer::with_loss`](crate::train::Trainer::with_loss) with [`shards_of`](crate::parallel::Parallel::shards_of) the samples of one
-/// rank. The others exchange after the sweep, also the first steps and those that are compared with a recording. The bits are the same.
+/// A second thread exchanges them. This pays if the machines are joined by a network and each has a core for this thread, because MPI
+/// keeps the core busy while it waits. Either all ranks use it or none. It applies to a step in which every rank runs one shard from a
+/// plan: see [`Trainer::with_loss`](crate::train::Trainer::with_loss) and [`shards_of`](crate::parallel::Parallel::shards_of). All other
+/// steps exchange after the sweep, among them the first steps and those that are compared with a recording. The bits are the same.
 ///
 /// ```
 /// use nn::ranks::{Overlapping, Ranks, on_threads};
@@ -33,17 +33,17 @@ impl Ranks for Overlapping<'_> {
     fn size(&self) -> usize {
         self.0.size()
     }
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
         into: ValuesMut<'_>,
         expected: &[usize],
     ) -> Result<(), RankError> {
-        self.0.exchange(from, lengths, into, expected)
+        self.0.all_to_all(from, lengths, into, expected)
     }
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
-        self.0.gather(all, lengths)
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+        self.0.all_gather(all, lengths)
     }
     fn fail(&self, why: &str) {
         self.0.fail(why);
@@ -141,7 +141,7 @@ fn deliver<T: Real>(
         }
         bundle.clone().filter_map(|k| there[k].take()).for_each(|parts| spare.give(parts));
         let mut arrived = spare.take(expected.iter().sum());
-        world.exchange(values(&sent), &lengths, values_mut(&mut arrived), &expected)?;
+        world.all_to_all(values(&sent), &lengths, values_mut(&mut arrived), &expected)?;
         let start: usize = (0..bundle.start).map(|k| len(k, rank)).sum();
         let of_each = arrived.len() / (size - 1);
         if of_each > 0 {

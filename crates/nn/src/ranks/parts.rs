@@ -26,7 +26,7 @@ pub(crate) fn gather_parts<T: Real>(
         if len < OWN_MESSAGE {
             short.iter_mut().zip(lengths).for_each(|(sum, len)| *sum += len);
         } else if done.is_ok() {
-            done = world.gather(values_mut(list), &lengths.collect::<Vec<_>>());
+            done = world.all_gather(values_mut(list), &lengths.collect::<Vec<_>>());
         }
     });
     done?;
@@ -37,7 +37,7 @@ pub(crate) fn gather_parts<T: Real>(
             list[owned(list.len(), rank, size)].iter().zip(&mut own).for_each(|(from, to)| *to = *from);
         }
     });
-    world.gather(values_mut(&mut row), &short)?;
+    world.all_gather(values_mut(&mut row), &short)?;
     let mut starts: Vec<usize> = (0..size).map(|rank| short[..rank].iter().sum()).collect();
     each(&mut |list| {
         if list.len() >= OWN_MESSAGE {

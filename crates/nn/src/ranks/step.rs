@@ -269,7 +269,7 @@ impl<T: Real> Step<'_, T> {
             gradients.iter().for_each(|gradients| put(&mut rest, &layout.segments[other], gradients));
         }
         let mut received = self.spare.take(expected.iter().sum());
-        world.exchange(values(&sent), &lengths, values_mut(&mut received), &expected)?;
+        world.all_to_all(values(&sent), &lengths, values_mut(&mut received), &expected)?;
         self.spare.give(sent);
         Ok(received)
     }

@@ -145,7 +145,7 @@ impl Ranks for ThreadRanks {
         self.size
     }
 
-    fn exchange(
+    fn all_to_all(
         &self,
         from: Values<'_>,
         lengths: &[usize],
@@ -156,11 +156,11 @@ impl Ranks for ThreadRanks {
             (Values::Bytes(from), ValuesMut::Bytes(into)) => self.exchange_of(from, lengths, into, expected),
             (Values::F32(from), ValuesMut::F32(into)) => self.exchange_of(from, lengths, into, expected),
             (Values::F64(from), ValuesMut::F64(into)) => self.exchange_of(from, lengths, into, expected),
-            _ => panic!("exchange: the values that are sent and those that are received are of two kinds"),
+            _ => panic!("all_to_all: the values that are sent and those that are received are of two kinds"),
         }
     }
 
-    fn gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
+    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
         match all {
             ValuesMut::Bytes(all) => self.gather_of(all, lengths),
             ValuesMut::F32(all) => self.gather_of(all, lengths),

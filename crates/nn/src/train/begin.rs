@@ -58,6 +58,14 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
         let samples = parts.as_ref().map_or(all, |(training, _)| training.len());
         let sampler = plan.sampler.clone().unwrap_or_else(|| Sampler::shuffled(samples, plan.batch, plan.seed));
         assert!(sampler.batches() > 0, "fit: the {samples} samples make no batch");
+        let largest = sampler.batch_size().min(samples).min(plan.micro_batch);
+        if let Some(shard) = plan.parallel.shard.filter(|shard| plan.device.is_some() && *shard < largest) {
+            return Err(TrainError::Setting(format!(
+                "parallel: {largest} samples would be divided into shards of {shard}, which a device does not do: set no shards, or \
+                 `.micro_batch({})`",
+                shard.max(1)
+            )));
+        }
         let held_out = parts.iter().map(|(_, held_out)| held_out.len());
         let watched: Vec<usize> = held_out.chain((1..=plan.watched.len()).map(|set| task.len(set))).collect();
         // The settings of parameters that are frozen at first count too.
@@ -76,13 +84,14 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             observed,
             differed: false,
             on_device: None,
+            compared: Vec::new(),
         })
     }
 
     /// The run from the checkpoint, or a new one.
     pub fn begin(&mut self) -> Result<Run<T>, TrainError> {
         let Some(world) = self.plan.ranks else { return self.begin_alone() };
-        let run = if self.plan.is_first() { self.begin_alone() } else { Ok(self.start()) };
+        let run = if self.plan.is_first() { self.begin_alone() } else { Ok(self.begin_anew()) };
         self.of_first(world, agree(Some(world), run)?)
     }
 
@@ -95,11 +104,15 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
             self.saved = Some(run.step);
             return Ok(run);
         }
+        Ok(self.begin_anew())
+    }
+
+    fn begin_anew(&mut self) -> Run<T> {
         let mut run = self.start();
         let (itself, deaf) = (self.plan.judges_itself(), self.onlookers.deaf(self.plan));
         self.warn(&mut run, itself);
         self.warn(&mut run, deaf);
-        Ok(run)
+        run
     }
 
     fn start(&self) -> Run<T> {

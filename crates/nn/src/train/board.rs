@@ -15,7 +15,7 @@ use crate::{Module, Real, Tape, diagnose_step};
 pub(super) struct Board {
     folder: PathBuf,
     /// The number of steps between losses of single batches.
-    every: Option<u64>,
+    pub every: Option<u64>,
 }
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
@@ -33,7 +33,9 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// | `settings`, `model` | at the start | the settings and the [summary](Module::summary) as text |
     ///
     /// The step of an event is the number of steps that were made before it was written. Gradients and diagnosis are those of the next
-    /// step, of its batch with its random numbers; so an epoch takes about three steps longer. Nothing else of the run changes.
+    /// step, of its batch with its random numbers; so an epoch takes about three steps longer. Nothing else of the run changes. They are
+    /// computed on one tape, which takes the memory of a whole batch. If the steps use shards or micro-batches, they draw other random
+    /// numbers for dropout and augmentation, and batch normalisation sees smaller batches there.
     ///
     /// If the run was killed and [resumes](Trainer::resume), or is started again, the events that come anew
     /// [replace](Events::begin) those in the folder. Each run needs a folder of its own.

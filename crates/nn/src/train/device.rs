@@ -1,12 +1,12 @@
 //! Steps on another device, such as a GPU.
 
-use autograd::Plan as StepPlan;
+use autograd::{Means, Plan as StepPlan};
 
 use super::run::Run;
 use super::steps::Loop;
 use super::{TrainError, Trainer};
 use crate::optim::count_step;
-use crate::parallel::on_batch;
+use crate::parallel::{Weight, on_batch};
 use crate::planned::{PassKind, recorded};
 use crate::{MatrixRef, Module, Optimizer, Real, State};
 
@@ -26,11 +26,12 @@ pub trait TrainDevice<T: Real>: Send {
 
 /// A model that is trained on a device.
 pub trait DeviceRun<T: Real>: Send {
-    /// Makes a step and returns the loss before it. If the loss is not finite, nothing is changed.
+    /// Makes a step, or adds the gradients of a part of its batch and makes the step after the last part. If the loss or the norm is not finite,
+    /// nothing is changed. Returns what it found, and `None` before the last part.
     ///
     /// # Errors
     /// If the step has no code for the device, or the device fails. The text says what to do.
-    fn step(&mut self, step: DeviceStep<'_, T>) -> Result<f64, String>;
+    fn step(&mut self, step: DeviceStep<'_, T>) -> Result<Option<DeviceFound>, String>;
 
     /// Copies everything back.
     ///
@@ -51,8 +52,37 @@ pub struct DeviceStep<'s, T: Real> {
     pub classes: &'s [usize],
     /// The seed of the training pass.
     pub seed: u64,
+    /// The part of the batch that this is; `None` if it is the whole batch.
+    pub part: Option<DevicePart>,
     /// Records the step, for matrices of shapes that the device has not seen.
     pub record: &'s dyn Fn() -> Result<StepPlan<T>, String>,
+}
+
+/// The number of sizes of batches whose first losses are compared.
+const MOST_COMPARED: usize = 8;
+
+/// A part of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct DevicePart {
+    /// The factor of its loss and its gradients in the sums over all parts.
+    pub factor: f64,
+    /// Its share of the samples, by which the new values of buffers count.
+    pub share: f64,
+    /// Whether it is the first part of its batch.
+    pub is_first: bool,
+    /// Whether it is the last one.
+    pub is_last: bool,
+}
+
+/// What a step on a device found.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceFound {
+    /// The loss before the step.
+    pub loss: f64,
+    /// The norm of all gradients, if a rule of the optimizer needs it.
+    pub norm: Option<f64>,
+    /// What the means in the loss were divided by.
+    pub means: Means,
 }
 
 impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
@@ -61,10 +91,17 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// weights or a callback that [sees steps](super::Callback::sees_steps). Measurements run on the processor.
     ///
     /// A run computes the same as without a device, up to rounding, and its [checkpoint](Trainer::checkpoint) is resumed with or
-    /// without one. The losses of the steps 1, 2, 3, 5, 9, 17, … are compared with those of the processor.
+    /// without one. The losses of the steps 1, 2, 3, 5, 9, 17, …, and of the first step with each of the first eight sizes of a batch,
+    /// are compared with those of the processor. An optimizer with `clip_norm` or `skip_not_finite` also skips a step whose norm is above
+    /// the largest number of the type, which the processor would clip.
     ///
-    /// The trainer has to be made [with a loss](Trainer::with_loss) whose inputs are a matrix. A batch that would be divided into
-    /// [shards](Trainer::parallel) or [micro-batches](Trainer::micro_batch) is an error.
+    /// The trainer has to be made [with a loss](Trainer::with_loss) whose inputs are a matrix. The gradients of
+    /// [micro-batches](Trainer::micro_batch) are added up on the device. A mean with weights cannot be divided into micro-batches there,
+    /// which is an error.
+    ///
+    /// A device has no use for [shards](Trainer::parallel): it computes a batch, or a micro-batch, as a whole. Where the processor would divide it by
+    /// its rule, layers that look at the whole batch, such as [`BatchNorm`](crate::BatchNorm), and random numbers of layers are
+    /// those of a run with one shard. Shards that you ask for by [`shards_of`](crate::parallel::Parallel::shards_of) are an error.
     pub fn device(mut self, device: impl TrainDevice<T> + 'a) -> Self {
         self.plan.device = Some(Box::new(device));
         self
@@ -87,37 +124,32 @@ impl<T: Real> Loop<'_, '_, T> {
         device.read_into(self.task.model_mut(), &mut run.optimizer).map_err(TrainError::Device)
     }
 
-    /// A step on the device, and its loss.
-    pub(super) fn step_on_device(&mut self, run: &mut Run<T>, samples: &[usize], seed: u64) -> Result<f64, TrainError> {
-        let count = self.plan.parallel.shards(self.task.model(), samples.len(), seed).count;
-        if count > 1 || samples.len() > self.plan.micro_batch {
-            let n = samples.len();
-            return Err(TrainError::Device(format!(
-                "the {n} samples of a step would be divided: set `.parallel(Parallel::mean().shards_of({n}))` and no micro-batches"
-            )));
+    /// A step on the device, its loss, and the weight of the loss.
+    pub(super) fn step_on_device(
+        &mut self,
+        run: &mut Run<T>,
+        samples: &[usize],
+        seed: u64,
+    ) -> Result<(f64, Weight), TrainError> {
+        let all = samples.len();
+        let parts: Vec<_> = self.objective().micro_batches(samples, seed).collect();
+        let is_new = self.compared.len() < MOST_COMPARED && !self.compared.contains(&all);
+        if is_new {
+            self.compared.push(all);
         }
-        let compared = (run.step == 0 || run.step.is_power_of_two()).then(|| self.download_model(run)).transpose()?;
+        let is_compared = is_new || run.step == 0 || run.step.is_power_of_two();
+        let compared = is_compared.then(|| self.download_model(run)).transpose()?;
         let expected =
             compared.map(|()| self.objective().gradients(samples, seed, true)).transpose()?.map(|(loss, _)| loss);
-        let device = self.on_device.as_mut().expect("a step on a device follows `upload_model`");
-        let batch = self.task.batch(0, samples, Some(seed));
-        let (optimizer, steps) = (&*self.plan.optimizer, run.optimizer.steps);
-        let made = on_batch(&*batch, |data, recorder| {
-            let record = || {
-                let pass = PassKind { seed, of_part: false };
-                let (_, plan) = recorded(pass, &|_| 1.0, recorder, Some(data.classes));
-                let plan = plan.expect("it was asked for")?;
-                match plan.view().means().1.is_empty() {
-                    true => Ok(plan),
-                    false => Err("a mean with weights of its samples has no code for devices".to_owned()),
-                }
-            };
-            let (inputs, classes) = (data.inputs, data.classes);
-            device.step(DeviceStep { optimizer, steps, inputs, classes, seed, record: &record })
-        });
-        drop(batch);
-        let why = "a device needs a trainer `with_loss` whose inputs are a matrix".to_owned();
-        let loss = made.unwrap_or(Err(why)).map_err(TrainError::Device)?;
+        let (mut found, of_part) = (None, parts.len() > 1);
+        for (k, &(samples, seed)) in parts.iter().enumerate() {
+            let share = samples.len() as f64 / all as f64;
+            let weight = Weight::of(self.plan.parallel.reduction, Means::default(), samples.len());
+            let (is_first, is_last) = (k == 0, k + 1 == parts.len());
+            let part = DevicePart { factor: weight.factor(all), share, is_first, is_last };
+            found = self.part_on_device(run, samples, seed, of_part.then_some(part)).map_err(TrainError::Device)?;
+        }
+        let DeviceFound { loss, norm, means } = found.expect("the last part makes the step");
         if let Some(expected) = expected {
             let rounding = T::EPSILON.sqrt();
             let close = (loss - expected).abs() <= rounding * loss.abs().max(expected.abs()).max(rounding);
@@ -130,10 +162,37 @@ impl<T: Real> Loop<'_, '_, T> {
             }
         }
         if loss.is_finite() {
-            count_step(self.task.model(), &mut run.optimizer);
+            count_step(self.task.model(), &mut run.optimizer, norm);
         } else {
             self.download_model(run)?;
         }
-        Ok(loss)
+        Ok((loss, Weight::of(self.plan.parallel.reduction, means, all)))
+    }
+
+    fn part_on_device(
+        &mut self,
+        run: &Run<T>,
+        samples: &[usize],
+        seed: u64,
+        part: Option<DevicePart>,
+    ) -> Result<Option<DeviceFound>, String> {
+        let device = self.on_device.as_mut().expect("a step on a device follows `upload_model`");
+        let batch = self.task.batch(0, samples, Some(seed));
+        let (optimizer, steps) = (&*self.plan.optimizer, run.optimizer.steps);
+        let made = on_batch(&*batch, |data, recorder| {
+            let record = || {
+                let pass = PassKind { seed, of_part: part.is_some() };
+                let (found, plan) = recorded(pass, &|_| 1.0, recorder, Some(data.classes));
+                match found.means.weight.filter(|_| part.is_some()) {
+                    None => plan.expect("it was asked for"),
+                    Some(_) => Err("a mean with weights has no code for micro-batches on a device: use whole batches, or make the loss a \
+                                    sum (`Losses::sum` and `Parallel::sum`)"
+                        .to_owned()),
+                }
+            };
+            let (inputs, classes) = (data.inputs, data.classes);
+            device.step(DeviceStep { optimizer, steps, inputs, classes, seed, part, record: &record })
+        });
+        made.unwrap_or_else(|| Err("a device needs a trainer `with_loss` whose inputs are a matrix".to_owned()))
     }
 }

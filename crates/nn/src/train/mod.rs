@@ -131,6 +131,7 @@ mod checkpoint;
 #[cfg(not(feature = "save"))]
 #[path = "unsaved.rs"]
 mod checkpoint;
+mod config;
 mod curves;
 mod device;
 mod error;
@@ -152,7 +153,7 @@ mod with_loss;
 pub use answers::{AsTarget, Given, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
-pub use device::{DeviceRun, DeviceStep, TrainDevice};
+pub use device::{DeviceFound, DevicePart, DeviceRun, DeviceStep, TrainDevice};
 pub use error::TrainError;
 pub use history::History;
 pub use run::{End, Trained};

@@ -44,7 +44,6 @@ pub(super) struct Plan<'a, T: Real> {
     pub keep_best: bool,
     #[cfg(feature = "save")]
     pub checkpoint: Option<Checkpoint>,
-    #[cfg(feature = "save")]
     pub notes: Vec<(String, String)>,
     #[cfg(feature = "interrupt")]
     pub interruptible: bool,
@@ -98,7 +97,6 @@ impl<'a, T: Real> Plan<'a, T> {
             keep_best: false,
             #[cfg(feature = "save")]
             checkpoint: None,
-            #[cfg(feature = "save")]
             notes: Vec::new(),
             #[cfg(feature = "interrupt")]
             interruptible: false,

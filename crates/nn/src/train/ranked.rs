@@ -23,7 +23,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// - The samples of a step are cut into shards as on one machine, and every rank runs some of them. It asks its [data](super::Batches)
     ///   only for the samples of these, and for its part of the watched sets. So a rank may read samples when they are needed, or have its own part alone.
     ///   [`len`](super::Batches::len) is the number of all samples on every rank. The first eight samples must be on rank 0 if there is a
-    ///   checkpoint, which contains their loss.
+    ///   checkpoint, which contains their loss. A watched set of more than 1,024 samples is measured whole by the last rank if the loss is made
+    ///   of means with different weights.
     /// - Callbacks run on every rank. If one of them, or a request to interrupt, stops a rank after a step or an epoch, all stop there.
     /// - Rank 0 alone prints, and reads and writes the [checkpoint](Trainer::checkpoint), which may be resumed on another number of ranks.
     /// - Before the first step the ranks compare their settings, their models, and the bits of a fixed small step, so processors or versions
@@ -108,9 +109,11 @@ impl<T: Real> Loop<'_, '_, T> {
             let (rows, cols) = param.value().shape();
             lines.push(format!("{path} of {rows} × {cols}, {:?}", param.role()).to_lowercase());
         });
+        lines.extend(self.config.iter().map(|(name, value)| format!("{name} {value}").replace('\n', " ")));
+        #[cfg(feature = "tensorboard")]
+        lines.push(format!("events for TensorBoard: {:?}", plan.board.as_ref().map(|board| board.every)));
         #[cfg(feature = "save")]
         {
-            lines.extend(self.config.iter().map(|(name, value)| format!("{name} {value}").replace('\n', " ")));
             let every = plan.checkpoint.as_ref().map(|checkpoint| (checkpoint.every, checkpoint.resume));
             lines.push(format!("checkpoint after steps, resumed: {every:?}"));
         }

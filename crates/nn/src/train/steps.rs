@@ -1,11 +1,11 @@
 //! The training loop.
 
-use autograd::{Anomaly, Means, compiled_once};
+use autograd::{Anomaly, compiled_once};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
 
 use super::callback::{Progress, When};
-use super::checkpoint::Config;
+use super::config::Config;
 use super::curves::Judged;
 #[cfg(feature = "interrupt")]
 use super::interrupt::Listener;
@@ -19,7 +19,6 @@ use super::task::Task;
 use super::{DeviceRun, End, TrainError, Trained};
 use crate::data::Sampler;
 use crate::init::symmetric;
-use crate::parallel::Weight;
 use crate::weights::{Weights, not_finite};
 use crate::{Ema, Module, Real};
 
@@ -80,6 +79,8 @@ pub(super) struct Loop<'r, 'a, T: Real> {
     pub differed: bool,
     /// The model on the device.
     pub on_device: Option<Box<dyn DeviceRun<T>>>,
+    /// The sizes of batches whose losses on the device were compared.
+    pub compared: Vec<usize>,
 }
 
 /// The random streams of a seed.
@@ -117,11 +118,12 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 let closed = self.close_epoch(&mut run);
                 swap(&mut run.ema, self.task.model_mut());
                 closed?;
-                self.board_epoch(&run)?;
                 if !self.plan.frozen.is_empty() {
                     self.plan.stage(self.task.model_mut(), run.epoch);
                     self.on_device = None; // its roles may be others
+                    self.compared.clear();
                 }
+                self.board_epoch(&run)?;
                 self.save(&run)?;
             }
         }
@@ -146,7 +148,10 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     }
 
     pub fn objective(&self) -> Objective<'_, T> {
-        let Plan { ranks, ref spare, parallel, micro_batch, ref metrics, .. } = *self.plan;
+        let Plan { ranks, ref spare, mut parallel, micro_batch, ref metrics, .. } = *self.plan;
+        if self.plan.device.is_some() {
+            parallel.shard = Some(usize::MAX); // a device computes a batch as one
+        }
         Objective { task: &*self.task, ranks, spare, parallel, micro_batch, metrics: metrics.len() }
     }
 
@@ -166,10 +171,8 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
                 true => Some(self.objective().gradients(&samples, seed, !divided)?),
                 false => None,
             };
-            let loss = made.or(found.as_ref().map(|(loss, _)| *loss)).expect("one of both made the step");
-            let weight = found.as_ref().filter(|_| !on_device).map(|(_, grads)| grads.weight());
-            let weight =
-                weight.unwrap_or_else(|| Weight::of(self.plan.parallel.reduction, Means::default(), samples.len()));
+            let made = made.or(found.as_ref().map(|(loss, grads)| (*loss, grads.weight())));
+            let (loss, weight) = made.expect("one of both made the step");
             if !loss.is_finite() {
                 let anomaly = self.objective().anomaly(&samples, seed);
                 let parameters = anomaly.as_ref().map_or_else(Vec::new, |anomaly| self.task.model().involved(anomaly));

@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 
 use super::TrainError;
+use super::config::Config;
 use super::objective::Objective;
 use super::plan::Plan;
 use super::run::Run;
-use crate::data::Sampler;
-use crate::{Module, Real};
-
-/// There is nothing to store.
-pub(super) struct Config;
+use crate::Real;
 
 impl<T: Real> Plan<'_, T> {
     pub(super) fn file(&self) -> Option<PathBuf> {
@@ -27,9 +24,5 @@ impl<T: Real> Plan<'_, T> {
 
     pub(super) fn attempt(&self) -> Result<(), TrainError> {
         Ok(())
-    }
-
-    pub(super) fn config(&self, _: &dyn Module<T>, _: usize, _: &[usize], _: &Sampler) -> Config {
-        Config
     }
 }

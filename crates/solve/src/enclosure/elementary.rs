@@ -35,7 +35,7 @@ impl Interval {
     }
 
     /// Whether a whole number is among these.
-    fn holds_whole(self) -> bool {
+    pub(super) fn holds_whole(self) -> bool {
         self.low.ceil() <= self.high || self.low.is_infinite() || self.high.is_infinite()
     }
 

@@ -1,6 +1,6 @@
 //! The functions of an interval: the formulas of the table. They stand apart, because some have the names of operations.
 
-use autograd::{Arithmetic, Elementary, Number};
+use autograd::{Arithmetic, Binary, Elementary, Number};
 use kernel::table::values;
 
 use super::interval::Interval;
@@ -21,11 +21,18 @@ macro_rules! methods {
         impl Number for Interval {
             fn square(self) -> Self { Elementary::powi(self, 2) }
             $(fn $method(self $(, $n: $N)?) -> Self { values::$method(self $(, $n)?) })*
-            $(fn $method2(self, other: Self) -> Self { values::$method2(self, other) })*
+            $(fn $method2(self, other: Self) -> Self {
+                of_two(Binary::$Name2, self, other, values::$method2)
+            })*
         }
     };
 }
 kernel::functions!(methods);
+
+/// A product of intervals with 0 is 0 whatever the other number is, so a weight is a product. Its formula would join the cases 0 and not 0.
+fn of_two(f: Binary, a: Interval, b: Interval, value: fn(Interval, Interval) -> Interval) -> Interval {
+    if matches!(f, Binary::Weigh | Binary::WeighBoth) { a * b } else { value(a, b) }
+}
 
 impl Arithmetic for Interval {
     fn zero(self) -> Self {

@@ -25,17 +25,17 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 /// arithmetic of IEEE 754 proves them. The other functions are trusted to errors of two to eight units in the last place of the
 /// platform's mathematical library and of this project's own code (`elementary.rs` has the number of each); tests compare all of them
 /// with proved values of Arb. A plain number in a formula, such as 0.1, stands for the exact number before it was rounded, if it has more
-/// than 30 binary digits.
+/// than 31 significant binary digits.
 ///
 /// # Where a function is not defined
-/// A quotient by an interval that contains 0, and a function of numbers of which some are outside of its domain, is all numbers: nothing
-/// is known. It is not an error, because a formula may multiply it by 0 or not select it. Where a function jumps or has a kink, its
-/// slope encloses the slopes on both sides, and not the jump.
+/// The result is [`ALL`](Interval::ALL) if a divisor contains 0, or if a part of an operand lies outside of the domain of a function. It is
+/// not an error, because a formula may multiply the result by 0 or not select it. At a kink or a jump the enclosure of the slope holds the
+/// slopes on both sides; a jump itself has no slope.
 ///
 /// # Comparisons
-/// `a < b` holds if every number of a is less than every one of b, and `a == b` if both are the same single number. If this differs between
-/// numbers, these comparisons are false, and `!=` and the `else` of a comparison are taken, which may be wrong. So a program that branches on
-/// numbers should use `max`, `relu` and the like. [`is_same`](Interval::is_same) compares the bounds.
+/// `a < b` is true if every number of a is less than every number of b. `a == b` is true if both are the same single number. If the
+/// answer differs between numbers of the intervals, `<`, `>` and `==` are false and `!=` is true, so a branch may be the wrong one.
+/// Programs for intervals should select with `max`, `relu` and their relatives. [`is_same`](Interval::is_same) compares the bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Interval {
     pub(super) low: f64,
@@ -49,7 +49,7 @@ impl PartialEq for Interval {
 }
 
 impl Interval {
-    /// What is known of a number of which nothing is known.
+    /// All numbers, from −∞ to ∞. It encloses a number about which nothing is known.
     pub const ALL: Interval = Interval { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
     /// The numbers from one to another, which may be infinite.
@@ -123,12 +123,17 @@ impl Interval {
         (low <= high).then_some(Interval { low, high })
     }
 
+    /// Whether it is 0 and no other number.
+    pub(super) fn is_zero(self) -> bool {
+        self.low == 0.0 && self.high == 0.0
+    }
+
     /// A number that is not NaN.
     pub(super) fn at(x: f64) -> Self {
         Interval { low: x, high: x }
     }
 
-    /// A constant of a formula. One with more than 30 binary digits is rounded, as π or 1 / 3 are, and stands for the number before
+    /// A constant of a formula. One with more than 31 significant binary digits is rounded, as π or 1 / 3 are, and stands for the number before
     /// rounding. NaN is no knowledge.
     pub(super) fn constant(c: f64) -> Self {
         let rounded = c.is_finite() && c.to_bits().trailing_zeros() < 22;

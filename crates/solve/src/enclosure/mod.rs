@@ -1,16 +1,21 @@
 //! Proved bounds of functions and gradients over a box.
 
+mod along;
 mod elementary;
 mod formulas;
 mod interval;
 mod recorded;
+mod slopes;
+mod sum;
 
 use autograd::Dual;
 
 pub use interval::Interval;
-pub use recorded::{IntervalMatrix, NotEnclosed, enclose, enclose_gradient};
+pub use recorded::{EnclosureError, IntervalMatrix, enclose, enclose_gradient};
+pub use slopes::{check, derivative_bounds};
 
-/// Bounds of a function of numbers and of its gradient over a box, by forward mode on intervals.
+/// Bounds of a function of numbers and of its gradient over a box, by forward mode on intervals. This is for programs
+/// in single numbers. [`enclose_gradient`] is for closures over matrices that are recorded on a tape.
 ///
 /// ```
 /// use autograd::Number;

@@ -31,7 +31,7 @@
 //! # Linear systems
 //!
 //! Up to 200 entries J is computed with one tangent for each column and factorized. Larger systems are solved with products J v and Jᵀ w
-//! only: by conjugate gradients if J is a Hessian and by GMRES otherwise. [`Linear`] chooses.
+//! only: by conjugate gradients if J is a Hessian and by GMRES otherwise. [`LinearSolver`] chooses.
 //!
 //! # An example
 //!
@@ -50,6 +50,7 @@
 //! # Ok::<(), solve::ImplicitError>(())
 //! ```
 
+mod anderson;
 mod error;
 mod krylov;
 mod newton;
@@ -67,11 +68,11 @@ use system::System;
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
-/// use solve::{Implicit, Linear};
+/// use solve::{Implicit, LinearSolver};
 /// let tape = Tape::new();
 /// let b = tape.variable(Matrix::from_fn(300, 1, |i, _| (i as f64).sin()));
 /// // x³ + 2 x = b with J v only.
-/// let settings = Implicit { linear: Linear::Krylov, ..Implicit::default() };
+/// let settings = Implicit { linear: LinearSolver::Krylov, ..Implicit::default() };
 /// let x = settings.root(|x, p| x.powi(3) + x * 2.0 - p[0], &Matrix::zeros(300, 1), &[b])?;
 /// let slope = x.sum().backward().wrt(b)[(7, 0)];
 /// let x = x.value()[(7, 0)];
@@ -81,31 +82,37 @@ use system::System;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Implicit {
     /// How linear systems are solved.
-    pub linear: Linear,
-    /// The largest number of Newton steps, by default 100.
+    pub linear: LinearSolver,
+    /// The largest number of Newton steps, and of evaluations of f by Anderson's acceleration before them, by default 100.
     pub max_iterations: u64,
+    /// The number of iterates that [`fixed_point`](Implicit::fixed_point) mixes in Anderson's acceleration of z ← f(z) before Newton's method; 0, the
+    /// default, for Newton's method alone. If f is a contraction and z is large, a small number such as 5 saves linear
+    /// systems with J.
+    #[serde(default)]
+    pub anderson: usize,
 }
 
 /// How a linear system with J is solved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Linear {
+pub enum LinearSolver {
     /// By factorisation up to 200 entries, and by a Krylov method beyond.
     #[default]
     Automatic,
     /// J is computed and factorized.
     Factorisation,
     /// By products with J and Jᵀ: conjugate gradients (Hestenes & Stiefel 1952) for [`argmin`], GMRES (Saad & Schultz, *SIAM Journal on
-    /// Scientific and Statistical Computing* 7, 1986) for the others. It converges to rounding or is an error.
+    /// Scientific and Statistical Computing* 7, 1986) for the others. A system whose residual stays above ε^¾ |b|, about
+    /// 2·10⁻¹² |b| in `f64`, is an error.
     Krylov,
 }
 
 impl Default for Implicit {
     fn default() -> Self {
-        Implicit { linear: Linear::Automatic, max_iterations: 100 }
+        Implicit { linear: LinearSolver::Automatic, max_iterations: 100, anderson: 0 }
     }
 }
 
-/// x(θ) with f(x, θ) = 0, by Newton's method with halved steps from `x0`. f gets x and the variables of `parameters`, and must depend on
+/// The solution x(θ) of f(x, θ) = 0 in the shape of `x0`. Newton's method finds it from `x0`; it halves a step until |f| decreases. f gets x and the variables of `parameters`, and must depend on
 /// nothing else that has a gradient. It returns as many entries as x has.
 ///
 /// ```
@@ -125,7 +132,8 @@ impl Default for Implicit {
 /// If a number is not finite at the start, Newton's method does not converge, or J is singular.
 ///
 /// # Panics
-/// If there is no parameter, parameters are of different tapes, or f does not have as many entries as x.
+/// If there is no parameter, parameters are of different tapes, or f does not have as many entries as x. A later sweep panics if a
+/// [Krylov method](LinearSolver::Krylov) does not solve its system with J, although it has solved one at the solution.
 #[track_caller]
 pub fn root<'t, T: Real>(
     f: impl for<'a> Fn(Var<'a, T>, &[Var<'a, T>]) -> Var<'a, T> + Send + Sync + 'static,
@@ -135,7 +143,8 @@ pub fn root<'t, T: Real>(
     Implicit::default().root(f, x0, parameters)
 }
 
-/// z(θ) with z = f(z, θ), in the shape of `z0`. It is found by Newton's method on f(z, θ) − z, so f need not be a contraction.
+/// z(θ) with z = f(z, θ), in the shape of `z0`. It is found by Newton's method on f(z, θ) − z, so f need not be a contraction. Where it is one,
+/// [`Implicit::anderson`] finds nearly all digits without a linear system.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -163,8 +172,8 @@ pub fn fixed_point<'t, T: Real>(
     Implicit::default().fixed_point(f, z0, parameters)
 }
 
-/// The x(θ) that minimizes f(x, θ), a number, from `x0`: by a [trust region](crate::Minimizer::TrustRegion), then by Newton's method on
-/// ∂f/∂x = 0 to rounding.
+/// The minimum x(θ) of f(x, θ), where f is 1 × 1 and x has the shape of `x0`. A [trust region](crate::Minimizer::TrustRegion) finds it from
+/// `x0` ([Steihaug's](crate::Minimizer::Steihaug) for a Krylov method), and Newton's method on ∂f/∂x = 0 refines it to rounding.
 ///
 /// ```
 /// use autograd::{Matrix, Tape};
@@ -225,7 +234,8 @@ impl Implicit {
         parameters: &[Var<'t, T>],
     ) -> Result<Var<'t, T>, ImplicitError> {
         let equation = system::equation(move |z, p| f(z, p) - z);
-        ops::record(self.system("fixed_point", equation, z0, false)?, Kind::Root, z0, parameters)
+        let kind = if self.anderson == 0 { Kind::Root } else { Kind::FixedPoint(self.anderson) };
+        ops::record(self.system("fixed_point", equation, z0, false)?, kind, z0, parameters)
     }
 
     /// [`argmin`](fn@argmin) with these settings.
@@ -262,9 +272,9 @@ impl Implicit {
             return Err(ImplicitError::NotFinite { name, what: format!("entry {entry} of the start") });
         }
         let by_krylov = match self.linear {
-            Linear::Automatic => x0.as_slice().len() > 200,
-            Linear::Factorisation => false,
-            Linear::Krylov => true,
+            LinearSolver::Automatic => x0.as_slice().len() > 200,
+            LinearSolver::Factorisation => false,
+            LinearSolver::Krylov => true,
         };
         Ok(System { name, equation, is_hessian, by_krylov, max_iterations: self.max_iterations })
     }

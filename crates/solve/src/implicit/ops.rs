@@ -6,12 +6,14 @@ use autograd::{CustomOp, Matrix, MatrixRef, Real, Tape, Var, grad, vjp};
 use linalg::Trans;
 
 use super::system::{Equation, System, wide};
-use super::{ImplicitError, newton};
-use crate::{Descent, Minimize, Minimizer, Objective};
+use super::{ImplicitError, anderson, newton};
+use crate::{Minimize, MinimizeSettings, Minimizer, Objective};
 
 /// What is solved.
 pub enum Kind<T: Real> {
     Root,
+    /// A root of f(z) − z. Newton's method begins where Anderson's acceleration with this number of differences ended.
+    FixedPoint(usize),
     /// The function whose gradient is the equation.
     Minimum(Equation<T>),
 }
@@ -46,10 +48,18 @@ struct Solution<T: Real> {
 
 impl<T: Real> Solution<T> {
     fn solve(&self, parameters: &[MatrixRef<'_, T>]) -> Result<Matrix<T>, ImplicitError> {
-        let Kind::Minimum(f) = &self.kind else { return newton::solve(&self.system, &self.x0, parameters) };
+        let f = match &self.kind {
+            Kind::Root => return newton::solve(&self.system, &self.x0, parameters),
+            Kind::FixedPoint(depth) => {
+                let z = anderson::accelerate(&self.system, &self.x0, parameters, *depth);
+                let from = |z: &Matrix<T>| newton::solve(&self.system, z, parameters);
+                return from(&z).or_else(|_| from(&self.x0));
+            }
+            Kind::Minimum(f) => f,
+        };
         let method = if self.system.by_krylov { Minimizer::Steihaug } else { Minimizer::TrustRegion };
         let inner = Inner { f, shape: self.x0.shape(), parameters };
-        let settings = Descent { method, ..Descent::default() };
+        let settings = MinimizeSettings { method, ..MinimizeSettings::default() };
         let found = Minimize::new(inner).settings(settings).from(&wide(self.x0.as_slice()))?;
         if !found.reason.is_converged() {
             return Err(ImplicitError::NotMinimized { reason: found.reason });
@@ -163,6 +173,10 @@ impl<T: Real> Objective for Inner<'_, T> {
             let none = || vec![0.0; x.rows() * x.cols()];
             (y.item().to_f64(), gradient.map_or_else(none, |g| wide(g.as_slice())))
         })
+    }
+
+    fn rounding(&self) -> f64 {
+        T::EPSILON
     }
 
     fn products(&mut self, x: &[f64], directions: &Matrix<f64>) -> Option<Matrix<f64>> {

@@ -18,6 +18,9 @@ pub fn equation<T: Real>(
     Arc::new(f)
 }
 
+/// Multiples of the golden ratio lie evenly between whole numbers.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+
 /// An equation and how it is solved.
 #[derive(Clone)]
 pub struct System<T: Real> {
@@ -88,13 +91,30 @@ impl<T: Real> System<T> {
         })
     }
 
+    /// Whether F at x is no larger than what the rounding of x makes of it: |Fₖ| ≤ 8 n ε |Σ ± Jₖⱼ xⱼ| for the largest of four choices of
+    /// signs.
+    pub fn is_rounding(&self, x: &Matrix<T>, parameters: &[MatrixRef<'_, T>], f: &[f64]) -> bool {
+        let n = f.len() as f64;
+        let mut reach = vec![0.0f64; f.len()];
+        self.with_products(x, parameters, |push, _| {
+            for choice in 0..4 {
+                let turn =
+                    |k: usize| ((k + 1) as f64 * f64::from(choice + 1) * GOLDEN + 0.37 * f64::from(choice)).fract();
+                let signed = |(k, x): (usize, &T)| if turn(k) < 0.5 { x.to_f64() } else { -x.to_f64() };
+                let v: Vec<f64> = x.as_slice().iter().enumerate().map(signed).collect();
+                reach.iter_mut().zip(push(&v)).for_each(|(reach, y)| *reach = reach.max(y.abs()));
+            }
+        });
+        f.iter().zip(reach).all(|(f, reach)| f.abs() <= 8.0 * n * T::EPSILON * reach)
+    }
+
     /// Whether the implicit function theorem holds at a solution.
     pub fn check_solution(&self, x: &Matrix<T>, parameters: &[MatrixRef<'_, T>]) -> Result<(), ImplicitError> {
         let n = x.as_slice().len();
         if self.by_krylov {
             // No Jacobian is at hand. Systems with J and Jᵀ that cannot be solved here could not be solved in a sweep.
             // No two entries are alike, so that hardly any direction is perpendicular to them.
-            let b: Vec<f64> = (1..=n).map(|k| (k as f64 * 0.618_033_988_749_895).fract() - 0.37).collect();
+            let b: Vec<f64> = (1..=n).map(|k| (k as f64 * GOLDEN).fract() - 0.37).collect();
             self.solve(x, parameters, &b, Trans::No).map_err(|error| match error {
                 ImplicitError::Linear { residual: f64::INFINITY, .. } => ImplicitError::NotMinimum,
                 error => error,

@@ -7,7 +7,7 @@ use super::{Fit, FitError, LeastSquares};
 /// A model y = f(x, θ) of N parameters and data to fit it to.
 ///
 /// The model is a closure of x, all samples at once, and of the parameters, each 1 × 1. Samples are columns, so a model of one feature
-/// gets a row. It returns as many numbers as `y` has.
+/// gets a row. It returns a matrix of the shape of y.
 ///
 /// ```
 /// use autograd::Matrix;

@@ -18,10 +18,17 @@ struct Point {
     value: f64,
 }
 
+impl Point {
+    /// Why it ends where the sum is 0: the squares of tiny residuals may be 0 as well.
+    fn nothing_left(&self) -> Reason {
+        if self.r.iter().all(|r| *r == 0.0) { Reason::Exact } else { Reason::Precision }
+    }
+}
+
 /// The residuals and the Jacobian of the Gauss–Newton model at a point, and half the gradient of the sum.
 struct Slope {
     r: Vec<f64>,
-    /// The factors of the residuals and of the rows of J.
+    /// The factors of the residuals and of the rows of J; empty if all are 1.
     rows: Vec<f64>,
     /// None for conjugate gradients.
     jacobian: Option<Jacobian>,
@@ -61,7 +68,8 @@ pub fn run(
     if let Some((residual, &value)) = at.r.iter().enumerate().find(|(_, r)| !r.is_finite()) {
         return Err(FitError::Residual { residual, value });
     }
-    if !at.value.is_finite() {
+    let is_tiny = at.value < f64::MIN_POSITIVE && at.r.iter().any(|r| *r != 0.0);
+    if !at.value.is_finite() || is_tiny {
         return Err(FitError::Sum);
     }
     let (mut plan, mut structure) = (JacobianPlan::default(), None);
@@ -71,11 +79,11 @@ pub fn run(
     }
 
     let mut scales = vec![0.0; start.len()];
-    let (mut radius, mut lambda, mut iterations) = (None, 0.0, 0);
+    let (mut radius, mut lambda, mut iterations, mut is_here) = (None, 0.0, 0, true);
     let mut criteria = Criteria { gradient: f64::NAN, decrease: f64::NAN, step: f64::NAN, tolerances: *settings };
     let reason = 'done: loop {
         if at.value == 0.0 {
-            break Reason::Exact;
+            break at.nothing_left();
         }
         slope.widen(&mut scales);
         criteria.gradient = slope.steepness();
@@ -84,9 +92,10 @@ pub fn run(
         }
         let scaled = |x: &[f64]| norm(&x.iter().zip(&scales).map(|(x, d)| x * d).collect::<Vec<_>>());
         let model = slope.model(settings.method, &scales, &mut structure);
-        let from = *radius.get_or_insert_with(|| match scaled(&at.x) {
-            0.0 => settings.first_step,
-            length => settings.first_step * length,
+        let from = *radius.get_or_insert_with(|| {
+            // Parameters that are 0, exactly or up to rounding, do not show their size.
+            let (length, size) = (scaled(&at.x), at.value.sqrt());
+            settings.first_step * if length > f64::EPSILON.sqrt() * size { length } else { size }
         });
         let mut within = from;
         loop {
@@ -127,11 +136,11 @@ pub fn run(
                 |tolerance: f64| decrease.abs() <= tolerance * value && predicted <= tolerance * value && ratio <= 2.0;
             criteria.decrease = decrease.abs().max(predicted) / value;
             if is_better {
-                at = next;
+                (at, is_here) = (next, false);
             }
             criteria.step = within / scaled(&at.x);
             let reason = match () {
-                _ if at.value == 0.0 => Some(Reason::Exact),
+                _ if at.value == 0.0 => Some(at.nothing_left()),
                 _ if is_small(settings.decrease_tolerance) => Some(Reason::Decrease),
                 _ if criteria.step <= settings.step_tolerance => Some(Reason::Step),
                 _ if is_small(f64::EPSILON) || within == 0.0 => Some(Reason::Precision),
@@ -154,18 +163,23 @@ pub fn run(
             }
         }
         radius = Some(within);
-        slope = Slope::at(settings, f, &mut plan, &at, bounds);
+        (slope, is_here) = (Slope::at(settings, f, &mut plan, &at, bounds), true);
         if slope.not_finite().is_some() {
             break Reason::NotFinite;
         }
     };
-    slope = Slope::at(settings, f, &mut plan, &at, bounds);
+    if !is_here {
+        slope = Slope::at(settings, f, &mut plan, &at, bounds);
+    }
+    let is_finite = slope.not_finite().is_none();
     if !criteria.gradient.is_nan() && slope.jacobian.is_some() {
-        criteria.gradient = slope.steepness();
+        criteria.gradient = if is_finite { slope.steepness() } else { f64::NAN };
     }
     let inverse = match settings.method {
-        Method::LevenbergMarquardt | Method::Dogleg => slope.singular(&slope.scales()).map(|model| model.inverse()),
-        Method::NormalEquations | Method::ConjugateGradients => None,
+        Method::LevenbergMarquardt | Method::Dogleg if is_finite => {
+            slope.singular(&slope.scales()).map(|model| model.inverse())
+        }
+        _ => None,
     };
     Ok(Fit::new(at.x, at.r, at.value, slope.r, inverse, reason, criteria, [iterations, evaluations.get()]))
 }
@@ -178,11 +192,10 @@ impl Slope {
         at: &Point,
         bounds: &Bounds,
     ) -> Slope {
-        let rows: Vec<f64> = at.r.iter().map(|&r| settings.sum.root_weight(r)).collect();
-        let r: Vec<f64> = at.r.iter().zip(&rows).map(|(r, row)| row * r).collect();
+        let rows = settings.sum.root_weights(&at.r);
+        let r = weighed(&at.r, &rows);
         let (jacobian, gradient) = if settings.method == Method::ConjugateGradients {
-            let weights: Vec<f64> = r.iter().zip(&rows).map(|(r, row)| r * row).collect();
-            (None, f.vjp(&at.x, &weights))
+            (None, f.vjp(&at.x, &weighed(&r, &rows)))
         } else {
             let sparse = match settings.method {
                 Method::LevenbergMarquardt | Method::NormalEquations if HAS_STEPS => f.sparse_jacobian(&at.x, plan),
@@ -191,7 +204,9 @@ impl Slope {
             let mut j = sparse.map_or_else(|| Jacobian::Dense(f.jacobian(&at.x)), Jacobian::Sparse);
             let (shape, expected) = (j.shape(), (at.r.len(), at.x.len()));
             assert!(shape == expected, "least squares: a Jacobian {shape:?}, and {expected:?} is needed");
-            j.scale_rows(&rows);
+            if !rows.is_empty() {
+                j.scale_rows(&rows);
+            }
             let gradient = j.pull(&r);
             (Some(j), gradient)
         };
@@ -207,6 +222,8 @@ impl Slope {
     fn not_finite(&self) -> Option<(Option<usize>, usize)> {
         match &self.jacobian {
             None => self.gradient.iter().position(|g| !g.is_finite()).map(|k| (None, k)),
+            // The length of a column is finite only if all of its entries are.
+            Some(_) if self.lengths.iter().all(|length| length.is_finite()) => None,
             Some(j) => j.not_finite().map(|(residual, parameter)| (Some(residual), parameter)),
         }
     }
@@ -262,7 +279,7 @@ impl Slope {
     /// J v and Jᵀ w of the model.
     fn push(&self, f: &mut dyn Residuals, x: &[f64], v: &[f64]) -> Vec<f64> {
         match &self.jacobian {
-            None => f.jvp(x, v).iter().zip(&self.rows).map(|(y, row)| y * row).collect(),
+            None => weighed(&f.jvp(x, v), &self.rows),
             Some(j) => j.push(v),
         }
     }
@@ -294,10 +311,7 @@ impl Slope {
         let gradient = only_free(self.gradient.clone());
         let f = RefCell::new(f);
         let mut push = |v: &[f64]| self.push(&mut **f.borrow_mut(), x, v);
-        let mut pull = |w: &[f64]| {
-            let weights: Vec<f64> = w.iter().zip(&self.rows).map(|(w, row)| w * row).collect();
-            only_free(f.borrow_mut().vjp(x, &weights))
-        };
+        let mut pull = |w: &[f64]| only_free(f.borrow_mut().vjp(x, &weighed(w, &self.rows)));
         let step = conjugate::step(&gradient, radius, &mut push, &mut pull);
         step.p.iter().all(|p| p.is_finite()).then_some(step)
     }
@@ -309,4 +323,9 @@ impl Slope {
         let length = norm(&p.iter().zip(scales).map(|(p, d)| p * d).collect::<Vec<_>>());
         Step { length, decrease: -2.0 * slope - dot(&moved, &moved), slope, p }
     }
+}
+
+/// The numbers times their factors.
+fn weighed(x: &[f64], factors: &[f64]) -> Vec<f64> {
+    if factors.is_empty() { x.to_vec() } else { x.iter().zip(factors).map(|(x, factor)| x * factor).collect() }
 }

@@ -9,8 +9,8 @@ use super::LeastSquares;
 
 /// The parameters that minimize a sum of squared residuals, and how certain they are.
 ///
-/// The errors are those of a linear model around the solution, with independent residuals of one unknown variance. They are no errors
-/// of the model itself. For a [robust sum](super::Sum) they are those of its weighted residuals.
+/// The errors are those of a linear model around the solution, with independent residuals of one unknown variance. They say nothing
+/// about errors of the model itself. For a [robust sum](super::Sum) they are those of its weighted residuals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
     /// The parameters.
@@ -77,7 +77,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether the parameters are those of a minimum, or of a saddle or a plateau, which derivatives cannot tell apart.
+    /// Whether a criterion was met. The point is then a minimum, a saddle or a plateau; first derivatives cannot tell them apart, and
+    /// [`Minimizer::TrustRegion`](crate::Minimizer::TrustRegion) can.
     pub fn is_converged(self) -> bool {
         !matches!(self, Reason::Evaluations | Reason::NotFinite | Reason::NoDescent | Reason::Stopped)
     }
@@ -100,12 +101,13 @@ impl fmt::Display for Reason {
 }
 
 /// The criteria at the last point, each as the settings define its tolerance: those of [`LeastSquares`] or of
-/// [`Descent`](crate::Descent). NaN if it was not computed.
+/// [`MinimizeSettings`](crate::MinimizeSettings). NaN if it was not computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Criteria<S = LeastSquares> {
     /// The largest |cos| between the residuals and a column of J; in a minimization, the gradient.
     pub gradient: f64,
-    /// The last decrease of the value, of the model or found, as a share of it.
+    /// In a fit, the larger of the last change of the sum and the change that the model predicted, divided by the sum. In a minimization,
+    /// the last change of the value, divided by the larger of |f| before and after.
     pub decrease: f64,
     /// Δ as a share of |D θ|; in a minimization, the length of the last step as a share of that of x.
     pub step: f64,
@@ -145,9 +147,9 @@ pub enum FitError {
         /// Its value.
         value: f64,
     },
-    /// The sum of the squares overflows at the start.
+    /// The sum of the squares overflows or underflows at the start.
     #[error(
-        "the sum of the squares of the residuals is too large a number at the start: divide the residuals by their unit"
+        "the sum of the squares of the residuals is too large or too small a number at the start: divide the residuals by their unit"
     )]
     Sum,
     /// A derivative is not finite at the start.
@@ -202,9 +204,9 @@ impl Fit {
         (free > 0).then(|| (self.squares / free as f64).sqrt())
     }
 
-    /// The covariance of the parameters, s² (Jᵀ J)⁻¹. The variance of a parameter that the residuals do not determine is infinite, and
-    /// that of one on a bound is 0. `None` without more residuals than parameters, and from conjugate gradients and normal
-    /// equations.
+    /// The covariance of the parameters, s² (Jᵀ J)⁻¹, n × n; J has the rows of the weighted residuals. The variance of a parameter that the
+    /// residuals do not determine is infinite, and that of one on a bound is 0. It is `None` if there are not more residuals than
+    /// parameters, after conjugate gradients or normal equations, and if J is sparse and m n² is more than 2³⁰.
     ///
     /// If the standard deviation of every residual is known and the residuals are divided by it, divide the covariance by s².
     pub fn covariance(&self) -> Option<Matrix<f64>> {
@@ -218,7 +220,8 @@ impl Fit {
         Some((0..self.x.len()).map(|k| s * inverse[(k, k)].sqrt()).collect())
     }
 
-    /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` from conjugate gradients and normal equations; NaN beside a
+    /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` as for the [covariance](Fit::covariance), but
+    /// also known if there are not more residuals than parameters; NaN beside a
     /// parameter on a bound or one that is not determined.
     pub fn correlation(&self) -> Option<Matrix<f64>> {
         let c = self.inverse.as_ref()?;

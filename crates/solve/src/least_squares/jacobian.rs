@@ -65,8 +65,8 @@ impl Jacobian {
 
     /// The row and the column of an entry that is not finite.
     pub fn not_finite(&self) -> Option<(usize, usize)> {
-        let (k, at) =
-            (0..self.shape().1).find_map(|k| self.column(k).iter().position(|j| !j.is_finite()).map(|at| (k, at)))?;
+        let wrong = |k: usize| self.column(k).iter().position(|j| !j.is_finite()).map(|at| (k, at));
+        let (k, at) = (0..self.shape().1).find_map(wrong)?;
         match self {
             Jacobian::Dense(_) => Some((at, k)),
             Jacobian::Sparse(j) => Some((j.pattern().column(k)[at], k)),

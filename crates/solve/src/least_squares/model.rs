@@ -2,8 +2,8 @@
 
 use autograd::{Matrix, vectorised};
 
-use super::Method;
 use super::region::{self, Damped};
+use super::{Method, rotations};
 
 /// The model in scaled parameters, by singular values: J D⁻¹ = U diag(σ) Vᵀ, where D holds the scales.
 pub struct Model {
@@ -29,9 +29,14 @@ pub struct Step {
 impl Model {
     /// The model at residuals and a Jacobian, of the parameters that are free. `None` if the singular values cannot be computed.
     pub fn new(r: &[f64], j: &Matrix<f64>, scales: &[f64], free: Vec<usize>) -> Option<Model> {
-        let scaled = Matrix::from_fn(j.rows(), free.len(), |i, c| j[(i, free[c])] / scales[free[c]]);
+        let mut scaled = Matrix::zeros(j.rows(), free.len());
+        scale(j, scales, &free, scaled.as_mut_slice());
         // The singular values of R are those of Q R, which takes a fraction of the time if there are many residuals.
         let (m, n) = scaled.shape();
+        if n <= rotations::FEW && n <= m {
+            let (sigma, v, along) = rotations::singular(scaled, r.to_vec())?;
+            return Some(Model { scales: scales.to_vec(), free, sigma, v, along });
+        }
         let factors = if m > n && n > 0 { linalg::qr(scaled.view()).ok() } else { None };
         let (scaled, r) = match factors {
             Some(factors) => {
@@ -137,6 +142,17 @@ impl Model {
     }
 }
 
+/// J D⁻¹ of the parameters that are free, column by column.
+pub fn scale(j: &Matrix<f64>, scales: &[f64], free: &[usize], scaled: &mut [f64]) {
+    for (&k, to) in free.iter().zip(scaled.chunks_exact_mut(j.rows().max(1))) {
+        let (from, scale) = (j.col(k), scales[k]);
+        vectorised(
+            #[inline(always)]
+            || to.iter_mut().zip(from).for_each(|(scaled, j)| *scaled = j / scale),
+        );
+    }
+}
+
 /// Σ a b, as eight sums that are added in the end, which fills vectors.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     const LANES: usize = 8;
@@ -158,10 +174,11 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum::<f64>() + of_a.iter().zip(of_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
+/// |x|, which is not finite if an entry is not.
 pub fn norm(x: &[f64]) -> f64 {
     // Without overflow and without a loss of digits near 0, it is the root of the sum of squares.
     let square = dot(x, x);
-    if (1e-280..1e280).contains(&square) {
+    if (1e-280..1e280).contains(&square) || square.is_nan() {
         return square.sqrt();
     }
     let largest = x.iter().fold(0.0, |max: f64, x| max.max(x.abs()));

@@ -43,3 +43,37 @@ pub fn search(
     *lambda = at;
     found
 }
+
+/// The same where every λ takes a factorization: the length may differ from the radius by half of it, because the ratio of the decreases
+/// decides about the next radius anyway, and the step for λ = 0 is only computed if the search leads there.
+pub fn search_few(
+    radius: f64,
+    lambda: &mut f64,
+    steepest: f64,
+    damped: impl Fn(f64) -> Option<Damped>,
+) -> Option<Damped> {
+    let (mut low, mut high, mut whole_is_short) = (0.0, steepest / radius, true);
+    let mut at = if *lambda < high { *lambda } else { 1e-3 * high };
+    let mut found = damped(at);
+    for _ in 0..50 {
+        let length = found.as_ref().map_or(f64::INFINITY, |found| norm(&found.w));
+        if (length - radius).abs() <= 0.5 * radius || (at == 0.0 && length <= radius) {
+            break;
+        }
+        if length > radius {
+            low = f64::max(low, at)
+        } else {
+            high = f64::min(high, at)
+        }
+        whole_is_short &= at > 0.0;
+        let next = at - found.map_or(f64::NAN, |found| length / radius * (length - radius) / found.slope);
+        at = match () {
+            _ if low < next && next < high => next,
+            _ if next <= 0.0 && low == 0.0 && whole_is_short => 0.0,
+            _ => f64::max(1e-3 * high, (low * high).sqrt()),
+        };
+        found = damped(at);
+    }
+    *lambda = at;
+    found
+}

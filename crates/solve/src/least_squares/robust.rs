@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::model::dot;
+
 /// The sum F = δ² Σ ρ(rᵢ² / δ²) that is minimized. For squares, ρ(z) = z. The others grow more slowly, so that a few wrong data hardly
 /// change the fit; δ is the size of a residual from which on it counts less.
 ///
@@ -52,12 +54,16 @@ impl Sum {
 
     /// F.
     pub(crate) fn value(self, r: &[f64]) -> f64 {
+        if self == Sum::Squares {
+            return dot(r, r);
+        }
         let delta = self.delta();
         r.iter().map(|r| delta * delta * self.rho((r / delta) * (r / delta))[0]).sum()
     }
 
-    /// √ρ', by which a residual and its row of J are multiplied.
-    pub(crate) fn root_weight(self, r: f64) -> f64 {
-        self.rho((r / self.delta()).powi(2))[1].sqrt()
+    /// √ρ' of each residual, by which it and its row of J are multiplied; empty if all are 1.
+    pub(crate) fn root_weights(self, r: &[f64]) -> Vec<f64> {
+        let root = |r: &f64| self.rho((r / self.delta()).powi(2))[1].sqrt();
+        if self == Sum::Squares { Vec::new() } else { r.iter().map(root).collect() }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use autograd::Matrix;
 
-use super::{Descent, Minimizer};
+use super::{MinimizeSettings, Minimizer};
 use crate::{Criteria, Reason};
 
 /// The minimum of a function, and how it was found.
@@ -29,7 +29,7 @@ pub struct Minimum {
     /// Why it stopped.
     pub reason: Reason,
     /// How far each criterion is from its tolerance.
-    pub criteria: Criteria<Descent>,
+    pub criteria: Criteria<MinimizeSettings>,
     /// The number of steps.
     pub iterations: u64,
     /// The number of evaluations of f and ∇f.

@@ -13,14 +13,16 @@
 //! | [`TrustRegion`](Minimizer::TrustRegion) | H, from n products | the minimum of the model within a ball | n² |
 //! | [`Steihaug`](Minimizer::Steihaug) | products H v | conjugate gradients within a ball | n |
 //!
-//! By default the method follows from the function: a trust region if [products](Objective::products) are known, else BFGS, or L-BFGS for
-//! more than 200 entries. All of them keep to bounds: entries on a bound whose gradient leads outside are held, and the others move.
+//! By default a function with [products](Objective::products) H v, where H is the matrix of its second derivatives, is minimized by a trust
+//! region: `TrustRegion` up to 100 entries, `Steihaug` beyond. Other functions are minimized by BFGS up to 200 entries and by L-BFGS
+//! beyond. All of them keep to bounds: entries on a bound whose gradient leads outside are held, and the others move.
 //! Line searches are those of [`autograd::Lbfgs`], which also runs L-BFGS.
 //!
 //! # Units
 //!
-//! The value is divided by a power of two before, so that the largest entry of the first gradient is between 1 and 2. Powers of two in the
-//! unit of the value therefore change no bit of the path. The entries of x should have similar units.
+//! The value is multiplied by a power of two, so that the largest entry of the first gradient is between 1 and 2. If the unit of the value
+//! changes by a power of two, the steps keep their bits. The number of steps may differ, because the tolerance of the gradient is
+//! absolute if the first gradient is larger than 1. The entries of x should have similar units.
 
 mod exact;
 mod minimum;
@@ -41,7 +43,7 @@ pub use minimum::{MinimizeError, Minimum};
 /// How a function is minimized, with the default settings of [`minimize`].
 ///
 /// ```
-/// use solve::{Descent, Minimize, Minimizer, Smooth};
+/// use solve::{MinimizeSettings, Minimize, Minimizer, Smooth};
 /// let valley = || {
 ///     Smooth::new(|x| {
 ///         let (a, b) = (x[0].at(0, 0), x[0].at(1, 0));
@@ -49,34 +51,34 @@ pub use minimum::{MinimizeError, Minimum};
 ///     })
 /// };
 /// for method in [Minimizer::Bfgs, Minimizer::NewtonCg, Minimizer::TrustRegion] {
-///     let found = Minimize::new(valley()).settings(Descent { method, ..Descent::default() }).from(&[-1.2, 1.0])?;
+///     let found = Minimize::new(valley()).settings(MinimizeSettings { method, ..MinimizeSettings::default() }).from(&[-1.2, 1.0])?;
 ///     assert!(found.reason.is_converged() && found.x.iter().all(|x| (x - 1.0).abs() < 1e-7), "{found}");
 /// }
 /// # Ok::<(), solve::MinimizeError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Descent {
+pub struct MinimizeSettings {
     /// How a step is found.
     pub method: Minimizer,
     /// It stops at the first step after this number of evaluations of f and ∇f, by default 5000.
     pub max_evaluations: u64,
-    /// It is done when no |x − P(x − g)| of an entry is larger than this number times the smaller of 1 and the largest |g| at the start, by
-    /// default 10⁻⁸. P is the nearest point of the box; without bounds, this is |g|. A start with a tiny gradient, because of the unit of
-    /// the value or because a minimum is near, is therefore not taken for a minimum.
+    /// It is done when no |x − P(x − u g)| / u of an entry is larger than this number times the smaller of 1 and the largest |g| at the
+    /// start, by default 10⁻⁸. P is the nearest point of the box, and u is the power of two by which the value is multiplied. Without
+    /// bounds this is |g|. A start with a tiny gradient is therefore not taken for a minimum.
     pub gradient_tolerance: f64,
     /// It is done when a step decreases the value by at most this share of it. The default is 0, which never applies.
     pub decrease_tolerance: f64,
     /// It is done when a step is at most this share of |x| long. The default is 0, which never applies.
     pub step_tolerance: f64,
-    /// The radius of the first region, as a multiple of |x|, or this number if x = 0; by default 1.
+    /// The radius of the first region, as a multiple of |x|, or this number if x = 0; by default 1. Only trust regions use it.
     pub first_step: f64,
-    /// The conditions of a line search.
+    /// The conditions of a line search. Trust regions do not use them.
     pub line_search: LineSearch,
 }
 
-impl Default for Descent {
+impl Default for MinimizeSettings {
     fn default() -> Self {
-        Descent {
+        MinimizeSettings {
             method: Minimizer::Automatic,
             max_evaluations: 5000,
             gradient_tolerance: 1e-8,
@@ -88,7 +90,7 @@ impl Default for Descent {
     }
 }
 
-/// How a step is found. The [room](self) compares the methods.
+/// How a step is found. The [module](self) compares the methods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Minimizer {
     /// With products H v a [trust region](Minimizer::TrustRegion) up to 100 entries and [Steihaug's](Minimizer::Steihaug) beyond; without
@@ -107,7 +109,7 @@ pub enum Minimizer {
     /// search (Nocedal & Wright 2006, algorithm 7.1).
     NewtonCg,
     /// The minimum of the model with all of H within |p| ≤ Δ, by the eigenvalues of H (Moré & Sorensen, *SIAM Journal on Scientific and
-    /// Statistical Computing* 4, 1983). It takes n products for each step, leaves saddles, and says whether the end is a minimum.
+    /// Statistical Computing* 4, 1983). It takes n products for each step, moves away from saddle points, and says whether the end is a minimum.
     TrustRegion,
     /// Conjugate gradients within |p| ≤ Δ, up to the boundary where the curvature is negative (Steihaug, *SIAM Journal on Numerical
     /// Analysis* 20, 1983).
@@ -139,7 +141,7 @@ pub struct Minimize<'a, F> {
     f: F,
     bounds: &'a [(f64, f64)],
     names: Vec<String>,
-    settings: Descent,
+    settings: MinimizeSettings,
     watch: Watch<'a>,
 }
 
@@ -160,7 +162,7 @@ pub struct Iterate<'a> {
     pub gradient: &'a [f64],
 }
 
-/// The minimum of a function from a start, with [default settings](Descent).
+/// The minimum of a function from a start, with [default settings](MinimizeSettings).
 ///
 /// ```
 /// use solve::minimize;
@@ -186,7 +188,7 @@ impl<'a, F: Objective> Minimize<'a, F> {
     /// A function, without bounds.
     pub fn new(f: F) -> Self {
         let watch = Box::new(|_: Iterate<'_>| ControlFlow::Continue(()));
-        Minimize { f, bounds: &[], names: Vec::new(), settings: Descent::default(), watch }
+        Minimize { f, bounds: &[], names: Vec::new(), settings: MinimizeSettings::default(), watch }
     }
 
     /// The least and the largest value of each entry, which may be infinite. No point outside is evaluated. The nearest point of the box
@@ -201,11 +203,12 @@ impl<'a, F: Objective> Minimize<'a, F> {
     }
 
     /// How it is minimized.
-    pub fn settings(self, settings: Descent) -> Self {
+    pub fn settings(self, settings: MinimizeSettings) -> Self {
         Minimize { settings, ..self }
     }
 
-    /// A callback that sees the start and the end of every step that does not meet a criterion, and may stop.
+    /// Sets a callback. It is called at the start and after every step that meets no criterion. If it returns `Break`, the minimization
+    /// ends with [`Reason::Stopped`](crate::Reason::Stopped).
     pub fn watch(self, watch: impl FnMut(Iterate<'_>) -> ControlFlow<()> + 'a) -> Self {
         Minimize { watch: Box::new(watch), ..self }
     }
@@ -229,7 +232,7 @@ impl<'a, F: Objective> Minimize<'a, F> {
     }
 }
 
-impl Descent {
+impl MinimizeSettings {
     fn check(&self) -> Result<(), MinimizeError> {
         let wrong = |name: &str, x: f64, range: &str| {
             Err(MinimizeError::Setting(format!("minimize: {name}: {x} should be {range}")))
@@ -251,7 +254,9 @@ impl Descent {
                 wrong("first_step", self.first_step, "positive and finite")
             }
             _ if max_trials == 0 => wrong("line_search: max_trials", 0.0, "at least 1"),
-            Descent { method: Minimizer::Lbfgs { memory: 0 }, .. } => wrong("method: memory", 0.0, "at least 1"),
+            MinimizeSettings { method: Minimizer::Lbfgs { memory: 0 }, .. } => {
+                wrong("method: memory", 0.0, "at least 1")
+            }
             _ => Ok(()),
         }
     }

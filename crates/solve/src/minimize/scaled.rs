@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
-use autograd::descent::{Bounds, Curvature, Memory, Trial};
+use autograd::descent::{Bounds, Curvature, Memory, NOISE, Trial};
 use autograd::{Lbfgs, Matrix, Stop};
 
 use super::newton::NewtonCg;
 use super::quasi::Dense;
-use super::{Descent, Iterate, MinimizeError, Minimizer, Minimum, region};
-use crate::least_squares::norm;
+use super::{Iterate, MinimizeError, MinimizeSettings, Minimizer, Minimum, region};
+use crate::least_squares::{dot, norm};
 use crate::{Criteria, Objective, Reason};
 
 /// The function times a power of two, with counts.
@@ -21,6 +21,11 @@ pub struct Scaled<'a> {
 }
 
 impl Scaled<'_> {
+    /// A value of this size is known to this number.
+    pub fn noise(&self, value: f64) -> f64 {
+        NOISE * self.f.rounding() * value.abs()
+    }
+
     /// A point with the value and the gradient.
     #[track_caller]
     pub fn at(&mut self, x: &[f64]) -> Trial {
@@ -45,14 +50,16 @@ impl Scaled<'_> {
 
 /// What ends the iterations.
 pub struct End<'a> {
-    settings: &'a Descent,
+    settings: &'a MinimizeSettings,
     bounds: &'a Bounds,
     /// What the gradient is divided by, in the unit of the function.
     of: f64,
     unit: f64,
-    pub criteria: Criteria<Descent>,
+    pub criteria: Criteria<MinimizeSettings>,
     pub iterations: u64,
-    before: Option<(Vec<f64>, f64)>,
+    before: Option<Trial>,
+    /// sᵀy / yᵀy of the last step with positive curvature.
+    scale: Option<f64>,
     watch: &'a mut dyn FnMut(Iterate<'_>) -> ControlFlow<()>,
 }
 
@@ -64,15 +71,17 @@ impl End<'_> {
 
     /// Whether it ends at a new point, which is not small in the gradient, and why.
     pub fn reached(&mut self, at: &Trial, evaluations: u64) -> Option<Reason> {
-        self.measure(at);
+        let is_new = self.measure(at);
         let settings = self.settings;
-        let is_small = |x: f64, tolerance: f64| tolerance > 0.0 && x <= tolerance;
+        let is_small = |x: f64, tolerance: f64| is_new && tolerance > 0.0 && x <= tolerance;
         if is_small(self.criteria.decrease, settings.decrease_tolerance) {
             return Some(Reason::Decrease);
         } else if is_small(self.criteria.step, settings.step_tolerance) {
             return Some(Reason::Step);
         } else if evaluations >= settings.max_evaluations {
             return Some(Reason::Evaluations);
+        } else if !is_new {
+            return None;
         }
         let gradient: Vec<f64> = at.g.iter().map(|g| g / self.unit).collect();
         let (iteration, value) = (self.iterations, at.value / self.unit);
@@ -80,15 +89,28 @@ impl End<'_> {
         go_on.is_break().then_some(Reason::Stopped)
     }
 
-    /// The criteria at a new point.
-    pub fn measure(&mut self, at: &Trial) {
+    /// The criteria at a point. Returns whether it is a new one.
+    pub fn measure(&mut self, at: &Trial) -> bool {
         self.criteria.gradient = self.bounds.slope(&at.x, &at.g) / self.of;
-        if let Some((x, value)) = self.before.replace((at.x.clone(), at.value)).filter(|(x, _)| *x != at.x) {
+        let is_new = self.before.as_ref().is_none_or(|before| before.x != at.x);
+        if let Some(before) = self.before.replace(at.clone()).filter(|_| is_new) {
             self.iterations += 1;
-            self.criteria.decrease = (value - at.value).abs() / value.abs().max(at.value.abs());
-            let moved: Vec<f64> = at.x.iter().zip(&x).map(|(a, b)| a - b).collect();
-            self.criteria.step = norm(&moved) / norm(&at.x);
+            self.criteria.decrease = (before.value - at.value).abs() / before.value.abs().max(at.value.abs());
+            let [s, y] = [(&at.x, &before.x), (&at.g, &before.g)]
+                .map(|(to, from)| to.iter().zip(from).map(|(a, b)| a - b).collect::<Vec<_>>());
+            self.criteria.step = norm(&s) / norm(&at.x);
+            let scale = dot(&s, &y) / dot(&y, &y);
+            self.scale = Some(scale).filter(|scale| *scale > 0.0).or(self.scale);
         }
+        is_new
+    }
+
+    /// Whether the value has too few digits to show that it decreases along the gradient.
+    fn is_flat(&self, at: &Trial, noise: f64) -> bool {
+        let sizes = at.g.iter().map(|g| g.abs()).sum::<f64>();
+        let scale = self.scale.unwrap_or((1.0 / sizes).min(1.0));
+        let slope = self.bounds.slope(&at.x, &at.g);
+        slope * slope * scale <= noise
     }
 }
 
@@ -102,7 +124,7 @@ pub struct Ended {
 
 #[track_caller]
 pub fn run(
-    settings: &Descent,
+    settings: &MinimizeSettings,
     f: &mut dyn Objective,
     x0: &[f64],
     bounds: &[(f64, f64)],
@@ -118,6 +140,10 @@ pub fn run(
         let (low, high) = bounds[k];
         return Err(MinimizeError::Setting(format!("minimize: bound {k}: from {low} to {high} there is no number")));
     }
+    let rounding = f.rounding();
+    if !(rounding > 0.0 && rounding < 1.0) {
+        return Err(MinimizeError::Setting(format!("minimize: rounding: {rounding} should be above 0 and below 1")));
+    }
     let bounds = Bounds(bounds.to_vec());
     let mut scaled = Scaled { f, unit: 1.0, evaluations: 0, products: 0 };
     let mut start = scaled.at(&bounds.nearest(x0));
@@ -130,7 +156,10 @@ pub fn run(
     let method = choose(settings.method, &mut scaled, &start.x)?;
 
     let steepest = start.g.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
-    let unit = if steepest > 0.0 { 2.0f64.powi(-steepest.log2().floor().clamp(-1000.0, 1000.0) as i32) } else { 1.0 };
+    // A value beside which the gradient is tiny must not overflow.
+    let largest = (500.0 - start.value.abs().log2().ceil()).min(1000.0);
+    let exponent = (-steepest.log2().floor()).clamp(-1000.0, largest);
+    let unit = if steepest > 0.0 { 2.0f64.powi(exponent as i32) } else { 1.0 };
     scaled.unit = unit;
     start.value *= unit;
     start.g.iter_mut().for_each(|g| *g *= unit);
@@ -143,6 +172,7 @@ pub fn run(
         criteria,
         iterations: 0,
         before: None,
+        scale: None,
         watch,
     };
     let ended = match method {
@@ -152,7 +182,11 @@ pub fn run(
     };
     let Ended { at, reason, least_curvature, inverse } = ended;
     let gradient: Vec<f64> = at.g.iter().map(|g| g / unit).collect();
-    end.measure(&at);
+    match reason {
+        // The best point may be an earlier one.
+        Reason::Precision | Reason::NoDescent => end.criteria.gradient = bounds.slope(&at.x, &at.g) / end.of,
+        _ => _ = end.measure(&at),
+    }
     let End { criteria, iterations, .. } = end;
     Ok(Minimum {
         value: at.value / unit,
@@ -190,7 +224,7 @@ fn choose(method: Minimizer, scaled: &mut Scaled<'_>, x: &[f64]) -> Result<Minim
 /// BFGS, L-BFGS, and Newton's method by conjugate gradients: a direction, then a search along it.
 fn by_line_search(
     method: Minimizer,
-    settings: &Descent,
+    settings: &MinimizeSettings,
     scaled: &mut Scaled<'_>,
     bounds: &Bounds,
     start: Trial,
@@ -202,6 +236,7 @@ fn by_line_search(
         max_iterations: u64::MAX,
         ..Lbfgs::default()
     };
+    let rounding = scaled.f.rounding();
     let scaled = RefCell::new(scaled);
     let (x0, mut known, mut reason) = (start.x.clone(), Some(start), None);
     let mut evaluate = |x: &[f64]| known.take().unwrap_or_else(|| scaled.borrow_mut().at(x));
@@ -221,20 +256,13 @@ fn by_line_search(
         }
         _ => dense.as_mut().expect("the method is BFGS"),
     };
-    let found = lbfgs.descend(curvature, &x0, bounds, f64::EPSILON, &mut evaluate, &mut ends);
+    let found = lbfgs.descend(curvature, &x0, bounds, rounding, &mut evaluate, &mut ends);
     let reason = match found.stop {
         Stop::Gradient => Reason::Gradient,
         Stop::NotFinite => Reason::NotFinite,
-        Stop::NoDescent if is_flat(&found.at, bounds) => Reason::Precision,
+        Stop::NoDescent if end.is_flat(&found.at, scaled.borrow().noise(found.at.value)) => Reason::Precision,
         Stop::NoDescent => Reason::NoDescent,
         Stop::Value | Stop::Iterations => reason.unwrap_or(Reason::Evaluations),
     };
     Ended { at: found.at, reason, least_curvature: None, inverse: dense.and_then(|dense| dense.inverse()) }
-}
-
-/// Whether rounding explains that no step downhill is found: the gradient is tiny beside the first one, which is between 1 and 2, or a
-/// change of x by itself would hardly change the value.
-pub fn is_flat(at: &Trial, bounds: &Bounds) -> bool {
-    let slope = bounds.slope(&at.x, &at.g);
-    slope <= 1e-5 || slope * norm(&at.x) <= 1e-7 * at.value.abs()
 }

@@ -5,7 +5,7 @@ use autograd::Matrix;
 use super::error::OdeError;
 use super::event::Event;
 use super::field::{Field, PlainField, Weight};
-use super::flow::{Flow, Slope};
+use super::flow::{Flow, RightHandSide};
 use super::path::find;
 use super::scalars::Scalars;
 use super::settings::Method;
@@ -14,27 +14,27 @@ use super::system::{System, finite};
 
 /// A gradient by the [adjoint equation](Method::adjoint).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Adjoint<const D: usize, const P: usize> {
+pub struct AdjointGradient<const D: usize, const P: usize> {
     /// y at each time that was asked for.
     pub y: Vec<[f64; D]>,
     /// The gradient with respect to the initial values.
     pub initial: [f64; D],
-    /// With respect to the parameters.
+    /// The gradient with respect to the parameters.
     pub parameters: [f64; P],
-    /// With respect to the times.
+    /// ∂L/∂tᵢ: (∂L/∂yᵢ)ᵀ f(tᵢ, yᵢ) for i > 0, and −λ(t₀)ᵀ f(t₀, y₀) for the first time, where λ(t₀) is without the jump at t₀.
     pub times: Vec<f64>,
 }
 
 /// A gradient by the [adjoint equation](Flow::adjoint) of matrices.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MatrixAdjoint {
+pub struct MatrixAdjointGradient {
     /// y at each time that was asked for.
     pub y: Vec<Matrix<f64>>,
     /// The gradient with respect to the initial values.
     pub initial: Matrix<f64>,
-    /// With respect to the parameters.
+    /// The gradient with respect to the parameters.
     pub parameters: Vec<Matrix<f64>>,
-    /// With respect to the times.
+    /// The gradient with respect to the times, as in [`AdjointGradient`].
     pub times: Vec<f64>,
 }
 
@@ -50,7 +50,8 @@ impl Method {
     /// Duvenaud, *Neural ordinary differential equations*, 2018). `weights` computes all ∂L/∂y from all y.
     ///
     /// y is interpolated from the steps of the first integration, and not integrated backward, which would be unstable where the solution
-    /// contracts. So memory grows with the number of steps, by six numbers for each number of y. Nothing is recorded, so that f may be large.
+    /// contracts. So memory grows with the number of steps: each step keeps five numbers for each number of y, and two more. Nothing is
+    /// recorded, so f may be large.
     ///
     /// **Its error.** It approximates the gradient of the exact solution, and its error is that of a second integration with the same
     /// tolerances, plus that of the interpolation. It is not the derivative of the computed numbers, which [`solve`](Method::solve)
@@ -80,7 +81,7 @@ impl Method {
         y0: [f64; D],
         times: &[f64],
         weights: impl FnOnce(&[[f64; D]]) -> Vec<[f64; D]>,
-    ) -> Result<Adjoint<D, P>, OdeError> {
+    ) -> Result<AdjointGradient<D, P>, OdeError> {
         finite("parameter", &p)?;
         finite("initial value", &y0)?;
         let field = Scalars { system, p, like: y0 };
@@ -90,7 +91,7 @@ impl Method {
         let weights = found.iter().map(|w| w.to_vec()).collect();
         let (gradient, times) = backward(&field, self, &swept, times, weights, D + P)?;
         let part = |from: usize| move |i: usize| from + i;
-        Ok(Adjoint {
+        Ok(AdjointGradient {
             initial: std::array::from_fn(part(0)).map(|k: usize| gradient[k]),
             parameters: std::array::from_fn(part(D)).map(|k: usize| gradient[k]),
             y: swept.y,
@@ -99,7 +100,7 @@ impl Method {
     }
 }
 
-impl<F: Slope> Flow<F> {
+impl<F: RightHandSide> Flow<F> {
     /// [`Method::adjoint`] of matrices.
     ///
     /// # Errors
@@ -115,7 +116,7 @@ impl<F: Slope> Flow<F> {
         y0: &Matrix<f64>,
         times: &[f64],
         weights: impl FnOnce(&[Matrix<f64>]) -> Vec<Matrix<f64>>,
-    ) -> Result<MatrixAdjoint, OdeError> {
+    ) -> Result<MatrixAdjointGradient, OdeError> {
         let field = self.plain(p.to_vec(), y0)?;
         let swept = forward(&field, method, y0, times)?;
         let found = weights(&swept.y);
@@ -133,7 +134,7 @@ impl<F: Slope> Flow<F> {
             rest = others;
             Matrix::from_vec(like.rows(), like.cols(), own.to_vec())
         };
-        Ok(MatrixAdjoint { initial: next(y0), parameters: p.iter().map(next).collect(), y: swept.y, times })
+        Ok(MatrixAdjointGradient { initial: next(y0), parameters: p.iter().map(next).collect(), y: swept.y, times })
     }
 }
 

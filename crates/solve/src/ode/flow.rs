@@ -13,11 +13,14 @@ use super::settings::Method;
 use super::system::{Solution, finite};
 
 /// The right-hand side f(t, y, p) of y' = f for a matrix y: t is 1 × 1, and p are the parameters in the order of the call.
-pub trait Slope:
+pub trait RightHandSide:
     for<'a> Fn(Var<'a, f64>, Var<'a, f64>, &[Var<'a, f64>]) -> Var<'a, f64> + Send + Sync + 'static
 {
 }
-impl<F: for<'a> Fn(Var<'a, f64>, Var<'a, f64>, &[Var<'a, f64>]) -> Var<'a, f64> + Send + Sync + 'static> Slope for F {}
+impl<F: for<'a> Fn(Var<'a, f64>, Var<'a, f64>, &[Var<'a, f64>]) -> Var<'a, f64> + Send + Sync + 'static> RightHandSide
+    for F
+{
+}
 
 pub(super) type Events =
     dyn for<'a> Fn(Var<'a, f64>, Var<'a, f64>, &[Var<'a, f64>]) -> Vec<Event<Var<'a, f64>>> + Send + Sync;
@@ -47,13 +50,13 @@ pub struct Flow<F> {
     has_checkpoints: bool,
 }
 
-impl<F: Slope> Flow<F> {
+impl<F: RightHandSide> Flow<F> {
     /// The equation y' = f(t, y, p).
     pub fn new(f: F) -> Self {
         Flow { f: Arc::new(f), events: None, has_checkpoints: false }
     }
 
-    /// With functions of t, y and p, each 1 × 1, whose roots are events. They are always equally many.
+    /// Adds events: roots of functions of t, y and p, each 1 × 1. Every call must return the same number of them.
     #[must_use]
     pub fn events(
         self,
@@ -65,7 +68,7 @@ impl<F: Slope> Flow<F> {
         Flow { events: Some(Arc::new(events)), ..self }
     }
 
-    /// The same, recorded in √n [checkpoints](autograd::checkpoint()) of √n steps each: a gradient needs memory for 2 √n steps instead of n and
+    /// Records the solution in √n [checkpoints](autograd::checkpoint()) of √n steps each: a gradient needs memory for 2 √n steps instead of n and
     /// computes every step once more.
     #[must_use]
     pub fn checkpointed(self) -> Self {

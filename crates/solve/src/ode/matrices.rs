@@ -5,7 +5,7 @@ use autograd::{Arithmetic, LinearAlgebra, Matrix, Tape, Var, hstack, jvp, severa
 use super::adjoint::Pull;
 use super::event::Event;
 use super::field::{Field, PlainField, Weight};
-use super::flow::{Events, Slope};
+use super::flow::{Events, RightHandSide};
 
 #[track_caller]
 fn checked<'t>(y: Var<'t, f64>, slope: Var<'t, f64>) -> Var<'t, f64> {
@@ -22,7 +22,7 @@ pub struct OnTape<'f, 't, F> {
     pub p: &'f [Var<'t, f64>],
 }
 
-impl<'t, F: Slope> Field for OnTape<'_, 't, F> {
+impl<'t, F: RightHandSide> Field for OnTape<'_, 't, F> {
     type Number = Var<'t, f64>;
     type State = Var<'t, f64>;
     /// The inverse.
@@ -81,13 +81,13 @@ pub struct Plain<'f, F> {
     pub p: Vec<Matrix<f64>>,
 }
 
-impl<F: Slope> Plain<'_, F> {
+impl<F: RightHandSide> Plain<'_, F> {
     fn parameters<'a>(&self, tape: &'a Tape<'a, f64>) -> Vec<Var<'a, f64>> {
         self.p.iter().map(|p| tape.constant(p.clone())).collect()
     }
 }
 
-impl<F: Slope> Field for Plain<'_, F> {
+impl<F: RightHandSide> Field for Plain<'_, F> {
     type Number = f64;
     type State = Matrix<f64>;
     type Factors = Matrix<f64>;
@@ -142,7 +142,7 @@ impl<F: Slope> Field for Plain<'_, F> {
     }
 }
 
-impl<F: Slope> PlainField for Plain<'_, F> {
+impl<F: RightHandSide> PlainField for Plain<'_, F> {
     fn entries<'y>(&self, y: &'y Matrix<f64>) -> (&'y [f64], usize) {
         (y.as_slice(), y.rows())
     }
@@ -159,7 +159,7 @@ impl<F: Slope> PlainField for Plain<'_, F> {
     }
 }
 
-impl<F: Slope> Pull for Plain<'_, F> {
+impl<F: RightHandSide> Pull for Plain<'_, F> {
     fn pull(&self, t: f64, y: &Matrix<f64>, w: &[f64]) -> Vec<f64> {
         let inputs: Vec<_> = std::iter::once(y).chain(&self.p).cloned().collect();
         let w = Matrix::from_vec(y.rows(), y.cols(), w.to_vec());

@@ -37,8 +37,8 @@
 //!
 //! The explicit methods need several evaluations of f for a step. Rodas5P also needs ∂f/∂y, which it computes exactly, and solves linear systems
 //! with it. It is a Rosenbrock method: a step is a formula without iterations, so its derivatives of any order are those of the formula, and there
-//! is no iteration that might not converge. Whether the explicit method is limited by its stability is measured, and it is said in the error
-//! if it runs out of steps.
+//! is no iteration that might not converge. `DormandPrince` measures whether its stability limits the steps. If it runs out of steps for
+//! this reason, the error says that the problem is stiff.
 //!
 //! ```
 //! use solve::ode::{Adaptive, Method, system};
@@ -55,20 +55,24 @@
 //!
 //! # The gradient
 //!
-//! The steps are found in plain numbers first. Then the accepted ones are made again in the numbers of the caller, so a tape holds neither
-//! estimates of errors nor steps that were rejected. The derivatives are those of the computed solution, to any order and to rounding,
-//! where the places between the steps count as constants: their choice is not a smooth function of anything, and they hardly matter,
-//! because the solution is nearly the same for all steps that the tolerance allows. With respect to the times, the first and the last
-//! step (of `Rk4`, all) change their lengths.
+//! The steps are found in plain numbers first. Then the accepted ones are made again in the numbers of the caller, so the tape holds no
+//! estimates of errors and no rejected steps. The derivatives are those of the computed solution, to any order and to rounding. The times
+//! between steps count as constants in them, because the control of the step length is not a smooth function. This matters little where
+//! the solution hardly depends on the steps. The times that you ask for are variables in `solve_at`; they change the lengths of the
+//! first and the last step, and of all steps of `Rk4`.
 //!
 //! **How exact it is.** The error of a step is about the tolerance, but its derivative need not be. If the solution has jumps of the duration τ
 //! that move with a parameter, the error moves with them while the steps stay, and the gradient over a time T has an error of up to rtol · T / τ.
 //! For smooth solutions the gradient is as exact as the solution. For van der Pol's equation with μ = 1000 over two jumps it is off by 10⁵ to 10⁶
-//! times rtol (`cargo test -p tape-solve --test solve reference -- --nocapture` prints it), so it needs rtol = 10⁻¹¹ for five digits. Other
-//! programs that keep the steps constant have the same error. Solve again with a tenth of rtol and compare if in doubt.
+//! times rtol (`cargo test -p tape-solve --test solve reference -- --nocapture` prints it), so it needs rtol = 10⁻¹¹ for five digits. That is 10⁴
+//! to 10⁵ times the error of y. SciPy's Radau on the equations of the sensitivities has the same factor where its steps follow y alone; where they
+//! follow the sensitivities, too, the gradient is off by 500 to 1,300 times rtol, for up to twice as many evaluations
+//! (`tests/oracle/stiff_gradients.py` prints both). The digits are lost by the choice of the steps, and the sweep is exact; a smaller rtol
+//! costs about as much. Solve again with a tenth of rtol and compare if in doubt.
 //!
-//! - [`Flow::checkpointed`] keeps √n values for n steps and computes each step once more.
-//! - [`Method::adjoint`] and [`Flow::adjoint`] integrate the adjoint equation and record nothing. Their error is said there.
+//! - [`Flow::checkpointed`] needs memory for 2 √n steps instead of n, and computes each step once more.
+//! - [`Method::adjoint`] and [`Flow::adjoint`] integrate the adjoint equation and record nothing. [`Method::adjoint`] says how large their
+//!   error is.
 //! - [`Event`]s are roots of functions of the solution. Their times and states have derivatives, too.
 //!
 //! ```
@@ -85,7 +89,8 @@
 //!
 //! # What cannot be integrated
 //!
-//! It is an [`OdeError`] that says at which t, what happened and what to do; there is no solution and no gradient then.
+//! An integration that cannot go on returns an [`OdeError`]. It says at which t it stopped, what happened and what to do. There is no
+//! solution and no gradient then.
 
 mod adjoint;
 mod error;
@@ -107,9 +112,9 @@ mod system;
 pub use autograd::Number;
 
 pub use crate::system;
-pub use adjoint::{Adjoint, MatrixAdjoint};
+pub use adjoint::{AdjointGradient, MatrixAdjointGradient};
 pub use error::OdeError;
 pub use event::{Event, Occurrence};
-pub use flow::{Flow, Slope};
+pub use flow::{Flow, RightHandSide};
 pub use settings::{Adaptive, Method};
 pub use system::{Quantity, Solution, System};

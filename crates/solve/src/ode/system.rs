@@ -34,14 +34,14 @@ pub trait System<const D: usize, const P: usize> {
     /// f(t, y, p).
     fn slope<N: Number>(&self, t: N, y: [N; D], p: [N; P]) -> [N; D];
 
-    /// The functions whose roots are events, always equally many. By default there are none.
+    /// The functions whose roots are events. Every call must return the same number of them. By default there are none.
     fn events<N: Number>(&self, t: N, y: [N; D], p: [N; P]) -> Vec<Event<N>> {
         let _ = (t, y, p);
         Vec::new()
     }
 }
 
-/// A [`System`](crate::ode::System) in one line: `system!(|t, [x, v], [k]| [v, -(k * x)])` is x' = v, v' = −k x. Lists of events may follow.
+/// A [`System`](crate::ode::System) in one line: `system!(|t, [x, v], [k]| [v, -(k * x)])` is x' = v, v' = −k x. A list of events may follow.
 ///
 /// ```
 /// use solve::ode::{Event, Method, system};

@@ -77,7 +77,7 @@ pub struct JacobianPlan {
 }
 
 impl<'f> SparseJacobian<'f> {
-    /// Of this closure.
+    /// The Jacobian of the closure `f`, which returns a matrix of any shape. Nothing is recorded yet.
     pub fn new(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'f) -> Self {
         SparseJacobian { f: Compiled::new(Box::new(f)), plan: JacobianPlan::default() }
     }
@@ -235,7 +235,7 @@ pub struct SparseHessian<'f> {
 }
 
 impl<'f> SparseHessian<'f> {
-    /// Of this closure, which returns a 1 × 1 variable.
+    /// The Hessian of the closure `f`, which returns a 1 × 1 variable. Nothing is recorded yet.
     pub fn new(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'f) -> Self {
         SparseHessian { gradient: SparseJacobian::new(move |x| gradient(f(x), x)) }
     }

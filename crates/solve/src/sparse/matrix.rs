@@ -171,7 +171,7 @@ impl SparseMatrix {
         &self.values
     }
 
-    /// The same, to change.
+    /// The stored entries in the order of the pattern, for changes.
     pub fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }

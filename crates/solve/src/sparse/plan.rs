@@ -9,9 +9,9 @@ use super::star::symmetric;
 /// How a Jacobian is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// Each product is J times a sum of unit columns.
+    /// Each product is J times a vector of zeros and ones.
     Forward,
-    /// Each product is a sum of unit rows times J.
+    /// Each product is a row vector of zeros and ones times J.
     Reverse,
 }
 

@@ -5,8 +5,8 @@ use autograd::{Axis, AxisFunction, Binary, Matrix, Op, Order, Trans, Unary, Var}
 use super::matrix::Pattern;
 use super::sets::{Set, Unions};
 
-/// The pattern of ∂y / ∂x, where the entries of y and of all x are counted column by column. It holds for any numbers for which the
-/// recorded computation would be recorded again.
+/// The pattern of ∂y / ∂x, where the entries of y and of all x are counted column by column. It holds for all inputs with which
+/// the closure records the same computation.
 ///
 /// Every recorded value gets the set of inputs on which each of its entries depends (Griewank & Walther, *Evaluating Derivatives*, 2008,
 /// section 7.1). It is exact for elementwise functions, slices, pads, gathers, scatters, reshapes, transposes, sums, running sums,

@@ -257,11 +257,8 @@ impl<'p, 'a, T: Real> PlanRun<'p, 'a, T> {
 
     /// What means in it were divided by.
     pub fn means(&self) -> Means {
-        let mut means = self.plan.means;
-        for place in &self.plan.weights {
-            means.note(Some(place.look(&self.plan.steps.values, &self.leaves).as_slice()[0].to_f64()));
-        }
-        means
+        let sum = |place: &Place| place.look(&self.plan.steps.values, &self.leaves).as_slice()[0].to_f64();
+        self.plan.means.over(self.plan.weights.iter().map(sum))
     }
 
     /// Its gradient with respect to the parameters, and to the variables among the leaves of the recorded tape.

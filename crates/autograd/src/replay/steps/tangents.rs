@@ -5,7 +5,7 @@ use kernel::simd::{Accum, Out};
 use smallvec::SmallVec;
 
 use super::{NodeRule, Place, Steps, VALUES};
-use crate::rule::op::pushforward;
+use crate::rule::op::{Op, pushforward};
 use crate::rule::run::run_linear;
 use crate::{Matrix, MatrixRef, Real};
 
@@ -62,6 +62,10 @@ impl<T: Real> Steps<T> {
                     run_linear(linear, read, &self.indices, accum, Out { rows, cols, data });
                     accum = Accum::Add;
                 });
+            }
+            // An entry of an input in which another entry moves.
+            if let [Op::Slice(..)] = terms {
+                moves &= data.iter().any(|&dx| dx != T::default());
             }
             moving[start..start + len].fill(moves);
         }
