@@ -1,10 +1,10 @@
 //! Training steps on the device, one line of JSON for each workload: the time of a step, and that of the same step on one core.
 //!
 //! ```text
-//! cargo bench -p tape-gpu --bench device -- [--seconds S] [--device NAME] [--no-processor] [WORKLOAD …]
+//! cargo bench -p tape-gpu --bench device -- [--seconds S] [--device NAME] [--half] [--no-processor] [WORKLOAD …]
 //! ```
 //!
-//! Workloads are those of the benchmark `steps`, and `width-N`: three layers of N × N on a batch of 512. `device.sh` compares with PyTorch.
+//! With `--half`, values are in half precision. Workloads are those of the benchmark `steps`, and `width-N`: three layers of N × N on a batch of 512. `device.sh` compares with PyTorch.
 
 #[expect(dead_code, reason = "the benchmark `steps` uses more of it")]
 #[path = "../../nn/benches/steps/workloads.rs"]
@@ -25,12 +25,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut seconds, mut name, mut processor, mut wanted) = (1.0, String::new(), true, Vec::new());
+    let (mut seconds, mut name, mut half, mut processor, mut wanted) = (1.0, String::new(), false, true, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match &*argument {
             "--seconds" => seconds = arguments.next().ok_or("--seconds: a number follows")?.parse()?,
             "--device" => name = arguments.next().ok_or("--device: a part of its name follows")?,
+            "--half" => half = true,
             "--no-processor" => processor = false,
             "--bench" => {}
             _ => wanted.push(argument),
@@ -41,6 +42,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         wanted.extend(["mnist", "tanh", "wide", "resid", "rnn"].map(str::to_owned).into_iter().chain(widths));
     }
     let device = Device::named(&name)?;
+    let device = if half { device.with_half_values()? } else { device };
     eprintln!("device: {device}");
     for name in wanted {
         match measure(&device, &name, seconds, processor) {

@@ -7,11 +7,6 @@ use kernel::simd::Accum;
 use crate::kernels::{Kernel, Params, spread};
 use crate::tasks::Place;
 
-/// `=` or `+=`.
-pub(crate) fn sign(accum: Accum) -> &'static str {
-    if accum == Accum::Replace { "=" } else { "+=" }
-}
-
 /// A function of groups of entries. The first two parameters of the kernel are the number of groups and the number of entries of each.
 pub(crate) struct Grouped {
     pub params: Params,
@@ -28,15 +23,14 @@ impl Grouped {
 
     /// Entry k of a matrix, by the name of the function that reads it. `index` leads from k and the number of the group to an entry.
     pub fn read(&mut self, name: &str, x: Place, index: &str) {
-        let (from, at) = (x.buffer.name(), self.params.offset(x));
-        self.access += &format!("fn {name}_(k: u32) -> T {{ return {from}[{at} + {index}]; }}\n");
+        let entry = x.buffer.read(&format!("{} + {index}", self.params.offset(x)));
+        self.access += &format!("fn {name}_(k: u32) -> T {{ return {entry}; }}\n");
     }
 
     /// Writes the result of a group.
     pub fn write_one(&mut self, out: Place, accum: Accum) {
-        let (to, at, sign) = (out.buffer.name(), self.params.offset(out), sign(accum));
-        self.access +=
-            &format!("fn put_one_(value: T) {{ if (me == 0u && on) {{ {to}[{at} + group] {sign} value; }} }}\n");
+        let put = out.buffer.write(&format!("{} + group", self.params.offset(out)), accum, "value");
+        self.access += &format!("fn put_one_(value: T) {{ if (me == 0u && on) {{ {put} }} }}\n");
     }
 
     /// The kernel of these statements. `passes` is about how often a thread goes through its loops.
@@ -98,8 +92,8 @@ pub(crate) fn kernel(term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kern
     for (name, x, index) in reads {
         all.read(name, x, index);
     }
-    let (to, at) = (out.buffer.name(), all.params.offset(out));
-    all.access += &format!("fn put_(k: u32, value: T) {{ {to}[{at} + {EACH}] {} value; }}\n", sign(accum));
+    let put = out.buffer.write(&format!("{} + {EACH}", all.params.offset(out)), accum, "value");
+    all.access += &format!("fn put_(k: u32, value: T) {{ {put} }}\n");
     all.write_one(out, accum);
     // A cumulative sum is made by one thread.
     let passes = if name.starts_with("cumsum") { len } else { len / 8 + 512 };
@@ -113,23 +107,22 @@ pub(crate) fn sums(op: &str, x: Place, out: Place, accum: Accum) -> Kernel {
     // For sums of rows, neighbouring threads read neighbouring rows.
     if rows == 1 && row == 1 && out.cols == 1 && x.cols > 1 {
         let mut params = Params::new(&[out.len(), x.cols, x.rows]);
-        let (from, at, to) = (x.buffer.name(), params.offset(x), out.buffer.name());
+        let entry = x.buffer.read(&format!("{} + i + k * p[0].w", params.offset(x)));
+        let put = out.buffer.write(&format!("{} + i", params.offset(out)), accum, &format!("sum{op}"));
         let text = format!(
             "var<workgroup> parts: array<T, 256>;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>, @builtin(local_invocation_index) t: u32) {{
   let i = (g.x + g.y * n.x) * 32u + t % 32u;
   var sum = T(0.0);
-  if (i < p[0].y) {{ for (var k = t / 32u; k < p[0].z; k += 8u) {{ sum += {from}[{at} + i + k * p[0].w]; }} }}
+  if (i < p[0].y) {{ for (var k = t / 32u; k < p[0].z; k += 8u) {{ sum += {entry}; }} }}
   parts[t] = sum;
   workgroupBarrier();
   if (t < 32u && i < p[0].y) {{
     for (var k = 1u; k < 8u; k++) {{ sum += parts[t + 32u * k]; }}
-    {to}[{} + i] {} sum{op};
+    {put}
   }}
-}}",
-            params.offset(out),
-            sign(accum)
+}}"
         );
         let groups = spread(out.len().div_ceil(32));
         return Kernel { text, params: params.finish(), groups, passes: x.cols / 8, of: None };

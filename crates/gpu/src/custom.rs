@@ -3,7 +3,6 @@
 use autograd::plan_view::RuleCode;
 use kernel::simd::Accum;
 
-use crate::along::sign;
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
 use crate::tasks::{Custom, Place};
 
@@ -20,15 +19,15 @@ pub(crate) fn kernel(custom: &Custom, out: Place, accum: Accum) -> Option<Kernel
     let mut readers = String::new();
     for (name, &x) in names.zip(&custom.reads) {
         let (at, [rows, cols]) = (params.offset(x), [x.rows, x.cols].map(|n| params.give(n)));
-        let from = x.buffer.name();
+        let entry = x.buffer.read(&format!("{at} + i + j * {rows}"));
         readers += &format!(
             "fn {name}_rows() -> u32 {{ return {rows}; }}
 fn {name}_cols() -> u32 {{ return {cols}; }}
-fn {name}(i: u32, j: u32) -> T {{ return {from}[{at} + i + j * {rows}]; }}\n"
+fn {name}(i: u32, j: u32) -> T {{ return {entry}; }}\n"
         );
     }
-    let (to, sign) = (params.offset(out), sign(accum));
-    let put = format!("  {}[{to} + i] {sign} entry(i % p[0].z, i / p[0].z);\n", out.buffer.name());
+    let put = out.buffer.write(&format!("{} + i", params.offset(out)), accum, "entry(i % p[0].z, i / p[0].z)");
+    let put = format!("  {put}\n");
     let text = format!("{readers}fn entry(i: u32, j: u32) -> T {{\n{body}\n}}\n{}", each_entry(&put));
     // A loop may go over all entries of an operand.
     let has_loops = ["for", "while", "loop"].iter().any(|word| body.contains(word));

@@ -16,7 +16,10 @@ use crate::prelude::{Buffer, CONSTANTS, INDICES, PARAMS, shader};
 
 /// A GPU, or a program that acts as one. Clones are the same device.
 #[derive(Clone)]
-pub struct Device(Arc<Inner>);
+pub struct Device {
+    inner: Arc<Inner>,
+    has_half_values: bool,
+}
 
 struct Inner {
     device: wgpu::Device,
@@ -96,7 +99,9 @@ impl Device {
         }
         let double = Features::SHADER_F64 | Features::SHADER_INT64;
         let double = if adapter.features().contains(double) { double } else { Features::empty() };
-        let required_features = double | adapter.features() & Features::SUBGROUP;
+        let half =
+            if limits.max_storage_buffers_per_shader_stage > 8 { Features::SHADER_F16 } else { Features::empty() };
+        let required_features = double | adapter.features() & (Features::SUBGROUP | half);
         let descriptor = wgpu::DeviceDescriptor {
             required_features,
             required_limits: limits,
@@ -108,52 +113,86 @@ impl Device {
         let lost = Arc::new(Mutex::new(None));
         let note = lost.clone();
         device.set_device_lost_callback(move |reason, what| *lock(&note) = Some(format!("{reason:?}: {what}")));
-        let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: None, entries: &entries() });
+        let entries = entries(device.features());
+        let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: None, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        Ok(Device(Arc::new(Inner { device, queue, info, layout, pipeline_layout, pipelines: Mutex::default(), lost })))
+        let inner = Inner { device, queue, info, layout, pipeline_layout, pipelines: Mutex::default(), lost };
+        Ok(Device { inner: Arc::new(inner), has_half_values: false })
+    }
+
+    /// The same device, whose steps keep the matrices that they compute in half precision. This takes half the memory, and less time where memory
+    /// is what a step waits for. A matrix here has more than one row and more than one column. Vectors, numbers, inputs, weights, moments
+    /// and derivatives stay in single precision, and so does all arithmetic.
+    ///
+    /// Each entry x of a stored matrix has an error of at most 2⁻¹¹ |x|, and of 2⁻²⁵ where |x| < 2⁻¹⁴. An entry of 65,520 or more is infinite, so
+    /// that the loss is not finite and the step is skipped. Gradients are those at the stored values.
+    ///
+    /// ```
+    /// # use gpu::{Device, GpuError};
+    /// let device = Device::new().and_then(Device::with_half_values);
+    /// match &device {
+    ///     Ok(device) => assert!(device.has_half_values()),
+    ///     Err(error) => assert!(matches!(error, GpuError::NoAdapter(_) | GpuError::Lacks(..))),
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// If shaders of the device have no numbers of half precision, or fewer than 9 buffers.
+    pub fn with_half_values(self) -> Result<Self, GpuError> {
+        match self.inner.device.features().contains(Features::SHADER_F16) {
+            true => Ok(Device { has_half_values: true, ..self }),
+            false => {
+                Err(GpuError::Lacks(self.name().to_owned(), "numbers of half precision: use it without".to_owned()))
+            }
+        }
+    }
+
+    /// Whether steps keep the matrices that they compute in half precision.
+    pub fn has_half_values(&self) -> bool {
+        self.has_half_values
     }
 
     /// Gives it back to the system, so that everything that follows fails.
     #[cfg(test)]
     pub(crate) fn destroy(&self) {
-        self.0.device.destroy();
+        self.inner.device.destroy();
     }
 
     /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
     pub fn largest_buffer(&self) -> u64 {
-        let limits = self.0.device.limits();
+        let limits = self.inner.device.limits();
         limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES) / LEAST_BYTES * LEAST_BYTES
     }
 
     /// Its name, as the driver gives it.
     pub fn name(&self) -> &str {
-        &self.0.info.name
+        &self.inner.info.name
     }
 
     /// Whether it is a program on the processor.
     pub fn is_software(&self) -> bool {
-        self.0.info.device_type == wgpu::DeviceType::Cpu
+        self.inner.info.device_type == wgpu::DeviceType::Cpu
     }
 
     /// The numbers in a vector, if it is a program on the processor whose threads can hand each other numbers.
     pub(crate) fn lanes(&self) -> Option<u32> {
-        let (least, most) = (self.0.info.subgroup_min_size, self.0.info.subgroup_max_size);
+        let (least, most) = (self.inner.info.subgroup_min_size, self.inner.info.subgroup_max_size);
         let is_known = least == most && [4, 8, 16].contains(&least);
-        (self.is_software() && is_known && self.0.device.features().contains(Features::SUBGROUP)).then_some(least)
+        (self.is_software() && is_known && self.inner.device.features().contains(Features::SUBGROUP)).then_some(least)
     }
 
     /// Whether it computes in double precision.
     pub fn has_double(&self) -> bool {
-        self.0.device.features().contains(Features::SHADER_F64)
+        self.inner.device.features().contains(Features::SHADER_F64)
     }
 
     /// Calls `f`, and returns the errors of the device in it.
     pub(crate) fn caught<R>(&self, f: impl FnOnce() -> R) -> Result<R, GpuError> {
-        let Inner { device, lost, .. } = &*self.0;
+        let Inner { device, lost, .. } = &*self.inner;
         let refused = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let inside = device.push_error_scope(wgpu::ErrorFilter::Internal);
         let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
@@ -189,7 +228,7 @@ impl Device {
         // Whole vectors of four numbers, so that a kernel can read the buffer as an array of them.
         let size = bytes.max(LEAST_BYTES).next_multiple_of(LEAST_BYTES);
         let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-        self.caught(|| self.0.device.create_buffer(&descriptor))
+        self.caught(|| self.inner.device.create_buffer(&descriptor))
     }
 
     /// Writes entries from one on, before anything that is started later.
@@ -197,7 +236,7 @@ impl Device {
         let bytes = bytemuck::cast_slice(entries);
         match bytes.is_empty() {
             true => Ok(()),
-            false => self.caught(|| self.0.queue.write_buffer(to, (start * size_of::<T>()) as u64, bytes)),
+            false => self.caught(|| self.inner.queue.write_buffer(to, (start * size_of::<T>()) as u64, bytes)),
         }
     }
 
@@ -207,7 +246,7 @@ impl Device {
     }
 
     fn submit(&self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), GpuError> {
-        let Inner { device, queue, .. } = &*self.0;
+        let Inner { device, queue, .. } = &*self.inner;
         self.caught(|| {
             let mut encoder = device.create_command_encoder(&Default::default());
             commands(&mut encoder);
@@ -245,7 +284,7 @@ impl Device {
             let slice = to.slice(..all);
             let (told, hear) = std::sync::mpsc::channel();
             slice.map_async(wgpu::MapMode::Read, move |result| drop(told.send(result)));
-            self.0.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
+            self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(&error))?;
             hear.recv().map_err(|error| lost(&error))?.map_err(|error| lost(&error))?;
             Ok(slice.get_mapped_range().map_err(|error| lost(&error))?.to_vec())
         })?
@@ -256,9 +295,9 @@ impl Device {
         &self,
         is_double: bool,
         kernels: &[Kernel],
-        buffers: [&wgpu::Buffer; 8],
+        buffers: [&wgpu::Buffer; 9],
     ) -> Result<Prepared, GpuError> {
-        let apart = u64::from(self.0.device.limits().min_uniform_buffer_offset_alignment).max(PARAM_BYTES);
+        let apart = u64::from(self.inner.device.limits().min_uniform_buffer_offset_alignment).max(PARAM_BYTES);
         let mut words = vec![0u32; kernels.len() * (apart / 4) as usize];
         let mut launches = Vec::new();
         for (k, kernel) in kernels.iter().enumerate() {
@@ -285,14 +324,15 @@ impl Device {
         let first = BindGroupEntry { binding: 0, resource: BindingResource::Buffer(binding) };
         let rest = (1..).zip(buffers).map(|(binding, buffer)| (binding, buffer.as_entire_binding()));
         let rest = rest.map(|(binding, resource)| BindGroupEntry { binding, resource });
-        let entries: Vec<_> = std::iter::once(first).chain(rest).collect();
-        let descriptor = BindGroupDescriptor { label: None, layout: &self.0.layout, entries: &entries };
-        let bound = self.caught(|| self.0.device.create_bind_group(&descriptor))?;
+        let all = 1 + Buffer::ALL.len() + 2 - usize::from(!self.inner.device.features().contains(Features::SHADER_F16));
+        let entries: Vec<_> = std::iter::once(first).chain(rest).take(all).collect();
+        let descriptor = BindGroupDescriptor { label: None, layout: &self.inner.layout, entries: &entries };
+        let bound = self.caught(|| self.inner.device.create_bind_group(&descriptor))?;
         Ok(Prepared { launches, bound })
     }
 
     fn pipeline(&self, text: String) -> Result<wgpu::ComputePipeline, GpuError> {
-        let Inner { device, pipelines, pipeline_layout, .. } = &*self.0;
+        let Inner { device, pipelines, pipeline_layout, .. } = &*self.inner;
         if let Some(known) = lock(pipelines).get(&text) {
             return Ok(known.clone());
         }
@@ -333,8 +373,8 @@ pub(crate) struct Prepared {
     bound: BindGroup,
 }
 
-/// The bindings of every kernel.
-fn entries() -> Vec<BindGroupLayoutEntry> {
+/// The bindings of every kernel on a device with these features.
+fn entries(features: Features) -> Vec<BindGroupLayoutEntry> {
     let entry = |binding: u32, ty, has_dynamic_offset, bytes: u64| BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -343,14 +383,15 @@ fn entries() -> Vec<BindGroupLayoutEntry> {
     };
     let storage = |read_only: bool| BufferBindingType::Storage { read_only };
     let params = std::iter::once(entry(0, BufferBindingType::Uniform, true, PARAM_BYTES));
-    let written = Buffer::ALL.into_iter().map(|buffer| entry(buffer as u32, storage(false), false, LEAST_BYTES));
+    let written = Buffer::ALL.into_iter().take(if features.contains(Features::SHADER_F16) { 7 } else { 6 });
+    let written = written.map(|buffer| entry(buffer as u32, storage(false), false, LEAST_BYTES));
     let read = [INDICES, CONSTANTS].map(|binding| entry(binding, storage(true), false, 8));
     params.chain(written).chain(read).collect()
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = &self.0.info;
+        let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = &self.inner.info;
         write!(f, "{name} by {backend:?} ({driver} {driver_info})")
     }
 }

@@ -7,6 +7,7 @@ use kernel::table::values;
 
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
 use crate::number::{Wgsl, Writer};
+use crate::prelude::Buffer;
 use crate::product::Product;
 use crate::tasks::{Custom, Lists, Place, Task};
 use crate::update::guard;
@@ -116,19 +117,26 @@ impl Fused {
                 (self.writer.at(before) + self.writer.at(value)).id()
             }
         };
-        let to = self.element(out, "i");
-        self.writer.line(&format!("{to} = v{value};"));
+        // Kernels that read it see what was stored, and so does this one.
+        let is_half = out.buffer == Buffer::Halves;
+        let value = if is_half { self.writer.value(format!("T(narrow_(v{value}))")).id() } else { value };
+        let put = out.buffer.write(&self.index(out, "i"), Accum::Replace, &format!("v{value}"));
+        self.writer.line(&put);
         self.writes.retain(|(other, _)| !other.is(out));
         self.writes.push((out, value));
     }
 
     fn element(&mut self, x: Place, index: &str) -> String {
+        x.buffer.read(&self.index(x, index))
+    }
+
+    fn index(&mut self, x: Place, index: &str) -> String {
         let at = self.params.offset(x);
         match &self.product {
-            Some(product) if product.has_vectors() => {
-                format!("{0}[({at} + {index}) / 4u][({at} + {index}) % 4u]", x.buffer.name())
+            Some(product) if product.has_vectors() && x.buffer != Buffer::Halves => {
+                format!("({at} + {index}) / 4u][({at} + {index}) % 4u")
             }
-            _ => format!("{}[{at} + {index}]", x.buffer.name()),
+            _ => format!("{at} + {index}"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use kernel::float::coefficients;
+use kernel::simd::Accum;
 
 use crate::number::literal;
 
@@ -21,6 +22,8 @@ pub(crate) enum Buffer {
     Moment0 = 4,
     Moment1 = 5,
     Moment2 = 6,
+    /// Values in half precision.
+    Halves = 9,
 }
 
 /// The binding of the index lists, and that of the constants of an update.
@@ -34,29 +37,47 @@ pub(crate) const PARAMS: usize = 64;
 pub(crate) const VECTORS: &str = "alias E = vec4<T>;";
 
 impl Buffer {
-    pub const ALL: [Buffer; 6] = {
+    pub const ALL: [Buffer; 7] = {
         use Buffer::*;
-        [Weights, Values, Deltas, Moment0, Moment1, Moment2]
+        [Weights, Values, Deltas, Moment0, Moment1, Moment2, Halves]
     };
 
     /// Its name in a shader.
     pub fn name(self) -> &'static str {
-        ["w", "x", "d", "m0", "m1", "m2"][self as usize - 1]
+        ["w", "x", "d", "m0", "m1", "m2", "", "", "half"][self as usize - 1]
+    }
+
+    /// The entry of an index, as a number.
+    pub fn read(self, index: &str) -> String {
+        let (name, is_half) = (self.name(), self == Buffer::Halves);
+        if is_half { format!("T({name}[{index}])") } else { format!("{name}[{index}]") }
+    }
+
+    /// The statement that sets the entry of an index, or adds to it.
+    pub fn write(self, index: &str, accum: Accum, value: &str) -> String {
+        let name = self.name();
+        match (self, accum) {
+            (Buffer::Halves, Accum::Replace) => format!("{name}[{index}] = narrow_({value});"),
+            (Buffer::Halves, Accum::Add) => format!("{name}[{index}] = narrow_({} + {value});", self.read(index)),
+            (_, Accum::Replace) => format!("{name}[{index}] = {value};"),
+            (_, Accum::Add) => format!("{name}[{index}] += {value};"),
+        }
     }
 }
 
 /// A shader of these statements, before which functions may stand.
 pub(crate) fn shader(is_double: bool, body: &str) -> String {
     let (number, bits) = if is_double { ("f64", "u64") } else { ("f32", "u32") };
-    let mut text = format!("alias T = {number};\nalias U = {bits};\n");
+    let uses = |buffer: Buffer| body.contains(&format!("{}[", buffer.name()));
+    let enabled = if uses(Buffer::Halves) { "enable f16;\n" } else { "" };
+    let mut text = format!("{enabled}alias T = {number};\nalias U = {bits};\n");
     let mut line = |line: String| writeln!(text, "{line}").expect("text grows");
     line(format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
     let entry = if body.contains(VECTORS) { "E" } else { "T" };
-    for buffer in Buffer::ALL {
+    for buffer in Buffer::ALL.into_iter().filter(|&buffer| uses(buffer)) {
         let (number, name) = (buffer as u32, buffer.name());
-        if body.contains(&format!("{name}[")) {
-            line(format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
-        }
+        let entry = if buffer == Buffer::Halves { "f16" } else { entry };
+        line(format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
     }
     line(format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
     line(format!("@group(0) @binding({CONSTANTS}) var<storage, read> given: array<T>;"));

@@ -18,6 +18,8 @@ fn step_(x: T) -> T { return select(T(0.0), T(1.0), x > 0.0); }
 fn relu_(x: T) -> T { return select(x, T(0.0), x <= 0.0); }
 fn keep_(a: T, b: T) -> T { return select(b, T(0.0), a == 0.0); }
 fn flush_(x: T) -> T { return select(x, T(0.0), abs(x) < MIN_POSITIVE); }
+// The nearest number of half precision, which is infinite from 65520 on.
+fn narrow_(x: T) -> f16 { return f16(select(x, copysign_(inf_(), x), abs(x) >= 65520.0)); }
 fn weigh_(a: T, b: T) -> T { return select(a * b, b, b == 0.0); }
 // The rounding error of the product q = a b.
 fn lost_(a: T, b: T, q: T) -> T {

@@ -5,7 +5,7 @@ use autograd::plan_view::LinearTerm;
 use autograd::{Op, Trans};
 
 use crate::kernels::{Kernel, Params, spread};
-use crate::prelude::VECTORS;
+use crate::prelude::{Buffer, VECTORS};
 use crate::tasks::Place;
 
 /// The factors of the products that are added.
@@ -46,7 +46,7 @@ impl Product {
             u64::from(a.len()) * u64::from(if t == Trans::No { b.cols } else { b.rows })
         };
         let work: u64 = factors.iter().map(work).sum();
-        let by_four = |x: Place| x.start.is_multiple_of(4) && x.rows.is_multiple_of(4);
+        let by_four = |x: Place| x.buffer != Buffer::Halves && x.start.is_multiple_of(4) && x.rows.is_multiple_of(4);
         let are_aligned =
             factors.iter().all(|&(s, a, _, b)| by_four(a) && by_four(b) && terms_of(s, a).is_multiple_of(4));
         let vectors = |lanes| Vectors { lanes, cols: if work < LARGE { 4 * lanes } else { 64 }, are_aligned };
@@ -110,17 +110,18 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
             let (mut before, mut pass) = (String::new(), String::new());
             // Four neighbours are four terms of a row or column (`deep`), or one term of four of them.
             let mut load = |tile: &str, x: Place, deep: bool, start: &str, rows: &str, sides: Vec<String>| {
-                let (name, steps, steps_deep) = (x.buffer.name(), if deep { 1 } else { 4 }, if deep { 4 } else { 1 });
+                let (steps, steps_deep) = (if deep { 1 } else { 4 }, if deep { 4 } else { 1 });
                 for (n, side) in sides.iter().enumerate() {
                     let side = if deep { format!("({side}) * {rows}") } else { side.clone() };
                     before += &format!("    var at_{tile}{n} = {start} + {side};\n");
                     for k in 0..steps {
                         let entry = |c: u32| {
                             let term = k + c % steps_deep;
-                            format!("select(T(0.0), {name}[at_{tile}{n} + {c}u], k + {term}u < {terms})")
+                            let entry = x.buffer.read(&format!("at_{tile}{n} + {c}u"));
+                            format!("select(T(0.0), {entry}, k + {term}u < {terms})")
                         };
                         let four = match are_aligned {
-                            true => format!("{name}[at_{tile}{n} / 4u]"),
+                            true => x.buffer.read(&format!("at_{tile}{n} / 4u")),
                             false => format!("vec4<T>({})", [0, 1, 2, 3].map(entry).join(", ")),
                         };
                         let step = if deep { "4u" } else { rows };
@@ -170,9 +171,9 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
         for (k, (&(s, a, t, b), places)) in self.factors.iter().zip(self.places()).enumerate() {
             let [a_start, a_rows, b_start, b_rows, terms] = places;
             let mut reader = |tile: &str, x: Place, limit: &str, start: &str, at: String| {
+                let entry = x.buffer.read(&format!("{start} + {at}"));
                 functions += &format!(
-                    "fn {tile}{k}(i: u32, k: u32) -> T {{ if (i < {limit} && k < {terms}) {{ return {}[{start} + {at}]; }} return T(0.0); }}\n",
-                    x.buffer.name()
+                    "fn {tile}{k}(i: u32, k: u32) -> T {{ if (i < {limit} && k < {terms}) {{ return {entry}; }} return T(0.0); }}\n"
                 );
             };
             let at = |deep: bool, rows: &str| if deep { format!("k + i * {rows}") } else { format!("i + k * {rows}") };

@@ -11,7 +11,7 @@ use crate::error::GpuError;
 use crate::fused::Fused;
 use crate::kernels::kernels;
 use crate::prelude::Buffer;
-use crate::tasks::{Leaves, Lists, Place, Task, tasks, updates};
+use crate::tasks::{Layout, Lists, Place, Task, tasks, updates};
 use crate::update::{Segment, Trained, scratch};
 use crate::weights::{DeviceNumber, Weights, bytes};
 
@@ -28,9 +28,9 @@ pub trait OnDevice<T: DeviceNumber> {
 pub struct Step<T: DeviceNumber> {
     weights: Weights<T>,
     plan: Plan<T>,
+    layout: Layout,
     values: wgpu::Buffer,
     deltas: wgpu::Buffer,
-    inputs: Vec<u32>,
     output: u32,
     /// Where the numbers begin that the update changes.
     pub(crate) changed: Vec<u32>,
@@ -56,12 +56,6 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
     fn on(self, weights: &Weights<T>) -> Result<Step<T>, GpuError> {
         let device = weights.device.clone();
         let view = self.view();
-        let mut count = view.values().len();
-        let mut inputs = Vec::new();
-        for (rows, cols) in view.inputs() {
-            inputs.push(count as u32);
-            count += rows * cols;
-        }
         let found = |id: u64| weights.params.iter().find(|held| held.id == id);
         let mut params = Vec::new();
         for param in view.params() {
@@ -69,22 +63,24 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
             let what = || PlanMisfit::Params("a recorded parameter is not among those on the device".to_owned());
             params.push(held.ok_or_else(what)?.start);
         }
-        let leaves = Leaves { inputs, params };
-        let output = computed(leaves.place(view.output()), "the number that is minimized")?.start;
+        let layout = Layout::new(&view, params, device.has_half_values());
+        let mut count = layout.values;
+        let output = computed(layout.place(view.output()), "the number that is minimized")?.start;
         let of_part = view.means().0.of_part;
         let factors = count as u32;
         count += if of_part { 2 } else { 0 };
         let norm_at = count as u32;
         count += weights.norm.map_or(0, |_| scratch(weights.len() as u32)) as usize;
         let values = device.buffer("the values of a step", bytes::<T>(count))?;
+        let halves = device.buffer("the values of a step in half precision", 2 * layout.halves as u64)?;
         let deltas = device.buffer("the derivatives of a step", bytes::<T>(view.deltas()))?;
         let totals = of_part.then(|| weights.totals()).transpose()?;
 
         let mut lists = Lists::new(&view);
-        let mut forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &leaves)?, &mut lists);
-        let mut new = updates(&view, |id| found(id).map(|held| held.start), &leaves);
+        let mut forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &layout)?, &mut lists);
+        let mut new = updates(&view, |id| found(id).map(|held| held.start), &layout);
         let mut trained = Vec::new();
-        for (param, &weights_at) in view.params().zip(&leaves.params) {
+        for (param, &weights_at) in view.params().zip(&layout.params) {
             let delta = param.delta.filter(|_| param.trained && param.shape.0 * param.shape.1 > 0);
             if let Some((gradient, constants)) = delta.zip(weights.constants_of(param.id)) {
                 let (gradient, len) = (gradient as u32, (param.shape.0 * param.shape.1) as u32);
@@ -124,7 +120,7 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
         device.write(&list, 0, &lists.entries)?;
         let [m0, m1, m2] = [0, 1, 2].map(|k| &weights.moments[k]);
         let prepare = |kernels: &[_], weights_at, values_at| {
-            let buffers = [weights_at, values_at, &deltas, m0, m1, m2, &list, &weights.given];
+            let buffers = [weights_at, values_at, &deltas, m0, m1, m2, &list, &weights.given, &halves];
             device.prepare(T::IS_DOUBLE, kernels, buffers)
         };
         let forward = prepare(&forward, &weights.buffer, &values)?;
@@ -132,21 +128,21 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
         let update = prepare(&update, &weights.buffer, found_in)?;
         let mut told: Vec<_> = needed.iter().map(|&at| (found_in.clone(), at)).collect();
         for place in view.means().1 {
-            let sum = computed(leaves.place(place), "the sum of the weights of a mean")?;
+            let sum = computed(layout.place(place), "the sum of the weights of a mean")?;
             told.push((values.clone(), sum.start));
         }
         let parts = totals.as_ref().map(|totals| prepare(&add, totals, &values)).transpose()?;
         let parts = parts.zip(totals).map(|(add, totals)| Parts { totals, factors, add });
-        device.write(&values, 0, view.values())?;
-        let (weights, inputs) = (weights.clone(), leaves.inputs);
-        Ok(Step { weights, values, deltas, inputs, output, changed, told, forward, parts, update, plan: self })
+        device.write(&values, 0, &layout.constants(view.values()))?;
+        let weights = weights.clone();
+        Ok(Step { weights, layout, values, deltas, output, changed, told, forward, parts, update, plan: self })
     }
 }
 
-/// A place among the values: what is a parameter itself is not there.
+/// A place among the values: that of a parameter itself is not there.
 fn computed(x: Place, what: &str) -> Result<Place, GpuError> {
     let why = || GpuError::Setting(format!("{what} is a parameter as it is: multiply it by 1"));
-    (x.buffer == Buffer::Values).then_some(x).ok_or_else(why)
+    (x.buffer != Buffer::Weights).then_some(x).ok_or_else(why)
 }
 
 /// The tasks that add a part of a batch to the totals, which are at the places of the weights, and behind them the loss. What is updated is then
@@ -239,9 +235,9 @@ impl<T: DeviceNumber> Step<T> {
         let view = self.plan.view();
         for place in view.renewed() {
             let new = &view.values()[place.start..][..place.rows * place.cols];
-            self.weights.device.write(&self.values, place.start, new)?;
+            self.weights.device.write(&self.values, self.layout.place(place).start as usize, new)?;
         }
-        for (x, &start) in inputs.iter().zip(&self.inputs) {
+        for (x, &start) in inputs.iter().zip(&self.layout.inputs) {
             self.weights.device.write(&self.values, start as usize, x.as_slice())?;
         }
         self.weights.device.launch(&self.forward)

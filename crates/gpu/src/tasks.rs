@@ -93,32 +93,71 @@ fn refused(op: &str, source: &Location<'_>, why: &str) -> GpuError {
     GpuError::Unsupported { op: op.to_owned(), source_line: source.to_string(), why: why.to_owned() }
 }
 
-/// Where the leaves of a plan are.
-pub(crate) struct Leaves {
+/// Where the matrices of a plan are.
+pub(crate) struct Layout {
     /// The first entry of each input among the values.
     pub inputs: Vec<u32>,
     /// The first entry of each parameter among the weights.
     pub params: Vec<u32>,
+    /// The values of the plan in pieces: where each begins there, its buffer, and where it begins in that.
+    pieces: Vec<(usize, Buffer, usize)>,
+    /// The number of values in the number type of the model, with the inputs, and of those in half precision.
+    pub values: usize,
+    pub halves: usize,
 }
 
-impl Leaves {
+impl Layout {
+    /// With `in_half`, computed matrices of more than one row and more than one column are in half precision.
+    pub fn new<T: Real>(view: &PlanView<'_, T>, params: Vec<u32>, in_half: bool) -> Self {
+        let (pieces, inputs) = (vec![(0, Buffer::Values, 0)], Vec::new());
+        let mut layout = Layout { inputs, params, pieces, values: 0, halves: 0 };
+        let mut end = 0;
+        for matrix in view.forward().map(|step| view.matrix(step.node)) {
+            let len = matrix.rows * matrix.cols;
+            if in_half && matrix.leaf.is_none() && matrix.rows.min(matrix.cols) > 1 {
+                layout.values += matrix.start - end;
+                end = matrix.start + len;
+                layout.pieces.push((matrix.start, Buffer::Halves, layout.halves));
+                layout.pieces.push((end, Buffer::Values, layout.values));
+                layout.halves += len;
+            }
+        }
+        layout.values += view.values().len() - end;
+        for (rows, cols) in view.inputs() {
+            layout.inputs.push(layout.values as u32);
+            layout.values += rows * cols;
+        }
+        layout
+    }
+
     pub fn place(&self, matrix: PlacedMatrix) -> Place {
-        let (buffer, before) = match matrix.leaf {
-            None => (Buffer::Values, 0),
-            Some(leaf) if leaf < self.inputs.len() => (Buffer::Values, self.inputs[leaf]),
-            Some(leaf) => (Buffer::Weights, self.params[leaf - self.inputs.len()]),
+        let (buffer, start) = match matrix.leaf {
+            None => {
+                let piece = self.pieces.partition_point(|&(begin, ..)| begin <= matrix.start) - 1;
+                let (begin, buffer, start) = self.pieces[piece];
+                (buffer, start + matrix.start - begin)
+            }
+            Some(leaf) if leaf < self.inputs.len() => (Buffer::Values, self.inputs[leaf] as usize + matrix.start),
+            Some(leaf) => (Buffer::Weights, self.params[leaf - self.inputs.len()] as usize + matrix.start),
         };
-        Place { buffer, start: before + matrix.start as u32, rows: matrix.rows as u32, cols: matrix.cols as u32 }
+        Place { buffer, start: start as u32, rows: matrix.rows as u32, cols: matrix.cols as u32 }
+    }
+
+    /// Those of the values of the plan that are in the number type of the model.
+    pub fn constants<T: Real>(&self, values: &[T]) -> Vec<T> {
+        let ends = self.pieces.iter().skip(1).map(|&(begin, ..)| begin).chain([values.len()]);
+        let own = self.pieces.iter().zip(ends).filter(|((_, buffer, _), _)| *buffer == Buffer::Values);
+        own.flat_map(|(&(begin, ..), end)| &values[begin..end]).copied().collect()
     }
 }
 
 /// The tasks of the value and of the sweep.
-pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<Vec<Task>, GpuError> {
+pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, layout: &Layout) -> Result<Vec<Task>, GpuError> {
     if let Some(source) = view.comparison() {
         let why = "which terms follow depends on numbers of the step; select by a function such as `keep` instead";
         return Err(refused("a comparison", source, why));
     }
-    let of = |node: u32| leaves.place(view.matrix(node));
+    let of = |node: u32| layout.place(view.matrix(node));
     let mut tasks = Vec::new();
     for step in view.forward() {
         let rule = step.custom.as_ref();
@@ -165,10 +204,10 @@ pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, leaves: &Leaves) -> Result<
 pub(crate) fn updates<T: Real>(
     view: &PlanView<'_, T>,
     start_of: impl Fn(u64) -> Option<u32>,
-    leaves: &Leaves,
+    layout: &Layout,
 ) -> Vec<Task> {
     let task = |(id, value): (u64, PlacedMatrix)| {
-        let value = leaves.place(value);
+        let value = layout.place(value);
         let out = Place { buffer: Buffer::Weights, start: start_of(id)?, ..value };
         Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))], custom: None })
     };

@@ -122,6 +122,33 @@ fn a_step_above_the_binding_limit_is_an_error_and_the_model_stays() {
     assert!(matches!(error, GpuError::TooLarge(_)) && text.contains("weights") && text.contains("80400"), "{text}");
 }
 
+/// A step whose values are too large in single precision.
+#[test]
+fn values_in_half_precision_take_half_the_memory() {
+    const LIMIT: u64 = 5 << 15;
+    let lower = |limits: &mut wgpu::Limits| {
+        (limits.max_buffer_size, limits.max_storage_buffer_binding_size) = (LIMIT, LIMIT);
+    };
+    let Some(device) = found(Device::limited("", lower)) else { return };
+    let Ok(half) = device.clone().with_half_values() else { return eprintln!("skipped: no half precision") };
+    let sgd = Sgd { lr: 0.0 };
+    let params = net(80);
+    let run = |device: &Device| {
+        let weights = Weights::new(device, &params, &sgd, &mut sgd.init(&params))?;
+        let mut step = record(&params).on(&weights)?;
+        step.run(&sgd, 0, &[], &[], None)?;
+        step.loss()
+    };
+    // There are seven matrices of 25,600 bytes.
+    let error = run(&device).unwrap_err();
+    assert!(matches!(&error, GpuError::TooLarge(text) if text.contains("values")), "{error}");
+    let expected = {
+        let all: Vec<&Param<f32>> = params.iter().collect();
+        record(&params).run(&[], &all, None).unwrap().item()
+    };
+    assert!((run(&half).unwrap() / expected - 1.0).abs() < 1e-3);
+}
+
 const FULL: &str = "TAPE_GPU_FULL";
 /// What the process with little memory says at its end.
 const WENT_ON: &str = "the step after the full memory was made";

@@ -60,6 +60,10 @@ impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
         found.map_err(|error| error.to_string())
     }
 
+    fn epsilon(&self) -> f64 {
+        if self.weights.device.has_half_values() { 2f64.powi(-10) } else { T::EPSILON }
+    }
+
     fn read_into(&mut self, model: &mut dyn Module<T>, state: &mut State<T>) -> Result<(), String> {
         self.weights.read_into(model, state).map_err(|error| error.to_string())
     }

@@ -71,6 +71,10 @@ impl<T: DeviceNumber> Weights<T> {
             let what = "numbers of double precision: train an `f32` model".to_owned();
             return Err(GpuError::Lacks(device.name().to_owned(), what));
         }
+        if T::IS_DOUBLE && device.has_half_values() {
+            let what = "values in half precision belong to models of single precision: train an `f32` model";
+            return Err(GpuError::Setting(what.to_owned()));
+        }
         let (rules, norm) = param_rules(optimizer, model, state).map_err(GpuError::Setting)?;
         let kind = optimizer.formula(1).map(|formula| formula.kind).expect("its rules were found");
         let (mut params, mut numbers) = (Vec::new(), Vec::new());

@@ -3,6 +3,7 @@
 mod custom;
 mod functions;
 mod graphs;
+mod halves;
 mod ops;
 mod sizes;
 mod training;
@@ -118,7 +119,7 @@ fn compare(name: &str, f: &impl Records, inputs: &[Matrix<f64>]) -> Result<(), S
     bounds[0] += 8.0 * f64::from(f32::EPSILON) * terms;
     let single = on_device::<f32>(device, f, inputs).map_err(say).and_then(|found| {
         close("f32", &found, &bounds)?;
-        let beyond = beyond_rounding(f, inputs, &found);
+        let beyond = beyond_rounding(f, inputs, &found, 1.0);
         beyond.map_or(Ok(()), |what| Err(format!("{name}, f32: {what}")))
     });
     match (double, single) {
@@ -127,13 +128,14 @@ fn compare(name: &str, f: &impl Records, inputs: &[Matrix<f64>]) -> Result<(), S
     }
 }
 
-/// What rounding in single precision does not explain, as the checker of `autograd` counts it: an error above 2 ρ.
-fn beyond_rounding(f: &impl Records, inputs: &[Matrix<f64>], found: &Found) -> Option<String> {
+/// What rounding does not explain, as the checker of `autograd` counts it: an error above 2 ρ. `unit` is how much coarser it is than in single
+/// precision.
+fn beyond_rounding(f: &impl Records, inputs: &[Matrix<f64>], found: &Found, unit: f64) -> Option<String> {
     let tape = Tape::new();
     let x: Vec<Var<'_, f64>> = inputs.iter().map(|x| tape.variable(x)).collect();
     let number = f.record(&x);
     let explained = |number: Var<'_, f64>, is: f64| {
-        let (exact, bound) = (number.item(), 2.0 * single_rounding(number));
+        let (exact, bound) = (number.item(), 2.0 * unit * single_rounding(number));
         let is_explained = (is - exact).abs() <= bound || !bound.is_finite() || (is.is_nan() && exact.is_nan());
         (!is_explained).then(|| format!("{is:e} is not {exact:e} to {bound:e}"))
     };

@@ -7,7 +7,7 @@ use crate::{Records, compare, expect_all};
 
 /// An op by its number. The operands are m × n, m × n, m × 1, 1 × n and n × m.
 #[derive(Clone, Copy)]
-struct Which(&'static str);
+pub struct Which(pub &'static str);
 
 impl Records for Which {
     fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
@@ -19,7 +19,7 @@ impl Records for Which {
     }
 }
 
-const OPS: &[&str] = &[
+pub const OPS: &[&str] = &[
     "add",
     "sub",
     "scaled",
@@ -138,7 +138,7 @@ fn index(k: usize, len: usize) -> usize {
     (k * 7 + 3) % len
 }
 
-fn operands((m, n): (usize, usize)) -> Vec<Matrix<f64>> {
+pub fn operands((m, n): (usize, usize)) -> Vec<Matrix<f64>> {
     let number =
         |i: usize, j: usize, k: usize| ((i * 13 + j * 29 + k * 7 + i * j) % 41) as f64 / 16.0 - 1.25 + 0.01 * k as f64;
     let of = |m, n, k| Matrix::from_fn(m, n, |i, j| number(i, j, k));

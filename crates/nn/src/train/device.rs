@@ -33,6 +33,12 @@ pub trait DeviceRun<T: Real>: Send {
     /// If the step has no code for the device, or the device fails. The text says what to do.
     fn step(&mut self, step: DeviceStep<'_, T>) -> Result<Option<DeviceFound>, String>;
 
+    /// The distance from 1 to the next larger number of those in which the device stores values. A loss may differ from that of the processor by
+    /// its square root.
+    fn epsilon(&self) -> f64 {
+        T::EPSILON
+    }
+
     /// Copies everything back.
     ///
     /// # Errors
@@ -151,7 +157,7 @@ impl<T: Real> Loop<'_, '_, T> {
         }
         let DeviceFound { loss, norm, means } = found.expect("the last part makes the step");
         if let Some(expected) = expected {
-            let rounding = T::EPSILON.sqrt();
+            let rounding = self.on_device.as_ref().map_or(T::EPSILON, |device| device.epsilon()).sqrt();
             let close = (loss - expected).abs() <= rounding * loss.abs().max(expected.abs()).max(rounding);
             if !close && (loss.is_finite() || expected.is_finite()) {
                 return Err(TrainError::Device(format!(
