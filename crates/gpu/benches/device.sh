@@ -17,15 +17,17 @@ folder="$(dirname "$binary")/lib"
 [ -d "$folder" ] && export LD_LIBRARY_PATH="$folder:${LD_LIBRARY_PATH:-}"
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
-timeout 150 "$binary" --seconds 1 "$@" | tee "$out/ours" || echo "ours: stopped" >&2
+timeout 120 "$binary" --seconds 1 "$@" | tee "$out/ours" || echo "ours: stopped" >&2
+timeout 35 "$binary" --seconds 0.3 --half --no-processor "$@" | tee "$out/half" || echo "ours in half precision: stopped" >&2
 timeout 80 "${PYTHON:-python3}" "$here/steps.py" 1 "$@" | tee "$out/torch" || echo "PyTorch: stopped" >&2
 "${PYTHON:-python3}" - "$out" <<'TABLE'
 import json, sys
 read = lambda name: {line["workload"]: line for line in map(json.loads, open(f"{sys.argv[1]}/{name}")) if line}
-ours, torch = read("ours"), read("torch")
-print("\n| workload | one core / ours | ours / eager | ours / CUDA graphs |\n|---|--:|--:|--:|")
+ours, half, torch = read("ours"), read("half"), read("torch")
+print("\n| workload | one core / ours | ours / eager | ours / CUDA graphs | values in half precision / ours |\n|---|--:|--:|--:|--:|")
 for name, line in ours.items():
     other, time = torch.get(name, {}), line.get("seconds")
     over = lambda a, b: f"{a / b:.2f}" if a and b else "–"
-    print(f"| {name} | {over(line.get('core'), time)} | {over(time, other.get('eager'))} | {over(time, other.get('graphs'))} |")
+    print(f"| {name} | {over(line.get('core'), time)} | {over(time, other.get('eager'))} | {over(time, other.get('graphs'))} "
+          f"| {over(half.get(name, {}).get('seconds'), time)} |")
 TABLE

@@ -12,7 +12,7 @@ use wgpu::{
 
 use crate::error::GpuError;
 use crate::kernels::Kernel;
-use crate::prelude::{Buffer, CONSTANTS, INDICES, PARAMS, shader};
+use crate::shader::{Buffer, CONSTANTS, INDICES, PARAMS, shader};
 
 /// A GPU, or a program that acts as one. Clones are the same device.
 #[derive(Clone)]

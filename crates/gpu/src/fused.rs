@@ -4,11 +4,11 @@ use autograd::plan_view::{FormulaTerms, LinearTerm, RuleCode};
 use autograd::{Binary, Op, Real};
 use kernel::simd::Accum;
 use kernel::table::values;
+use wgsl::{Wgsl, Writer};
 
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
-use crate::number::{Wgsl, Writer};
-use crate::prelude::Buffer;
 use crate::product::Product;
+use crate::shader::Buffer;
 use crate::tasks::{Custom, Lists, Place, Task};
 use crate::update::guard;
 

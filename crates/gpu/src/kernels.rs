@@ -3,14 +3,14 @@
 use autograd::plan_view::LinearTerm;
 use autograd::{Op, Real};
 use kernel::simd::Accum;
+use wgsl::literal;
 
 use crate::along;
 use crate::custom;
 use crate::device::MOST_GROUPS;
 use crate::fused::{Fused, has_loop, is_elementwise};
-use crate::number::literal;
-use crate::prelude::PARAMS;
 use crate::product::Product;
+use crate::shader::PARAMS;
 use crate::tasks::{Lists, Place, Task};
 
 /// The number of threads of a workgroup that computes entries.

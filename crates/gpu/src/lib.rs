@@ -6,9 +6,8 @@ mod device;
 mod error;
 mod fused;
 mod kernels;
-mod number;
-mod prelude;
 mod product;
+mod shader;
 mod step;
 mod tasks;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use autograd::plan_view::LinearTerm;
 use autograd::{Op, Trans};
 
 use crate::kernels::{Kernel, Params, spread};
-use crate::prelude::{Buffer, VECTORS};
+use crate::shader::{Buffer, VECTORS};
 use crate::tasks::Place;
 
 /// The factors of the products that are added.

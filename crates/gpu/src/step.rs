@@ -10,7 +10,7 @@ use crate::device::Prepared;
 use crate::error::GpuError;
 use crate::fused::Fused;
 use crate::kernels::kernels;
-use crate::prelude::Buffer;
+use crate::shader::Buffer;
 use crate::tasks::{Layout, Lists, Place, Task, tasks, updates};
 use crate::update::{Segment, Trained, scratch};
 use crate::weights::{DeviceNumber, Weights, bytes};

@@ -8,7 +8,7 @@ use autograd::{Index, Op, Real, Wgsl};
 use kernel::simd::Accum;
 
 use crate::error::GpuError;
-use crate::prelude::{Buffer, PARAMS};
+use crate::shader::{Buffer, PARAMS};
 
 /// A matrix in a buffer, column by column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

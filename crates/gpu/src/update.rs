@@ -4,11 +4,11 @@ use autograd::plan_view::LinearTerm;
 use autograd::{Axis, AxisFunction, Op};
 use kernel::simd::Accum;
 use nn::optim::{FormulaKind, before, clip_factor};
+use wgsl::{Wgsl, Writer};
 
 use crate::along::{self, Grouped};
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
-use crate::number::{Wgsl, Writer};
-use crate::prelude::Buffer;
+use crate::shader::Buffer;
 use crate::tasks::Place;
 
 /// A trained parameter.

@@ -10,25 +10,38 @@ use kernel::table::values;
 use kernel::{Arithmetic, Elementary, Number};
 
 /// The statements of a shader, each of which names a value. An expression that was written before is not written again.
-pub(crate) struct Writer {
+///
+/// ```
+/// use autograd::Number;
+/// let writer = wgsl::Writer::new(false);
+/// let x = writer.value("table[i]");
+/// let y = (x.tanh() + x) * 2.0;
+/// writer.line(&format!("table[i] = v{};", y.id()));
+/// assert_eq!(writer.finish().lines().count(), 6);
+/// ```
+pub struct Writer {
     is_double: bool,
     text: RefCell<String>,
     known: RefCell<HashMap<String, u32>>,
 }
 
 /// A number of a shader: the name of a value.
+///
+/// # Panics
+/// Comparisons, because a number has no value while the shader is written. Formulas select by functions such as `max` or `step` instead.
 #[derive(Clone, Copy)]
-pub(crate) struct Wgsl<'w> {
+pub struct Wgsl<'w> {
     writer: &'w Writer,
     id: u32,
 }
 
 impl Writer {
+    /// No statements, for numbers of `f32` or, if `is_double`, of `f64`.
     pub fn new(is_double: bool) -> Self {
         Writer { is_double, text: RefCell::default(), known: RefCell::default() }
     }
 
-    /// The value of an expression.
+    /// The value of an expression, which becomes `let v0 = expression;` with the next number.
     pub fn value(&self, expression: impl Into<String>) -> Wgsl<'_> {
         let expression = expression.into();
         let mut known = self.known.borrow_mut();
@@ -62,7 +75,7 @@ impl Writer {
 }
 
 /// A number as text: the nearest one of the type. Shaders have no literals of infinite numbers.
-pub(crate) fn literal(is_double: bool, c: f64) -> String {
+pub fn literal(is_double: bool, c: f64) -> String {
     let rounded = if is_double { c } else { f64::from(c as f32) };
     match rounded {
         c if c.is_nan() => "nan_()".to_owned(),
@@ -178,22 +191,26 @@ impl Arithmetic for Wgsl<'_> {
     }
 }
 
-/// The trait asks for comparisons, which the table does not make.
 macro_rules! incomparable {
     ($($Other:ty)*) => {$(
         impl PartialEq<$Other> for Wgsl<'_> {
+            #[track_caller]
             fn eq(&self, _: &$Other) -> bool {
-                false
+                panic!("{COMPARED}")
             }
         }
         impl PartialOrd<$Other> for Wgsl<'_> {
+            #[track_caller]
             fn partial_cmp(&self, _: &$Other) -> Option<Ordering> {
-                None
+                panic!("{COMPARED}")
             }
         }
     )*};
 }
 incomparable!(f64 Self);
+
+const COMPARED: &str = "a formula that is written as a shader cannot compare numbers, because they have no values yet: select by functions such \
+                        as `max`, `step` or `keep`";
 
 macro_rules! numbers {
     (

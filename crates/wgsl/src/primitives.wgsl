@@ -1,9 +1,9 @@
 // exp, ln, tanh, … for numbers T with bits U. Constants come from the formulas of the CPU, whose methods these are. A compiler of
 // shaders may simplify (a + b) − b to a, and may or may not fuse a product with a sum. Hence `whole_`, which it cannot look through,
 // rounding by `round`, and products whose rounding error is computed from halves of their factors.
-fn whole_(x: T) -> T { return bitcast<T>(bitcast<U>(x) ^ U(p[0].x)); }
-fn inf_() -> T { return bitcast<T>(INF_BITS ^ U(p[0].x)); }
-fn nan_() -> T { return bitcast<T>(NAN_BITS ^ U(p[0].x)); }
+fn whole_(x: T) -> T { return bitcast<T>(bitcast<U>(x) ^ U(zero_())); }
+fn inf_() -> T { return bitcast<T>(INF_BITS ^ U(zero_())); }
+fn nan_() -> T { return bitcast<T>(NAN_BITS ^ U(zero_())); }
 fn is_nan_(x: T) -> bool { return (bitcast<U>(x) & ABS_MASK) > INF_BITS; }
 fn is_negative_(x: T) -> bool { return bitcast<U>(x) > ABS_MASK; }
 fn is_finite_(x: T) -> bool { return (bitcast<U>(x) & ABS_MASK) < INF_BITS; }
@@ -18,8 +18,6 @@ fn step_(x: T) -> T { return select(T(0.0), T(1.0), x > 0.0); }
 fn relu_(x: T) -> T { return select(x, T(0.0), x <= 0.0); }
 fn keep_(a: T, b: T) -> T { return select(b, T(0.0), a == 0.0); }
 fn flush_(x: T) -> T { return select(x, T(0.0), abs(x) < MIN_POSITIVE); }
-// The nearest number of half precision, which is infinite from 65520 on.
-fn narrow_(x: T) -> f16 { return f16(select(x, copysign_(inf_(), x), abs(x) >= 65520.0)); }
 fn weigh_(a: T, b: T) -> T { return select(a * b, b, b == 0.0); }
 // The rounding error of the product q = a b.
 fn lost_(a: T, b: T, q: T) -> T {

@@ -1,0 +1,89 @@
+//! What every shader begins with: types, bindings, and the functions that it calls.
+
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+use kernel::simd::Accum;
+use wgsl::Library;
+
+/// The buffers that every kernel can read and write. Each has the number of its binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Buffer {
+    /// The parameters of a model.
+    Weights = 1,
+    /// Inputs, constants and values of a step.
+    Values = 2,
+    /// Derivatives of a step.
+    Deltas = 3,
+    /// The moments of the optimizer.
+    Moment0 = 4,
+    Moment1 = 5,
+    Moment2 = 6,
+    /// Values in half precision.
+    Halves = 9,
+}
+
+/// The binding of the index lists, and that of the constants of an update.
+pub(crate) const INDICES: u32 = 7;
+pub(crate) const CONSTANTS: u32 = 8;
+
+/// The number of parameters of a kernel, of which the first is 0.
+pub(crate) const PARAMS: usize = 64;
+
+/// A line by which a kernel has the buffers as arrays of `vec4`.
+pub(crate) const VECTORS: &str = "alias E = vec4<T>;";
+
+impl Buffer {
+    pub const ALL: [Buffer; 7] = {
+        use Buffer::*;
+        [Weights, Values, Deltas, Moment0, Moment1, Moment2, Halves]
+    };
+
+    /// Its name in a shader.
+    pub fn name(self) -> &'static str {
+        ["w", "x", "d", "m0", "m1", "m2", "", "", "half"][self as usize - 1]
+    }
+
+    /// The entry of an index, as a number.
+    pub fn read(self, index: &str) -> String {
+        let (name, is_half) = (self.name(), self == Buffer::Halves);
+        if is_half { format!("T({name}[{index}])") } else { format!("{name}[{index}]") }
+    }
+
+    /// The statement that sets the entry of an index, or adds to it.
+    pub fn write(self, index: &str, accum: Accum, value: &str) -> String {
+        let name = self.name();
+        match (self, accum) {
+            (Buffer::Halves, Accum::Replace) => format!("{name}[{index}] = narrow_({value});"),
+            (Buffer::Halves, Accum::Add) => format!("{name}[{index}] = narrow_({} + {value});", self.read(index)),
+            (_, Accum::Replace) => format!("{name}[{index}] = {value};"),
+            (_, Accum::Add) => format!("{name}[{index}] += {value};"),
+        }
+    }
+}
+
+/// A shader of these statements, before which functions may stand.
+pub(crate) fn shader(is_double: bool, body: &str) -> String {
+    static LIBRARIES: [OnceLock<Library>; 2] = [OnceLock::new(), OnceLock::new()];
+    let library = LIBRARIES[usize::from(is_double)]
+        .get_or_init(|| Library::new(is_double).with(include_str!("along.wgsl")).with(NARROW));
+    let uses = |buffer: Buffer| body.contains(&format!("{}[", buffer.name()));
+    let mut text = if uses(Buffer::Halves) { "enable f16;\n".to_owned() } else { String::new() };
+    let mut line = |line: &str| writeln!(text, "{line}").expect("text grows");
+    line(&library.called_by(body));
+    line(&format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
+    line("fn zero_() -> u32 { return p[0].x; }");
+    let entry = if body.contains(VECTORS) { "E" } else { "T" };
+    for buffer in Buffer::ALL.into_iter().filter(|&buffer| uses(buffer)) {
+        let (number, name) = (buffer as u32, buffer.name());
+        let entry = if buffer == Buffer::Halves { "f16" } else { entry };
+        line(&format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
+    }
+    line(&format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
+    line(&format!("@group(0) @binding({CONSTANTS}) var<storage, read> given: array<T>;"));
+    line(body);
+    text
+}
+
+/// The nearest number of half precision, which is infinite from 65,520 on.
+const NARROW: &str = "fn narrow_(x: T) -> f16 { return f16(select(x, copysign_(inf_(), x), abs(x) >= 65520.0)); }";
