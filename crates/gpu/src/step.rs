@@ -1,10 +1,10 @@
 //! A plan on a device: forward, backward and update without a way back to the processor.
 
 use autograd::plan_view::LinearTerm;
-use autograd::{Binary, MatrixRef, Op, Plan, PlanMisfit};
+use autograd::{Binary, MatrixRef, Means, Op, Plan, PlanMisfit};
 use kernel::simd::Accum;
 use nn::Optimizer;
-use nn::train::{DeviceFound, DevicePart};
+use nn::train::{DeviceFound, DeviceShares};
 
 use crate::device::Prepared;
 use crate::error::GpuError;
@@ -44,13 +44,10 @@ pub struct Step<T: DeviceNumber> {
 /// How the gradients of a [part of a batch](autograd::Tape::of_part) are added to the totals, from which the update is made.
 struct Parts {
     totals: wgpu::Buffer,
-    /// Where the values have the factor of the part and its share of the samples.
+    /// Where the values have the factors of a part: those of [`DeviceShares`], in their order.
     factors: u32,
     add: Prepared,
 }
-
-/// A batch that is not divided.
-pub(crate) const WHOLE: DevicePart = DevicePart { factor: 1.0, share: 1.0, is_first: true, is_last: true };
 
 impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
     fn on(self, weights: &Weights<T>) -> Result<Step<T>, GpuError> {
@@ -68,7 +65,7 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
         let output = computed(layout.place(view.output()), "the number that is minimized")?.start;
         let of_part = view.means().0.of_part;
         let factors = count as u32;
-        count += if of_part { 2 } else { 0 };
+        count += if of_part { 4 } else { 0 };
         let norm_at = count as u32;
         count += weights.norm.map_or(0, |_| scratch(weights.len() as u32)) as usize;
         let values = device.buffer("the values of a step", bytes::<T>(count))?;
@@ -154,19 +151,22 @@ fn to_totals(
     factors: u32,
 ) -> Result<Vec<Task>, GpuError> {
     let column = |buffer, start, rows| Place { buffer, start, rows, cols: 1 };
-    let add = |x: Place, to: u32, factor: u32| {
-        let terms = vec![LinearTerm::Op(Op::Binary(Binary::Mul, x, column(Buffer::Values, factor, 1)))];
-        Task { out: column(Buffer::Weights, to, x.rows), accum: Accum::Add, terms, custom: None }
+    let times = |x, factor| LinearTerm::Op(Op::Binary(Binary::Mul, x, column(Buffer::Values, factors + factor, 1)));
+    let task = |out, accum, terms| Task { out, accum, terms, custom: None };
+    let mean = |x: Place, to, factor| {
+        let out = column(Buffer::Weights, to, x.rows);
+        task(out, Accum::Replace, vec![times(out, 0), times(x, factor)])
     };
-    let mut tasks = vec![add(column(Buffer::Values, output, 1), all, factors)];
+    let mut tasks = vec![mean(column(Buffer::Values, output, 1), all, 1)];
     for segment in trained {
-        tasks.push(add(column(Buffer::Deltas, segment.gradient, segment.len), segment.weights, factors));
+        tasks.push(mean(column(Buffer::Deltas, segment.gradient, segment.len), segment.weights, 2));
         segment.gradient = segment.weights;
     }
-    for task in new {
-        let LinearTerm::Op(Op::Add(_, value)) = task.terms[0] else { unreachable!("a new value is copied") };
-        tasks.push(add(column(value.buffer, value.start, value.len()), task.out.start, factors + 1));
-        task.terms = vec![LinearTerm::Op(Op::Add(1.0, Place { buffer: Buffer::Values, ..task.out }))];
+    for Task { out, terms, .. } in new {
+        let LinearTerm::Op(Op::Add(_, value)) = terms[0] else { unreachable!("a new value is copied") };
+        let value = column(value.buffer, value.start, value.len());
+        tasks.push(task(column(Buffer::Weights, out.start, value.rows), Accum::Add, vec![times(value, 3)]));
+        *terms = vec![LinearTerm::Op(Op::Add(1.0, Place { buffer: Buffer::Values, ..*out }))];
     }
     Ok(tasks)
 }
@@ -189,30 +189,28 @@ impl<T: DeviceNumber> Step<T> {
         classes: &[usize],
         seed: Option<u64>,
     ) -> Result<(), GpuError> {
-        self.run_part(optimizer, steps, inputs, classes, seed, WHOLE)
+        self.compute(inputs, classes, seed)?;
+        let whole = DeviceShares { before: 1.0, loss: 1.0, gradients: 1.0, samples: 1.0 };
+        self.add(whole, true)?;
+        self.update(optimizer, steps)
     }
 
-    /// The same for a part of a batch: the step is made after the last one.
-    pub(crate) fn run_part(
-        &mut self,
-        optimizer: &dyn Optimizer<T>,
-        steps: u64,
-        inputs: &[MatrixRef<'_, T>],
-        classes: &[usize],
-        seed: Option<u64>,
-        part: DevicePart,
-    ) -> Result<(), GpuError> {
-        self.weights.give(optimizer, steps)?;
-        self.compute(inputs, classes, seed)?;
+    /// Adds what was computed of a part of a batch to the totals. Does nothing if the plan is not of a part.
+    pub(crate) fn add(&self, shares: DeviceShares, is_first: bool) -> Result<(), GpuError> {
+        let Some(Parts { totals, factors, add }) = &self.parts else { return Ok(()) };
+        let DeviceShares { before, loss, gradients, samples } = shares;
         let device = &self.weights.device;
-        if let Some(Parts { totals, factors, add }) = &self.parts {
-            device.write(&self.values, *factors as usize, &[part.factor, part.share].map(T::from_f64))?;
-            if part.is_first {
-                device.clear(totals)?;
-            }
-            device.launch(add)?;
+        device.write(&self.values, *factors as usize, &[before, loss, gradients, samples].map(T::from_f64))?;
+        if is_first {
+            device.clear(totals)?;
         }
-        if part.is_last { device.launch(&self.update) } else { Ok(()) }
+        device.launch(add)
+    }
+
+    /// Updates the weights after `steps` steps.
+    pub(crate) fn update(&self, optimizer: &dyn Optimizer<T>, steps: u64) -> Result<(), GpuError> {
+        self.weights.give(optimizer, steps)?;
+        self.weights.device.launch(&self.update)
     }
 
     /// Runs the forward and the backward pass without the update. [`loss`](Step::loss) and [`gradient`](Step::gradient) read the results.
@@ -252,6 +250,12 @@ impl<T: DeviceNumber> Step<T> {
         let mut next = || read.next().expect("there is the loss, and the norm if it is needed");
         let (loss, norm) = (next(), self.weights.norm.map(|_| next()));
         Ok(DeviceFound { loss, norm, means: self.plan.view().means().0.over(read) })
+    }
+
+    /// What the means of the last pass were divided by.
+    pub(crate) fn means(&self) -> Result<Means, GpuError> {
+        let (means, weights) = self.plan.view().means();
+        if weights.is_empty() { Ok(means) } else { Ok(self.found()?.means) }
     }
 
     /// The norm of all gradients in the last step, before they are clipped; `None` if no rule of the optimizer

@@ -1,10 +1,11 @@
 //! The device of a trainer.
 
-use nn::train::{DeviceFound, DeviceRun, DeviceStep, TrainDevice};
+use nn::train::{DeviceFound, DevicePart, DeviceRun, DeviceStep, TrainDevice};
 use nn::{Module, Optimizer, State};
 
 use crate::device::Device;
-use crate::step::{OnDevice, Step, WHOLE};
+use crate::error::GpuError;
+use crate::step::{OnDevice, Step};
 use crate::weights::{DeviceNumber, Weights};
 
 impl<T: DeviceNumber> TrainDevice<T> for Device {
@@ -14,7 +15,7 @@ impl<T: DeviceNumber> TrainDevice<T> for Device {
         optimizer: &dyn Optimizer<T>,
         state: &mut State<T>,
     ) -> Result<Box<dyn DeviceRun<T>>, String> {
-        let weights = Weights::new(self, model, optimizer, state).map_err(|error| error.to_string())?;
+        let weights = Weights::new(self, model, optimizer, state).map_err(text)?;
         Ok(Box::new(Running { weights, steps: Vec::new(), changed: Vec::new() }))
     }
 }
@@ -30,24 +31,27 @@ struct Running<T: DeviceNumber> {
 /// What batches with the same step have in common: the shapes of the inputs, the number of classes, and whether they are parts.
 type Shapes = (Vec<(usize, usize)>, usize, bool);
 
+fn text(error: GpuError) -> String {
+    error.to_string()
+}
+
 /// The number of compiled steps that are kept.
 const KEPT: usize = 4;
 
 impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
-    fn step(&mut self, at: DeviceStep<'_, T>) -> Result<Option<DeviceFound>, String> {
-        let shapes: Shapes = (at.inputs.iter().map(|x| x.shape()).collect(), at.classes.len(), at.part.is_some());
+    fn step(&mut self, at: DeviceStep<'_, T>, part: Option<DevicePart<'_>>) -> Result<Option<DeviceFound>, String> {
+        let shapes: Shapes = (at.inputs.iter().map(|x| x.shape()).collect(), at.classes.len(), part.is_some());
         let known = self.steps.iter().position(|(known, _)| *known == shapes);
         let last = match known {
             Some(k) => self.steps.remove(k),
             None => {
                 self.steps.truncate(KEPT - 1);
-                (shapes, (at.record)()?.on(&self.weights).map_err(|error| error.to_string())?)
+                (shapes, (at.record)()?.on(&self.weights).map_err(text)?)
             }
         };
         self.steps.insert(0, last);
         let step = &mut self.steps[0].1;
-        let (part, seed) = (at.part.unwrap_or(WHOLE), Some(at.seed));
-        if part.is_first {
+        if part.as_ref().is_none_or(|part| part.is_first) {
             self.changed.clone_from(&step.changed);
         }
         if step.changed != self.changed {
@@ -55,9 +59,16 @@ impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
                         choose `micro_batch` so that the last part of every batch has at least two samples"
                 .to_owned());
         }
-        let run = step.run_part(at.optimizer, at.steps, at.inputs, at.classes, seed, part);
-        let found = run.and_then(|()| part.is_last.then(|| step.found()).transpose());
-        found.map_err(|error| error.to_string())
+        step.compute(at.inputs, at.classes, Some(at.seed)).map_err(text)?;
+        if let Some(DevicePart { shares, is_first, is_last }) = part {
+            let shares = shares(step.means().map_err(text)?)?;
+            step.add(shares, is_first).map_err(text)?;
+            if !is_last {
+                return Ok(None);
+            }
+        }
+        step.update(at.optimizer, at.steps).map_err(text)?;
+        step.found().map(Some).map_err(text)
     }
 
     fn epsilon(&self) -> f64 {
@@ -65,6 +76,6 @@ impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
     }
 
     fn read_into(&mut self, model: &mut dyn Module<T>, state: &mut State<T>) -> Result<(), String> {
-        self.weights.read_into(model, state).map_err(|error| error.to_string())
+        self.weights.read_into(model, state).map_err(text)
     }
 }

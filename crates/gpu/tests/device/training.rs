@@ -254,6 +254,38 @@ fn weighted() -> CrossEntropy {
 fn means_with_weights() {
     let trainer = || Trainer::with_loss(weighted().into(), Adam::new(0.01)).epochs(13).batch(32).seed(5).quiet();
     double_by("class weights", &mlp(), trainer);
+    double_by("class weights in parts", &mlp(), || trainer().micro_batch(10));
+    double_by("clipped class weights in parts", &residual(), || {
+        let adam = Adam::new(0.01).with().clip_norm(0.1);
+        Trainer::with_loss(weighted().into(), adam).epochs(13).batch(32).micro_batch(7).seed(5).quiet()
+    });
+}
+
+/// Of the 32 samples of a batch so many have no weight, so that parts of 4 samples have none: the first, the last, some, all.
+#[test]
+fn parts_without_weights() {
+    let Some(device) = device().filter(|device| device.has_double()) else { return };
+    for without in [20, 28, 31, 32] {
+        let t: Vec<usize> = (0..32).map(|n| if n < without { 2 } else { n % 2 }).collect();
+        let data = Dataset::new(inputs(6, 32), t);
+        let run = |on_device: bool| {
+            let mut net = mlp::<f64>();
+            let loss = CrossEntropy { class_weights: Some(vec![1.0, 3.0, 0.0]), ..CrossEntropy::default() };
+            let trainer = Trainer::with_loss(loss.into(), Momentum::new(0.05, 0.9)).epochs(12).micro_batch(4).quiet();
+            let mut trainer = if on_device { trainer.device(device.clone()) } else { trainer };
+            let losses = trainer.fit(&mut net, &data).map(|found| found.history["loss"].to_vec());
+            (losses.map_err(|error| error.to_string()), net)
+        };
+        let ((losses, net), (expected, expected_net)) = (run(true), run(false));
+        match (losses, expected) {
+            (Ok(losses), Ok(expected)) => {
+                assert!(without < 32 && difference(&expected_net, &net) < 1e-10, "{without}");
+                assert!(losses.iter().zip(&expected).all(|(is, should)| (is - should).abs() < 1e-10), "{without}");
+            }
+            (Err(error), Err(expected)) => assert!(without == 32 && error == expected, "{error}, {expected}"),
+            (is, should) => panic!("{without}: {is:?}, {should:?}"),
+        }
+    }
 }
 
 /// The processor would divide such a batch into shards.
@@ -546,10 +578,6 @@ fn what_does_not_run_is_an_error_that_says_what_to_do() {
         trainer(Adam::new(0.01)).parallel(Parallel::mean().shards_of(8)).device(device.clone()).fit(&mut net, &data),
     );
     assert!(text.contains("32 samples") && text.contains(".micro_batch(8)"), "{text}");
-    let in_parts = Trainer::with_loss(weighted().into(), Adam::new(0.01)).batch(32).micro_batch(8).quiet();
-    let mut in_parts = in_parts.device(device.clone());
-    let text = said(in_parts.fit(&mut net, &data));
-    assert!(text.contains("mean with weights") && text.contains("micro-batches"), "{text}");
     let text = said(Trainer::new(closure_loss, Adam::new(0.01)).quiet().device(device.clone()).fit(&mut net, &data));
     assert!(text.contains("with_loss"), "{text}");
     assert!(net == start);

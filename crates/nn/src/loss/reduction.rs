@@ -83,8 +83,8 @@ impl<'t, T: Real> Losses<'t, T> {
     /// The tape [notes](autograd::Tape::note_mean) the divisor, so the losses of micro-batches and shards, and of
     /// the batches of an epoch or a validation set, are combined by Σ wₙ.
     ///
-    /// # Panics
-    /// If positive and negative weights of a micro-batch, a shard or a part of a validation set cancel: such a part has no mean.
+    /// A micro-batch, a shard or a part of a validation set in which positive and negative weights cancel has no mean. What combines such parts
+    /// panics.
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
         let tape = self.values.tape();
@@ -92,19 +92,17 @@ impl<'t, T: Real> Losses<'t, T> {
             tape.note_mean(None);
             return self.values.mean();
         };
-        let total = weights.sum();
-        tape.note_mean_over(total);
-        let sum = self.values.sum();
-        if tape.is_of_part() && total == 0.0 {
-            let cancel = weights.value().as_slice().iter().any(|weight| *weight != T::default());
-            assert!(
-                !cancel,
-                "mean: the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative \
-                 weights, or train on the `sum` of the losses, with `Parallel::sum`"
-            );
-            return sum;
+        let (sum, total) = (self.values.sum(), weights.sum());
+        if !tape.is_of_part() {
+            tape.note_mean_over(total);
+            return sum / total;
         }
-        sum / total
+        // 0 if all weights are 0, else 1. A comparison would keep the recording from running on a device.
+        let is_weighted = weights.abs().sum().sign();
+        // Infinite if positive and negative weights cancel.
+        let cancel = is_weighted - total.abs().sign();
+        tape.note_mean_over((total + cancel) / (1.0 - cancel));
+        sum / (total + (1.0 - is_weighted))
     }
 
     /// The sum or the mean.

@@ -16,10 +16,19 @@ pub(crate) struct Weight {
 }
 
 impl Weight {
+    /// # Panics
+    /// As [`checked`](Weight::checked) fails.
     pub fn of(reduction: Reduction, means: Means, samples: usize) -> Self {
+        Self::checked(reduction, means, samples).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    /// # Errors
+    /// If the weights of a part of a batch cancel: their sum was noted as infinite.
+    pub fn checked(reduction: Reduction, means: Means, samples: usize) -> Result<Self, &'static str> {
         let is_sum = reduction == Reduction::Sum;
         let means = if is_sum { Means::default() } else { means };
-        Weight { sum: means.weight.unwrap_or(samples as f64), samples, is_sum, means }
+        let sum = means.weight.unwrap_or(samples as f64);
+        if means.of_part && sum.is_infinite() { Err(CANCEL) } else { Ok(Weight { sum, samples, is_sum, means }) }
     }
 
     /// The weight of two parts together.
@@ -27,10 +36,20 @@ impl Weight {
     /// # Panics
     /// If there are means with different weights, because they have no common weight.
     pub fn and(self, other: Self) -> Self {
-        self.with(other).expect(
-            "the loss is made of means with different weights, so the parts of a batch cannot be combined: \
-             give all losses the same weights, or make sums of them, with `Parallel::sum`",
-        )
+        self.with(other).expect(APART)
+    }
+
+    /// The weight of two parts together, and what their means are multiplied by in the mean over both.
+    ///
+    /// # Errors
+    /// If there are means with different weights, or positive and negative weights cancel.
+    pub fn mean_with(self, other: Self) -> Result<(Self, [f64; 2]), &'static str> {
+        let both = self.with(other).ok_or(APART)?;
+        match both.sum != 0.0 && !both.is_sum {
+            true => Ok((both, [self.sum / both.sum, other.sum / both.sum])),
+            false if both.is_sum || self.sum == 0.0 => Ok((both, [1.0; 2])),
+            false => Err(CANCEL),
+        }
     }
 
     /// The weight of two parts together; `None` if there are means with different weights.
@@ -63,16 +82,12 @@ impl Weight {
     /// # Panics
     /// If negative and positive weights cancel.
     pub fn rest_of_part(self, samples: usize) -> Option<Factors> {
-        assert!(
-            self.means.weight.is_none() || self.sum != 0.0 || self.is_nothing(),
-            "the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative weights, or \
-             train on the sum of the losses, with `Parallel::sum`"
-        );
+        assert!(self.means.weight.is_none() || self.sum != 0.0 || self.is_nothing(), "{CANCEL}");
         if self.is_nothing() { Some(Factors { loss: 1.0, gradients: 1.0 }) } else { self.rest(samples) }
     }
 
     /// No sample has a weight. All gradients are 0 then.
-    fn is_nothing(self) -> bool {
+    pub fn is_nothing(self) -> bool {
         self.means.weight == Some(0.0)
     }
 
@@ -81,6 +96,11 @@ impl Weight {
         if self.is_sum { loss } else { loss * self.sum }
     }
 }
+
+const APART: &str = "the loss is made of means with different weights, so the parts of a batch cannot be combined: give all losses the same \
+                     weights, or make sums of them, with `Parallel::sum`";
+const CANCEL: &str = "the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative weights, or train \
+                      on the sum of the losses, with `Parallel::sum`";
 
 /// What the sums over the parts of a batch are multiplied by.
 #[derive(Clone, Copy, Debug)]

@@ -26,12 +26,12 @@ pub trait TrainDevice<T: Real>: Send {
 
 /// A model that is trained on a device.
 pub trait DeviceRun<T: Real>: Send {
-    /// Makes a step, or adds the gradients of a part of its batch and makes the step after the last part. If the loss or the norm is not finite,
+    /// Makes a step; or, if there is a `part`, adds the gradients of this part of a batch, and makes the step after the last part. If the loss or the norm is not finite,
     /// nothing is changed. Returns what it found, and `None` before the last part.
     ///
     /// # Errors
     /// If the step has no code for the device, or the device fails. The text says what to do.
-    fn step(&mut self, step: DeviceStep<'_, T>) -> Result<Option<DeviceFound>, String>;
+    fn step(&mut self, step: DeviceStep<'_, T>, part: Option<DevicePart<'_>>) -> Result<Option<DeviceFound>, String>;
 
     /// The distance from 1 to the next larger number of those in which the device stores values. A loss may differ from that of the processor by
     /// its square root.
@@ -58,8 +58,6 @@ pub struct DeviceStep<'s, T: Real> {
     pub classes: &'s [usize],
     /// The seed of the training pass.
     pub seed: u64,
-    /// The part of the batch that this is; `None` if it is the whole batch.
-    pub part: Option<DevicePart>,
     /// Records the step, for matrices of shapes that the device has not seen.
     pub record: &'s dyn Fn() -> Result<StepPlan<T>, String>,
 }
@@ -68,16 +66,29 @@ pub struct DeviceStep<'s, T: Real> {
 const MOST_COMPARED: usize = 8;
 
 /// A part of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct DevicePart {
-    /// The factor of its loss and its gradients in the sums over all parts.
-    pub factor: f64,
-    /// Its share of the samples, by which the new values of buffers count.
-    pub share: f64,
+pub struct DevicePart<'s> {
+    /// How the part counts, if its means were divided by these numbers.
+    ///
+    /// # Errors
+    /// If there is no mean over the parts. The text says what to do.
+    pub shares: &'s mut dyn FnMut(Means) -> Result<DeviceShares, String>,
     /// Whether it is the first part of its batch.
     pub is_first: bool,
     /// Whether it is the last one.
     pub is_last: bool,
+}
+
+/// What a part is multiplied by before it is added to those before it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceShares {
+    /// The factor of the loss and the gradients of the parts before.
+    pub before: f64,
+    /// The factor of the loss of the part.
+    pub loss: f64,
+    /// The factor of its gradients.
+    pub gradients: f64,
+    /// Its share of the samples of the batch, by which the new values of buffers count.
+    pub samples: f64,
 }
 
 /// What a step on a device found.
@@ -102,8 +113,7 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// the largest number of the type, which the processor would clip.
     ///
     /// The trainer has to be made [with a loss](Trainer::with_loss) whose inputs are a matrix. The gradients of
-    /// [micro-batches](Trainer::micro_batch) are added up on the device. A mean with weights cannot be divided into micro-batches there,
-    /// which is an error.
+    /// [micro-batches](Trainer::micro_batch) are added up on the device.
     ///
     /// A device has no use for [shards](Trainer::parallel): it computes a batch, or a micro-batch, as a whole. Where the processor would divide it by
     /// its rule, layers that look at the whole batch, such as [`BatchNorm`](crate::BatchNorm), and random numbers of layers are
@@ -147,13 +157,21 @@ impl<T: Real> Loop<'_, '_, T> {
         let compared = is_compared.then(|| self.download_model(run)).transpose()?;
         let expected =
             compared.map(|()| self.objective().gradients(samples, seed, true)).transpose()?.map(|(loss, _)| loss);
-        let (mut found, of_part) = (None, parts.len() > 1);
-        for (k, &(samples, seed)) in parts.iter().enumerate() {
-            let share = samples.len() as f64 / all as f64;
-            let weight = Weight::of(self.plan.parallel.reduction, Means::default(), samples.len());
+        let (mut found, mut weight, of_part) = (None, None, parts.len() > 1);
+        let reduction = self.plan.parallel.reduction;
+        for (k, &(part, seed)) in parts.iter().enumerate() {
             let (is_first, is_last) = (k == 0, k + 1 == parts.len());
-            let part = DevicePart { factor: weight.factor(all), share, is_first, is_last };
-            found = self.part_on_device(run, samples, seed, of_part.then_some(part)).map_err(TrainError::Device)?;
+            let mut shares = |means| {
+                let new = Weight::checked(reduction, means, part.len())?;
+                let (both, [before, gradients]) =
+                    weight.map_or(Ok((new, [1.0; 2])), |old: Weight| old.mean_with(new))?;
+                weight = Some(both);
+                // Without any weight the loss is NaN, as without parts.
+                let loss = if is_last && both.is_nothing() { f64::INFINITY } else { gradients };
+                Ok(DeviceShares { before, loss, gradients, samples: part.len() as f64 / all as f64 })
+            };
+            let of_batch = of_part.then_some(DevicePart { shares: &mut shares, is_first, is_last });
+            found = self.part_on_device(run, part, seed, of_batch).map_err(TrainError::Device)?;
         }
         let DeviceFound { loss, norm, means } = found.expect("the last part makes the step");
         if let Some(expected) = expected {
@@ -172,7 +190,7 @@ impl<T: Real> Loop<'_, '_, T> {
         } else {
             self.download_model(run)?;
         }
-        Ok((loss, Weight::of(self.plan.parallel.reduction, means, all)))
+        Ok((loss, weight.unwrap_or_else(|| Weight::of(reduction, means, all))))
     }
 
     fn part_on_device(
@@ -180,24 +198,16 @@ impl<T: Real> Loop<'_, '_, T> {
         run: &Run<T>,
         samples: &[usize],
         seed: u64,
-        part: Option<DevicePart>,
+        part: Option<DevicePart<'_>>,
     ) -> Result<Option<DeviceFound>, String> {
         let device = self.on_device.as_mut().expect("a step on a device follows `upload_model`");
         let batch = self.task.batch(0, samples, Some(seed));
         let (optimizer, steps) = (&*self.plan.optimizer, run.optimizer.steps);
         let made = on_batch(&*batch, |data, recorder| {
-            let record = || {
-                let pass = PassKind { seed, of_part: part.is_some() };
-                let (found, plan) = recorded(pass, &|_| 1.0, recorder, Some(data.classes));
-                match found.means.weight.filter(|_| part.is_some()) {
-                    None => plan.expect("it was asked for"),
-                    Some(_) => Err("a mean with weights has no code for micro-batches on a device: use whole batches, or make the loss a \
-                                    sum (`Losses::sum` and `Parallel::sum`)"
-                        .to_owned()),
-                }
-            };
+            let pass = PassKind { seed, of_part: part.is_some() };
+            let record = || recorded(pass, &|_| 1.0, recorder, Some(data.classes)).1.expect("it was asked for");
             let (inputs, classes) = (data.inputs, data.classes);
-            device.step(DeviceStep { optimizer, steps, inputs, classes, seed, part, record: &record })
+            device.step(DeviceStep { optimizer, steps, inputs, classes, seed, record: &record }, part)
         });
         made.unwrap_or_else(|| Err("a device needs a trainer `with_loss` whose inputs are a matrix".to_owned()))
     }

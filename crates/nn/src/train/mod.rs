@@ -153,7 +153,7 @@ mod with_loss;
 pub use answers::{AsTarget, Given, accuracy, predict};
 pub use batches::Batches;
 pub use callback::{Callback, Progress};
-pub use device::{DeviceFound, DevicePart, DeviceRun, DeviceStep, TrainDevice};
+pub use device::{DeviceFound, DevicePart, DeviceRun, DeviceShares, DeviceStep, TrainDevice};
 pub use error::TrainError;
 pub use history::History;
 pub use run::{End, Trained};
