@@ -129,27 +129,21 @@ macro_rules! elementary {
             }
             /// By squaring, as on the CPU.
             fn powi(self, n: i32) -> Self {
-                let (mut power, mut square, mut rest) = (self.plain(1.0), self, n.unsigned_abs());
-                while rest > 0 {
-                    if rest % 2 == 1 {
-                        power *= square;
-                    }
-                    rest /= 2;
-                    if rest > 0 {
-                        square *= square;
-                    }
+                match n {
+                    0 => self.plain(1.0),
+                    1 => self,
+                    _ if n % 2 == 0 => Elementary::powi(self * self, n / 2),
+                    2.. => Elementary::powi(self * self, n / 2) * self,
+                    _ => 1.0 / Elementary::powi(self, -n),
                 }
-                if n < 0 { 1.0 / power } else { power }
             }
             fn powf(self, p: f64) -> Self {
                 Elementary::pow(self, self.plain(p))
             }
             fn polygamma(self, n: i32) -> Self {
-                let factorial = (1..=n.min(171)).map(f64::from).product();
-                let (s, factorial) = (n.saturating_add(1), literal(self.writer.is_double, factorial));
                 match n {
                     0 => Elementary::digamma(self),
-                    1.. => self.writer.value(format!("polygamma_(v{}, {s}, {factorial})", self.id)),
+                    1.. => self.writer.value(format!("polygamma_(v{}, {})", self.id, n.saturating_add(1))),
                     _ => self.plain(f64::NAN),
                 }
             }
@@ -178,22 +172,17 @@ impl Arithmetic for Wgsl<'_> {
     }
 }
 
-/// The trait asks for comparisons, which the table does not make.
-macro_rules! incomparable {
-    ($($Other:ty)*) => {$(
-        impl PartialEq<$Other> for Wgsl<'_> {
-            fn eq(&self, _: &$Other) -> bool {
-                false
-            }
-        }
-        impl PartialOrd<$Other> for Wgsl<'_> {
-            fn partial_cmp(&self, _: &$Other) -> Option<Ordering> {
-                None
-            }
-        }
-    )*};
+// The trait asks for comparisons, which the table does not make.
+impl<R> PartialEq<R> for Wgsl<'_> {
+    fn eq(&self, _: &R) -> bool {
+        false
+    }
 }
-incomparable!(f64 Self);
+impl<R> PartialOrd<R> for Wgsl<'_> {
+    fn partial_cmp(&self, _: &R) -> Option<Ordering> {
+        None
+    }
+}
 
 macro_rules! numbers {
     (

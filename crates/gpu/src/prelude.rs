@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use kernel::float::coefficients;
 
+use crate::along::loops;
 use crate::number::literal;
 
 /// The buffers that every kernel can read and write. Each has the number of its binding.
@@ -60,52 +61,39 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
     }
     line(format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
     line(format!("@group(0) @binding({CONSTANTS}) var<storage, read> given: array<T>;"));
-    for item in needed(is_double, body) {
-        line(item.to_owned());
-    }
+    line(needed(is_double, body));
     line(body.to_owned());
     text
+}
+
+/// The constants and functions that a text refers to, and those to which these do.
+fn needed(is_double: bool, body: &str) -> String {
+    static ITEMS: [OnceLock<Vec<Item>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let items = ITEMS[usize::from(is_double)].get_or_init(|| items(is_double));
+    let mut found = String::new();
+    for (name, text) in items.iter().rev() {
+        if body.contains(name) || found.contains(name) {
+            found += text;
+        }
+    }
+    found
 }
 
 /// A constant, function or struct: its name and its text.
 type Item = (String, String);
 
-/// The constants and functions that a text refers to, and those to which these do.
-fn needed(is_double: bool, body: &str) -> Vec<&'static str> {
-    static ITEMS: [OnceLock<Vec<Item>>; 2] = [OnceLock::new(), OnceLock::new()];
-    let items = ITEMS[usize::from(is_double)].get_or_init(|| items(is_double));
-    let mut open: Vec<&'static Item> = items.iter().collect();
-    let (mut found, mut new) = (Vec::new(), vec![body]);
-    while !new.is_empty() {
-        let (named, rest): (Vec<_>, _) =
-            open.into_iter().partition(|item| new.iter().any(|text| text.contains(&item.0)));
-        open = rest;
-        let texts: Vec<&'static str> = named.iter().map(|item| &*item.1).collect();
-        found.extend_from_slice(&texts);
-        new = texts;
-    }
-    found
-}
-
-/// All of them. Each begins on a line of its own, and has its other lines indented or closed by a brace.
+/// All of them, each behind those to which it refers. Each begins on a line of its own, and has its other lines indented or closed by a brace.
 fn items(is_double: bool) -> Vec<Item> {
-    let mut text = String::new();
-    let mut line = |line: String| writeln!(text, "{line}").expect("text grows");
-    constants(is_double, &mut line);
-    line([include_str!("primitives.wgsl"), include_str!("special.wgsl"), include_str!("along.wgsl")].concat());
+    let along = loops(include_str!("along.wgsl"));
+    let text = [&constants(is_double), include_str!("primitives.wgsl"), include_str!("special.wgsl"), &along].concat();
     let mut items: Vec<Item> = Vec::new();
-    for line in text.lines() {
-        let name = ["fn ", "const ", "struct "].iter().find_map(|word| line.strip_prefix(word));
-        match (name, items.last_mut()) {
-            (Some(name), _) => {
-                let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
-                items.push((name[..end].to_owned(), format!("{line}\n")));
-            }
-            (None, Some(last)) if line.starts_with(' ') || line == "}" => {
-                writeln!(last.1, "{line}").expect("text grows")
-            }
-            _ => {}
+    for line in text.lines().filter(|line| !line.starts_with("//")) {
+        if !line.starts_with([' ', '}']) {
+            let name = line.split(|c: char| !c.is_alphanumeric() && c != '_').nth(1).expect("an item has a name");
+            items.push((name.to_owned(), String::new()));
         }
+        let (_, item) = items.last_mut().expect("the first line begins an item");
+        *item += &format!("{line}\n");
     }
     items
 }
@@ -115,34 +103,39 @@ macro_rules! each {
     ($f:expr; $($name:ident $value:expr),* $(,)?) => { $($f(stringify!($name), $value);)* };
 }
 
-fn constants(is_double: bool, line: &mut impl FnMut(String)) {
+/// The constants of the formulas, and their polynomials in x as functions.
+fn constants(is_double: bool) -> String {
+    let (digits, bias, half, suffix, far) =
+        if is_double { (52, 1023, 27, "lu", 1e150) } else { (23, 127, 12, "u", 1e15) };
+    let mut all = format!("const DIGITS: u32 = {digits}u;\nconst BIAS: i32 = {bias};\n");
+    let mut line = |line: String| writeln!(all, "{line}").expect("text grows");
+    let bits_of = |x: f64| if is_double { x.to_bits() } else { (x as f32).to_bits().into() };
+    let ones = if is_double { u64::MAX } else { u32::MAX.into() };
+    let mut bits = |name: &str, value: u64| line(format!("const {name}: U = {value}{suffix};"));
+    each! { bits;
+        INF_BITS bits_of(f64::INFINITY), NAN_BITS bits_of(f64::NAN), ABS_MASK ones >> 1, HALF_MASK ones >> half << half,
+        ONE_BITS bits_of(1.0), SQRT_HALF bits_of(FRAC_1_SQRT_2),
+    }
     let c = coefficients(is_double);
-    let text = |c: f64| literal(is_double, c);
-    let own = |c: f64| if is_double { c } else { f64::from(c as f32) };
-    let [k, end, scale, shift] = c.erf[0][..] else { unreachable!("four numbers") };
-    let [first, second, third] = half_pi(is_double);
-    let least_normal = if is_double { f64::MIN_POSITIVE } else { f32::MIN_POSITIVE.into() };
-    let (digits, bias, far): (i32, _, _) = if is_double { (52, 1023, 1e150) } else { (23, 127, 1e15) };
     let [bernoulli, ln_gamma, zero, digamma] = c.gamma;
+    let [k, end, scale, shift] = c.erf[0][..] else { unreachable!("four numbers") };
+    // What rounding x + low to x loses.
+    let rest = |x: f64, low: f64| x - if is_double { x } else { f64::from(x as f32) } + low;
+    // π/2 in three parts. Products of the first two with numbers below 2²⁰, or 2¹⁶, are exact.
+    let cut = if is_double { 20 } else { 45 };
+    let short = |x: f64| f64::from_bits(x.to_bits() >> cut << cut);
+    let first = short(FRAC_PI_2);
+    let second = short(FRAC_PI_2 - first);
+    let text = |c: f64| literal(is_double, c);
     let mut number = |name: &str, value: f64| line(format!("const {name}: T = {};", text(value)));
     each! { number;
         LN2_HI c.ln_2[0], LN2_LO c.ln_2[1], LEAST c.bounds[0], LARGEST c.bounds[1], FLAT c.bounds[2], EPSILON 2f64.powi(-digits),
         ERF_K k, ERF_END end, ERF_SCALE scale, ERF_SHIFT shift, ERF_INV_MIDDLE c.erf_inv[2][0], TWO_DIGITS 2f64.powi(digits),
-        MIN_POSITIVE least_normal, ASINH_FAR far, LN_2 LN_2, LOG2_E LOG2_E, LOG10_E LOG10_E, FRAC_2_SQRT_PI FRAC_2_SQRT_PI,
-        FRAC_2_PI FRAC_2_PI, PI PI, HALF_PI_1 first, HALF_PI_2 second, HALF_PI_3 third, HALF_PI FRAC_PI_2,
-        HALF_PI_REST FRAC_PI_2 - own(FRAC_PI_2) + HALF_PI_LOW, HALF_LN_TAU_LESS_HALF 0.5 * TAU.ln() - 0.5, GAMMA_FAR 10.0,
-        DIGAMMA_ZERO zero[0], DIGAMMA_ZERO_REST zero[0] - own(zero[0]) + zero[1],
+        MIN_POSITIVE 2f64.powi(1 - bias), ASINH_FAR far, LN_2 LN_2, LOG2_E LOG2_E, LOG10_E LOG10_E, FRAC_2_SQRT_PI FRAC_2_SQRT_PI,
+        FRAC_2_PI FRAC_2_PI, PI PI, HALF_PI_1 first, HALF_PI_2 second, HALF_PI_3 FRAC_PI_2 - first - second + HALF_PI_LOW,
+        HALF_PI FRAC_PI_2, HALF_PI_REST rest(FRAC_PI_2, HALF_PI_LOW), HALF_LN_TAU_LESS_HALF 0.5 * TAU.ln() - 0.5, GAMMA_FAR 10.0,
+        DIGAMMA_ZERO zero[0], DIGAMMA_ZERO_REST rest(zero[0], zero[1]),
     }
-    let of = |x: f64| if is_double { x.to_bits() } else { (x as f32).to_bits().into() };
-    let all = if is_double { u64::MAX } else { u32::MAX.into() };
-    let (infinite, half, suffix) =
-        (of(f64::INFINITY), if is_double { 27 } else { 12 }, if is_double { "lu" } else { "u" });
-    let mut bits = |name: &str, value: u64| line(format!("const {name}: U = {value}{suffix};"));
-    each! { bits;
-        INF_BITS infinite, NAN_BITS infinite | 1 << (digits - 1), ABS_MASK all >> 1, HALF_MASK all >> half << half, ONE_BITS of(1.0),
-        SQRT_HALF of(FRAC_1_SQRT_2),
-    }
-    line(format!("const DIGITS: u32 = {digits}u;\nconst BIAS: i32 = {bias};"));
     let table = bernoulli.iter().map(|&c| text(c)).collect::<Vec<_>>().join(", ");
     line(format!("const BERNOULLI = array<T, 10>({table});"));
     let mut polynomial = |name: &str, c: &[f64]| {
@@ -151,30 +144,17 @@ fn constants(is_double: bool, line: &mut impl FnMut(String)) {
         line(format!("fn {name}_poly_(x: T) -> T {{ var s: T = {};{steps} return s; }}", text(*last)));
     };
     let terms = if is_double { [8, 9, 12] } else { [4, 5, 5] };
-    let factorial = |n: usize| (1..=n).map(|k| k as f64).product::<f64>();
-    let sign = |k: usize| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
-    let series = |terms: usize, f: &dyn Fn(usize) -> f64| (1..=terms).map(|k| sign(k) * f(k)).collect::<Vec<_>>();
-    let even = |f: &dyn Fn(f64) -> f64| (1..).zip(bernoulli).map(|(k, b)| b * f(f64::from(2 * k))).collect::<Vec<_>>();
+    let factorial = |n: i32| (1..=n).map(f64::from).product::<f64>();
+    let series = |terms: i32, f: &dyn Fn(i32) -> f64| (1..=terms).map(|k| (-1f64).powi(k) / f(k)).collect::<Vec<_>>();
+    let even = |f: &dyn Fn(f64) -> f64| (1..).zip(bernoulli).map(|(k, b)| b / f(f64::from(2 * k))).collect::<Vec<_>>();
     each! { polynomial;
         exp &c.exp, artanh &c.artanh, tanhshrink &c.tanhshrink, erf_near &c.erf[1], erf_far &c.erf[2],
         erf_inv_near c.erf_inv[0], erf_inv_far c.erf_inv[1], ln_gamma ln_gamma, digamma digamma,
-        sin &series(terms[0], &|k| 1.0 / factorial(2 * k + 1)), cos &series(terms[1], &|k| 1.0 / factorial(2 * k)),
-        atan &series(terms[2], &|k| 1.0 / (2 * k + 1) as f64),
-        stirling &even(&|k| 1.0 / (k * (k - 1.0))), digamma_far &even(&|k| 1.0 / k),
+        sin &series(terms[0], &|k| factorial(2 * k + 1)), cos &series(terms[1], &|k| factorial(2 * k)),
+        atan &series(terms[2], &|k| f64::from(2 * k + 1)), stirling &even(&|k| k * (k - 1.0)), digamma_far &even(&|k| k),
     }
+    all
 }
 
 /// What rounding π/2 to double precision lost.
 const HALF_PI_LOW: f64 = 6.123_233_995_736_766e-17;
-
-/// π/2 in three parts. Products of the first two with numbers below 2¹⁶, or 2²⁰, are exact.
-fn half_pi(is_double: bool) -> [f64; 3] {
-    let short = |x: f64, digits: u32| f64::from_bits(x.to_bits() >> (53 - digits) << (53 - digits));
-    let first = short(FRAC_PI_2, if is_double { 33 } else { 8 });
-    let rest = FRAC_PI_2 - first;
-    if is_double {
-        return [first, rest, HALF_PI_LOW];
-    }
-    let second = short(rest, 8);
-    [first, second, rest - second]
-}

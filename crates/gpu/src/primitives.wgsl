@@ -98,12 +98,6 @@ fn erf_inv_(x: T) -> T {
   return select(select(nan_(), copysign_(inf_(), x), a == 1.0), y, a < 1.0);
 }
 // Below are functions that the CPU takes from its C library. Powers of 2, logarithms and powers: x = 2ⁿ m.
-fn exp2_(x: T) -> T {
-  let c = select(select(x, T(2.0) * T(BIAS), x > T(2.0) * T(BIAS)), T(-2.0) * T(BIAS), x < T(-2.0) * T(BIAS));
-  let n = round(c); let i = i32(n); let half = i >> 1u; let r = (c - n) * LN_2; let quarter = half >> 1u;
-  return fma(fma(exp_poly_(r), r, T(1.0)), r, T(1.0)) * pow2_(quarter) * pow2_(half - quarter) * pow2_((i - half) >> 1u)
-    * pow2_((i - half) - ((i - half) >> 1u));
-}
 fn log2_(x: T) -> T {
   let s = split_any_(x); let f = s.m - 1.0;
   return ln_or_special_(x, fma(f + ln_tail_(f), LOG2_E, T(s.n)));
@@ -127,14 +121,14 @@ fn pow_(x: T, y: T) -> T {
   if (is_nan_(x) || is_nan_(y)) { z = x + y; }
   return select(z, T(1.0), y == 0.0 || x == 1.0);
 }
+fn exp2_(x: T) -> T { return pow_(T(2.0), x); }
 fn cbrt_(x: T) -> T {
   let a = abs(x); let y = exp_(ln_(a) / 3.0); let better = y - (y * y * y - a) / (3.0 * y * y);
   return select(copysign_(better, x), x, a == 0.0 || !is_finite_(x));
 }
 fn hypot_(x: T, y: T) -> T {
-  let a = max(abs(x), abs(y)); let b = min(abs(x), abs(y)); let q = select(b / a, T(0.0), a == 0.0);
-  let h = a * sqrt(fma(q, q, T(1.0)));
-  return select(select(h, x + y, is_nan_(x) || is_nan_(y)), inf_(), abs(x) == inf_() || abs(y) == inf_());
+  let a = larger_(abs(x), abs(y)); let q = min(abs(x), abs(y)) / a; let is_infinite = abs(x) == inf_() || abs(y) == inf_();
+  return select(select(a * sqrt(fma(q, q, T(1.0))), a, a == 0.0), inf_(), is_infinite);
 }
 // The sine and its relatives: x − n π/2 with π/2 in three parts, then a series.
 struct Turn { r: T, n: i32 }

@@ -37,13 +37,14 @@ fn hurwitz_(s: i32, from_x: T) -> T {
   }
   return sum + whole_power_(x, 1 - s) / T(s - 1) + whole_power_(x, -s) * (0.5 + tail / x);
 }
-// Its sign and n! are those of n = s − 1.
-fn polygamma_(x: T, s: i32, factorial: T) -> T {
+// n! times ζ, for n = s − 1.
+fn polygamma_(x: T, s: i32) -> T {
   let r = rest_(x); let sign = select(T(-1.0), T(1.0), (s & 1) == 0);
   var zeta = hurwitz_(s, select(1.0 - r, x, x > 0.0));
   if (!(x > 0.0)) { zeta = whole_power_(r, -s) + hurwitz_(s, 1.0 + r) + sign * (zeta - hurwitz_(s, 1.0 - x)); }
   if (r == 0.0 && x < 0.0 && sign < 0.0) { zeta = nan_(); }
-  return sign * factorial * zeta;
+  for (var k = 2; k < min(s, 172); k++) { zeta *= T(k); }
+  return sign * zeta;
 }
 fn sinc_(x: T, n: i32) -> T {
   let z = PI * x; var g = T(0.0); if (abs(x) == inf_()) { return g; }
