@@ -82,36 +82,21 @@ impl<'w> Wgsl<'w> {
         let more: String = more.iter().map(|x| format!(", v{}", x.id)).collect();
         self.writer.value(format!("{function}(v{}{more})", self.id))
     }
-
-    fn infix(self, op: &str, other: Self) -> Self {
-        self.writer.value(format!("v{} {op} v{}", self.id, other.id))
-    }
 }
 
 macro_rules! operators {
     ($($Op:ident $op:ident $sign:literal)*) => {$(
-        impl<'w> $Op for Wgsl<'w> {
+        impl $Op for Wgsl<'_> {
             type Output = Self;
             fn $op(self, other: Self) -> Self {
-                self.infix($sign, other)
-            }
-        }
-        impl<'w> $Op<f64> for Wgsl<'w> {
-            type Output = Self;
-            fn $op(self, c: f64) -> Self {
-                self.infix($sign, self.plain(c))
-            }
-        }
-        impl<'w> $Op<Wgsl<'w>> for f64 {
-            type Output = Wgsl<'w>;
-            fn $op(self, x: Wgsl<'w>) -> Wgsl<'w> {
-                x.plain(self).infix($sign, x)
+                self.writer.value(format!("v{} {} v{}", self.id, $sign, other.id))
             }
         }
     )*};
 }
 operators!(Add add "+" Sub sub "-" Mul mul "*" Div div "/");
 kernel::assigning!(['w,] Wgsl<'w>);
+kernel::beside_plain!(['w,] Wgsl<'w>, |x, c| x.plain(c));
 
 impl Neg for Wgsl<'_> {
     type Output = Self;

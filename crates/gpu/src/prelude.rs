@@ -121,8 +121,8 @@ fn constants(is_double: bool) -> String {
     let [k, end, scale, shift] = c.erf[0][..] else { unreachable!("four numbers") };
     // What rounding x + low to x loses.
     let rest = |x: f64, low: f64| x - if is_double { x } else { f64::from(x as f32) } + low;
-    // π/2 in three parts. Products of the first two with numbers below 2²⁰, or 2¹⁶, are exact.
-    let cut = if is_double { 20 } else { 45 };
+    // π/2 in three parts. Products of the first two with numbers below 2²⁹, or 2¹⁶, are exact.
+    let (cut, exact) = if is_double { (29, 29) } else { (45, 16) };
     let short = |x: f64| f64::from_bits(x.to_bits() >> cut << cut);
     let first = short(FRAC_PI_2);
     let second = short(FRAC_PI_2 - first);
@@ -133,8 +133,8 @@ fn constants(is_double: bool) -> String {
         ERF_K k, ERF_END end, ERF_SCALE scale, ERF_SHIFT shift, ERF_INV_MIDDLE c.erf_inv[2][0], TWO_DIGITS 2f64.powi(digits),
         MIN_POSITIVE 2f64.powi(1 - bias), ASINH_FAR far, LN_2 LN_2, LOG2_E LOG2_E, LOG10_E LOG10_E, FRAC_2_SQRT_PI FRAC_2_SQRT_PI,
         FRAC_2_PI FRAC_2_PI, PI PI, HALF_PI_1 first, HALF_PI_2 second, HALF_PI_3 FRAC_PI_2 - first - second + HALF_PI_LOW,
-        HALF_PI FRAC_PI_2, HALF_PI_REST rest(FRAC_PI_2, HALF_PI_LOW), HALF_LN_TAU_LESS_HALF 0.5 * TAU.ln() - 0.5, GAMMA_FAR 10.0,
-        DIGAMMA_ZERO zero[0], DIGAMMA_ZERO_REST rest(zero[0], zero[1]),
+        TURN_END FRAC_PI_2 * 2f64.powi(exact), HALF_PI FRAC_PI_2, HALF_PI_REST rest(FRAC_PI_2, HALF_PI_LOW), GAMMA_FAR 10.0,
+        HALF_LN_TAU_LESS_HALF 0.5 * TAU.ln() - 0.5, DIGAMMA_ZERO zero[0], DIGAMMA_ZERO_REST rest(zero[0], zero[1]),
     }
     let table = bernoulli.iter().map(|&c| text(c)).collect::<Vec<_>>().join(", ");
     line(format!("const BERNOULLI = array<T, 10>({table});"));

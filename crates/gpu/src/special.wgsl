@@ -55,7 +55,7 @@ fn sinc_(x: T, n: i32) -> T {
       power *= z * z / ((j + 1.0) * (j + 2.0));
     }
   } else {
-    let whole = round(x); let sign = select(T(-1.0), T(1.0), fmod_(whole, T(2.0)) == 0.0); let t = turn_(PI * (x - whole));
+    let whole = round(x); let sign = select(T(-1.0), T(1.0), 0.5 * whole == round(0.5 * whole)); let t = turn_(PI * (x - whole));
     g = sign * sine_(t) / z;
     for (var k = 1; k <= n; k++) { g = (sign * sine_(Turn(t.r, t.n + k)) - T(k) * g) / z; }
   }
