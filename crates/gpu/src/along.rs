@@ -95,43 +95,35 @@ pub(crate) fn loops(text: &str) -> String {
 /// The kernel of a term.
 pub(crate) fn kernel(term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kernel {
     const EACH: &str = "group * p[0].w + k * p[1].x";
-    const ONE: &str = "group";
-    let reduces =
-        |f| if matches!(f, AxisFunction::Max | AxisFunction::LogSumExp | AxisFunction::Norm) { ONE } else { EACH };
+    use LinearTerm::{AlongAxis, CrossEntropy, CrossEntropyTarget, Op as Plain};
     let (axis, name, reads) = match *term {
-        LinearTerm::Op(Op::AlongAxis(AxisFunction::CumSum(order), axis, x)) => {
-            (axis, format!("cumsum_{order:?}_"), vec![("x", x, EACH)])
+        Plain(Op::AlongAxis(AxisFunction::CumSum(order), axis, x)) => {
+            (axis, format!("cumsum_{order:?}"), vec![("x", x)])
         }
-        LinearTerm::AlongAxis(AxisFunction::CumSum(order), axis, [.., dy]) => {
-            (axis, format!("cumsum_{:?}_", order.flip()), vec![("x", dy, EACH)])
+        AlongAxis(AxisFunction::CumSum(order), axis, [.., dy]) => {
+            (axis, format!("cumsum_{:?}", order.flip()), vec![("x", dy)])
         }
-        LinearTerm::Op(Op::AlongAxis(f, axis, x)) => (axis, format!("value_{f:?}_"), vec![("x", x, EACH)]),
-        LinearTerm::AlongAxis(f, axis, [x, y, dy]) => {
-            (axis, format!("pull_{f:?}_"), vec![("x", x, EACH), ("y", y, reduces(f)), ("dy", dy, reduces(f))])
+        Plain(Op::AlongAxis(f, axis, x)) => (axis, format!("value_{f:?}"), vec![("x", x)]),
+        AlongAxis(f, axis, [x, y, dy]) => (axis, format!("pull_{f:?}"), vec![("x", x), ("y", y), ("dy", dy)]),
+        Plain(Op::CrossEntropy { x, t, p }) => {
+            (Axis::Rows, "value_cross_entropy".to_owned(), vec![("x", x), ("t", t), ("p", p)])
         }
-        LinearTerm::Op(Op::CrossEntropy { x, t, p }) => {
-            (Axis::Rows, "value_cross_entropy_".to_owned(), vec![("x", x, EACH), ("t", t, EACH), ("p", p, EACH)])
-        }
-        LinearTerm::CrossEntropy(t, p, dy) => {
-            (Axis::Rows, "pull_cross_entropy_".to_owned(), vec![("x", t, EACH), ("p", p, EACH), ("dy", dy, ONE)])
-        }
-        LinearTerm::CrossEntropyTarget(x, dy) => {
-            (Axis::Rows, "pull_target_".to_owned(), vec![("x", x, EACH), ("dy", dy, ONE)])
-        }
+        CrossEntropy(t, p, dy) => (Axis::Rows, "pull_cross_entropy".to_owned(), vec![("x", t), ("p", p), ("dy", dy)]),
+        CrossEntropyTarget(x, dy) => (Axis::Rows, "pull_target".to_owned(), vec![("x", x), ("dy", dy)]),
         _ => unreachable!("tangents are in no plan, and other terms have other kernels"),
     };
     let (rows, cols) = reads[0].1.shape();
     let (groups, len, first, apart) = if axis == Axis::Rows { (cols, rows, rows, 1) } else { (rows, cols, 1, rows) };
     let mut all = Grouped::new(groups, len, &[first, apart]);
-    for (name, x, index) in reads {
-        all.read(name, x, index);
+    for (name, x) in reads {
+        all.read(name, x, if x.shape() == (rows, cols) { EACH } else { "group" });
     }
     let (to, at) = (out.buffer.name(), all.params.offset(out));
     all.access += &format!("fn put_(k: u32, value: T) {{ {to}[{at} + {EACH}] {} value; }}\n", sign(accum));
     all.write_one(out, accum);
     // A cumulative sum is made by one thread.
     let passes = if name.starts_with("cumsum") { len } else { len / 8 + 512 };
-    all.kernel(&format!("{name}();"), passes)
+    all.kernel(&format!("{name}_();"), passes)
 }
 
 /// y = c Σ x or Σ x / c, where x is summed and repeated to the shape of y.
