@@ -12,13 +12,17 @@ pub(crate) struct Grouped {
     pub params: Params,
     /// The functions of WGSL that read and write entries.
     pub access: String,
+    groups: u32,
+    /// The groups of a workgroup, and the threads of each.
+    side: u32,
+    members: u32,
 }
 
 impl Grouped {
     pub fn new(groups: u32, len: u32, more: &[u32]) -> Self {
         let mut params = Params::new(&[groups, len]);
         more.iter().for_each(|&value| drop(params.give(value)));
-        Grouped { params, access: String::new() }
+        Grouped { params, access: String::new(), groups, side: 1, members: 64 }
     }
 
     /// Entry k of a matrix, by the name of the function that reads it. `index` leads from k and the number of the group to an entry.
@@ -34,107 +38,108 @@ impl Grouped {
     }
 
     /// The kernel of these statements. `passes` is about how often a thread goes through its loops.
-    pub fn kernel(self, lines: &str, groups: u32, passes: u32) -> Kernel {
+    pub fn kernel(self, lines: &str, passes: u32) -> Kernel {
+        let Grouped { params, access, groups, side, members } = self;
         let text = format!(
-            "var<workgroup> parts: array<T, 64>;
-var<workgroup> places: array<u32, 64>;
+            "const SIDE = {side}u;
+const MEMBERS = {members}u;
+const THREADS = SIDE * MEMBERS;
+var<workgroup> parts: array<T, THREADS>;
+var<workgroup> places: array<u32, THREADS>;
+var<private> thread: u32;
 var<private> me: u32;
 var<private> on: bool;
 var<private> group: u32;
 var<private> len: u32;
 var<private> largest: T;
 var<private> top: T;
-{}@compute @workgroup_size(64)
+{access}@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>, @builtin(local_invocation_index) t: u32) {{
-  me = t;
-  on = g.x + g.y * n.x < p[0].y;
-  group = select(0u, g.x + g.y * n.x, on);
+  thread = t;
+  me = t / SIDE;
+  group = (g.x + g.y * n.x) * SIDE + t % SIDE;
+  on = group < p[0].y;
+  group = select(0u, group, on);
   len = select(0u, p[0].z, on);
   {lines}
-}}",
-            self.access
+}}"
         );
-        Kernel { text, params: self.params.finish(), groups: spread(groups), passes, of: None }
+        Kernel { text, params: params.finish(), groups: spread(groups.div_ceil(side)), passes, of: None }
     }
+}
+
+/// A text of WGSL with its loops over a group written out. Before each loop it has a `$`: `$sum s = e;` and `$max s = e;` are the sum and the
+/// maximum of e over all k, and `$each = e;` writes e as the result for each k. In e stands x for x_(k).
+pub(crate) fn loops(text: &str) -> String {
+    let written = |statement: &str| {
+        let (before, short) = statement.split_once('$')?;
+        let (what, e) = short.strip_suffix(';')?.split_once(" = ")?;
+        let (kind, s) = what.split_once(' ').unwrap_or((what, ""));
+        let long = match kind {
+            "sum" => "var $s = T(0.0); $each $s += $e; } $s = group_sum_($s);",
+            "max" => "var $s = -inf_(); $each $s = more_($s, $e); } $s = group_max_($s);",
+            _ => "$each put_(k, $e); }",
+        };
+        let long = long.replace("$each", "for (var k = me; k < len; k += MEMBERS) { let x = x_(k);");
+        Some(before.to_owned() + &long.replace("$s", s).replace("$e", e))
+    };
+    text.split_inclusive(';').map(|statement| written(statement).unwrap_or_else(|| statement.to_owned())).collect()
 }
 
 /// The kernel of a term.
 pub(crate) fn kernel(term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kernel {
     const EACH: &str = "group * p[0].w + k * p[1].x";
-    const ONE: &str = "group";
-    let reduces =
-        |f| if matches!(f, AxisFunction::Max | AxisFunction::LogSumExp | AxisFunction::Norm) { ONE } else { EACH };
+    use LinearTerm::{AlongAxis, CrossEntropy, CrossEntropyTarget, Op as Plain};
     let (axis, name, reads) = match *term {
-        LinearTerm::Op(Op::AlongAxis(AxisFunction::CumSum(order), axis, x)) => {
-            (axis, format!("cumsum_{order:?}_"), vec![("x", x, EACH)])
+        Plain(Op::AlongAxis(AxisFunction::CumSum(order), axis, x)) => {
+            (axis, format!("cumsum_{order:?}"), vec![("x", x)])
         }
-        LinearTerm::AlongAxis(AxisFunction::CumSum(order), axis, [.., dy]) => {
-            (axis, format!("cumsum_{:?}_", order.flip()), vec![("x", dy, EACH)])
+        AlongAxis(AxisFunction::CumSum(order), axis, [.., dy]) => {
+            (axis, format!("cumsum_{:?}", order.flip()), vec![("x", dy)])
         }
-        LinearTerm::Op(Op::AlongAxis(f, axis, x)) => (axis, format!("value_{f:?}_"), vec![("x", x, EACH)]),
-        LinearTerm::AlongAxis(f, axis, [x, y, dy]) => {
-            (axis, format!("pull_{f:?}_"), vec![("x", x, EACH), ("y", y, reduces(f)), ("dy", dy, reduces(f))])
+        Plain(Op::AlongAxis(f, axis, x)) => (axis, format!("value_{f:?}"), vec![("x", x)]),
+        AlongAxis(f, axis, [x, y, dy]) => (axis, format!("pull_{f:?}"), vec![("x", x), ("y", y), ("dy", dy)]),
+        Plain(Op::CrossEntropy { x, t, p }) => {
+            (Axis::Rows, "value_cross_entropy".to_owned(), vec![("x", x), ("t", t), ("p", p)])
         }
-        LinearTerm::Op(Op::CrossEntropy { x, t, p }) => {
-            (Axis::Rows, "value_cross_entropy_".to_owned(), vec![("x", x, EACH), ("t", t, EACH), ("p", p, EACH)])
-        }
-        LinearTerm::CrossEntropy(t, p, dy) => {
-            (Axis::Rows, "pull_cross_entropy_".to_owned(), vec![("t", t, EACH), ("p", p, EACH), ("dy", dy, ONE)])
-        }
-        LinearTerm::CrossEntropyTarget(x, dy) => {
-            (Axis::Rows, "pull_target_".to_owned(), vec![("x", x, EACH), ("dy", dy, ONE)])
-        }
+        CrossEntropy(t, p, dy) => (Axis::Rows, "pull_cross_entropy".to_owned(), vec![("x", t), ("p", p), ("dy", dy)]),
+        CrossEntropyTarget(x, dy) => (Axis::Rows, "pull_target".to_owned(), vec![("x", x), ("dy", dy)]),
         _ => unreachable!("tangents are in no plan, and other terms have other kernels"),
     };
     let (rows, cols) = reads[0].1.shape();
     let (groups, len, first, apart) = if axis == Axis::Rows { (cols, rows, rows, 1) } else { (rows, cols, 1, rows) };
     let mut all = Grouped::new(groups, len, &[first, apart]);
-    for (name, x, index) in reads {
-        all.read(name, x, index);
+    for (name, x) in reads {
+        all.read(name, x, if x.shape() == (rows, cols) { EACH } else { "group" });
     }
     let put = out.buffer.write(&format!("{} + {EACH}", all.params.offset(out)), accum, "value");
     all.access += &format!("fn put_(k: u32, value: T) {{ {put} }}\n");
     all.write_one(out, accum);
     // A cumulative sum is made by one thread.
     let passes = if name.starts_with("cumsum") { len } else { len / 8 + 512 };
-    all.kernel(&format!("{name}();"), groups, passes)
+    all.kernel(&format!("{name}_();"), passes)
 }
 
 /// y = c Σ x or Σ x / c, where x is summed and repeated to the shape of y.
 pub(crate) fn sums(op: &str, x: Place, out: Place, accum: Accum) -> Kernel {
     let along = |n: u32, own: u32| if own == 1 { (n, 0) } else { (1, u32::from(n != 1)) };
     let ((rows, row), (cols, col)) = (along(x.rows, out.rows), along(x.cols, out.cols));
-    // For sums of rows, neighbouring threads read neighbouring rows.
-    if rows == 1 && row == 1 && out.cols == 1 && x.cols > 1 {
-        let mut params = Params::new(&[out.len(), x.cols, x.rows]);
-        let entry = x.buffer.read(&format!("{} + i + k * p[0].w", params.offset(x)));
-        let put = out.buffer.write(&format!("{} + i", params.offset(out)), accum, &format!("sum{op}"));
-        let text = format!(
-            "var<workgroup> parts: array<T, 256>;
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>, @builtin(local_invocation_index) t: u32) {{
-  let i = (g.x + g.y * n.x) * 32u + t % 32u;
-  var sum = T(0.0);
-  if (i < p[0].y) {{ for (var k = t / 32u; k < p[0].z; k += 8u) {{ sum += {entry}; }} }}
-  parts[t] = sum;
-  workgroupBarrier();
-  if (t < 32u && i < p[0].y) {{
-    for (var k = 1u; k < 8u; k++) {{ sum += parts[t + 32u * k]; }}
-    {put}
-  }}
-}}"
-        );
-        let groups = spread(out.len().div_ceil(32));
-        return Kernel { text, params: params.finish(), groups, passes: x.cols / 8, of: None };
-    }
     let mut all = Grouped::new(out.len(), rows * cols, &[out.rows, x.rows, rows, row, col]);
-    let of_group = "(group % p[0].w) * p[1].z + (group / p[0].w) * p[1].w * p[1].x";
-    all.read("x", x, &format!("{of_group} + k % p[1].y + (k / p[1].y) * p[1].x"));
+    let mut index = "group + k * p[1].x".to_owned();
+    if row == 1 {
+        // Neighbouring threads read neighbouring rows.
+        (all.side, all.members) = (32, 8);
+    } else {
+        let of_group = "(group % p[0].w) * p[1].z + (group / p[0].w) * p[1].w * p[1].x";
+        index = format!("{of_group} + k % p[1].y + (k / p[1].y) * p[1].x");
+    }
+    all.read("x", x, &index);
     all.write_one(out, accum);
-    let add = |j: u32| format!("if (k + {0}u < len) {{ sum += x_(k + {0}u); }} ", 64 * j);
+    let add = |j: u32| format!("if (k + {j}u * MEMBERS < len) {{ sum += x_(k + {j}u * MEMBERS); }} ");
     let adds: String = (0..16).map(add).collect();
     let lines = format!(
-        "var sum = T(0.0);\n  for (var k = me; k < len; k += 1024u) {{ {adds}}}\n  put_one_(group_sum_(sum){op});"
+        "var sum = T(0.0);\n  for (var k = me; k < len; k += 16u * MEMBERS) {{ {adds}}}\n  put_one_(group_sum_(sum){op});"
     );
-    all.kernel(&lines, out.len(), rows * cols / 1024 + 64)
+    let passes = rows * cols / (16 * all.members) + 64;
+    all.kernel(&lines, passes)
 }

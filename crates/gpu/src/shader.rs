@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use kernel::simd::Accum;
 use wgsl::Library;
 
+use crate::along::loops;
+
 /// The buffers that every kernel can read and write. Each has the number of its binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Buffer {
@@ -66,7 +68,7 @@ impl Buffer {
 pub(crate) fn shader(is_double: bool, body: &str) -> String {
     static LIBRARIES: [OnceLock<Library>; 2] = [OnceLock::new(), OnceLock::new()];
     let library = LIBRARIES[usize::from(is_double)]
-        .get_or_init(|| Library::new(is_double).with(include_str!("along.wgsl")).with(NARROW));
+        .get_or_init(|| Library::new(is_double).with(&loops(include_str!("along.wgsl"))).with(NARROW));
     let uses = |buffer: Buffer| body.contains(&format!("{}[", buffer.name()));
     let mut text = if uses(Buffer::Halves) { "enable f16;\n".to_owned() } else { String::new() };
     let mut line = |line: &str| writeln!(text, "{line}").expect("text grows");

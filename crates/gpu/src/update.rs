@@ -79,7 +79,7 @@ fn gradient_of(i: u32, e: u32) -> T {{ return {}[i + list[e + 2u]]; }}\n",
 }\n";
         of_pieces.write_one(place(at + 1, pieces), Accum::Replace);
         let norm = LinearTerm::Op(Op::AlongAxis(AxisFunction::Norm, Axis::Rows, place(at + 1, pieces)));
-        [of_pieces.kernel("value_Norm_();", pieces, len / 8 + 512), along::kernel(&norm, place(at, 1), Accum::Replace)]
+        [of_pieces.kernel("value_Norm_();", len / 8 + 512), along::kernel(&norm, place(at, 1), Accum::Replace)]
     }
 
     /// The update, unless one of the numbers `needed` of the values is not finite. The gradients are clipped to a largest norm, whose place is given

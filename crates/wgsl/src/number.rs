@@ -95,36 +95,21 @@ impl<'w> Wgsl<'w> {
         let more: String = more.iter().map(|x| format!(", v{}", x.id)).collect();
         self.writer.value(format!("{function}(v{}{more})", self.id))
     }
-
-    fn infix(self, op: &str, other: Self) -> Self {
-        self.writer.value(format!("v{} {op} v{}", self.id, other.id))
-    }
 }
 
 macro_rules! operators {
     ($($Op:ident $op:ident $sign:literal)*) => {$(
-        impl<'w> $Op for Wgsl<'w> {
+        impl $Op for Wgsl<'_> {
             type Output = Self;
             fn $op(self, other: Self) -> Self {
-                self.infix($sign, other)
-            }
-        }
-        impl<'w> $Op<f64> for Wgsl<'w> {
-            type Output = Self;
-            fn $op(self, c: f64) -> Self {
-                self.infix($sign, self.plain(c))
-            }
-        }
-        impl<'w> $Op<Wgsl<'w>> for f64 {
-            type Output = Wgsl<'w>;
-            fn $op(self, x: Wgsl<'w>) -> Wgsl<'w> {
-                x.plain(self).infix($sign, x)
+                self.writer.value(format!("v{} {} v{}", self.id, $sign, other.id))
             }
         }
     )*};
 }
 operators!(Add add "+" Sub sub "-" Mul mul "*" Div div "/");
 kernel::assigning!(['w,] Wgsl<'w>);
+kernel::beside_plain!(['w,] Wgsl<'w>, |x, c| x.plain(c));
 
 impl Neg for Wgsl<'_> {
     type Output = Self;
@@ -142,27 +127,21 @@ macro_rules! elementary {
             }
             /// By squaring, as on the CPU.
             fn powi(self, n: i32) -> Self {
-                let (mut power, mut square, mut rest) = (self.plain(1.0), self, n.unsigned_abs());
-                while rest > 0 {
-                    if rest % 2 == 1 {
-                        power *= square;
-                    }
-                    rest /= 2;
-                    if rest > 0 {
-                        square *= square;
-                    }
+                match n {
+                    0 => self.plain(1.0),
+                    1 => self,
+                    _ if n % 2 == 0 => Elementary::powi(self * self, n / 2),
+                    2.. => Elementary::powi(self * self, n / 2) * self,
+                    _ => 1.0 / Elementary::powi(self, -n),
                 }
-                if n < 0 { 1.0 / power } else { power }
             }
             fn powf(self, p: f64) -> Self {
                 Elementary::pow(self, self.plain(p))
             }
             fn polygamma(self, n: i32) -> Self {
-                let factorial = (1..=n.min(171)).map(f64::from).product();
-                let (s, factorial) = (n.saturating_add(1), literal(self.writer.is_double, factorial));
                 match n {
                     0 => Elementary::digamma(self),
-                    1.. => self.writer.value(format!("polygamma_(v{}, {s}, {factorial})", self.id)),
+                    1.. => self.writer.value(format!("polygamma_(v{}, {})", self.id, n.saturating_add(1))),
                     _ => self.plain(f64::NAN),
                 }
             }
@@ -191,23 +170,18 @@ impl Arithmetic for Wgsl<'_> {
     }
 }
 
-macro_rules! incomparable {
-    ($($Other:ty)*) => {$(
-        impl PartialEq<$Other> for Wgsl<'_> {
-            #[track_caller]
-            fn eq(&self, _: &$Other) -> bool {
-                panic!("{COMPARED}")
-            }
-        }
-        impl PartialOrd<$Other> for Wgsl<'_> {
-            #[track_caller]
-            fn partial_cmp(&self, _: &$Other) -> Option<Ordering> {
-                panic!("{COMPARED}")
-            }
-        }
-    )*};
+impl<R> PartialEq<R> for Wgsl<'_> {
+    #[track_caller]
+    fn eq(&self, _: &R) -> bool {
+        panic!("{COMPARED}")
+    }
 }
-incomparable!(f64 Self);
+impl<R> PartialOrd<R> for Wgsl<'_> {
+    #[track_caller]
+    fn partial_cmp(&self, _: &R) -> Option<Ordering> {
+        panic!("{COMPARED}")
+    }
+}
 
 const COMPARED: &str = "a formula that is written as a shader cannot compare numbers, because they have no values yet: select by functions such \
                         as `max`, `step` or `keep`";

@@ -1,6 +1,6 @@
 // exp, ln, tanh, … for numbers T with bits U. Constants come from the formulas of the CPU, whose methods these are. A compiler of
-// shaders may simplify (a + b) − b to a, and may or may not fuse a product with a sum. Hence `whole_`, which it cannot look through,
-// rounding by `round`, and products whose rounding error is computed from halves of their factors.
+// shaders may simplify (a + b) − b to a and a b + a c to a (b + c), and may or may not fuse a product with a sum. Hence `whole_`, which it
+// cannot look through, rounding by `round`, and products whose rounding error is computed from halves of their factors.
 fn whole_(x: T) -> T { return bitcast<T>(bitcast<U>(x) ^ U(zero_())); }
 fn inf_() -> T { return bitcast<T>(INF_BITS ^ U(zero_())); }
 fn nan_() -> T { return bitcast<T>(NAN_BITS ^ U(zero_())); }
@@ -25,13 +25,8 @@ fn lost_(a: T, b: T, q: T) -> T {
   let bh = bitcast<T>(bitcast<U>(b) & HALF_MASK); let bl = b - bh;
   return ((ah * bh - q) + ah * bl + al * bh) + al * bl;
 }
-fn fmod_(x: T, y: T) -> T {
-  let a = abs(x); let b = abs(y); let n = trunc(a / b); let q = whole_(n * b);
-  let r = (a - q) - lost_(n, b, q);
-  return select(copysign_(select(select(r, r - b, r >= b), r + b, r < 0.0), x), x, a < b);
-}
 fn pow2_(e: i32) -> T { return bitcast<T>(U(u32(e + BIAS)) << DIGITS); }
-fn reduce_(x: T, n: T) -> T { return fma(n, -LN2_LO, fma(n, -LN2_HI, x)); }
+fn reduce_(x: T, n: T) -> T { return fma(n, -LN2_LO, whole_(fma(n, -LN2_HI, x))); }
 fn exp_(x: T) -> T {
   let c = select(select(x, LARGEST, x > LARGEST), LEAST, x < LEAST);
   let n = round(c * LOG2_E); let r = reduce_(c, n); let i = i32(n); let half = i >> 1u;
@@ -68,6 +63,16 @@ fn split_any_(x: T) -> Split {
   let tiny = x < MIN_POSITIVE; var s = split_(select(x, x * TWO_DIGITS, tiny));
   s.n -= select(0, i32(DIGITS), tiny); return s;
 }
+// The remainder by y 2ᵏ for falling k, so that a quotient has only half of the digits and its product with y is known with its rounding error.
+fn fmod_(x: T, y: T) -> T {
+  let b = abs(y); let n = split_any_(b).n; var r = abs(x);
+  for (var times = 0; times < 256 && !(r < b); times++) {
+    let k = max(split_any_(r).n - n - i32(DIGITS / 2u), 0); let d = b * pow2_(k / 2) * pow2_(k - k / 2);
+    let q = trunc(r / d); let product = whole_(q * d); r = (r - product) - lost_(q, d, product);
+    r = select(select(r, r - d, r >= d), r + d, r < 0.0);
+  }
+  return copysign_(r, x);
+}
 fn ln_(x: T) -> T { let s = split_any_(x); return ln_or_special_(x, ln_sum_(T(s.n), s.m - 1.0)); }
 fn ln_1p_(y: T) -> T {
   let u = whole_(1.0 + y); let c = select(1.0 - whole_(u - y), y - whole_(u - 1.0), y < 1.0); let s = split_(u);
@@ -98,12 +103,6 @@ fn erf_inv_(x: T) -> T {
   return select(select(nan_(), copysign_(inf_(), x), a == 1.0), y, a < 1.0);
 }
 // Below are functions that the CPU takes from its C library. Powers of 2, logarithms and powers: x = 2ⁿ m.
-fn exp2_(x: T) -> T {
-  let c = select(select(x, T(2.0) * T(BIAS), x > T(2.0) * T(BIAS)), T(-2.0) * T(BIAS), x < T(-2.0) * T(BIAS));
-  let n = round(c); let i = i32(n); let half = i >> 1u; let r = (c - n) * LN_2; let quarter = half >> 1u;
-  return fma(fma(exp_poly_(r), r, T(1.0)), r, T(1.0)) * pow2_(quarter) * pow2_(half - quarter) * pow2_((i - half) >> 1u)
-    * pow2_((i - half) - ((i - half) >> 1u));
-}
 fn log2_(x: T) -> T {
   let s = split_any_(x); let f = s.m - 1.0;
   return ln_or_special_(x, fma(f + ln_tail_(f), LOG2_E, T(s.n)));
@@ -116,7 +115,7 @@ fn pow_(x: T, y: T) -> T {
   let high = whole_(sum + more); let low = more - whole_(high - sum);
   let q = whole_(y * high); let rest = fma(y, low, lost_(y, high, q));
   let e = exp_(q); let usual = select(e, fma(e, rest, e), is_finite_(e) && abs(rest) < 1.0);
-  let whole = y == round(y); let odd = whole && fmod_(y, T(2.0)) != 0.0;
+  let whole = y == round(y); let odd = whole && 0.5 * y != round(0.5 * y);
   let signed = select(select(nan_(), usual, whole), -usual, odd);
   var z = select(usual, signed, x < 0.0);
   if (a == 0.0 || a == inf_()) {
@@ -125,30 +124,30 @@ fn pow_(x: T, y: T) -> T {
     if (is_negative_(x) && odd) { z = -z; }
   }
   if (is_nan_(x) || is_nan_(y)) { z = x + y; }
-  return select(z, T(1.0), y == 0.0 || x == 1.0);
+  return select(z, T(1.0), y == 0.0 || x == 1.0 || (a == 1.0 && abs(y) == inf_()));
 }
+fn exp2_(x: T) -> T { return pow_(T(2.0), x); }
 fn cbrt_(x: T) -> T {
   let a = abs(x); let y = exp_(ln_(a) / 3.0); let better = y - (y * y * y - a) / (3.0 * y * y);
   return select(copysign_(better, x), x, a == 0.0 || !is_finite_(x));
 }
 fn hypot_(x: T, y: T) -> T {
-  let a = max(abs(x), abs(y)); let b = min(abs(x), abs(y)); let q = select(b / a, T(0.0), a == 0.0);
-  let h = a * sqrt(fma(q, q, T(1.0)));
-  return select(select(h, x + y, is_nan_(x) || is_nan_(y)), inf_(), abs(x) == inf_() || abs(y) == inf_());
+  let a = larger_(abs(x), abs(y)); let q = min(abs(x), abs(y)) / a; let is_infinite = abs(x) == inf_() || abs(y) == inf_();
+  return select(select(a * sqrt(fma(q, q, T(1.0))), a, a == 0.0), inf_(), is_infinite);
 }
-// The sine and its relatives: x − n π/2 with π/2 in three parts, then a series.
+// The sine and its relatives: x − n π/2 with π/2 in three parts, then a series. NaN where n is too large for that.
 struct Turn { r: T, n: i32 }
 fn turn_(x: T) -> Turn {
   let n = round(x * FRAC_2_PI);
-  return Turn(fma(n, -HALF_PI_3, fma(n, -HALF_PI_2, fma(n, -HALF_PI_1, x))), i32(n));
+  return Turn(fma(n, -HALF_PI_3, whole_(fma(n, -HALF_PI_2, whole_(fma(n, -HALF_PI_1, x))))), i32(n));
 }
 fn sine_(t: Turn) -> T {
   let z = t.r * t.r; let s = fma(t.r * z, sin_poly_(z), t.r); let c = fma(z, cos_poly_(z), T(1.0));
   let y = select(s, c, (t.n & 1) == 1); return select(y, -y, (t.n & 2) == 2);
 }
-fn sin_(x: T) -> T { return select(nan_(), sine_(turn_(x)), is_finite_(x)); }
-fn cos_(x: T) -> T { let t = turn_(x); return select(nan_(), sine_(Turn(t.r, t.n + 1)), is_finite_(x)); }
-fn tan_(x: T) -> T { let t = turn_(x); return select(nan_(), sine_(t) / sine_(Turn(t.r, t.n + 1)), is_finite_(x)); }
+fn sin_(x: T) -> T { return select(nan_(), sine_(turn_(x)), abs(x) < TURN_END); }
+fn cos_(x: T) -> T { let t = turn_(x); return select(nan_(), sine_(Turn(t.r, t.n + 1)), abs(x) < TURN_END); }
+fn tan_(x: T) -> T { let t = turn_(x); return select(nan_(), sine_(t) / sine_(Turn(t.r, t.n + 1)), abs(x) < TURN_END); }
 // For 0 ≤ x ≤ 1, by halving the angle twice.
 fn atan_part_(x: T) -> T {
   let a = x / (1.0 + sqrt(fma(x, x, T(1.0)))); let b = a / (1.0 + sqrt(fma(a, a, T(1.0)))); let z = b * b;

@@ -37,13 +37,14 @@ fn hurwitz_(s: i32, from_x: T) -> T {
   }
   return sum + whole_power_(x, 1 - s) / T(s - 1) + whole_power_(x, -s) * (0.5 + tail / x);
 }
-// Its sign and n! are those of n = s − 1.
-fn polygamma_(x: T, s: i32, factorial: T) -> T {
+// n! times ζ, for n = s − 1.
+fn polygamma_(x: T, s: i32) -> T {
   let r = rest_(x); let sign = select(T(-1.0), T(1.0), (s & 1) == 0);
   var zeta = hurwitz_(s, select(1.0 - r, x, x > 0.0));
   if (!(x > 0.0)) { zeta = whole_power_(r, -s) + hurwitz_(s, 1.0 + r) + sign * (zeta - hurwitz_(s, 1.0 - x)); }
   if (r == 0.0 && x < 0.0 && sign < 0.0) { zeta = nan_(); }
-  return sign * factorial * zeta;
+  for (var k = 2; k < min(s, 172); k++) { zeta *= T(k); }
+  return sign * zeta;
 }
 fn sinc_(x: T, n: i32) -> T {
   let z = PI * x; var g = T(0.0); if (abs(x) == inf_()) { return g; }
@@ -54,7 +55,7 @@ fn sinc_(x: T, n: i32) -> T {
       power *= z * z / ((j + 1.0) * (j + 2.0));
     }
   } else {
-    let whole = round(x); let sign = select(T(-1.0), T(1.0), fmod_(whole, T(2.0)) == 0.0); let t = turn_(PI * (x - whole));
+    let whole = round(x); let sign = select(T(-1.0), T(1.0), 0.5 * whole == round(0.5 * whole)); let t = turn_(PI * (x - whole));
     g = sign * sine_(t) / z;
     for (var k = 1; k <= n; k++) { g = (sign * sine_(Turn(t.r, t.n + k)) - T(k) * g) / z; }
   }

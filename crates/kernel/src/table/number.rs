@@ -8,7 +8,7 @@ use super::real::Values;
 use super::slopes::{fused, of_first, of_one, of_second};
 use super::{Binary, Real};
 use crate::simd::single;
-use crate::{assigning, functions};
+use crate::{assigning, beside_plain, functions};
 
 /// The operators of a [`Number`].
 #[diagnostic::on_unimplemented(
@@ -223,20 +223,6 @@ macro_rules! operator {
                 Lane(self.0.$op(other.0))
             }
         }
-        impl<T: Real> $Op<f64> for Lane<T> {
-            type Output = Self;
-            #[inline(always)]
-            fn $op(self, number: f64) -> Self {
-                Lane(self.0.$op(T::from_f64(number)))
-            }
-        }
-        impl<T: Real> $Op<Lane<T>> for f64 {
-            type Output = Lane<T>;
-            #[inline(always)]
-            fn $op(self, number: Lane<T>) -> Lane<T> {
-                Lane(T::from_f64(self).$op(number.0))
-            }
-        }
         impl<N: Number> $Op for Dual<N> {
             type Output = Self;
             #[inline(always)]
@@ -276,6 +262,7 @@ operator!(Div div, |a, b| {
 }, |x, c| Dual { value: x.value / c, tangent: if c == 0.0 || c.is_nan() { (x.value.zero() + 1.0 / c).weigh(x.tangent) } else { x.tangent / c } }, (x.zero() + c) / x);
 
 assigning!([T: Real,] Lane<T>);
+beside_plain!([T: Real,] Lane<T>, |_x, c| Lane(T::from_f64(c)));
 assigning!([N: Number,] Dual<N>);
 
 /// `+=`, `-=`, `*=` and `/=`, of everything that the operators take. The generics of the type end in a comma.
@@ -296,6 +283,36 @@ macro_rules! assigning {
             #[inline(always)]
             fn $assign(&mut self, other: R) {
                 *self = *self $op other;
+            }
+        }
+    };
+}
+
+/// `+`, `-`, `*` and `/` with a plain number c on either side of x, as the operators between two numbers: the expression makes one of c. The
+/// generics of the type end in a comma.
+#[macro_export]
+macro_rules! beside_plain {
+    ([$($generics:tt)*] $Type:ty, |$x:ident, $c:ident| $plain:expr) => {
+        $crate::beside_plain!(@ [$($generics)*] $Type, |$x, $c| $plain, Add add);
+        $crate::beside_plain!(@ [$($generics)*] $Type, |$x, $c| $plain, Sub sub);
+        $crate::beside_plain!(@ [$($generics)*] $Type, |$x, $c| $plain, Mul mul);
+        $crate::beside_plain!(@ [$($generics)*] $Type, |$x, $c| $plain, Div div);
+    };
+    (@ [$($generics:tt)*] $Type:ty, |$x:ident, $c:ident| $plain:expr, $Op:ident $op:ident) => {
+        impl<$($generics)*> std::ops::$Op<f64> for $Type {
+            type Output = Self;
+            #[inline(always)]
+            fn $op(self, $c: f64) -> Self {
+                let $x = self;
+                std::ops::$Op::$op($x, $plain)
+            }
+        }
+        impl<$($generics)*> std::ops::$Op<$Type> for f64 {
+            type Output = $Type;
+            #[inline(always)]
+            fn $op(self, $x: $Type) -> $Type {
+                let $c = self;
+                std::ops::$Op::$op($plain, $x)
             }
         }
     };

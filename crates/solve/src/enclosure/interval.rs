@@ -207,7 +207,7 @@ impl Neg for Interval {
     }
 }
 
-/// An operator between two intervals, and with a constant on either side.
+/// An operator between two intervals.
 macro_rules! operator {
     ($Op:ident $op:ident, |$a:ident, $b:ident| $result:expr) => {
         impl $Op for Interval {
@@ -215,18 +215,6 @@ macro_rules! operator {
             fn $op(self, other: Self) -> Self {
                 let ($a, $b) = (self, other);
                 $result
-            }
-        }
-        impl $Op<f64> for Interval {
-            type Output = Self;
-            fn $op(self, c: f64) -> Self {
-                self.$op(Interval::constant(c))
-            }
-        }
-        impl $Op<Interval> for f64 {
-            type Output = Interval;
-            fn $op(self, x: Interval) -> Interval {
-                Interval::constant(self).$op(x)
             }
         }
     };
@@ -237,6 +225,7 @@ operator!(Mul mul, |a, b| a.corners(b, product));
 operator!(Div div, |a, b| if b.contains(0.0) { Interval::ALL } else { a.corners(b, quotient) });
 
 kernel::assigning!([] Interval);
+kernel::beside_plain!([] Interval, |_x, c| Interval::constant(c));
 
 /// They compare where every number of one does.
 impl PartialOrd for Interval {
