@@ -4,7 +4,7 @@ use autograd::plan_view::{FormulaTerms, LinearTerm, RuleCode};
 use autograd::{Binary, Op, Real};
 use kernel::simd::Accum;
 use kernel::table::values;
-use wgsl::{Wgsl, Writer};
+use wgsl::{WgslNumber, Writer};
 
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
 use crate::product::Product;
@@ -185,7 +185,7 @@ impl Fused {
     fn formula(&mut self, formula: &FormulaTerms, side: Option<usize>, reads: &[Place]) -> u32 {
         let given: Vec<u32> = reads.iter().map(|&x| self.load(x, "i")).collect();
         let wanted = side.map_or(formula.value, |k| formula.slopes[k]);
-        let mut known: Vec<Wgsl<'_>> = Vec::new();
+        let mut known: Vec<WgslNumber<'_>> = Vec::new();
         for (k, terms) in formula.numbers[..=wanted as usize].iter().enumerate() {
             let terms = terms.iter().map(|term| plain(term.map(|x| known[x as usize]), &self.writer));
             // Before the first sum come the operands and the value, which the formula of the value does not read.
@@ -260,7 +260,7 @@ impl Fused {
 }
 
 /// A term of numbers.
-fn plain<'w>(op: Op<Wgsl<'w>>, writer: &'w Writer) -> Wgsl<'w> {
+fn plain<'w>(op: Op<WgslNumber<'w>>, writer: &'w Writer) -> WgslNumber<'w> {
     match op {
         Op::Number(c) => writer.constant(c),
         Op::Add(c, x) => {
@@ -278,7 +278,7 @@ fn plain<'w>(op: Op<Wgsl<'w>>, writer: &'w Writer) -> Wgsl<'w> {
 }
 
 /// slope ⊙ δy; 0 where δy = 0.
-fn times<'w>(slope: Wgsl<'w>, dy: Wgsl<'w>) -> Wgsl<'w> {
+fn times<'w>(slope: WgslNumber<'w>, dy: WgslNumber<'w>) -> WgslNumber<'w> {
     Binary::Weigh.value(slope, dy)
 }
 

@@ -4,7 +4,7 @@ use autograd::plan_view::LinearTerm;
 use autograd::{Axis, AxisFunction, Op};
 use kernel::simd::Accum;
 use nn::optim::{FormulaKind, before, clip_factor};
-use wgsl::{Wgsl, Writer};
+use wgsl::{WgslNumber, Writer};
 
 use crate::along::{self, Grouped};
 use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
@@ -89,7 +89,7 @@ fn gradient_of(i: u32, e: u32) -> T {{ return {}[i + list[e + 2u]]; }}\n",
         let (access, guard) = (self.access(&mut params), guard(&mut params, needed));
         let writer = Writer::new(is_double);
         let given = |k: usize| writer.value(format!("given[at + {k}u]"));
-        let moments: Vec<Wgsl<'_>> = (0..kind.counts().1).map(|k| writer.value(format!("m{k}[j]"))).collect();
+        let moments: Vec<WgslNumber<'_>> = (0..kind.counts().1).map(|k| writer.value(format!("m{k}[j]"))).collect();
         let factor = clipped.map_or(writer.constant(1.0), |(max, norm)| {
             clip_factor(writer.constant(max), writer.value(format!("x[{}]", params.give(norm))))
         });

@@ -6,7 +6,7 @@ mod number;
 mod tests;
 
 pub use library::Library;
-pub use number::{Wgsl, Writer, literal};
+pub use number::{WgslNumber, Writer, literal};
 
 /// A function of WGSL with this name, N operands of type `T` and one result. The [`Library`] has the functions that it calls.
 ///
@@ -26,7 +26,7 @@ pub use number::{Wgsl, Writer, literal};
 pub fn function<const N: usize>(
     is_double: bool,
     name: &str,
-    formula: impl for<'w> FnOnce([Wgsl<'w>; N]) -> Wgsl<'w>,
+    formula: impl for<'w> FnOnce([WgslNumber<'w>; N]) -> WgslNumber<'w>,
 ) -> String {
     let writer = Writer::new(is_double);
     let result = formula(std::array::from_fn(|k| writer.value(format!("x{k}")))).id();

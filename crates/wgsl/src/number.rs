@@ -28,9 +28,10 @@ pub struct Writer {
 /// A number of a shader: the name of a value.
 ///
 /// # Panics
-/// Comparisons, because a number has no value while the shader is written. Formulas select by functions such as `max` or `step` instead.
+/// Comparisons panic, because a number has no value while the shader is written: formulas select by functions such as `max` or `step` instead. So
+/// do operations on numbers of two writers.
 #[derive(Clone, Copy)]
-pub struct Wgsl<'w> {
+pub struct WgslNumber<'w> {
     writer: &'w Writer,
     id: u32,
 }
@@ -42,7 +43,7 @@ impl Writer {
     }
 
     /// The value of an expression, which becomes `let v0 = expression;` with the next number.
-    pub fn value(&self, expression: impl Into<String>) -> Wgsl<'_> {
+    pub fn value(&self, expression: impl Into<String>) -> WgslNumber<'_> {
         let expression = expression.into();
         let mut known = self.known.borrow_mut();
         let id = known.len() as u32;
@@ -50,16 +51,16 @@ impl Writer {
             self.line(&format!("let v{id} = {expression};"));
             id
         });
-        Wgsl { writer: self, id }
+        WgslNumber { writer: self, id }
     }
 
     /// The value with this number.
-    pub fn at(&self, id: u32) -> Wgsl<'_> {
-        Wgsl { writer: self, id }
+    pub fn at(&self, id: u32) -> WgslNumber<'_> {
+        WgslNumber { writer: self, id }
     }
 
     /// A number of the program.
-    pub fn constant(&self, c: f64) -> Wgsl<'_> {
+    pub fn constant(&self, c: f64) -> WgslNumber<'_> {
         self.value(literal(self.is_double, c))
     }
 
@@ -85,33 +86,39 @@ pub fn literal(is_double: bool, c: f64) -> String {
     }
 }
 
-impl<'w> Wgsl<'w> {
+impl<'w> WgslNumber<'w> {
     /// The number of the value.
     pub fn id(self) -> u32 {
         self.id
     }
 
     fn call<const N: usize>(self, function: &str, more: [Self; N]) -> Self {
-        let more: String = more.iter().map(|x| format!(", v{}", x.id)).collect();
+        let more: String = more.iter().map(|x| format!(", v{}", self.beside(*x))).collect();
         self.writer.value(format!("{function}(v{}{more})", self.id))
+    }
+
+    /// The number of another value of the same shader.
+    fn beside(self, other: Self) -> u32 {
+        assert!(std::ptr::eq(self.writer, other.writer), "a formula has numbers of two shaders (`Writer`)");
+        other.id
     }
 }
 
 macro_rules! operators {
     ($($Op:ident $op:ident $sign:literal)*) => {$(
-        impl $Op for Wgsl<'_> {
+        impl $Op for WgslNumber<'_> {
             type Output = Self;
             fn $op(self, other: Self) -> Self {
-                self.writer.value(format!("v{} {} v{}", self.id, $sign, other.id))
+                self.writer.value(format!("v{} {} v{}", self.id, $sign, self.beside(other)))
             }
         }
     )*};
 }
 operators!(Add add "+" Sub sub "-" Mul mul "*" Div div "/");
-kernel::assigning!(['w,] Wgsl<'w>);
-kernel::beside_plain!(['w,] Wgsl<'w>, |x, c| x.plain(c));
+kernel::assigning!(['w,] WgslNumber<'w>);
+kernel::beside_plain!(['w,] WgslNumber<'w>, |x, c| x.plain(c));
 
-impl Neg for Wgsl<'_> {
+impl Neg for WgslNumber<'_> {
     type Output = Self;
     fn neg(self) -> Self {
         self.writer.value(format!("-v{}", self.id))
@@ -121,7 +128,7 @@ impl Neg for Wgsl<'_> {
 /// The operations. Each has the name of its function in the shader, without the `_` at the end.
 macro_rules! elementary {
     ($($name:ident($x:ident $(, $more:ident)*))*) => {
-        impl Elementary for Wgsl<'_> {
+        impl Elementary for WgslNumber<'_> {
             fn plain(self, c: f64) -> Self {
                 self.writer.constant(c)
             }
@@ -164,19 +171,19 @@ elementary! {
     sigmoid(x) softplus(x) tanhshrink(x) erf(x) erfc(x) erf_inv(x) ln_gamma(x) digamma(x)
 }
 
-impl Arithmetic for Wgsl<'_> {
+impl Arithmetic for WgslNumber<'_> {
     fn zero(self) -> Self {
         self.plain(0.0)
     }
 }
 
-impl<R> PartialEq<R> for Wgsl<'_> {
+impl<R> PartialEq<R> for WgslNumber<'_> {
     #[track_caller]
     fn eq(&self, _: &R) -> bool {
         panic!("{COMPARED}")
     }
 }
-impl<R> PartialOrd<R> for Wgsl<'_> {
+impl<R> PartialOrd<R> for WgslNumber<'_> {
     #[track_caller]
     fn partial_cmp(&self, _: &R) -> Option<Ordering> {
         panic!("{COMPARED}")
@@ -196,7 +203,7 @@ macro_rules! numbers {
             $($(#[$doc2:meta])* $Name2:ident: $method2:ident($a:ident, $b:ident, $y2:ident)
             => $f2:expr, $da:expr, $db:expr $(, in $domain2:expr)? $(, kink at $kink2:expr)?;)*}
     ) => {
-        impl Number for Wgsl<'_> {
+        impl Number for WgslNumber<'_> {
             $(fn $method(self $(, $n: $N)?) -> Self { values::$method(self $(, $n)?) })*
             $(fn $method2(self, other: Self) -> Self { values::$method2(self, other) })*
         }

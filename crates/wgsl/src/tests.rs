@@ -3,7 +3,7 @@
 use autograd::{Binary, Number, Unary};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use crate::{Library, Wgsl, function};
+use crate::{Library, WgslNumber, Writer, function};
 
 /// Panics if the text is not a module of WGSL.
 fn validate(is_double: bool, text: &str) {
@@ -53,5 +53,12 @@ fn an_expression_is_written_once() {
 #[test]
 #[should_panic(expected = "cannot compare numbers")]
 fn a_formula_that_compares_is_refused() {
-    function(false, "f", |[x]: [Wgsl<'_>; 1]| if x > 0.0 { x } else { -x });
+    function(false, "f", |[x]: [WgslNumber<'_>; 1]| if x > 0.0 { x } else { -x });
+}
+
+#[test]
+#[should_panic(expected = "numbers of two shaders")]
+fn numbers_of_two_shaders_are_not_mixed() {
+    let (a, b) = (Writer::new(false), Writer::new(false));
+    let _ = a.value("x") + b.value("x");
 }
