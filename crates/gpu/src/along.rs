@@ -54,7 +54,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
 }}",
             self.access
         );
-        Kernel { text, params: self.params.finish(), groups: spread(groups), passes, of: None }
+        Kernel { text, params: self.params.finish(), groups: spread(groups), passes, panels: 0, of: None }
     }
 }
 
@@ -125,7 +125,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
 }}"
         );
         let groups = spread(out.len().div_ceil(32));
-        return Kernel { text, params: params.finish(), groups, passes: x.cols / 8, of: None };
+        return Kernel { text, params: params.finish(), groups, passes: x.cols / 8, panels: 0, of: None };
     }
     let mut all = Grouped::new(out.len(), rows * cols, &[out.rows, x.rows, rows, row, col]);
     let of_group = "(group % p[0].w) * p[1].z + (group / p[0].w) * p[1].w * p[1].x";
