@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
   {lines}
 }}"
         );
-        Kernel { text, params: params.finish(), groups: spread(groups.div_ceil(side)), passes, of: None }
+        Kernel { text, params: params.finish(), groups: spread(groups.div_ceil(side)), passes, panels: 0, of: None }
     }
 }
 

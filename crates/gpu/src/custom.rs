@@ -33,5 +33,5 @@ fn {name}(i: u32, j: u32) -> T {{ return {entry}; }}\n"
     let has_loops = ["for", "while", "loop"].iter().any(|word| body.contains(word));
     let passes = if has_loops { custom.reads.iter().map(|x| x.len()).max().unwrap_or(0) } else { 0 };
     let of = Some((custom.name.clone(), custom.source.to_string()));
-    Some(Kernel { text, params: params.finish(), groups: spread(out.len().div_ceil(THREADS)), passes, of })
+    Some(Kernel { text, params: params.finish(), groups: spread(out.len().div_ceil(THREADS)), passes, panels: 0, of })
 }

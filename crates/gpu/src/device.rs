@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytemuck::Pod;
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Features, Limits,
+    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Extent3d, Features,
+    Limits, StorageTextureAccess, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureDescriptor, TextureDimension,
+    TextureFormat, TextureUsages, TextureViewDimension,
 };
 
 use crate::error::GpuError;
 use crate::kernels::Kernel;
-use crate::shader::{Buffer, CONSTANTS, INDICES, PARAMS, shader};
+use crate::product::Vectors;
+use crate::shader::{Buffer, CONSTANTS, INDICES, PANELS, PARAMS, ROW, shader};
 
 /// A GPU, or a program that acts as one. Clones are the same device.
 #[derive(Clone)]
@@ -25,6 +28,7 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
+    vectors: Option<Vectors>,
     layout: BindGroupLayout,
     pipeline_layout: wgpu::PipelineLayout,
     /// By the text of the shader.
@@ -34,6 +38,8 @@ struct Inner {
 
 /// The size of the parameters of a kernel.
 const PARAM_BYTES: u64 = 4 * PARAMS as u64;
+/// The size of a row of the texture of panels.
+const ROW_BYTES: u64 = 16 * ROW as u64;
 /// Mesa's llvmpipe leaves all loops of a thread after 65,535 passes, without a message.
 const MOST_PASSES: u32 = 60_000;
 /// A vector of four numbers of double precision. Every buffer consists of some.
@@ -113,14 +119,15 @@ impl Device {
         let lost = Arc::new(Mutex::new(None));
         let note = lost.clone();
         device.set_device_lost_callback(move |reason, what| *lock(&note) = Some(format!("{reason:?}: {what}")));
-        let entries = entries(device.features());
+        let vectors = vectors(&info, &device);
+        let entries = entries(device.features(), vectors.is_some());
         let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: None, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let inner = Inner { device, queue, info, layout, pipeline_layout, pipelines: Mutex::default(), lost };
+        let inner = Inner { device, queue, info, vectors, layout, pipeline_layout, pipelines: Mutex::default(), lost };
         Ok(Device { inner: Arc::new(inner), has_half_values: false })
     }
 
@@ -164,8 +171,7 @@ impl Device {
 
     /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
     pub fn largest_buffer(&self) -> u64 {
-        let limits = self.inner.device.limits();
-        limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES) / LEAST_BYTES * LEAST_BYTES
+        largest_buffer(&self.inner.device.limits())
     }
 
     /// Its name, as the driver gives it.
@@ -178,11 +184,9 @@ impl Device {
         self.inner.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// The numbers in a vector, if it is a program on the processor whose threads can hand each other numbers.
-    pub(crate) fn lanes(&self) -> Option<u32> {
-        let (least, most) = (self.inner.info.subgroup_min_size, self.inner.info.subgroup_max_size);
-        let is_known = least == most && [4, 8, 16].contains(&least);
-        (self.is_software() && is_known && self.inner.device.features().contains(Features::SUBGROUP)).then_some(least)
+    /// If it is a program on the processor, how it computes with vectors.
+    pub(crate) fn vectors(&self) -> Option<Vectors> {
+        self.inner.vectors
     }
 
     /// Whether it computes in double precision.
@@ -316,7 +320,7 @@ impl Device {
                 (error, _) => error,
             };
             let pipeline = self.pipeline(shader(is_double, &kernel.text)).map_err(named)?;
-            launches.push((pipeline, 4 * at as u32, kernel.groups));
+            launches.push((pipeline, 4 * at as u32, kernel.groups, kernel.panels.div_ceil(ROW_BYTES) as u32));
         }
         let params = self.plain_buffer(4 * words.len() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?;
         self.write(&params, 0, &words)?;
@@ -325,10 +329,37 @@ impl Device {
         let rest = (1..).zip(buffers).map(|(binding, buffer)| (binding, buffer.as_entire_binding()));
         let rest = rest.map(|(binding, resource)| BindGroupEntry { binding, resource });
         let all = 1 + Buffer::ALL.len() + 2 - usize::from(!self.inner.device.features().contains(Features::SHADER_F16));
-        let entries: Vec<_> = std::iter::once(first).chain(rest).take(all).collect();
+        let mut entries: Vec<_> = std::iter::once(first).chain(rest).take(all).collect();
+        let panels = self.inner.vectors.map(|_| self.panels(launches.iter().map(|launch| launch.3).max().unwrap_or(0)));
+        let panels = panels.transpose()?;
+        if let Some((from, _, to)) = &panels {
+            let resources = [from.as_entire_binding(), BindingResource::TextureView(to)];
+            entries.extend(
+                PANELS.into_iter().zip(resources).map(|(binding, resource)| BindGroupEntry { binding, resource }),
+            );
+        }
         let descriptor = BindGroupDescriptor { label: None, layout: &self.inner.layout, entries: &entries };
         let bound = self.caught(|| self.inner.device.create_bind_group(&descriptor))?;
-        Ok(Prepared { launches, bound })
+        Ok(Prepared { launches, bound, panels: panels.map(|(from, to, _)| (from, to)) })
+    }
+
+    /// A buffer for panels and a texture, of these rows.
+    fn panels(&self, rows: u32) -> Result<(wgpu::Buffer, wgpu::Texture, wgpu::TextureView), GpuError> {
+        let rows = rows.max(1);
+        let buffer = self.plain_buffer(u64::from(rows) * ROW_BYTES, BufferUsages::STORAGE | BufferUsages::COPY_SRC)?;
+        let descriptor = TextureDescriptor {
+            label: None,
+            size: Extent3d { width: ROW, height: rows, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: TextureDimension::D2,
+            format: TextureFormat::Rgba32Uint,
+            usage: TextureUsages::STORAGE_BINDING | TextureUsages::COPY_DST,
+            view_formats: &[],
+        };
+        let texture = self.caught(|| self.inner.device.create_texture(&descriptor))?;
+        let view = self.caught(|| texture.create_view(&Default::default()))?;
+        Ok((buffer, texture, view))
     }
 
     fn pipeline(&self, text: String) -> Result<wgpu::ComputePipeline, GpuError> {
@@ -357,36 +388,68 @@ impl Device {
     /// Starts kernels, one after the other.
     pub(crate) fn launch(&self, prepared: &Prepared) -> Result<(), GpuError> {
         self.submit(|encoder| {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for (pipeline, at, [x, y]) in &prepared.launches {
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, &prepared.bound, &[*at]);
-                pass.dispatch_workgroups(*x, *y, 1);
+            for launches in prepared.launches.chunk_by(|_, next| next.3 == 0) {
+                if let (Some((from, to)), height @ 1..) = (&prepared.panels, launches[0].3) {
+                    let layout = TexelCopyBufferLayout { bytes_per_row: Some(ROW_BYTES as u32), ..Default::default() };
+                    let size = Extent3d { width: ROW, height, depth_or_array_layers: 1 };
+                    let from = TexelCopyBufferInfo { buffer: from, layout };
+                    encoder.copy_buffer_to_texture(from, to.as_image_copy(), size);
+                }
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                for (pipeline, at, [x, y], _) in launches {
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, &prepared.bound, &[*at]);
+                    pass.dispatch_workgroups(*x, *y, 1);
+                }
             }
         })
     }
 }
 
-/// Kernels that can be started: each has its parameters at an offset, and workgroups in two directions.
+/// Kernels that can be started: each has its parameters at an offset, workgroups in two directions, and the rows of panels that it reads.
 pub(crate) struct Prepared {
-    pub launches: Vec<(wgpu::ComputePipeline, u32, [u32; 2])>,
+    pub launches: Vec<(wgpu::ComputePipeline, u32, [u32; 2], u32)>,
     bound: BindGroup,
+    /// Panels as they are written, and as they are read.
+    panels: Option<(wgpu::Buffer, wgpu::Texture)>,
+}
+
+fn largest_buffer(limits: &Limits) -> u64 {
+    limits.max_buffer_size.min(limits.max_storage_buffer_binding_size).min(MOST_BYTES) / LEAST_BYTES * LEAST_BYTES
+}
+
+/// How a program on the processor computes with vectors, if its threads can hand each other numbers.
+fn vectors(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Option<Vectors> {
+    let (limits, least, most) = (device.limits(), info.subgroup_min_size, info.subgroup_max_size);
+    let has_room = limits.max_storage_buffers_per_shader_stage >= PANELS[0]
+        && limits.max_storage_textures_per_shader_stage > 0
+        && limits.max_texture_dimension_2d >= ROW;
+    let is_known = info.device_type == wgpu::DeviceType::Cpu && least == most && [4, 8, 16].contains(&least);
+    let most =
+        largest_buffer(&limits).min(u64::from(limits.max_texture_dimension_2d) * ROW_BYTES) / ROW_BYTES * ROW_BYTES;
+    let vectors = Vectors { lanes: least, most };
+    (is_known && has_room && device.features().contains(Features::SUBGROUP)).then_some(vectors)
 }
 
 /// The bindings of every kernel on a device with these features.
-fn entries(features: Features) -> Vec<BindGroupLayoutEntry> {
-    let entry = |binding: u32, ty, has_dynamic_offset, bytes: u64| BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: std::num::NonZero::new(bytes) },
-        count: None,
+fn entries(features: Features, has_panels: bool) -> Vec<BindGroupLayoutEntry> {
+    let any =
+        |binding: u32, ty| BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None };
+    let entry = |binding, ty, has_dynamic_offset, bytes: u64| {
+        any(binding, BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: std::num::NonZero::new(bytes) })
     };
     let storage = |read_only: bool| BufferBindingType::Storage { read_only };
     let params = std::iter::once(entry(0, BufferBindingType::Uniform, true, PARAM_BYTES));
     let written = Buffer::ALL.into_iter().take(if features.contains(Features::SHADER_F16) { 7 } else { 6 });
     let written = written.map(|buffer| entry(buffer as u32, storage(false), false, LEAST_BYTES));
     let read = [INDICES, CONSTANTS].map(|binding| entry(binding, storage(true), false, 8));
-    params.chain(written).chain(read).collect()
+    let texture = BindingType::StorageTexture {
+        access: StorageTextureAccess::ReadOnly,
+        format: TextureFormat::Rgba32Uint,
+        view_dimension: TextureViewDimension::D2,
+    };
+    let panels = [entry(PANELS[0], storage(false), false, LEAST_BYTES), any(PANELS[1], texture)];
+    params.chain(written).chain(read).chain(panels.into_iter().filter(|_| has_panels)).collect()
 }
 
 impl fmt::Display for Device {

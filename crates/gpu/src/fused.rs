@@ -131,13 +131,7 @@ impl Fused {
     }
 
     fn index(&mut self, x: Place, index: &str) -> String {
-        let at = self.params.offset(x);
-        match &self.product {
-            Some(product) if product.has_vectors() && x.buffer != Buffer::Halves => {
-                format!("({at} + {index}) / 4u][({at} + {index}) % 4u")
-            }
-            _ => format!("{at} + {index}"),
-        }
+        format!("{} + {index}", self.params.offset(x))
     }
 
     /// The entry of an index; what this thread has written itself is not read again.
@@ -255,7 +249,8 @@ impl Fused {
             return product.kernel(params, (rows, cols), &body);
         }
         let text = each_entry(&format!("  let r = i % p[0].z;\n  let c = i / p[0].z;\n{body}"));
-        Kernel { text, params: params.finish(), groups: spread((rows * cols).div_ceil(THREADS)), passes, of: None }
+        let groups = spread((rows * cols).div_ceil(THREADS));
+        Kernel { text, params: params.finish(), groups, passes, panels: 0, of: None }
     }
 }
 

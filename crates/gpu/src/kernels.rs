@@ -9,7 +9,7 @@ use crate::along;
 use crate::custom;
 use crate::device::MOST_GROUPS;
 use crate::fused::{Fused, has_loop, is_elementwise};
-use crate::product::Product;
+use crate::product::{Product, Vectors};
 use crate::shader::PARAMS;
 use crate::tasks::{Lists, Place, Task};
 
@@ -23,6 +23,8 @@ pub(crate) struct Kernel {
     pub groups: [u32; 2],
     /// About how often a thread goes through loops.
     pub passes: u32,
+    /// The number of bytes of panels that it reads.
+    pub panels: u64,
     /// The op that brought its text, and the line.
     pub of: Option<(String, String)>,
 }
@@ -92,11 +94,11 @@ fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n:
 /// The kernels of tasks that follow each other.
 pub(crate) fn kernels<T: Real>(
     is_double: bool,
-    lanes: Option<u32>,
+    vectors: Option<Vectors>,
     tasks: &[Task],
     lists: &mut Lists<'_, T>,
 ) -> Vec<Kernel> {
-    let mut writing = Writing { is_double, lanes, kernels: Vec::new(), open: None };
+    let mut writing = Writing { is_double, vectors, kernels: Vec::new(), open: None };
     for task in tasks {
         writing.task(task, lists);
     }
@@ -109,7 +111,7 @@ const MOST_TERMS: usize = 6;
 
 struct Writing {
     is_double: bool,
-    lanes: Option<u32>,
+    vectors: Option<Vectors>,
     kernels: Vec<Kernel>,
     open: Option<Fused>,
 }
@@ -148,7 +150,8 @@ impl Writing {
             accum = Accum::Add;
         }
         let mut rest = Task { out: task.out, accum, terms: single, custom: None };
-        if let Some(product) = Product::of(&products, self.lanes) {
+        if let Some(product) = Product::of(&products, self.is_double, self.vectors) {
+            self.kernels.extend(product.packing());
             let mut open = Fused::new(self.is_double, task.out.shape(), Some(product));
             let (looping, single) = rest.terms.into_iter().partition(has_loop);
             open.add(&Task { terms: single, custom: None, ..rest }, lists);

@@ -4,76 +4,83 @@
 use autograd::plan_view::LinearTerm;
 use autograd::{Op, Trans};
 
-use crate::kernels::{Kernel, Params, spread};
-use crate::shader::{Buffer, VECTORS};
+use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
+use crate::shader::ROW;
 use crate::tasks::Place;
 
 /// The factors of the products that are added.
 pub(crate) struct Product {
     pub factors: Vec<(Trans, Place, Trans, Place)>,
-    processor: Option<Vectors>,
+    processor: Option<Panels>,
 }
 
-/// How a program on the processor computes them.
-struct Vectors {
+/// What a program on the processor can do.
+#[derive(Clone, Copy)]
+pub(crate) struct Vectors {
     /// The numbers in a vector.
-    lanes: u32,
-    /// The columns of a tile.
-    cols: u32,
-    /// Whether four neighbours in a factor are always one entry of an array of `vec4`.
-    are_aligned: bool,
+    pub lanes: u32,
+    /// The largest number of bytes of panels.
+    pub most: u64,
 }
 
-/// The side of a tile of the result.
+/// Where such a program puts the factors, in tiles of rows of A and of columns of B, each four times as many as lanes. A tile consists of blocks of
+/// four terms of the sums, and is filled up by zeros.
+struct Panels {
+    lanes: u32,
+    is_double: bool,
+    /// The first vector of four entries of each factor, and the end.
+    starts: Vec<u32>,
+}
+
+/// The side of a tile of the result on a card.
 const TILE: u32 = 64;
 /// The number of terms of the sums for which tiles of the factors are loaded at a time.
 const DEEP: u32 = 16;
-/// The number of products of numbers below which a processor takes the tiles of cards, because they compile faster.
+/// The number of products of numbers below which a processor takes the tiles of cards.
 const SMALL: u64 = 1 << 15;
-/// The number from which it takes wide tiles, which compile more slowly. Tests have fewer, so that small matrices have them.
-const LARGE: u64 = if cfg!(test) { 1 << 20 } else { 1 << 28 };
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl Product {
     /// The sum of these products, if there are any.
-    pub fn of(terms: &[LinearTerm<Place>], lanes: Option<u32>) -> Option<Self> {
+    pub fn of(terms: &[LinearTerm<Place>], is_double: bool, vectors: Option<Vectors>) -> Option<Self> {
         let factors_of = |term: &LinearTerm<Place>| match *term {
             LinearTerm::Op(Op::Matmul(s, a, t, b)) => Some((s, a, t, b)),
             _ => None,
         };
         let factors: Vec<_> = terms.iter().filter_map(factors_of).collect();
-        let work = |&(_, a, t, b): &(_, Place, _, Place)| {
-            u64::from(a.len()) * u64::from(if t == Trans::No { b.cols } else { b.rows })
-        };
+        let work = |&(_, a, t, b): &(_, Place, _, Place)| u64::from(a.len()) * u64::from(side(t == Trans::No, b));
         let work: u64 = factors.iter().map(work).sum();
-        let by_four = |x: Place| x.buffer != Buffer::Halves && x.start.is_multiple_of(4) && x.rows.is_multiple_of(4);
-        let are_aligned =
-            factors.iter().all(|&(s, a, _, b)| by_four(a) && by_four(b) && terms_of(s, a).is_multiple_of(4));
-        let vectors = |lanes| Vectors { lanes, cols: if work < LARGE { 4 * lanes } else { 64 }, are_aligned };
-        let processor = lanes.filter(|_| work >= SMALL).map(vectors);
+        let processor = vectors.filter(|_| work >= SMALL).and_then(|v| Panels::of(&factors, is_double, v));
         (!factors.is_empty()).then_some(Product { factors, processor })
     }
 
-    /// Whether its kernel has the buffers as arrays of `vec4`.
-    pub fn has_vectors(&self) -> bool {
-        self.processor.as_ref().is_some_and(|vectors| vectors.are_aligned)
-    }
-
-    /// Adds its parameters behind the length and the shape of the result: for each product the places and the rows of its factors, and the
-    /// number of terms.
+    /// Adds its parameters behind the length and the shape of the result. For each product these are the places and the rows of its factors, or
+    /// where their panels begin, and the number of terms, or of blocks of terms.
     pub fn give(&self, params: &mut Params) {
-        for &(s, a, _, b) in &self.factors {
-            for value in [a.start, a.rows, b.start, b.rows, terms_of(s, a)] {
+        for (k, &(s, a, _, b)) in self.factors.iter().enumerate() {
+            let terms = side(s == Trans::No, a);
+            let values = match &self.processor {
+                Some(panels) => [panels.starts[2 * k], 0, panels.starts[2 * k + 1], 0, terms.div_ceil(4)],
+                None => [a.start, a.rows, b.start, b.rows, terms],
+            };
+            for value in values {
                 params.give(value);
             }
         }
     }
 
+    /// The kernels that fill the panels.
+    pub fn packing(&self) -> Vec<Kernel> {
+        let Some(panels) = &self.processor else { return Vec::new() };
+        let sides = self.factors.iter().flat_map(|&(s, a, t, b)| [(a, s == Trans::Yes), (b, t == Trans::No)]);
+        sides.zip(&panels.starts).map(|((x, is_deep), &start)| panels.packing(x, is_deep, start)).collect()
+    }
+
     /// The kernel that hands each entry to `body`, as `sum` of entry `i` in row `r` and column `c`.
     pub fn kernel(&self, params: Params, (rows, cols): (u32, u32), body: &str) -> Kernel {
-        let (thread, deep, threads, [height, width], (functions, sums)) = match &self.processor {
-            Some(v) => ("subgroup_invocation_id", 4, v.lanes, [4 * v.lanes, v.cols], self.in_vectors(v)),
-            None => ("local_invocation_index", DEEP, 256, [TILE; 2], self.in_tiles()),
+        let (thread, deep, threads, side_of, (functions, sums)) = match &self.processor {
+            Some(v) => ("subgroup_invocation_id", 4, v.lanes, 4 * v.lanes, self.in_vectors(v)),
+            None => ("local_invocation_index", DEEP, 256, TILE, self.in_tiles()),
         };
         let text = format!(
             "{functions}fn end(r: u32, c: u32, sum: T) {{
@@ -82,83 +89,56 @@ impl Product {
 {body}}}
 @compute @workgroup_size({threads})
 fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>, @builtin({thread}) t: u32) {{
-  let tile = g.x + g.y * n.x; let tiles = (p[0].z + {}u) / {height}u;
-  let r0 = (tile % tiles) * {height}u; let c0 = (tile / tiles) * {width}u;
+  let tile = g.x + g.y * n.x; let tiles = (p[0].z + {}u) / {side_of}u;
+  let r0 = (tile % tiles) * {side_of}u; let c0 = (tile / tiles) * {side_of}u;
 {sums}}}",
-            height - 1,
+            side_of - 1,
         );
-        let passes = self.factors.iter().map(|&(s, a, ..)| terms_of(s, a) / deep + 1);
-        let passes = passes.sum::<u32>() + height / threads * width;
-        let groups = spread(rows.div_ceil(height) * cols.div_ceil(width));
-        Kernel { text, params: params.finish(), groups, passes, of: None }
+        let passes = self.factors.iter().map(|&(s, a, ..)| side(s == Trans::No, a) / deep + 1);
+        let passes = passes.sum::<u32>() + side_of / threads * side_of;
+        let groups = spread(rows.div_ceil(side_of) * cols.div_ceil(side_of));
+        let panels = self.processor.as_ref().map_or(0, Panels::bytes);
+        Kernel { text, params: params.finish(), groups, passes, panels, of: None }
     }
 
-    /// For each product how a shader reads the first entry and the rows of A, those of B, and the number of terms.
+    /// For each product how a shader reads the parameters that `give` adds.
     fn places(&self) -> impl Iterator<Item = [String; 5]> {
         let slot = |slot: usize| format!("p[{}].{}", slot / 4, PARTS[slot % 4]);
         (0..self.factors.len()).map(move |k| [4, 5, 6, 7, 8].map(|first| slot(first + 5 * k)))
     }
 
-    /// A tile for each vector of threads of a processor, without barriers, which are slow there. Mesa's llvmpipe loads for one thread after
-    /// the other, and a load of four neighbours takes little longer than one of a single number. So each thread loads four, for rows and
-    /// columns of its own, and hands those of B to the others. A pass has four terms of the sums and no branch, because every branch
-    /// writes all sums to memory.
-    fn in_vectors(&self, &Vectors { lanes, cols, are_aligned }: &Vectors) -> (String, String) {
-        let of = |f: &dyn Fn(u32, u32) -> String| (0..4 * cols).map(|n| f(n % 4, n / 4)).collect::<String>();
-        let mut sums = of(&|i, j| format!("  var s{i}_{j} = T(0.0);\n"));
-        for (&(s, a, t, b), [a_start, a_rows, b_start, b_rows, terms]) in self.factors.iter().zip(self.places()) {
-            let (mut before, mut pass) = (String::new(), String::new());
-            // Four neighbours are four terms of a row or column (`deep`), or one term of four of them.
-            let mut load = |tile: &str, x: Place, deep: bool, start: &str, rows: &str, sides: Vec<String>| {
-                let (steps, steps_deep) = (if deep { 1 } else { 4 }, if deep { 4 } else { 1 });
-                for (n, side) in sides.iter().enumerate() {
-                    let side = if deep { format!("({side}) * {rows}") } else { side.clone() };
-                    before += &format!("    var at_{tile}{n} = {start} + {side};\n");
-                    for k in 0..steps {
-                        let entry = |c: u32| {
-                            let term = k + c % steps_deep;
-                            let entry = x.buffer.read(&format!("at_{tile}{n} + {c}u"));
-                            format!("select(T(0.0), {entry}, k + {term}u < {terms})")
-                        };
-                        let four = match are_aligned {
-                            true => x.buffer.read(&format!("at_{tile}{n} / 4u")),
-                            false => format!("vec4<T>({})", [0, 1, 2, 3].map(entry).join(", ")),
-                        };
-                        let step = if deep { "4u" } else { rows };
-                        pass += &format!("      let {tile}{n}_{k} = {four}; at_{tile}{n} += {step};\n");
-                    }
-                }
-            };
-            let (a_deep, b_deep) = (s == Trans::Yes, t == Trans::No);
-            let sides = (0..if a_deep { 4 } else { 1 }).map(|i| format!("r0 + 4u * t + {i}u"));
-            load("a", a, a_deep, &a_start, &a_rows, sides.collect());
-            let (width, own) = if b_deep { (lanes, 1) } else { (4 * lanes, 4) };
-            let sides = (0..cols / width).map(|q| format!("c0 + {}u + {own}u * t", q * width));
-            load("b", b, b_deep, &b_start, &b_rows, sides.collect());
-            let part =
-                |deep: bool, side: u32, k: u32| if deep { (0, PARTS[k as usize]) } else { (k, PARTS[side as usize]) };
-            for j in 0..cols {
+    /// A tile for each vector of threads of a processor. Each thread has four rows of it, and hands the entries of B that it loads to the others.
+    /// A block of terms has no branch, because every branch writes all sums to memory. Mesa's llvmpipe loads from a buffer for one thread after
+    /// the other, with branches, but from a texture for all of them: so the panels are read as a texture. It shuffles numbers by constants
+    /// without a loop, in contrast to broadcasts.
+    fn in_vectors(&self, panels: &Panels) -> (String, String) {
+        let (lanes, cols) = (panels.lanes, 4 * panels.lanes);
+        let mut sums: String = (0..cols).map(|j| format!("  var s{j} = vec4<T>();\n")).collect();
+        for [a, _, b, _, blocks] in self.places() {
+            sums += &format!("  for (var k = 0u; k < {blocks}; k++) {{\n");
+            for (tile, start, index) in [("a", a, "tile % tiles"), ("b", b, "tile / tiles")] {
+                sums += &format!("    let at_{tile} = {start} + (({index}) * {blocks} + k) * {}u + t;\n", 4 * lanes);
                 for k in 0..4 {
-                    let (n, part) = part(b_deep, j % own, k);
-                    let from = j % width / own;
-                    pass += &format!("      let b{k}of{j} = subgroupBroadcast(b{}_{n}.{part}, {from}u);\n", j / width);
-                }
-                for (i, k) in (0..16).map(|n| (n / 4, n % 4)) {
-                    let (n, part) = part(a_deep, i, k);
-                    let row = if a_deep { i } else { 0 };
-                    pass += &format!("      s{i}_{j} = fma(a{row}_{n}.{part}, b{k}of{j}, s{i}_{j});\n");
+                    sums += &format!("    let {tile}{k} = panel(at_{tile} + {}u);\n", k * lanes);
                 }
             }
-            sums += &format!("  {{\n{before}    for (var k = 0u; k < {terms}; k += 4u) {{\n{pass}    }}\n  }}\n");
+            for j in 0..cols {
+                let part = PARTS[j as usize % 4];
+                let [c0, c1, c2, c3] = [0, 1, 2, 3].map(|k| format!("a{k} * subgroupShuffle(b{k}.{part}, {}u)", j / 4));
+                sums += &format!("    s{j} += ({c0} + {c1}) + ({c2} + {c3});\n");
+            }
+            sums += "  }\n";
         }
         // An array that is indexed is not in registers.
         sums += &format!("  var sums: array<T, {}>;\n", 4 * cols);
-        sums += &of(&|i, j| format!("  sums[{}] = s{i}_{j};\n", i + 4 * j));
+        for (i, j) in (0..4 * cols).map(|n| (n % 4, n / 4)) {
+            sums += &format!("  sums[{}] = s{j}.{};\n", i + 4 * j, PARTS[i as usize]);
+        }
+        let entries = 4 * cols;
         sums += &format!(
-            "  for (var k = 0u; k < {}u; k++) {{ end(r0 + 4u * t + k % 4u, c0 + k / 4u, sums[k]); }}\n",
-            4 * cols
+            "  for (var k = 0u; k < {entries}u; k++) {{ end(r0 + 4u * t + k % 4u, c0 + k / 4u, sums[k]); }}\n"
         );
-        (if are_aligned { format!("{VECTORS}\n") } else { String::new() }, sums)
+        (panels.functions(), sums)
     }
 
     /// A tile for each workgroup, which loads tiles of the factors together. A thread has 4 × 4 entries in registers.
@@ -208,7 +188,79 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
     }
 }
 
-/// The number of terms of the sums in a product.
-fn terms_of(s: Trans, a: Place) -> u32 {
-    if s == Trans::No { a.cols } else { a.rows }
+impl Panels {
+    /// Those of the factors of these products, if there is room for them.
+    fn of(factors: &[(Trans, Place, Trans, Place)], is_double: bool, Vectors { lanes, most }: Vectors) -> Option<Self> {
+        let mut panels = Panels { lanes, is_double, starts: vec![0] };
+        let (mut end, most) = (0, most / if is_double { 32 } else { 16 });
+        for (x, is_deep) in factors.iter().flat_map(|&(s, a, t, b)| [(a, s == Trans::Yes), (b, t == Trans::No)]) {
+            end += u64::from(panels.tiles(x, is_deep)) * u64::from(panels.tile(x, is_deep));
+            panels.starts.push(u32::try_from(end).ok().filter(|_| end <= most)?);
+        }
+        Some(panels)
+    }
+
+    /// The number of tiles of a factor, whose columns are its rows or columns in the product if it `is_deep`.
+    fn tiles(&self, x: Place, is_deep: bool) -> u32 {
+        side(is_deep, x).div_ceil(4 * self.lanes)
+    }
+
+    /// The number of vectors of four entries in a tile.
+    fn tile(&self, x: Place, is_deep: bool) -> u32 {
+        side(!is_deep, x).div_ceil(4) * 4 * self.lanes
+    }
+
+    /// The kernel that fills the panel of a factor. A thread reads 4 × 4 entries of it.
+    fn packing(&self, x: Place, is_deep: bool, start: u32) -> Kernel {
+        let (lanes, tiles, limits) = (self.lanes, self.tiles(x, is_deep), [side(is_deep, x), side(!is_deep, x)]);
+        let count = tiles * limits[1].div_ceil(4) * lanes;
+        let mut params = Params::new(&[count]);
+        let values = [x.start, x.rows, limits[0], limits[1], limits[1].div_ceil(4), tiles, start];
+        let [at, rows, limit, terms, blocks, tiles, start] = values.map(|value| params.give(value));
+        // Neighbouring threads read neighbouring entries.
+        let (index, tile, block) = match is_deep {
+            true => (format!("k + i * {rows}"), format!("m / {blocks}"), format!("m % {blocks}")),
+            false => (format!("i + k * {rows}"), format!("m % {tiles}"), format!("m / {tiles}")),
+        };
+        let entry = x.buffer.read(&format!("{at} + {index}"));
+        let mut lines = format!(
+            "  let t = i % {lanes}u; let m = i / {lanes}u; let tile = {tile}; let block = {block};
+  let at = {start} + (tile * {blocks} + block) * {}u + t; let r = 4u * (tile * {lanes}u + t); let k = 4u * block;\n",
+            4 * lanes
+        );
+        for k in 0..4 {
+            let entries = [0, 1, 2, 3].map(|i| format!("entry(r + {i}u, k + {k}u)")).join(", ");
+            lines += &format!("  panels[at + {}u] = vec4<T>({entries});\n", k * lanes);
+        }
+        let function = format!(
+            "fn entry(i: u32, k: u32) -> T {{ return select(T(0.0), {entry}, i < {limit} && k < {terms}); }}\n"
+        );
+        let text = function + &each_entry(&lines);
+        let groups = spread(count.div_ceil(THREADS));
+        Kernel { text, params: params.finish(), groups, passes: 0, panels: 0, of: None }
+    }
+
+    /// How a shader reads four entries.
+    fn functions(&self) -> String {
+        let panel = match self.is_double {
+            false => "fn panel(i: u32) -> vec4<T> { return bitcast<vec4<T>>(texel(i)); }",
+            true => {
+                "fn number(x: vec2<u32>) -> T { return bitcast<T>(u64(x.x) | u64(x.y) << 32u); }
+fn pair(x: vec4<u32>) -> vec2<T> { return vec2<T>(number(x.xy), number(x.zw)); }
+fn panel(i: u32) -> vec4<T> { return vec4<T>(pair(texel(2u * i)), pair(texel(2u * i + 1u))); }"
+            }
+        };
+        format!(
+            "fn texel(i: u32) -> vec4<u32> {{ return textureLoad(texels, vec2(i % {ROW}u, i / {ROW}u)); }}\n{panel}\n"
+        )
+    }
+
+    fn bytes(&self) -> u64 {
+        u64::from(self.starts[self.starts.len() - 1]) * if self.is_double { 32 } else { 16 }
+    }
+}
+
+/// The number of columns or of rows.
+fn side(has_columns: bool, x: Place) -> u32 {
+    if has_columns { x.cols } else { x.rows }
 }

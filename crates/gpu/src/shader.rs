@@ -32,8 +32,10 @@ pub(crate) const CONSTANTS: u32 = 8;
 /// The number of parameters of a kernel, of which the first is 0.
 pub(crate) const PARAMS: usize = 64;
 
-/// A line by which a kernel has the buffers as arrays of `vec4`.
-pub(crate) const VECTORS: &str = "alias E = vec4<T>;";
+/// The binding of the panels of factors, for kernels that write them, and that of the texture to which they are copied, for those that read
+/// them. It has that many texels of 16 bytes in a row.
+pub(crate) const PANELS: [u32; 2] = [10, 11];
+pub(crate) const ROW: u32 = 4096;
 
 impl Buffer {
     pub const ALL: [Buffer; 7] = {
@@ -75,14 +77,19 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
     line(&library.called_by(body));
     line(&format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
     line("fn zero_() -> u32 { return p[0].x; }");
-    let entry = if body.contains(VECTORS) { "E" } else { "T" };
     for buffer in Buffer::ALL.into_iter().filter(|&buffer| uses(buffer)) {
         let (number, name) = (buffer as u32, buffer.name());
-        let entry = if buffer == Buffer::Halves { "f16" } else { entry };
+        let entry = if buffer == Buffer::Halves { "f16" } else { "T" };
         line(&format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
     }
     line(&format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
     line(&format!("@group(0) @binding({CONSTANTS}) var<storage, read> given: array<T>;"));
+    if body.contains("panels[") {
+        line(&format!("@group(0) @binding({}) var<storage, read_write> panels: array<vec4<T>>;", PANELS[0]));
+    }
+    if body.contains("texels") {
+        line(&format!("@group(0) @binding({}) var texels: texture_storage_2d<rgba32uint, read>;", PANELS[1]));
+    }
     line(body);
     text
 }

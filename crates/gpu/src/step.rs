@@ -74,7 +74,7 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
         let totals = of_part.then(|| weights.totals()).transpose()?;
 
         let mut lists = Lists::new(&view);
-        let mut forward = kernels(T::IS_DOUBLE, device.lanes(), &tasks(&view, &layout)?, &mut lists);
+        let mut forward = kernels(T::IS_DOUBLE, device.vectors(), &tasks(&view, &layout)?, &mut lists);
         let mut new = updates(&view, |id| found(id).map(|held| held.start), &layout);
         let mut trained = Vec::new();
         for (param, &weights_at) in view.params().zip(&layout.params) {
@@ -96,7 +96,7 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
             true => (to_totals(&mut trained, &mut new, (output, all), factors)?, Buffer::Values, all, all + 1),
             false => (Vec::new(), Buffer::Deltas, output, norm_at),
         };
-        let add = kernels(T::IS_DOUBLE, device.lanes(), &add, &mut lists);
+        let add = kernels(T::IS_DOUBLE, device.vectors(), &add, &mut lists);
         let (mut update, needed) = (Vec::new(), [loss, norm]);
         let needed = &needed[..1 + usize::from(weights.norm.is_some())];
         let trained = (!trained.is_empty()).then(|| Trained::new(from, &trained, &mut lists.entries));

@@ -109,7 +109,14 @@ fn gradient_of(i: u32, e: u32) -> T {{ return {}[i + list[e + 2u]]; }}\n",
             writer.finish()
         );
         let text = access + &each_entry(&lines);
-        Kernel { text, params: params.finish(), groups: spread(self.entries.div_ceil(THREADS)), passes: 32, of: None }
+        Kernel {
+            text,
+            params: params.finish(),
+            groups: spread(self.entries.div_ceil(THREADS)),
+            passes: 32,
+            panels: 0,
+            of: None,
+        }
     }
 }
 
