@@ -185,8 +185,8 @@ impl<T: Real> Loop<'_, '_, T> {
                 let (found, plan) = recorded(pass, &|_| 1.0, recorder, Some(data.classes));
                 match found.means.weight.filter(|_| part.is_some()) {
                     None => plan.expect("it was asked for"),
-                    Some(_) => Err("a mean with weights has no code for micro-batches on a device: use whole batches, or make the loss a \
-                                    sum (`Losses::sum` and `Parallel::sum`)"
+                    Some(_) => Err("a mean with weights has no code for micro-batches on a device: leave `micro_batch` out, and choose a \
+                                    smaller `batch` if the device has not enough memory"
                         .to_owned()),
                 }
             };

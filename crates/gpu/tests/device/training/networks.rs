@@ -3,13 +3,13 @@
 use gpu::{DeviceNumber, OnDevice, Weights};
 use nn::loss::Losses;
 use nn::parallel::Parallel;
-use nn::train::Trainer;
+use nn::train::{DevicePart, DeviceStep, TrainDevice, Trainer};
 use nn::{
     Activation, Adam, Axis, BatchNorm, Group, Init, Layer, Linear, Matrix, Mlp, Module, Momentum, Optimizer, Param,
-    Path, Sgd, Tape, Var, With, gradient_norm,
+    Path, Reduction, Sgd, Tape, Var, With, gradient_norm, loss,
 };
 
-use super::{classes, difference, mlp, normalised, numbers, rng, trainer, weighted};
+use super::{classes, difference, inputs, mlp, normalised, numbers, rng, trainer, weighted};
 use crate::device;
 
 #[test]
@@ -33,6 +33,17 @@ fn gradients_that_are_clipped_to_a_norm() {
     single("clipped", &mlp(), &mut mlp(), Momentum::new(0.05, 0.9).with().clip_norm(0.1));
 }
 
+/// Decay, rates by groups, and a layer that is trained only from the sixth epoch on: its gradient is no part of the norm before.
+#[test]
+fn clipped_norms_with_groups_and_frozen_parameters() {
+    let biases = Group { lr_factor: 2.0, decay_factor: 0.0 };
+    let adam = || Adam::adamw(0.02, 0.1).group(":bias", biases).clip_norm(0.05);
+    double_by("thawed", &mlp(), || trainer(adam()).freeze_until("layers.0.*", 6));
+    let sgd = || Sgd { lr: 0.5 }.with().group("layers.1.*", Group { lr_factor: 0.3, decay_factor: 1.0 }).l2(1e-3);
+    double_by("frozen", &mlp(), || trainer(sgd().clip_norm(0.1)).freeze("layers.1.bias|layers.2.weight"));
+    double_by("frozen, in parts", &mlp(), || trainer(adam()).freeze("layers.0.*").micro_batch(10));
+}
+
 #[test]
 fn networks_in_single_precision() {
     single("mlp", &mlp(), &mut mlp(), Momentum::new(0.05, 0.9));
@@ -53,6 +64,52 @@ fn batches_in_parts() {
 fn means_with_weights() {
     let trainer = || Trainer::with_loss(weighted().into(), Adam::new(0.01)).epochs(13).batch(32).seed(5).quiet();
     double_by("class weights", &mlp(), trainer);
+}
+
+/// Sums are added without factors. A trainer with a loss takes means, so the steps are given to the device here.
+#[test]
+fn sums_in_parts() {
+    let Some(device) = device().filter(|device| device.has_double()) else { return };
+    let (mut exact, adam) = (mlp::<f64>(), Adam::new(0.01).with().clip_norm(0.5));
+    let (x, t) = (inputs::<f64>(6, 25), inputs::<f64>(3, 25));
+    let record = |net: &Mlp<f64>, part: &[Matrix<f64>; 2]| {
+        let tape = Tape::training(1).of_part();
+        let [x, t] = part.each_ref().map(|x| tape.constant(x));
+        loss::mse(net.forward(x), t, Reduction::Sum).plan(&[x, t]).map_err(|why| why.to_string())
+    };
+    let (mut net, mut state, mut expected) = (exact.clone(), adam.init(&exact), adam.init(&exact));
+    let mut run = TrainDevice::begin(device, &net, &adam, &mut state).unwrap();
+    for steps in 0..4 {
+        let tape = Tape::training(1);
+        let whole = loss::mse(exact.forward(tape.constant(&x)), tape.constant(&t), Reduction::Sum);
+        let should = whole.item();
+        let gradients = whole.backward();
+        adam.step(&mut exact, &gradients, &mut expected);
+        let mut found = None;
+        for from in [0, 10, 20] {
+            let samples = from..(from + 10).min(25);
+            let (is_first, is_last) = (from == 0, from == 20);
+            let batch = [&x, &t].map(|x| x.columns(samples.clone()));
+            let part = DevicePart { factor: 1.0, share: samples.len() as f64 / 25.0, is_first, is_last };
+            found = run
+                .step(DeviceStep {
+                    optimizer: &adam,
+                    steps,
+                    inputs: &batch.each_ref().map(Matrix::view),
+                    classes: &[],
+                    seed: 1,
+                    part: Some(part),
+                    record: &|| record(&net, &batch),
+                })
+                .unwrap();
+            assert_eq!(found.is_some(), is_last);
+        }
+        let is = found.unwrap().loss;
+        assert!((is - should).abs() < 1e-10 * should, "step {steps}: {is} is not {should}");
+    }
+    run.read_into(&mut net, &mut state).unwrap();
+    let apart = difference(&exact, &net);
+    assert!(0.0 < apart && apart < 1e-10, "{apart:e}");
 }
 
 /// The processor would divide such a batch into shards.

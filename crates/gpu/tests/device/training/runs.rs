@@ -207,7 +207,7 @@ fn what_does_not_run_is_an_error_that_says_what_to_do() {
     let in_parts = Trainer::with_loss(weighted().into(), Adam::new(0.01)).batch(32).micro_batch(8).quiet();
     let mut in_parts = in_parts.device(device.clone());
     let text = said(in_parts.fit(&mut net, &data));
-    assert!(text.contains("mean with weights") && text.contains("micro-batches"), "{text}");
+    assert!(text.contains("mean with weights") && text.contains("leave `micro_batch` out"), "{text}");
     let text = said(Trainer::new(closure_loss, Adam::new(0.01)).quiet().device(device.clone()).fit(&mut net, &data));
     assert!(text.contains("with_loss"), "{text}");
     assert!(net == start);
