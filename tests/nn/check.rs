@@ -113,6 +113,33 @@ fn models_of_every_kind_pass_in_evaluation_and_in_training() {
     });
 }
 
+/// Beside 10⁶ differences of a loss have no digits of small slopes. Bounds of derivatives decide on the parameters of a model too.
+#[test]
+fn bounds_decide_where_a_loss_is_large() {
+    let rng = &mut rng(9);
+    let batch = (some::<f64>(3, 5, 1), vec![0, 2, 1, 1, 0]);
+    let net: Sequential<f64> = Sequential::new()
+        .then(Linear::new(3, 4, Init::Xavier, rng))
+        .then(LayerNorm::new(4))
+        .then(Activation::Tanh)
+        .then(Linear::new(4, 3, Init::Xavier, rng));
+    let run = |check: Check, factor: f64| {
+        check.order(1).run_model(&net, &batch, move |tape, net, (x, t)| {
+            let y = loss::softmax_cross_entropy(net.forward(tape.constant(x)), t, Reduction::Mean);
+            (y * factor + (y * (1.0 - factor)).stop_gradient()) * 1e-6 + 1e6
+        })
+    };
+    let with_bounds = Check::new().bounded_by(solve::derivative_bounds);
+    assert_eq!(run(Check::new(), 1.0).verdict, Verdict::Inconclusive);
+    let report = run(with_bounds, 1.0);
+    assert!(report.verdict == Verdict::Pass && report.proved > 40, "{} proved, {report}", report.proved);
+    // A slope that is too large by 1 % is named by its parameter.
+    let report = run(with_bounds, 1.01);
+    let text = report.to_string();
+    assert!(report.verdict == Verdict::Fail && report.failed.iter().all(|c| c.is_proved), "{text}");
+    assert!(text.contains("of `0.weight`") || text.contains("of `3.weight`"), "{text}");
+}
+
 /// A parameter that comes onto the tape as a constant would seem to have the derivative 0.
 #[test]
 fn a_parameter_that_is_not_read_is_named() {

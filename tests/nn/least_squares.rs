@@ -11,7 +11,7 @@ use nn::{
     Activation, BatchNorm, Bidirectional, Dropout, Each, Gru, Init, Layer, Linear, Lstm, Matrix, Mlp, Module, Param,
     Path, Real, Recurrent, Rnn, Sequential, Tape, Var,
 };
-use solve::{LeastSquares, Method, Sum};
+use solve::{LeastSquares, Method, RobustLoss};
 use tape_tests::{panic_of, says};
 
 use crate::{folder, normal, rng, some};
@@ -72,10 +72,10 @@ fn steps_are_those_of_residuals_written_by_hand() {
             let expected = settings.fit(by_hand(), &start).unwrap();
             let mut found = net.clone();
             let fit = LevenbergMarquardt::new().decay(decay).settings(settings).fit(&mut found, &data).unwrap();
-            near(&fit.x, &expected.x, 1e-6);
+            near(&fit.parameters, &expected.parameters, 1e-6);
             near(&fit.residuals, &expected.residuals, 1e-6);
             assert!((fit.sum - expected.sum).abs() <= 1e-10 * expected.sum, "{method:?} {fit}\n{expected}");
-            assert_eq!(trained(&found), fit.x, "the model has the parameters of the result");
+            assert_eq!(trained(&found), fit.parameters, "the model has the parameters of the result");
             assert_eq!(found.layers[1].bias, net.layers[1].bias, "what is frozen stays");
             if evaluations == 1000 {
                 assert!(fit.reason.is_converged(), "{fit}");
@@ -118,7 +118,7 @@ fn is_minimum<M: Module<f64> + Clone>(
             residuals(&tape, model).square().sum().item()
         };
         assert!((sum(&fitted) - fit.sum).abs() <= 1e-12 * fit.sum);
-        for k in 0..fit.x.len() {
+        for k in 0..fit.parameters.len() {
             for step in [1e-4, -1e-4] {
                 let (mut beside, mut at) = (fitted.clone(), 0);
                 beside.params_mut(&Path::Root, &mut |_, param| {
@@ -263,9 +263,9 @@ fn steps_on_recurrent_layers_are_those_of_gradients() {
                 |_, _| ControlFlow::Continue(()),
             );
             let fit = fit.unwrap();
-            near(&fit.x, &expected.x, 1e-6);
+            near(&fit.parameters, &expected.parameters, 1e-6);
             near(&fit.residuals, &expected.residuals, 1e-6);
-            assert_eq!(trained(&found), fit.x);
+            assert_eq!(trained(&found), fit.parameters);
         }
     }
 }
@@ -283,7 +283,7 @@ fn weights_are_repeated_samples() {
         let mut net = net.clone();
         LevenbergMarquardt::new().decay(1e-2).fit(&mut net, data).unwrap()
     });
-    near(&a.x, &b.x, 1e-6);
+    near(&a.parameters, &b.parameters, 1e-6);
     assert!((a.sum - b.sum).abs() <= 1e-10 * a.sum);
 }
 
@@ -326,13 +326,13 @@ fn it_can_be_watched_and_stopped() {
     let (data, mut net) = (data(), Mlp::<f64>::new(&[2, 8, 2], Activation::Tanh, &mut rng(3)));
     let mut sums = Vec::new();
     let fit = LevenbergMarquardt::new().fit_while(&mut net, &data, |net, now| {
-        assert_eq!(trained(net), now.x);
+        assert_eq!(trained(net), now.parameters);
         sums.push(now.sum);
         if sums.len() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let fit = fit.unwrap();
     assert_eq!((fit.reason, fit.iterations, fit.sum), (Reason::Stopped, 5, sums[4]));
-    assert!(sums.is_sorted_by(|a, b| a > b) && trained(&net) == fit.x);
+    assert!(sums.is_sorted_by(|a, b| a > b) && trained(&net) == fit.parameters);
     says(&fit, &["NOT CONVERGED", "layers.0.weight(0,0)"]);
 }
 
@@ -351,7 +351,7 @@ fn what_does_not_fit() {
     refuses(&lm.clone().loss(Loss::Huber { delta: -1.0 }), &plain, &["huber: delta: -1"]);
     refuses(&lm.clone().loss(Loss::Huber { delta: 1.0 }), &data, &["robust loss", "weights of samples"]);
     refuses(&lm.clone().loss(Loss::Huber { delta: 1.0 }).decay(0.1), &plain, &["robust loss", "a decay"]);
-    let cauchy = LeastSquares { sum: Sum::Cauchy(1.0), ..LeastSquares::default() };
+    let cauchy = LeastSquares { loss: RobustLoss::Cauchy(1.0), ..LeastSquares::default() };
     refuses(&lm.clone().settings(cauchy), &data, &["weights of samples"]);
     let two = lm.clone().loss(Loss::Huber { delta: 1.0 }).settings(cauchy);
     refuses(&two, &plain, &["the loss is Huber's of 1", "Cauchy(1.0)", "set one of them"]);

@@ -26,7 +26,7 @@ proptest! {
             tape.constant(a.clone()).matmul(x) - tape.constant(b.clone())
         });
         let fit = check(&model, LeastSquares::default(), &start, Some(&bounds));
-        prop_assert!(fit.x.iter().zip(&bounds).all(|(x, (low, high))| low <= x && x <= high), "{fit}");
+        prop_assert!(fit.parameters.iter().zip(&bounds).all(|(x, (low, high))| low <= x && x <= high), "{fit}");
     }
 }
 
@@ -46,7 +46,7 @@ fn a_parameter_on_its_bound_has_no_error() {
         Some(&[(f64::NEG_INFINITY, 1.5), (f64::NEG_INFINITY, f64::INFINITY)]),
     );
     let errors = fit.standard_errors().unwrap();
-    assert_eq!((fit.x[0], errors[0]), (1.5, 0.0), "{fit}");
+    assert_eq!((fit.parameters[0], errors[0]), (1.5, 0.0), "{fit}");
     let squares = t.as_slice().iter().map(|t| t * t).sum::<f64>();
     let expected = (fit.sum / 3.0 / squares).sqrt();
     assert!((errors[1] - expected).abs() < 1e-12, "{} and {expected}", errors[1]);

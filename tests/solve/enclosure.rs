@@ -3,7 +3,7 @@
 use autograd::strategies::Graph;
 use autograd::{Axis, Dual, Matrix, Number, Tape, checkpoint, formula, map, several, vstack};
 use proptest::prelude::*;
-use solve::{EnclosureError, Interval, IntervalMatrix, enclose, enclose_gradient, gradient_bounds};
+use solve::{EnclosureError, Interval, IntervalMatrix, enclose, enclose_gradient, enclose_scalar_gradient};
 
 use super::sparse::graphs::graphs;
 
@@ -152,7 +152,7 @@ proptest! {
 fn the_width_shrinks_with_the_box() {
     let f = |[x, y]: [Dual<Interval>; 2]| (x * y).sin().exp() / (y.square() + 1.0) + (x - y).tanh();
     let width = |size: f64| {
-        let (value, slopes) = gradient_bounds(f, [0.7, -0.4].map(|x| Interval::new(x - size, x + size)));
+        let (value, slopes) = enclose_scalar_gradient(f, [0.7, -0.4].map(|x| Interval::new(x - size, x + size)));
         [value.width(), slopes[0].width(), slopes[1].width()]
     };
     for k in 3..30 {
@@ -212,9 +212,9 @@ fn programs_that_cannot_be_enclosed_say_why() {
 #[test]
 fn a_zero_is_proved() {
     let f = |[x]: [Dual<Interval>; 1]| x.square() - 2.0;
-    let ends = [1.4, 1.5].map(|x| gradient_bounds(f, [Interval::point(x)]).0);
+    let ends = [1.4, 1.5].map(|x| enclose_scalar_gradient(f, [Interval::point(x)]).0);
     assert!(ends[0] < 0.0 && ends[1] > 0.0);
-    assert!(gradient_bounds(f, [Interval::new(1.4, 1.5)]).1[0] > 0.0);
+    assert!(enclose_scalar_gradient(f, [Interval::new(1.4, 1.5)]).1[0] > 0.0);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn powers_of_rounded_exponents() {
     let x = Interval::point(1e300);
     let y = x.powf(0.1);
     assert!(y.low() <= 1e30 && 1e30 <= y.high(), "{y:?}");
-    let ((_, [slope]), exact) = (gradient_bounds(|[x]: [Dual<Interval>; 1]| x.powf(0.1), [x]), 1e-271);
+    let ((_, [slope]), exact) = (enclose_scalar_gradient(|[x]: [Dual<Interval>; 1]| x.powf(0.1), [x]), 1e-271);
     assert!(slope.low() <= exact && exact <= slope.high(), "{slope:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use autograd::{Compiled, LinearAlgebra, Matrix, Var, vstack};
 use proptest::prelude::*;
-use solve::{Curve, Fit, LeastSquares, Sum, least_squares};
+use solve::{Curve, Fit, LeastSquares, RobustLoss, least_squares};
 
 use super::{METHODS, check, model};
 
@@ -25,7 +25,7 @@ proptest! {
         prop_assume!(squares.determinant().unwrap().abs() > 1e-2);
         let fit = check(&model, LeastSquares::default(), &[1.0, -1.0, 0.5], None);
         let expected = a.least_squares(&b, None).unwrap();
-        prop_assert!(fit.x.iter().zip(expected.as_slice()).all(|(x, e)| near(*x, *e, 1e-9)), "{fit}\n{expected:?}");
+        prop_assert!(fit.parameters.iter().zip(expected.as_slice()).all(|(x, e)| near(*x, *e, 1e-9)), "{fit}\n{expected:?}");
         let (s, found, inverse) = (fit.deviation().unwrap(), fit.covariance().unwrap(), squares.inverse().unwrap());
         prop_assert!(near(s * s, fit.sum / 5.0, 1e-14));
         for (c, e) in found.as_slice().iter().zip(inverse.as_slice()) {
@@ -55,8 +55,8 @@ proptest! {
             least_squares(residuals, &start).unwrap()
         };
         let (plain, scaled) = (fit(&[1.0; 3], 1.0), fit(&units, of_y));
-        let back: Vec<f64> = scaled.x.iter().zip(&units).map(|(x, unit)| x / unit).collect();
-        prop_assert_eq!(&back, &plain.x);
+        let back: Vec<f64> = scaled.parameters.iter().zip(&units).map(|(x, unit)| x / unit).collect();
+        prop_assert_eq!(&back, &plain.parameters);
         prop_assert_eq!(scaled.sum, plain.sum * of_y * of_y);
         prop_assert_eq!(scaled.evaluations, plain.evaluations);
         let errors = |fit: &Fit| fit.standard_errors().unwrap();
@@ -65,9 +65,9 @@ proptest! {
         }
     }
 
-    /// Every robust sum ends at a minimum, and hardly differs from squares if no residual is large beside δ.
+    /// The sum of every robust loss ends at a minimum, and hardly differs from squares if no residual is large beside δ.
     #[test]
-    fn robust_sums(noise in prop::collection::vec(-0.1..0.1f64, 12), delta in 0.05..2.0f64) {
+    fn robust_losses(noise in prop::collection::vec(-0.1..0.1f64, 12), delta in 0.05..2.0f64) {
         let x = Matrix::column(&(0..12).map(f64::from).collect::<Vec<_>>());
         let y = Matrix::from_fn(12, 1, |i, _| 0.5 * i as f64 - 1.0 + noise[i]);
         let line = model(|theta| {
@@ -76,32 +76,32 @@ proptest! {
         });
         let squares = check(&line, LeastSquares::default(), &[0.0, 0.0], None);
         for (small, large) in [
-            (Sum::Huber(delta), Sum::Huber(1e3)),
-            (Sum::SoftL1(delta), Sum::SoftL1(1e6)),
-            (Sum::Cauchy(delta), Sum::Cauchy(1e6)),
+            (RobustLoss::Huber(delta), RobustLoss::Huber(1e3)),
+            (RobustLoss::SoftL1(delta), RobustLoss::SoftL1(1e6)),
+            (RobustLoss::Cauchy(delta), RobustLoss::Cauchy(1e6)),
         ] {
-            check(&line, LeastSquares { sum: small, ..LeastSquares::default() }, &[0.4, -0.8], None);
-            let fit = check(&line, LeastSquares { sum: large, ..LeastSquares::default() }, &[0.4, -0.8], None);
-            prop_assert!(fit.x.iter().zip(&squares.x).all(|(a, b)| near(*a, *b, 1e-6)), "{large:?}: {fit}");
+            check(&line, LeastSquares { loss: small, ..LeastSquares::default() }, &[0.4, -0.8], None);
+            let fit = check(&line, LeastSquares { loss: large, ..LeastSquares::default() }, &[0.4, -0.8], None);
+            prop_assert!(fit.parameters.iter().zip(&squares.parameters).all(|(a, b)| near(*a, *b, 1e-6)), "{large:?}: {fit}");
         }
     }
 }
 
-/// A third of the data are wrong. Squares are far off, and robust sums are not.
+/// A third of the data are wrong. Squares are far off, and robust losses are not.
 #[test]
 fn outliers_hardly_change_a_robust_fit() {
     let x = Matrix::row(&(0..30).map(f64::from).collect::<Vec<_>>());
     let noise = |i: usize| 0.1 * ((i * 7919 % 13) as f64 / 6.0 - 1.0);
     let y = Matrix::from_fn(1, 30, |_, i| if i % 3 == 0 { 60.0 } else { 2.0 * i as f64 + 1.0 + noise(i) });
-    let fit = |sum, start: [f64; 2]| {
-        let settings = LeastSquares { sum, ..LeastSquares::default() };
+    let fit = |loss, start: [f64; 2]| {
+        let settings = LeastSquares { loss, ..LeastSquares::default() };
         Curve::new(|x, [slope, offset]| slope * x + offset, &x, &y).settings(settings).fit(start).unwrap()
     };
-    assert!((fit(Sum::Squares, [0.0; 2]).x[0] - 2.0).abs() > 0.3);
-    let huber = fit(Sum::Huber(0.1), [0.0; 2]);
-    let start = [huber.x[0], huber.x[1]];
-    for fit in [huber, fit(Sum::SoftL1(0.1), [0.0; 2]), fit(Sum::Cauchy(0.1), start)] {
-        assert!((fit.x[0] - 2.0).abs() < 0.05 && (fit.x[1] - 1.0).abs() < 0.6, "{fit}");
+    assert!((fit(RobustLoss::Squares, [0.0; 2]).parameters[0] - 2.0).abs() > 0.3);
+    let huber = fit(RobustLoss::Huber(0.1), [0.0; 2]);
+    let start = [huber.parameters[0], huber.parameters[1]];
+    for fit in [huber, fit(RobustLoss::SoftL1(0.1), [0.0; 2]), fit(RobustLoss::Cauchy(0.1), start)] {
+        assert!((fit.parameters[0] - 2.0).abs() < 0.05 && (fit.parameters[1] - 1.0).abs() < 0.6, "{fit}");
         // The standard error is of the size of the noise, not of the outliers.
         let error = fit.standard_errors().unwrap()[0];
         assert!(error > 1e-4 && error < 0.1, "{fit}");
@@ -119,7 +119,10 @@ fn a_weight_of_3_is_3_samples() {
     }
     let weighted = Curve::new(decay, &x, &y).weights(&weights).fit([1.0, 1.0]).unwrap();
     let repeated = Curve::new(decay, &x.select_columns(&order), &y.select_columns(&order)).fit([1.0, 1.0]).unwrap();
-    assert!(weighted.x.iter().zip(&repeated.x).all(|(a, b)| near(*a, *b, 1e-10)), "{weighted}\n{repeated}");
+    assert!(
+        weighted.parameters.iter().zip(&repeated.parameters).all(|(a, b)| near(*a, *b, 1e-10)),
+        "{weighted}\n{repeated}"
+    );
     assert!(near(weighted.sum, repeated.sum, 1e-12));
 }
 
@@ -136,7 +139,7 @@ fn parameters_that_are_not_determined() {
     let fit = check(&model, LeastSquares::default(), &[3.0, -1.0, 0.0], None);
     let errors = fit.standard_errors().unwrap();
     assert!(errors[0].is_infinite() && errors[1].is_infinite() && errors[2].is_finite(), "{fit}");
-    assert!(near(fit.x[2], 0.95, 1e-9) && near(fit.x[0] + fit.x[1], 1.2, 1e-9), "{fit}");
+    assert!(near(fit.parameters[2], 0.95, 1e-9) && near(fit.parameters[0] + fit.parameters[1], 1.2, 1e-9), "{fit}");
 }
 
 /// Fewer residuals than parameters: the nearest solution in the sense of the scales, without errors.
@@ -153,7 +156,7 @@ fn fewer_residuals_than_parameters() {
 fn a_model_that_is_not_defined_everywhere() {
     let model = model(|x| vstack(&[x.at(0, 0).ln() + 3.0, (x.at(0, 0) - x.at(1, 0)) * 10.0]));
     let fit = check(&model, LeastSquares { first_step: 100.0, ..LeastSquares::default() }, &[5.0, -4.0], None);
-    assert!(near(fit.x[0], (-3.0f64).exp(), 1e-9), "{fit}");
+    assert!(near(fit.parameters[0], (-3.0f64).exp(), 1e-9), "{fit}");
 }
 
 /// A sample of the weight 0 is as one that is not there, also in the errors.
@@ -167,6 +170,16 @@ fn a_weight_of_0_removes_a_sample() {
     assert_eq!(weighted.degrees_of_freedom(), fewer.degrees_of_freedom());
     for (a, b) in weighted.standard_errors().unwrap().iter().zip(fewer.standard_errors().unwrap()) {
         assert!(near(*a, b, 1e-10), "{a} {b}");
+    }
+}
+
+/// Files call the robust loss by the name that it had before.
+#[test]
+fn settings_from_older_files() {
+    let settings = LeastSquares { loss: RobustLoss::Huber(0.5), ..LeastSquares::default() };
+    let text = serde_json::to_string(&settings).unwrap();
+    for text in [text.replace("\"loss\"", "\"sum\""), text] {
+        assert_eq!(serde_json::from_str::<LeastSquares>(&text).unwrap(), settings, "{text}");
     }
 }
 
@@ -193,7 +206,7 @@ fn starts_near_zero() {
                 });
                 let settings = LeastSquares { method, ..LeastSquares::default() };
                 let fit = settings.fit(model, &[start * unit, 0.0]).unwrap();
-                let is_right = near(fit.x[0] / unit, 3.0, 1e-9) && near(fit.x[1] / unit, -1.0, 1e-9);
+                let is_right = near(fit.parameters[0] / unit, 3.0, 1e-9) && near(fit.parameters[1] / unit, -1.0, 1e-9);
                 assert!(fit.reason.is_converged() && is_right, "from {start:e} in {unit:e}, {method:?}: {fit}");
             }
         }
@@ -205,7 +218,7 @@ fn starts_near_zero() {
 fn tiny_derivatives_and_residuals() {
     let tiny = Compiled::new(|x: &[Var<'_, f64>]| vstack(&[x[0].at(0, 0) - 1.0, x[0].at(1, 0) * 1e-310]));
     let fit = least_squares(tiny, &[5.0, 5.0]).unwrap();
-    assert!((fit.x[0] - 1.0).abs() < 1e-9, "{fit}");
+    assert!((fit.parameters[0] - 1.0).abs() < 1e-9, "{fit}");
     let fit = least_squares(Compiled::new(|x: &[Var<'_, f64>]| x[0].square()), &[1.0]).unwrap();
     assert!(fit.reason != solve::Reason::Exact || fit.residuals == [0.0], "{fit}");
 }

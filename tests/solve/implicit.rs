@@ -30,12 +30,12 @@ impl Function for Kepler {
 }
 
 /// A layer in equilibrium, z = tanh(W z + U x + b).
-struct Equilibrium(LinearSolver);
+struct Equilibrium(Implicit);
 
 impl Function for Equilibrium {
     fn call<'t, T: Real>(&self, v: &[Var<'t, T>]) -> Var<'t, T> {
         let z0 = Matrix::zeros(v[0].rows(), v[2].cols());
-        with(self.0).fixed_point(|z, p| (p[0].matmul(z) + p[1].matmul(p[2]) + p[3]).tanh(), &z0, v).unwrap()
+        self.0.fixed_point(|z, p| (p[0].matmul(z) + p[1].matmul(p[2]) + p[3]).tanh(), &z0, v).unwrap()
     }
 }
 
@@ -77,8 +77,8 @@ fn the_checker_passes() {
     for linear in LINEAR {
         check(|v| Kepler(linear).call(v), &kepler);
         check_f32(&Kepler(linear), &single(&kepler));
-        check(|v| Equilibrium(linear).call(v), &layer_data());
-        check_f32(&Equilibrium(linear), &single(&layer_data()));
+        check(|v| Equilibrium(with(linear)).call(v), &layer_data());
+        check_f32(&Equilibrium(with(linear)), &single(&layer_data()));
         check(|v| Ridge(linear).call(v), &ridge_data());
         check_f32(&Ridge(linear), &single(&ridge_data()));
     }
@@ -404,19 +404,19 @@ fn gradients_of_any_size() {
 const CHAIN: usize = 40;
 
 /// z ← W z + b − z³ / 50, which contracts slowly: each entry gets almost half of its neighbours.
-fn chain<'t>(z: Var<'t, f64>, b: Var<'t, f64>) -> Var<'t, f64> {
-    let w = Matrix::from_fn(CHAIN, CHAIN, |i, j| if i.abs_diff(j) == 1 { 0.49 } else { 0.0 });
+fn chain<'t, T: Real>(z: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+    let w = Matrix::from_fn(CHAIN, CHAIN, |i, j| T::from_f64(if i.abs_diff(j) == 1 { 0.49 } else { 0.0 }));
     z.tape().constant(w).matmul(z) + b - z.powi(3) * 0.02
 }
 
-fn force() -> Matrix<f64> {
-    Matrix::from_fn(CHAIN, 1, |i, _| 0.01 * (i as f64).cos())
+fn force<T: Real>() -> Matrix<T> {
+    Matrix::from_fn(CHAIN, 1, |i, _| T::from_f64(0.01 * (i as f64).cos()))
 }
 
 /// The evaluations of f by `fixed_point`, the solution, and the gradient of its sum.
-fn accelerated(anderson: usize) -> (usize, Matrix<f64>, Matrix<f64>) {
+fn accelerated<T: Real>(anderson: usize) -> (usize, Matrix<f64>, Matrix<f64>) {
     let count = Arc::new(AtomicUsize::new(0));
-    let (counter, tape) = (count.clone(), Tape::new());
+    let (counter, tape) = (count.clone(), Tape::<T>::new());
     let b = tape.variable(force());
     let settings = Implicit { anderson, ..Implicit::default() };
     let z = settings.fixed_point(
@@ -429,18 +429,19 @@ fn accelerated(anderson: usize) -> (usize, Matrix<f64>, Matrix<f64>) {
     );
     let z = z.unwrap();
     let evaluations = count.load(Ordering::Relaxed);
-    (evaluations, z.value(), z.sum().backward().wrt(b).to_owned())
+    (evaluations, z.value().map(T::to_f64), z.sum().backward().wrt(b).to_owned().map(T::to_f64))
 }
 
 /// Anderson's acceleration leads to the point of Newton's method, with far fewer evaluations than the iteration z ← f(z).
 #[test]
 fn acceleration_finds_the_same_point() {
-    let (_, exact, gradient) = accelerated(0);
-    let near =
-        |a: &Matrix<f64>, b: &Matrix<f64>| a.as_slice().iter().zip(b.as_slice()).all(|(a, b)| (a - b).abs() < 1e-11);
+    let (_, exact, gradient) = accelerated::<f64>(0);
+    let apart = |a: &Matrix<f64>, b: &Matrix<f64>| {
+        a.as_slice().iter().zip(b.as_slice()).fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()))
+    };
     let counts = [3, 8, 12].map(|depth| {
-        let (count, z, slopes) = accelerated(depth);
-        assert!(near(&z, &exact) && near(&slopes, &gradient), "{depth}");
+        let (count, z, slopes) = accelerated::<f64>(depth);
+        assert!(apart(&z, &exact) < 1e-11 && apart(&slopes, &gradient) < 1e-11, "{depth}");
         count
     });
     let mut z = Matrix::zeros(CHAIN, 1);
@@ -454,6 +455,25 @@ fn acceleration_finds_the_same_point() {
     });
     println!("evaluations of f with 3, 8 and 12 differences: {counts:?}, without: {plain:?}");
     assert!(counts[2] < counts[1] && 3 * counts[1] < plain.unwrap(), "{counts:?} and {plain:?}");
+
+    // In single precision the point is as far away as Newton's, and needs fewer evaluations, because √ε is larger.
+    let of_newton = accelerated::<f32>(0);
+    for (depth, double) in [3, 8, 12].into_iter().zip(counts) {
+        let (count, z, slopes) = accelerated::<f32>(depth);
+        println!("single precision with {depth} differences: {count}, {:e} from the point", apart(&z, &exact));
+        assert!(count < double && apart(&z, &exact) <= 1e-6 + 4.0 * apart(&of_newton.1, &exact), "{depth}: {count}");
+        assert!(apart(&slopes, &gradient) <= 1e-4 + 4.0 * apart(&of_newton.2, &gradient), "{depth}");
+    }
+}
+
+/// The rule of an accelerated fixed point, in either precision and whatever the number of differences is.
+#[test]
+fn the_checker_passes_after_acceleration() {
+    for (anderson, linear) in [1, 5, 100].into_iter().flat_map(|depth| LINEAR.map(|linear| (depth, linear))) {
+        let equilibrium = Equilibrium(Implicit { anderson, ..with(linear) });
+        check(|v| equilibrium.call(v), &layer_data());
+        check_f32(&equilibrium, &single(&layer_data()));
+    }
 }
 
 /// Where f is no contraction, the acceleration leaves the solution to Newton's method.

@@ -64,10 +64,10 @@ fn is_minimum(model: &impl Model, settings: LeastSquares, fit: &Fit, bounds: Opt
         let flat = |x: &[f64]| Matrix::zeros(fit.residuals.len(), x.len());
         still.fit((|x: &[f64]| residuals.values(x), flat), x).map_or(f64::INFINITY, |fit| fit.sum)
     };
-    assert_eq!(sum(&fit.x), fit.sum, "{fit}");
-    for k in 0..fit.x.len() {
+    assert_eq!(sum(&fit.parameters), fit.sum, "{fit}");
+    for k in 0..fit.parameters.len() {
         for step in [1e-3, -1e-3, 1e-5, -1e-5] {
-            let mut x = fit.x.clone();
+            let mut x = fit.parameters.clone();
             x[k] += step * x[k].abs().max(1.0);
             if let Some(bounds) = bounds {
                 x[k] = x[k].clamp(bounds[k].0, bounds[k].1);

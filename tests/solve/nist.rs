@@ -11,7 +11,7 @@ fn all_54_fits_have_the_certified_digits() {
     for problem in problems() {
         for (k, start) in problem.starts.iter().enumerate() {
             let fit = least_squares(problem.residuals(), start).unwrap();
-            let of_parameters = digits(&fit.x, &problem.parameters);
+            let of_parameters = digits(&fit.parameters, &problem.parameters);
             let of_deviations = digits(&fit.standard_errors().unwrap(), &problem.deviations);
             let of_sum = digits(&[fit.sum], &[problem.sum]);
             let needed = if problem.name == "Lanczos1" { [4.0, 2.0, 2.0] } else { [6.0, 5.0, 8.0] };

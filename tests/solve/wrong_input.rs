@@ -1,7 +1,7 @@
 //! What is wrong is an error that says so, or a panic at the caller's line.
 
 use autograd::{Compiled, Matrix};
-use solve::{Curve, FitError, LeastSquares, Reason, Sum, least_squares};
+use solve::{Curve, FitError, LeastSquares, Reason, RobustLoss, least_squares};
 use tape_tests::{panic_of, says};
 
 #[test]
@@ -13,8 +13,8 @@ fn settings() {
         (LeastSquares { decrease_tolerance: f64::NAN, ..default }, "decrease_tolerance: NaN"),
         (LeastSquares { step_tolerance: 1.0, ..default }, "step_tolerance: 1 should be"),
         (LeastSquares { first_step: 0.0, ..default }, "first_step: 0 should be positive"),
-        (LeastSquares { sum: Sum::Huber(0.0), ..default }, "sum: 0 should be positive"),
-        (LeastSquares { sum: Sum::Cauchy(f64::INFINITY), ..default }, "sum: inf should be"),
+        (LeastSquares { loss: RobustLoss::Huber(0.0), ..default }, "loss: 0 should be positive"),
+        (LeastSquares { loss: RobustLoss::Cauchy(f64::INFINITY), ..default }, "loss: inf should be"),
     ] {
         says(settings.fit(residuals(), &[0.0]).unwrap_err(), &["least squares: ", words]);
     }

@@ -30,7 +30,7 @@ fn main() -> Result<(), FitError> {
                 problem.name,
                 k + 1,
                 1e6 * times[times.len() / 2].as_secs_f64(),
-                nist::digits(&fit.x, &problem.parameters),
+                nist::digits(&fit.parameters, &problem.parameters),
                 fit.evaluations
             );
         }

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 "{:9} {:>5} {:>10.1} {:>10.1} {:>11}  {}",
                 problem.name,
                 k + 1,
-                nist::digits(&fit.x, &problem.parameters),
+                nist::digits(&fit.parameters, &problem.parameters),
                 nist::digits(&deviations, &problem.deviations),
                 fit.evaluations,
                 fit.reason

@@ -11,7 +11,7 @@
 //! let x = Matrix::row(&[0.0, 1.0, 2.0, 3.0, 4.0]);
 //! let y = Matrix::row(&[4.1, 2.4, 1.5, 0.9, 0.5]);
 //! let fit = Curve::new(|x, [a, rate]| a * (-(rate * x)).exp(), &x, &y).names(["a", "rate"]).fit([1.0, 1.0])?;
-//! assert!((fit.x[1] - 0.51).abs() < 0.01, "{fit}");
+//! assert!((fit.parameters[1] - 0.51).abs() < 0.01, "{fit}");
 //! # Ok::<(), solve::FitError>(())
 //! ```
 //!
@@ -31,10 +31,13 @@ mod residuals;
 mod sparse;
 
 pub use enclosure::{
-    EnclosureError, Interval, IntervalMatrix, check, derivative_bounds, enclose, enclose_gradient, gradient_bounds,
+    EnclosureError, Interval, IntervalMatrix, check, derivative_bounds, enclose, enclose_gradient,
+    enclose_scalar_gradient,
 };
 pub use implicit::{Implicit, ImplicitError, LinearSolver, argmin, fixed_point, root};
-pub use least_squares::{Criteria, Curve, Fit, FitError, LeastSquares, Method, Progress, Reason, Sum, least_squares};
+pub use least_squares::{
+    Criteria, Curve, Fit, FitError, LeastSquares, Method, Progress, Reason, RobustLoss, least_squares,
+};
 pub use minimize::{Iterate, Minimize, MinimizeError, MinimizeSettings, Minimizer, Minimum, minimize};
 pub use objective::{Objective, ScalarFunction, Scalars, Smooth};
 pub use residuals::Residuals;

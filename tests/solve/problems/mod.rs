@@ -205,7 +205,7 @@ fn the_least_sums_are_reached() {
                         let slower = all.iter().find(|problem| problem.name == "drcavty1").expect("a slower flow");
                         let flow = fit(slower, settings, &slower.list("start"));
                         assert!(flow.sum < 1e-20, "{flow}");
-                        fit(problem, settings, &flow.x)
+                        fit(problem, settings, &flow.parameters)
                     }
                     "drcavty3" => fit(problem, LeastSquares { method: Method::Dogleg, ..settings }, &start),
                     _ => fit(problem, settings, &start),

@@ -2,7 +2,7 @@
 
 use autograd::{Compiled, Matrix, Var, several, vstack};
 use proptest::prelude::*;
-use solve::{Fit, LeastSquares, Residuals, SparseJacobian, Sum, least_squares};
+use solve::{Fit, LeastSquares, Residuals, RobustLoss, SparseJacobian, least_squares};
 
 /// Residuals of n parameters, each of a few of them: yᵢ = exp(a sin x) − target, with neighbours k and k + step.
 fn chain<'t>(x: Var<'t, f64>, steps: &[usize], targets: &[f64]) -> Var<'t, f64> {
@@ -28,7 +28,7 @@ fn length(f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>, x: &[f64]) -> usize 
 fn near(a: &Fit, b: &Fit) -> Result<(), TestCaseError> {
     prop_assert!(a.reason.is_converged() && b.reason.is_converged(), "{}\n{}", a.reason, b.reason);
     prop_assert!((a.sum - b.sum).abs() <= 1e-9 * (1.0 + b.sum), "{}, not {}", a.sum, b.sum);
-    for (a, b) in a.x.iter().zip(&b.x) {
+    for (a, b) in a.parameters.iter().zip(&b.parameters) {
         prop_assert!((a - b).abs() <= 1e-6 * (1.0 + b.abs()), "{a}, not {b}");
     }
     let errors = |fit: &Fit| fit.standard_errors().expect("there are more residuals than parameters");
@@ -51,7 +51,7 @@ proptest! {
     ) {
         let (steps, targets) = ([1, step], [targets.0, targets.1]);
         let settings = LeastSquares {
-            sum: [Sum::Squares, Sum::Huber(0.3), Sum::SoftL1(0.5)][kind],
+            loss: [RobustLoss::Squares, RobustLoss::Huber(0.3), RobustLoss::SoftL1(0.5)][kind],
             ..LeastSquares::default()
         };
         fn run(settings: LeastSquares, residuals: impl Residuals, start: &[f64], upper: f64) -> [Fit; 2] {
@@ -91,7 +91,7 @@ fn what_is_not_determined_does_not_stop_a_sparse_fit() {
     });
     let fit = least_squares(residuals, &vec![0.7; n]).unwrap();
     assert!(fit.reason.is_converged(), "{}", fit.reason);
-    assert!((fit.x[0] + fit.x[1] - 1.0).abs() < 1e-9 && fit.x[n - 1] == 0.7);
+    assert!((fit.parameters[0] + fit.parameters[1] - 1.0).abs() < 1e-9 && fit.parameters[n - 1] == 0.7);
     let errors = fit.standard_errors().unwrap();
     assert!(
         errors[0].is_infinite()
@@ -132,5 +132,5 @@ fn an_adjustment_of_cameras_and_points() {
     let start: Vec<f64> = truth.iter().enumerate().map(|(k, x)| x + 0.1 * ((k * 31 % 17) as f64 / 8.0 - 1.0)).collect();
     let fit = least_squares(residuals, &start).unwrap();
     assert!(fit.reason.is_converged() && fit.sum < 1e-20, "{}: {}", fit.reason, fit.sum);
-    assert!(fit.x.iter().zip(&truth).all(|(a, b)| (a - b).abs() < 1e-8));
+    assert!(fit.parameters.iter().zip(&truth).all(|(a, b)| (a - b).abs() < 1e-8));
 }

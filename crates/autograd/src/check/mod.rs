@@ -77,8 +77,9 @@
 //! because d has random signs.
 //!
 //! - **Pass**: |a − n| ≤ tol S₁ or |a − n| ≤ e + ρ, and e + ρ is at most tol S and S₁ / 100, so that an error of a few
-//!   per cent in the slope of one entry of many would be seen. Or a and n are both zero: |a| ≤ ρ and |n| ≤ 5 (e + ρ), where e + ρ is at most
-//!   tol / 1000 of Σ |δᵢ| mᵢ, of a or of E.
+//!   per cent in the slope of one entry of many would be seen. If a is what is left of numbers that cancel, the bound tol S is tol / 1000 of
+//!   their sizes Σ |δᵢ| mᵢ, where that is larger. Or a and n are both zero: |a| ≤ ρ and |n| ≤ 5 (e + ρ), where e + ρ is at most tol / 1000 of
+//!   these sizes, of a or of E.
 //! - **Fail**: |a − n| > tol S₁ and |a − n| > 5 (e + ρ), and the mean of the gradient contradicts the differences, as above.
 //! - **Inconclusive**: anything else, because of a kink, a point outside the domain, a derivative that is not finite, or an error
 //!   that is too large.

@@ -21,6 +21,8 @@ const RETRIES: i32 = 5;
 pub(super) const ERRORS: f64 = 5.0;
 /// The share of one entry's derivative that may be uncertain in a pass.
 const SHARE: f64 = 0.01;
+/// A derivative is what is left of numbers that cancel if it is smaller than this part of their sizes.
+const LEFT: f64 = 1e-3;
 /// Smaller numbers count as zero: near the end of the range they lose precision.
 const VANISHING: f64 = 1e-280;
 
@@ -186,7 +188,7 @@ impl Side {
     fn passes(&self, estimate: Estimate, tolerance: f64) -> bool {
         let uncertain = estimate.error + self.rounding;
         let zero = self.analytic.abs() <= self.rounding && estimate.value.abs() <= ERRORS * uncertain;
-        let nothing = 1e-3 * tolerance * self.sizes.into_iter().fold(VANISHING, f64::max);
+        let nothing = LEFT * tolerance * self.sizes.into_iter().fold(VANISHING, f64::max);
         zero && uncertain <= nothing || self.is_near(estimate, tolerance)
     }
 
@@ -194,7 +196,8 @@ impl Side {
     fn is_near(&self, Estimate { value, error }: Estimate, tolerance: f64) -> bool {
         let (apart, uncertain) = ((self.analytic - value).abs(), error + self.rounding);
         let (one, all) = (self.of_one(value), self.of_all(value));
-        let fine = (tolerance * all).min(SHARE * one).max(tolerance * one);
+        let [_, terms] = self.sizes;
+        let fine = (tolerance * all.max(LEFT * terms)).min(SHARE * one).max(tolerance * one);
         apart.is_finite() && apart <= uncertain.max(tolerance * one) && uncertain <= fine
     }
 

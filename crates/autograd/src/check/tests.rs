@@ -157,6 +157,26 @@ fn a_zero_derivative_passes() {
     passes(|x| x[0] - x[0], &[(2, 2)]);
 }
 
+/// What cancels depends on the point (the slope of a softmax bends the other way where its two entries are equal) or on the weights. The
+/// differences have too few digits for the tolerance there, and enough to see an error of 5 %.
+#[test]
+fn what_is_left_of_terms_that_cancel_is_decided() {
+    let equal = |apart: f64| [Matrix::from([[0.25 + apart, 0.25]])];
+    for apart in [1e-4, 1e-5, 1e-6, 1e-7, 1e-8] {
+        Check::new().run(|x| x[0].softmax(Axis::Cols), &equal(apart)).unwrap();
+    }
+    // With the weights of seed 0 the slope in the last entry is 10⁻⁵.
+    let by_weights = [Matrix::from([[0.72193784f32, -1.1785742, 1.5570883, 1.1984642, 1.8441914]]).map(f64::from)];
+    Check::new().run(|x| x[0].log_softmax(Axis::Cols), &by_weights).unwrap();
+    // x² − 2 a x, whose derivative vanishes at a.
+    for apart in [1e-4, 1e-5, 1e-6, 1e-7, 1e-8] {
+        let at = [Matrix::from([[1.0 + apart]])];
+        Check::new().run(|x| x[0].square() - x[0].scale(2.0), &at).unwrap();
+        let wrong = Check::new().run(|x| x[0].square() - graft(x[0], x[0].scale(1.0 + 0.05 * apart)).scale(2.0), &at);
+        assert_eq!(wrong.verdict, Verdict::Fail, "{apart}: {wrong}");
+    }
+}
+
 #[test]
 fn empty_matrices_pass() {
     passes(|x| x[0].tanh(), &[(0, 3)]);

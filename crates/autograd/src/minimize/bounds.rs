@@ -1,9 +1,33 @@
 //! Bounds: the two numbers between which each entry of x must stay. Together they form a box.
 
+use std::cmp::Ordering;
+
 /// The least and the largest value of each entry; without entries there are no bounds.
-pub struct Bounds(pub Vec<(f64, f64)>);
+pub struct Bounds(Vec<(f64, f64)>);
 
 impl Bounds {
+    /// No bounds.
+    pub fn none() -> Self {
+        Bounds(Vec::new())
+    }
+
+    /// Bounds, each of which leaves a number.
+    ///
+    /// # Errors
+    /// Which one does not.
+    pub fn new(bounds: Vec<(f64, f64)>) -> Result<Self, String> {
+        let is_empty = |(low, high): &(f64, f64)| {
+            low.partial_cmp(high).is_none_or(Ordering::is_gt) || *low == f64::INFINITY || *high == f64::NEG_INFINITY
+        };
+        match bounds.iter().position(is_empty) {
+            None => Ok(Bounds(bounds)),
+            Some(k) => {
+                let (low, high) = bounds[k];
+                Err(format!("bound {k}: from {low} to {high} there is no number"))
+            }
+        }
+    }
+
     fn of(&self, i: usize) -> (f64, f64) {
         self.0.get(i).copied().unwrap_or((f64::NEG_INFINITY, f64::INFINITY))
     }

@@ -179,7 +179,7 @@ pub fn minimize<T: Real>(f: impl Objective<T>, x0: &[T]) -> Minimum<T> {
 /// ```
 ///
 /// # Panics
-/// If there are not as many bounds as entries, or a bound is NaN, or a lower bound is above its upper one, or a gradient has not as
+/// If there are not as many bounds as entries, or between two bounds there is no number, or a gradient has not as
 /// many entries as `x0`.
 #[track_caller]
 pub fn minimize_within<T: Real>(f: impl Objective<T>, x0: &[T], bounds: &[(T, T)]) -> Minimum<T> {
@@ -343,12 +343,13 @@ fn run<T: Real>(lbfgs: &Lbfgs, x0: &[T], bounds: Option<&[(T, T)]>, f: &mut dyn 
     let n = x0.len();
     if let Some(bounds) = bounds {
         assert!(bounds.len() == n, "minimize_within: {} bounds for {n} numbers", bounds.len());
-        for (i, (low, high)) in bounds.iter().enumerate() {
-            assert!(low <= high, "minimize_within: bound {i}: from {low} to {high} there is no number");
-        }
     }
     let wide = |x: &[T]| -> Vec<f64> { x.iter().map(|x| x.to_f64()).collect() };
-    let bounds = Bounds(bounds.unwrap_or(&[]).iter().map(|(low, high)| (low.to_f64(), high.to_f64())).collect());
+    let bounds = bounds.unwrap_or(&[]).iter().map(|(low, high)| (low.to_f64(), high.to_f64())).collect();
+    let bounds = match Bounds::new(bounds) {
+        Ok(bounds) => bounds,
+        Err(problem) => panic!("minimize_within: {problem}"),
+    };
     // A wrong length of a gradient is reported after the last step, because the caller's line is known only here.
     let mut misfit = None;
     let mut evaluate = |x: &[f64]| {

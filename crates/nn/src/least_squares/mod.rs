@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use autograd::compiled_once;
 use serde::{Deserialize, Serialize};
-use solve::{LeastSquares, Method, Sum};
+use solve::{LeastSquares, Method, RobustLoss};
 
 pub use error::FitModelError;
 pub use solve::{self, Fit, Progress, Reason};
@@ -48,7 +48,7 @@ use on_model::OnModel;
 #[serde(default)]
 #[doc(alias = "trainlm")]
 pub struct LevenbergMarquardt {
-    /// What is minimized: [`Loss::Mse`] by default, that is the sum of the squares, or [`Loss::Huber`], that is [`Sum::Huber`]: twice the sum
+    /// What is minimized: [`Loss::Mse`] by default, that is the sum of the squares, or [`Loss::Huber`], that is [`RobustLoss::Huber`]: twice the sum
     /// of the losses. Other losses are no sums of squares.
     pub loss: Loss,
     /// λ of the penalty λ ‖W‖² of all trained parameters except biases and those of normalisations; by default 0. It is a residual √λ w for
@@ -187,9 +187,9 @@ impl LevenbergMarquardt {
         let fit = settings.fit_while(on_model, &start, |now| each(*model.borrow(), now));
         let model = model.into_inner();
         // The last point that was tried may not be the best one.
-        on_model::move_to(model, fit.as_ref().map_or(&start, |fit| &fit.x));
+        on_model::move_to(model, fit.as_ref().map_or(&start, |fit| &fit.parameters));
         let mut fit = fit?;
-        fit.x = on_model::weights(model);
+        fit.parameters = on_model::weights(model);
         fit.names = on_model::names(model);
         Ok(fit)
     }
@@ -203,19 +203,19 @@ impl LevenbergMarquardt {
         });
         match self.loss {
             Loss::Mse => {}
-            Loss::Huber { delta } if [Sum::Squares, Sum::Huber(delta)].contains(&settings.sum) => {
-                settings.sum = Sum::Huber(delta);
+            Loss::Huber { delta } if [RobustLoss::Squares, RobustLoss::Huber(delta)].contains(&settings.loss) => {
+                settings.loss = RobustLoss::Huber(delta);
             }
             Loss::Huber { delta } => {
-                let sum = settings.sum;
+                let other = settings.loss;
                 let problem = format!(
-                    "least squares: the loss is Huber's of {delta}, and the settings have {sum:?}: set one of them"
+                    "least squares: the loss is Huber's of {delta}, and the settings have {other:?}: set one of them"
                 );
                 return Err(FitModelError::Setting(problem));
             }
             ref other => return Err(FitModelError::Loss { loss: other.name() }),
         }
-        if settings.sum != Sum::Squares && self.decay > 0.0 {
+        if settings.loss != RobustLoss::Squares && self.decay > 0.0 {
             return Err(FitModelError::Robust { with: "a decay" });
         }
         if trained == 0 {
@@ -233,7 +233,8 @@ impl LevenbergMarquardt {
     /// √w of the samples, a row, after a check of the data.
     #[track_caller]
     fn roots<T: Real>(&self, data: &Dataset<T, Matrix<T>>) -> Result<Option<Matrix<T>>, FitModelError> {
-        let is_robust = self.loss != Loss::Mse || self.settings.is_some_and(|settings| settings.sum != Sum::Squares);
+        let is_robust =
+            self.loss != Loss::Mse || self.settings.is_some_and(|settings| settings.loss != RobustLoss::Squares);
         if is_robust && data.weights.is_some() {
             return Err(FitModelError::Robust { with: "weights of samples" });
         }

@@ -19,14 +19,14 @@ pub use slopes::{check, derivative_bounds};
 ///
 /// ```
 /// use autograd::Number;
-/// use solve::{Interval, gradient_bounds};
+/// use solve::{Interval, enclose_scalar_gradient};
 /// let sides = [Interval::new(0.0, 0.5), Interval::new(1.0, 2.0)];
-/// let (value, [dx, dy]) = gradient_bounds(|[x, y]| (x * y).sin() + y, sides);
+/// let (value, [dx, dy]) = enclose_scalar_gradient(|[x, y]| (x * y).sin() + y, sides);
 /// assert!(value.contains(0.25f64.sin() + 1.0) && value.low() > 0.99 && value.high() < 2.85);
 /// // The function increases in both numbers everywhere in the box.
 /// assert!(dx > 0.0 && dy > 0.0);
 /// ```
-pub fn gradient_bounds<const K: usize>(
+pub fn enclose_scalar_gradient<const K: usize>(
     f: impl Fn([Dual<Interval>; K]) -> Dual<Interval>,
     sides: [Interval; K],
 ) -> (Interval, [Interval; K]) {

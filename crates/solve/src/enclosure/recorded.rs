@@ -103,6 +103,7 @@ pub fn enclose(
 }
 
 /// Bounds of a number and of its gradient with respect to each matrix, from the recorded gradient.
+/// [`enclose_scalar_gradient`](crate::enclose_scalar_gradient) is for programs in single numbers, which no tape records.
 ///
 /// ```
 /// use autograd::Matrix;

@@ -16,7 +16,7 @@ use super::{Fit, FitError, LeastSquares};
 /// let x = Matrix::row(&[77.6, 114.9, 141.1, 190.8, 239.9, 289.0, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1, 689.1, 760.0]);
 /// let y = Matrix::row(&[10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.4, 75.47, 81.78]);
 /// let fit = Curve::new(|x, [a, b]| a * (1.0 - (-(b * x)).exp()), &x, &y).names(["a", "b"]).fit([500.0, 1e-4])?;
-/// assert!((fit.x[0] - 2.3894212918e2).abs() < 1e-6 && (fit.x[1] - 5.5015643181e-4).abs() < 1e-12);
+/// assert!((fit.parameters[0] - 2.3894212918e2).abs() < 1e-6 && (fit.parameters[1] - 5.5015643181e-4).abs() < 1e-12);
 /// assert!((fit.standard_errors().unwrap()[0] - 2.7070075241).abs() < 1e-6);
 /// println!("{fit}");
 /// # Ok::<(), solve::FitError>(())

@@ -3,7 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
-use super::bounds::Bounds;
+use autograd::descent::Bounds;
+
 use super::jacobian::Jacobian;
 use super::model::{Model, Step, dot, norm};
 use super::normal::Normal;
@@ -62,9 +63,9 @@ pub fn run(
     let evaluate = |f: &mut dyn Residuals, x: Vec<f64>| {
         evaluations.set(evaluations.get() + 1);
         let r = f.values(&x);
-        Point { value: settings.sum.value(&r), x, r }
+        Point { value: settings.loss.value(&r), x, r }
     };
-    let mut at = evaluate(f, bounds.nearest(start.to_vec()));
+    let mut at = evaluate(f, bounds.nearest(start));
     if let Some((residual, &value)) = at.r.iter().enumerate().find(|(_, r)| !r.is_finite()) {
         return Err(FitError::Residual { residual, value });
     }
@@ -109,7 +110,7 @@ pub fn run(
                 }
             }
             let moved: Vec<f64> = at.x.iter().zip(&step.p).map(|(x, p)| x + p).collect();
-            let next = bounds.nearest(moved.clone());
+            let next = bounds.nearest(&moved);
             if next != moved {
                 step = slope.along(f, &at.x, &next, &scales);
             }
@@ -149,8 +150,8 @@ pub fn run(
             };
             if is_better {
                 iterations += 1;
-                let (x, residuals, sum) = (&*at.x, &*at.r, at.value);
-                let now = Progress { x, residuals, sum, iterations, evaluations: evaluations.get() };
+                let (parameters, residuals, sum) = (&*at.x, &*at.r, at.value);
+                let now = Progress { parameters, residuals, sum, iterations, evaluations: evaluations.get() };
                 if each(&now).is_break() {
                     break 'done reason.unwrap_or(Reason::Stopped);
                 }
@@ -192,7 +193,7 @@ impl Slope {
         at: &Point,
         bounds: &Bounds,
     ) -> Slope {
-        let rows = settings.sum.root_weights(&at.r);
+        let rows = settings.loss.root_weights(&at.r);
         let r = weighed(&at.r, &rows);
         let (jacobian, gradient) = if settings.method == Method::ConjugateGradients {
             (None, f.vjp(&at.x, &weighed(&r, &rows)))
@@ -210,7 +211,8 @@ impl Slope {
             let gradient = j.pull(&r);
             (Some(j), gradient)
         };
-        let free = (0..gradient.len()).filter(|&k| !bounds.holds(k, at.x[k], gradient[k])).collect();
+        let held = bounds.held(&at.x, &gradient);
+        let free = (0..gradient.len()).filter(|&k| !held[k]).collect();
         let lengths = match &jacobian {
             None => vec![1.0; gradient.len()],
             Some(j) => (0..gradient.len()).map(|k| j.length(k)).collect(),

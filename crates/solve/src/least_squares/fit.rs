@@ -10,14 +10,14 @@ use super::LeastSquares;
 /// The parameters that minimize a sum of squared residuals, and how certain they are.
 ///
 /// The errors are those of a linear model around the solution, with independent residuals of one unknown variance. They say nothing
-/// about errors of the model itself. For a [robust sum](super::Sum) they are those of its weighted residuals.
+/// about errors of the model itself. For a [robust loss](super::RobustLoss) they are those of its weighted residuals.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
     /// The parameters.
-    pub x: Vec<f64>,
+    pub parameters: Vec<f64>,
     /// The residuals there.
     pub residuals: Vec<f64>,
-    /// The sum: Σ r² or the chosen [robust one](super::Sum).
+    /// The sum: Σ r², or that of a [robust loss](super::RobustLoss).
     pub sum: f64,
     /// Why it stopped.
     pub reason: Reason,
@@ -41,7 +41,7 @@ pub struct Fit {
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     /// The parameters.
-    pub x: &'a [f64],
+    pub parameters: &'a [f64],
     /// The residuals there.
     pub residuals: &'a [f64],
     /// The sum there, as in [`Fit`].
@@ -179,7 +179,7 @@ fn of(residual: &Option<usize>) -> String {
 impl Fit {
     #[expect(clippy::too_many_arguments, reason = "it is called once")]
     pub(super) fn new(
-        x: Vec<f64>,
+        parameters: Vec<f64>,
         residuals: Vec<f64>,
         sum: f64,
         weighted: Vec<f64>,
@@ -190,12 +190,24 @@ impl Fit {
     ) -> Fit {
         let squares = weighted.iter().map(|r| r * r).sum();
         let (names, unweighted) = (Vec::new(), 0);
-        Fit { x, residuals, sum, reason, criteria, iterations, evaluations, names, squares, inverse, unweighted }
+        Fit {
+            parameters,
+            residuals,
+            sum,
+            reason,
+            criteria,
+            iterations,
+            evaluations,
+            names,
+            squares,
+            inverse,
+            unweighted,
+        }
     }
 
     /// The number of residuals minus that of parameters. Samples of the weight 0 do not count.
     pub fn degrees_of_freedom(&self) -> usize {
-        self.residuals.len().saturating_sub(self.unweighted + self.x.len())
+        self.residuals.len().saturating_sub(self.unweighted + self.parameters.len())
     }
 
     /// The standard deviation of the residuals, s = √(Σ r² / (m − n)). `None` without more residuals than parameters.
@@ -217,7 +229,7 @@ impl Fit {
     /// The standard errors of the parameters, √Cᵢᵢ. `None` as for the [covariance](Fit::covariance).
     pub fn standard_errors(&self) -> Option<Vec<f64>> {
         let (s, inverse) = (self.deviation()?, self.inverse.as_ref()?);
-        Some((0..self.x.len()).map(|k| s * inverse[(k, k)].sqrt()).collect())
+        Some((0..self.parameters.len()).map(|k| s * inverse[(k, k)].sqrt()).collect())
     }
 
     /// The correlations of the parameters, Cᵢⱼ / √(Cᵢᵢ Cⱼⱼ). `None` as for the [covariance](Fit::covariance), but
@@ -235,9 +247,9 @@ impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.standard_errors();
         let name = |k: usize| self.names.get(k).cloned().unwrap_or(format!("θ{k}"));
-        let width = (0..self.x.len()).map(|k| name(k).chars().count()).max().unwrap_or(0).max(9);
+        let width = (0..self.parameters.len()).map(|k| name(k).chars().count()).max().unwrap_or(0).max(9);
         writeln!(f, "{:width$} {:>17} {:>15}", "parameter", "value", "standard error")?;
-        for (k, x) in self.x.iter().enumerate() {
+        for (k, x) in self.parameters.iter().enumerate() {
             let error = errors.as_ref().map_or("-".into(), |errors| format!("{:.5e}", errors[k]));
             writeln!(f, "{:width$} {x:>17.9e} {error:>15}", name(k))?;
         }

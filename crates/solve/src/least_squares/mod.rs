@@ -1,6 +1,5 @@
 //! Nonlinear least squares.
 
-mod bounds;
 mod conjugate;
 mod curve;
 mod descend;
@@ -17,15 +16,15 @@ mod sparse_steps;
 
 use std::ops::ControlFlow;
 
+use autograd::descent::Bounds;
 use serde::{Deserialize, Serialize};
 
 use crate::Residuals;
-use bounds::Bounds;
 pub(crate) use conjugate::boundary;
 pub use curve::Curve;
 pub use fit::{Criteria, Fit, FitError, Progress, Reason};
 pub(crate) use model::{dot, norm};
-pub use robust::Sum;
+pub use robust::RobustLoss;
 
 /// How a sum of squared residuals is minimized, with the default settings of [`least_squares`].
 ///
@@ -44,7 +43,7 @@ pub use robust::Sum;
 ///     vstack(&[10.0 * (b - a * a), 1.0 - a])
 /// });
 /// let fit = LeastSquares { method: Method::Dogleg, ..LeastSquares::default() }.fit(valley, &[-1.2, 1.0])?;
-/// assert_eq!(fit.x, [1.0, 1.0]);
+/// assert_eq!(fit.parameters, [1.0, 1.0]);
 /// assert_eq!(fit.reason, Reason::Exact);
 /// # Ok::<(), solve::FitError>(())
 /// ```
@@ -52,8 +51,9 @@ pub use robust::Sum;
 pub struct LeastSquares {
     /// How a step is found, by default Levenberg and Marquardt's.
     pub method: Method,
-    /// What is summed, by default the squares.
-    pub sum: Sum,
+    /// What each residual adds to the sum, by default its square.
+    #[serde(alias = "sum")]
+    pub loss: RobustLoss,
     /// The largest number of evaluations of the residuals, by default 2,000.
     pub max_evaluations: u64,
     /// It is done when |cos| of the angle between the residuals and each column of J is at most this, by default 10⁻¹². It has no unit.
@@ -73,7 +73,7 @@ impl Default for LeastSquares {
     fn default() -> Self {
         LeastSquares {
             method: Method::LevenbergMarquardt,
-            sum: Sum::Squares,
+            loss: RobustLoss::Squares,
             max_evaluations: 2000,
             gradient_tolerance: 1e-12,
             decrease_tolerance: 1e-15,
@@ -113,7 +113,7 @@ pub enum Method {
 /// // The point with the least squared distances to three others.
 /// let (points, start) = (autograd::Matrix::from([[0.0, 4.0, 2.0], [0.0, 0.0, 6.0]]), [5.0, -3.0]);
 /// let fit = least_squares(Compiled::new(|x| x[0] - x[0].tape().constant(points.clone())), &start)?;
-/// assert!((fit.x[0] - 2.0).abs() < 1e-12 && (fit.x[1] - 2.0).abs() < 1e-12);
+/// assert!((fit.parameters[0] - 2.0).abs() < 1e-12 && (fit.parameters[1] - 2.0).abs() < 1e-12);
 /// # Ok::<(), solve::FitError>(())
 /// ```
 ///
@@ -167,12 +167,12 @@ impl LeastSquares {
     /// use solve::LeastSquares;
     /// let residuals = Compiled::new(|x| x[0] - 3.0);
     /// let fit = LeastSquares::default().fit_within(residuals, &[0.5, 0.5], &[(0.0, 1.0), (0.0, 10.0)])?;
-    /// assert_eq!(fit.x, [1.0, 3.0]);
+    /// assert_eq!(fit.parameters, [1.0, 3.0]);
     /// # Ok::<(), solve::FitError>(())
     /// ```
     ///
     /// # Errors
-    /// As for [`fit`](LeastSquares::fit), or if a bound is NaN or a lower bound is above its upper one.
+    /// As for [`fit`](LeastSquares::fit), or if between two bounds there is no number.
     ///
     /// # Panics
     /// If there are not as many bounds as parameters.
@@ -185,11 +185,13 @@ impl LeastSquares {
     ) -> Result<Fit, FitError> {
         let (n, m) = (start.len(), bounds.len());
         assert!(n == m, "fit_within: {m} bounds for {n} parameters");
-        descend::run(self, &mut residuals, start, &Bounds::new(bounds)?, &mut |_| ControlFlow::Continue(()))
+        let bounds =
+            Bounds::new(bounds.to_vec()).map_err(|problem| FitError::Setting(format!("least squares: {problem}")))?;
+        descend::run(self, &mut residuals, start, &bounds, &mut |_| ControlFlow::Continue(()))
     }
 
     fn check(&self) -> Result<(), FitError> {
-        self.sum.check().map_err(FitError::Setting)?;
+        self.loss.check().map_err(FitError::Setting)?;
         let tolerances = [
             ("gradient_tolerance", self.gradient_tolerance),
             ("decrease_tolerance", self.decrease_tolerance),

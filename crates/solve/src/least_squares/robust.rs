@@ -1,4 +1,4 @@
-//! What is summed over the residuals: their squares, or less for large ones.
+//! What residuals add to the sum: their squares, or less for large ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::model::dot;
 /// (Holland & Welsch, *Robust regression using iteratively reweighted least-squares*, 1977). Standard errors are those of the
 /// weighted squares at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Sum {
+pub enum RobustLoss {
     /// ρ(z) = z: the sum of squares.
     #[default]
     Squares,
@@ -20,15 +20,15 @@ pub enum Sum {
     /// ρ(z) = 2 (√(1 + z) − 1), a smooth form of Huber's.
     SoftL1(f64),
     /// ρ(z) = ln(1 + z): the likelihood of Cauchy's distribution. It has several minima if there are many wrong data, so start from a
-    /// fit with [`Huber`](Sum::Huber).
+    /// fit with [`Huber`](RobustLoss::Huber).
     Cauchy(f64),
 }
 
-impl Sum {
+impl RobustLoss {
     pub(crate) fn check(self) -> Result<(), String> {
         match self {
-            Sum::Huber(delta) | Sum::SoftL1(delta) | Sum::Cauchy(delta) if !(delta > 0.0 && delta.is_finite()) => {
-                Err(format!("least squares: sum: {delta} should be positive and finite"))
+            Self::Huber(delta) | Self::SoftL1(delta) | Self::Cauchy(delta) if !(delta > 0.0 && delta.is_finite()) => {
+                Err(format!("least squares: loss: {delta} should be positive and finite"))
             }
             _ => Ok(()),
         }
@@ -36,25 +36,25 @@ impl Sum {
 
     fn delta(self) -> f64 {
         match self {
-            Sum::Squares => 1.0,
-            Sum::Huber(delta) | Sum::SoftL1(delta) | Sum::Cauchy(delta) => delta,
+            Self::Squares => 1.0,
+            Self::Huber(delta) | Self::SoftL1(delta) | Self::Cauchy(delta) => delta,
         }
     }
 
     /// ρ(z) and ρ'(z).
     fn rho(self, z: f64) -> [f64; 2] {
         match self {
-            Sum::Huber(_) if z > 1.0 => [2.0 * z.sqrt() - 1.0, 1.0 / z.sqrt()],
-            Sum::Squares | Sum::Huber(_) => [z, 1.0],
+            Self::Huber(_) if z > 1.0 => [2.0 * z.sqrt() - 1.0, 1.0 / z.sqrt()],
+            Self::Squares | Self::Huber(_) => [z, 1.0],
             // 2 (√(1 + z) − 1) without cancellation.
-            Sum::SoftL1(_) => [2.0 * z / ((1.0 + z).sqrt() + 1.0), 1.0 / (1.0 + z).sqrt()],
-            Sum::Cauchy(_) => [z.ln_1p(), 1.0 / (1.0 + z)],
+            Self::SoftL1(_) => [2.0 * z / ((1.0 + z).sqrt() + 1.0), 1.0 / (1.0 + z).sqrt()],
+            Self::Cauchy(_) => [z.ln_1p(), 1.0 / (1.0 + z)],
         }
     }
 
     /// F.
     pub(crate) fn value(self, r: &[f64]) -> f64 {
-        if self == Sum::Squares {
+        if self == Self::Squares {
             return dot(r, r);
         }
         let delta = self.delta();
@@ -64,6 +64,6 @@ impl Sum {
     /// √ρ' of each residual, by which it and its row of J are multiplied; empty if all are 1.
     pub(crate) fn root_weights(self, r: &[f64]) -> Vec<f64> {
         let root = |r: &f64| self.rho((r / self.delta()).powi(2))[1].sqrt();
-        if self == Sum::Squares { Vec::new() } else { r.iter().map(root).collect() }
+        if self == Self::Squares { Vec::new() } else { r.iter().map(root).collect() }
     }
 }

@@ -133,18 +133,12 @@ pub fn run(
     if let Some((entry, &value)) = x0.iter().enumerate().find(|(_, x)| !x.is_finite()) {
         return Err(MinimizeError::Start { entry, value });
     }
-    let is_empty = |(low, high): &(f64, f64)| {
-        low.partial_cmp(high).is_none_or(|order| order.is_gt()) || *low == f64::INFINITY || *high == f64::NEG_INFINITY
-    };
-    if let Some(k) = bounds.iter().position(is_empty) {
-        let (low, high) = bounds[k];
-        return Err(MinimizeError::Setting(format!("minimize: bound {k}: from {low} to {high} there is no number")));
-    }
+    let bounds =
+        Bounds::new(bounds.to_vec()).map_err(|problem| MinimizeError::Setting(format!("minimize: {problem}")))?;
     let rounding = f.rounding();
     if !(rounding > 0.0 && rounding < 1.0) {
         return Err(MinimizeError::Setting(format!("minimize: rounding: {rounding} should be above 0 and below 1")));
     }
-    let bounds = Bounds(bounds.to_vec());
     let mut scaled = Scaled { f, unit: 1.0, evaluations: 0, products: 0 };
     let mut start = scaled.at(&bounds.nearest(x0));
     if !start.value.is_finite() {
