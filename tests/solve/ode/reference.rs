@@ -2,7 +2,7 @@
 
 use autograd::{Scalar, ScalarTape};
 use serde_json::Value;
-use solve::ode::{Adaptive, Method, System};
+use solve::ode::{Adaptive, Method, System, system};
 use tape_tests::oracle::{numbers, parse};
 
 use super::{driven, kepler, predator_prey, robertson, tight, van_der_pol};
@@ -73,6 +73,36 @@ fn values_and_gradients_of_the_stiff_method() {
     is_within("robertson", &robertson(), method, &[1e-5, 1e-7, 1e-9], [100.0, 100.0]);
     // A jump takes about 10⁻⁶ of the interval and moves with the parameter, but the steps do not: see the chapter on gradients.
     is_within("van_der_pol", &van_der_pol(), method, &[1e-7, 1e-9, 1e-11], [100.0, 1e6]);
+}
+
+/// The equations of three sensitivities, whose numbers are up to 10⁶ times larger, take no digits from those of (x, v): the error of the
+/// gradient falls with rtol, because the steps follow the sensitivities, too.
+#[test]
+fn sensitivities_beside_the_solution() {
+    let problem = &problems()["van_der_pol"];
+    let of = |key: &str| numbers(&problem[key]);
+    let (size, mu) = (of("size"), of("parameters")[0]);
+    // (s, w) are the derivatives of (x, v) by μ, x(0) and v(0), times the sizes of these.
+    let all = system!(|_t, [x, v, s0, s1, s2, w0, w1, w2], [mu]| {
+        let damping = mu * (-x * x + 1.0);
+        let moved = |s, w| damping * w - (mu * x * v * 2.0 + 1.0) * s;
+        [v, damping * v - x, w0, w1, w2, moved(s0, w0) + damping * v, moved(s1, w1), moved(s2, w2)]
+    });
+    let exact = [of("by_parameters")[0] * mu, of("by_start")[0] * size[0], of("by_start")[1] * size[1]];
+    let start = [2.0, 0.0, 0.0, size[0], 0.0, 0.0, 0.0, size[1]];
+    for rtol in [1e-7, 1e-8, 1e-9] {
+        let run = Method::Rodas5P(tight(rtol)).solve(&all, [mu], start, &of("times")).unwrap();
+        let error = |p: usize| {
+            let term = |(k, z): (usize, &[f64; 8])| {
+                (2 * k + 1) as f64 * z[2 + p] / size[0] + (2 * k + 2) as f64 * z[5 + p] / size[1]
+            };
+            let found: f64 = run.y[1..].iter().enumerate().map(term).sum();
+            (found - exact[p]).abs() / exact[1]
+        };
+        let largest = (0..3).map(error).fold(0.0, f64::max) / rtol;
+        println!("sensitivities at {rtol:e}: {largest:.0} rtol");
+        assert!(largest < 1e5, "at {rtol:e} the gradient is off by {largest} rtol");
+    }
 }
 
 #[test]

@@ -82,7 +82,9 @@ impl<S: System<D, P>, const D: usize, const P: usize> Pull for Scalars<'_, S, f6
     }
 }
 
-/// A matrix as L U with exchanged rows.
+/// A matrix as L U with exchanged rows. A pivot is the entry of its column that is largest beside its row, so the units of the rows
+/// do not matter: otherwise an equation of large numbers, such as that of a sensitivity, would be subtracted from one of small numbers, which
+/// would lose its digits.
 pub struct Elimination<N, const D: usize> {
     rows: [usize; D],
     /// L below the diagonal, U on it and above.
@@ -91,10 +93,13 @@ pub struct Elimination<N, const D: usize> {
 
 impl<N: Quantity, const D: usize> Elimination<N, D> {
     fn new(mut a: [[N; D]; D]) -> Option<Self> {
-        let mut rows = from_fn(|i| i);
+        let mut rows: [usize; D] = from_fn(|i| i);
+        let largest: [f64; D] = from_fn(|i| a[i].iter().fold(0.0, |max, x| f64::max(max, x.plain().abs())));
         for k in 0..D {
             let size = |i: usize| a[i][k].plain().abs();
-            let pivot = (k..D).max_by(|&i, &j| size(i).total_cmp(&size(j)))?;
+            let share = |i: usize| if size(i) > 0.0 { size(i) / largest[rows[i]] } else { size(i) };
+            // The first of equal ones.
+            let pivot = (k..D).rev().max_by(|&i, &j| share(i).total_cmp(&share(j)))?;
             if !(size(pivot) > 0.0 && size(pivot).is_finite()) {
                 return None;
             }
@@ -128,5 +133,31 @@ impl<N: Quantity, const D: usize> Elimination<N, D> {
             x[i] /= a[i][i];
         }
         x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Units of rows change no bit, and a row of large numbers takes no digits from the others.
+    #[test]
+    fn units_of_rows_do_not_matter() {
+        let a = [[1.0, 2.0, -1.0, 0.5], [3.0, 0.1, 0.7, 1.0], [0.2, 0.3, 5.0, -2.0], [1.5, -0.4, 0.6, 0.9]];
+        let b = [1.0, -2.0, 0.3, 4.0];
+        let solve = |units: [i32; 4]| {
+            let unit = units.map(|unit| 2f64.powi(unit));
+            let scaled: [[f64; 4]; 4] = from_fn(|i| a[i].map(|x| x * unit[i]));
+            Elimination::new(scaled).unwrap().solve(&from_fn(|i| b[i] * unit[i]))
+        };
+        for units in [[60, 0, 0, 0], [0, 0, 0, 60], [-300, 200, 7, -90], [1, -1, 300, 2]] {
+            assert_eq!(solve(units), solve([0; 4]), "{units:?}");
+        }
+        // x = 1 to rounding whatever y is, if y has an equation of large numbers that contains x.
+        let of_y = [1e12, 1.0];
+        let [x, y] = Elimination::new([[1.0, 0.0], of_y]).unwrap().solve(&[0.1, 0.3]);
+        assert_eq!((x, y), (0.1, 0.3 - 1e12 * 0.1));
+        assert!(Elimination::new([[1.0, 2.0], [2.0, 4.0]]).is_none() && Elimination::new([[f64::NAN]]).is_none());
+        assert!(Elimination::new([[0.0, 0.0], [1.0, 1.0]]).is_none());
     }
 }
