@@ -17,7 +17,7 @@ use nn::data::{Csv, Dataset, Standardize, stratified_split};
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::prelude::*;
-use nn::ranks::{Overlapping, Ranks};
+use nn::ranks::Ranks;
 use nn::train::{Trainer, accuracy};
 use nn::{BatchNorm, Dropout};
 use rand::SeedableRng;
@@ -57,9 +57,7 @@ fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
         .resume()
         .interruptible();
     let trainer = if options.quiet { trainer.quiet() } else { trainer.print_every(options.epochs.get().div_ceil(10)) };
-    let overlapping = Overlapping(world);
-    let ranks: &dyn Ranks = if options.overlap { &overlapping } else { world };
-    let trained = trainer.ranks(ranks).fit(&mut net, &training)?;
+    let trained = trainer.ranks(world).send_while_sweeping(options.overlap).fit(&mut net, &training)?;
 
     if world.rank() == 0 {
         nn::save(options.out.join("model.nn"), &net)?;

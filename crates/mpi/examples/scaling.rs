@@ -30,7 +30,7 @@ use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
 use nn::plot::Chart;
 use nn::prelude::*;
-use nn::ranks::{Overlapping, Ranks, Values, ValuesMut};
+use nn::ranks::{Ranks, Values, ValuesMut};
 use nn::train::Trainer;
 use tape_mpi::World;
 
@@ -50,12 +50,12 @@ const WORKLOADS: [Workload; 2] = [
     Workload { name: "wide", sizes: &[1024, 4096, 4096, 1000], shard: 128, shards: 4, steps: 1 },
 ];
 
-/// The shortest time of a step in seconds, of some measurements.
+/// The shortest time of a step in seconds, of some measurements, alone or on the ranks of a world that send while they sweep or not.
 fn step(
     workload: &Workload,
     shards: usize,
     threads: usize,
-    world: Option<&dyn Ranks>,
+    world: Option<(&World, bool)>,
     repeats: usize,
 ) -> Result<f64, Box<dyn Error>> {
     let Workload { sizes, shard, steps, .. } = *workload;
@@ -77,7 +77,10 @@ fn step(
             (best, last) = (best.min(time), Instant::now());
             Continue(())
         });
-    let mut trainer = if let Some(world) = world { trainer.ranks(world) } else { trainer };
+    let mut trainer = match world {
+        Some((world, overlaps)) => trainer.ranks(world).send_while_sweeping(overlaps),
+        None => trainer,
+    };
     trainer.fit(&mut net, &data)?;
     drop(trainer);
     Ok(best)
@@ -121,9 +124,7 @@ impl Model {
 
 fn run(options: &Options, world: &World) -> Result<(), Box<dyn Error>> {
     let (first, threads) = (world.rank() == 0, options.threads);
-    let overlapping = Overlapping(world);
-    let ranks: &dyn Ranks = if options.overlap { &overlapping } else { world };
-    let several = (world.size() > 1).then_some(ranks);
+    let several = (world.size() > 1).then_some((world, options.overlap));
     let (latency, of_bytes) = match several {
         None => (options.latency, 0.0),
         Some(_) => {

@@ -41,7 +41,8 @@
 //! every rank has a shard, no algorithm sends less.
 //!
 //! If the machines have a core to spare and the network is slow, send the gradients of one layer while the next is computed:
-//! `trainer.ranks(&Overlapping(world))`, with one shard for each rank. [`Overlapping`](nn::ranks::Overlapping) says when it applies.
+//! `trainer.ranks(world).send_while_sweeping(true)`, with one shard for each rank. The
+//! [setting](nn::train::Trainer::send_while_sweeping) says when it applies.
 //!
 //! # When a rank fails
 //!

@@ -21,7 +21,7 @@ use nn::data::{Dataset, Sampler};
 use nn::loss::Loss;
 use nn::parallel::Parallel;
 use nn::prelude::*;
-use nn::ranks::{Overlapping, RankError, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
+use nn::ranks::{RankError, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
 use nn::train::Trainer;
 
 const WIDTH: usize = 1024;
@@ -76,14 +76,14 @@ fn run(seconds_per_byte: f64, overlaps: bool) {
         let [x, t] = std::array::from_fn(|_| Init::Uniform(1.0).sample::<f32>(WIDTH, SAMPLES, rng));
         let (data, mut net) = (Dataset::new(x, t), Mlp::new(&[WIDTH; LAYERS + 1], Activation::Tanh, rng));
         let link = Link(world, seconds_per_byte);
-        let overlapping = Overlapping(&link);
         let mut trainer = Trainer::with_loss(Loss::Mse, Sgd { lr: 1e-3 })
             .sampler(Sampler::sequential(SAMPLES, SAMPLES))
             .parallel(Parallel::mean().shards_of(SAMPLES / 2))
             .epochs(STEPS)
             .threads(1)
             .quiet()
-            .ranks(if overlaps { &overlapping } else { &link });
+            .ranks(&link)
+            .send_while_sweeping(overlaps);
         trainer.fit(&mut net, &data).expect("the settings fit");
     });
 }

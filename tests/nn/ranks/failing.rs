@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nn::data::Sampler;
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
-use nn::ranks::{Overlapping, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
+use nn::ranks::{Ranks, ThreadRanks, Values, ValuesMut, on_threads};
 use nn::train::{Batches, TrainError, Trainer};
 use nn::{Activation, Adam};
 
@@ -46,8 +46,7 @@ fn a_rank_that_fails_ends_all_and_leaves_a_whole_checkpoint() {
         let errors = on_threads(3, |world| {
             let failing = Failing { data: &data, rank: world.rank(), asked: AtomicUsize::new(0), after };
             let fit = || {
-                let overlapping = Overlapping(world);
-                let world: &dyn Ranks = if overlaps { &overlapping } else { world };
+                let settings = Settings { overlaps, ..settings };
                 let mut trainer = trainer(&settings, &watched).checkpoint(&file).checkpoint_every(1).ranks(world);
                 trainer.fit(&mut net(), &failing).map(drop)
             };

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nn::data::Dataset;
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
-use nn::ranks::{Overlapping, Ranks, on_threads};
+use nn::ranks::{Ranks, on_threads};
 use nn::schedule::{Cosine, Plateau};
 use nn::train::{End, Trained, Trainer, accuracy};
 use nn::{
@@ -181,7 +181,7 @@ fn uneven<'t>(tape: &'t Tape<'t, f32>, net: &'t Net, (x, t): &'t Batch) -> Var<'
 }
 
 fn trainer<'a>(settings: &Settings, watched: &'a Dataset<f32>) -> Of<'a> {
-    let Settings { kind, batch, shard, micro_batch, clip, ema, stop_early, plateau, threads, overlaps: _ } = *settings;
+    let Settings { kind, batch, shard, micro_batch, clip, ema, stop_early, plateau, threads, overlaps } = *settings;
     let adam: Box<dyn Optimizer<f32> + Send> =
         if clip { Box::new(Adam::new(0.02).with().clip_norm(0.5).l2(1e-3)) } else { Box::new(Adam::new(0.02)) };
     let class_weights = Some(vec![1.0, 3.0]);
@@ -210,6 +210,7 @@ fn trainer<'a>(settings: &Settings, watched: &'a Dataset<f32>) -> Of<'a> {
     };
     let trainer = trainer.hold_out(0.2).watch("all", watched).metric("accuracy", accuracy);
     let trainer = if let Some(samples) = micro_batch { trainer.micro_batch(samples) } else { trainer };
+    let trainer = trainer.send_while_sweeping(overlaps);
     let trainer = if ema { trainer.ema(0.9) } else { trainer };
     let trainer = if stop_early { trainer.early_stopping(1) } else { trainer.keep_best() };
     match plateau {
@@ -224,8 +225,6 @@ fn run(settings: &Settings, ranks: Option<usize>) -> Left {
     left(&file, ranks, |world| {
         let mut net = net();
         let trainer = trainer(settings, &watched).checkpoint(&file).checkpoint_every(2);
-        let overlapping = world.filter(|_| settings.overlaps).map(Overlapping);
-        let world = overlapping.as_ref().map(|world| world as &dyn Ranks).or(world);
         let trained = on(trainer, world).fit(&mut net, &data).unwrap();
         (net, trained)
     })

@@ -8,7 +8,7 @@ use nn::autograd::CustomOp;
 use nn::data::{Dataset, Sampler};
 use nn::loss::CrossEntropy;
 use nn::parallel::Parallel;
-use nn::ranks::{Overlapping, RankError, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
+use nn::ranks::{RankError, Ranks, ThreadRanks, Values, ValuesMut, on_threads};
 use nn::train::{Batches, TrainError, Trainer};
 use nn::{Activation, Adam, Init, Layer, Linear, Matrix, MatrixRef, Module, Sequential, Var};
 
@@ -223,7 +223,7 @@ fn run(world: Option<&dyn Ranks>, size: usize, sweep: &Arc<Mutex<Sweep>>) -> Res
     let mut net = WaitingNet { layers, top: Linear::new(129, 131, Init::He, rng), sweep: sweep.clone() };
     let trainer = Trainer::with_loss(CrossEntropy::default().into(), Adam::new(0.01));
     let trainer = trainer.batch(8 * size).parallel(Parallel::mean().shards_of(8)).epochs(4).quiet();
-    let mut trainer = if let Some(world) = world { trainer.ranks(world) } else { trainer };
+    let mut trainer = if let Some(world) = world { trainer.ranks(world).send_while_sweeping(true) } else { trainer };
     let history = trainer.fit(&mut net, &data(32 * size))?.history.to_json();
     let mut bits: Vec<u32> = Vec::new();
     for (_, param) in net.named_params() {
@@ -239,7 +239,7 @@ fn gradients_of_the_last_layer_are_sent_while_the_first_is_swept() {
         let alone = run(None, size, &Arc::default()).unwrap();
         let all = on_threads(size, |world| {
             let noting = Noting(world, Arc::new(Mutex::new(Sweep { looks: 100, ..Sweep::default() })));
-            let left = run(Some(&Overlapping(&noting)), size, &noting.1).unwrap();
+            let left = run(Some(&noting), size, &noting.1).unwrap();
             (left, noting.1.lock().unwrap().exchanged_in)
         });
         for (left, swept_in) in all {
@@ -256,7 +256,7 @@ fn a_rank_that_panics_while_gradients_are_sent_ends_all() {
         let errors = on_threads(size, |world| {
             let sweep = Sweep { panics_at: (world.rank() == 1).then_some(after), looks: 100, ..Sweep::default() };
             let noting = Noting(world, Arc::new(Mutex::new(sweep)));
-            let fit = || run(Some(&Overlapping(&noting)), size, &noting.1);
+            let fit = || run(Some(&noting), size, &noting.1);
             catch_unwind(AssertUnwindSafe(fit)).ok().map(|result| result.unwrap_err().to_string())
         });
         for (rank, error) in errors.into_iter().enumerate() {

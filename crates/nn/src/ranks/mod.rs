@@ -59,7 +59,6 @@ mod threads;
 mod values;
 
 pub(crate) use bytes::{Reader, WEIGHT, put_numbers, put_weight, take_weight};
-pub use overlap::Overlapping;
 pub(crate) use parts::gather_parts;
 pub(crate) use step::{gradients, own_shards};
 pub use threads::{ThreadRanks, on_threads};
@@ -95,11 +94,6 @@ pub trait Ranks: Sync {
     /// # Errors
     /// If a rank has failed, or gave another number of values.
     fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError>;
-
-    /// Whether calls are made from another thread while gradients are swept: see [`Overlapping`].
-    fn overlaps(&self) -> bool {
-        false
-    }
 
     /// Tells all ranks that this one cannot go on, and why. Their calls return this as an error, or end their processes.
     fn fail(&self, why: &str);

@@ -7,51 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 use super::layout::{Layout, owned};
 use super::parts::OWN_MESSAGE;
 use super::values::{values, values_mut};
-use super::{RankError, Ranks, Values, ValuesMut};
+use super::{RankError, Ranks};
 use crate::Real;
 use crate::parallel::Spare;
 use crate::planned::Ready;
-
-/// Ranks that exchange the gradients of one layer while the next is swept.
-///
-/// A second thread exchanges them. This pays if the machines are joined by a network and each has a core for this thread, because MPI
-/// keeps the core busy while it waits. Either all ranks use it or none. It applies to a step in which every rank runs one shard from a
-/// plan: see [`Trainer::with_loss`](crate::train::Trainer::with_loss) and [`shards_of`](crate::parallel::Parallel::shards_of). All other
-/// steps exchange after the sweep, among them the first steps and those that are compared with a recording. The bits are the same.
-///
-/// ```
-/// use nn::ranks::{Overlapping, Ranks, on_threads};
-/// let sizes = on_threads(2, |world| Overlapping(world).size()); // `trainer.ranks(&Overlapping(world))`
-/// assert_eq!(sizes, [2, 2]);
-/// ```
-pub struct Overlapping<'w>(pub &'w dyn Ranks);
-
-impl Ranks for Overlapping<'_> {
-    fn rank(&self) -> usize {
-        self.0.rank()
-    }
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-    fn all_to_all(
-        &self,
-        from: Values<'_>,
-        lengths: &[usize],
-        into: ValuesMut<'_>,
-        expected: &[usize],
-    ) -> Result<(), RankError> {
-        self.0.all_to_all(from, lengths, into, expected)
-    }
-    fn all_gather(&self, all: ValuesMut<'_>, lengths: &[usize]) -> Result<(), RankError> {
-        self.0.all_gather(all, lengths)
-    }
-    fn fail(&self, why: &str) {
-        self.0.fail(why);
-    }
-    fn overlaps(&self) -> bool {
-        true
-    }
-}
 
 /// The gradient of a parameter, given by its number: the parts of all other ranks, in their order.
 type Packed<T> = (usize, Vec<T>);

@@ -18,6 +18,7 @@ use crate::{GradientSum, Gradients, MatrixRef, Module, Real};
 /// It adds its slice of the gradients, and receives the others if it needs the `whole`.
 pub(crate) fn gradients<T: Real>(
     world: &dyn Ranks,
+    overlaps: bool,
     spare: &Spare<T>,
     model: &(dyn Module<T> + Sync),
     batches: &[Divided<'_, '_, T>],
@@ -26,7 +27,7 @@ pub(crate) fn gradients<T: Real>(
     let layout = &Layout::of(world, model);
     let mut row = spare.take(layout.len);
     let mut sum = Slice::of(layout, world.rank(), &mut row);
-    let step = Step { world, spare, model, layout };
+    let step = Step { world, overlaps, spare, model, layout };
     let (loss, buffers, weight) =
         if let [batch] = batches { step.whole(batch, &mut sum)? } else { step.in_parts(batches, &mut sum)? };
     let has = sum.of_any;
@@ -162,6 +163,7 @@ type Add<'f, T> = dyn FnMut(&mut Slice<'_, T>, &Divided<'_, '_, T>, Summed<'_, T
 
 struct Step<'s, T: Real> {
     world: &'s dyn Ranks,
+    overlaps: bool,
     spare: &'s Spare<T>,
     model: &'s (dyn Module<T> + Sync),
     layout: &'s Layout,
@@ -212,7 +214,7 @@ impl<T: Real> Step<'_, T> {
         let (rank, size, counts) = (world.rank(), world.size(), counts(batches));
         let subtrees: Vec<Vec<Subtree>> = (0..size).map(|rank| subtrees(&counts, rank, size)).collect();
         let (own, received) = match batches {
-            [batch] if world.overlaps() && size > 1 && batch.shards.count == size => self.overlapped(batch)?,
+            [batch] if self.overlaps && size > 1 && batch.shards.count == size => self.overlapped(batch)?,
             _ => {
                 let own = run_shards(batches, &subtrees[rank]);
                 let received = self.exchanged(&own, &subtrees)?;

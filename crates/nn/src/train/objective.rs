@@ -17,6 +17,8 @@ pub(super) struct Objective<'r, T> {
     pub task: &'r dyn Task<T>,
     /// The ranks that share the work, if there are several.
     pub ranks: Option<&'r dyn Ranks>,
+    /// Whether they send gradients while they sweep.
+    pub overlaps: bool,
     /// Memory for what they send and sum.
     pub spare: &'r Spare<T>,
     pub parallel: Parallel,

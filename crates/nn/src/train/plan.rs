@@ -24,6 +24,8 @@ pub(super) struct Plan<'a, T: Real> {
     pub threads: Option<usize>,
     pub parallel: Parallel,
     pub ranks: Option<&'a dyn Ranks>,
+    /// Whether a rank sends gradients while it sweeps.
+    pub overlaps: bool,
     pub spare: Spare<T>,
     pub epochs: usize,
     pub batch: usize,
@@ -81,6 +83,7 @@ impl<'a, T: Real> Plan<'a, T> {
             threads: None,
             parallel: Parallel::mean(),
             ranks: None,
+            overlaps: false,
             spare: Spare::default(),
             epochs: 100,
             batch: 32,

@@ -34,6 +34,17 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
         self.plan.ranks = Some(world);
         self
     }
+
+    /// Whether [ranks](Trainer::ranks) send the gradients of one layer while they sweep the next. By default they send after the sweep.
+    ///
+    /// A second thread sends them. This pays if the machines are joined by a network and each has a core for this thread, because MPI keeps
+    /// the core busy while it waits. All ranks give the same answer. It applies to a step in which every rank runs one shard from a plan: see
+    /// [`with_loss`](Trainer::with_loss) and [`shards_of`](crate::parallel::Parallel::shards_of). All other steps send after the sweep,
+    /// among them the first steps and those that are compared with a recording. The bits are the same.
+    pub fn send_while_sweeping(mut self, overlaps: bool) -> Self {
+        self.plan.overlaps = overlaps;
+        self
+    }
 }
 
 /// The result if every rank has one; otherwise the error of this rank, or that of the first rank that has one.
@@ -98,7 +109,7 @@ impl<T: Real> Loop<'_, '_, T> {
         let plan = &*self.plan;
         let mut lines = vec![format!("{} epochs, numbers {}", plan.epochs, std::any::type_name::<T>())];
         // What decides which calls the ranks make.
-        let (optimizer, overlaps) = (&plan.optimizer, plan.ranks.is_some_and(Ranks::overlaps));
+        let (optimizer, overlaps) = (&plan.optimizer, plan.overlaps);
         lines.push(format!(
             "optimizer {} {}; each rank makes its part of a step: {}; it sends while it sweeps: {overlaps}",
             optimizer.name(),
@@ -217,7 +228,7 @@ impl<T: Real> Objective<'_, T> {
             of_part: parts.len() > 1,
             batch,
         });
-        gradients(world, self.spare, model, &divided.collect::<Vec<_>>(), whole)
+        gradients(world, self.overlaps, self.spare, model, &divided.collect::<Vec<_>>(), whole)
     }
 
     /// Which of `count` parts of a set this rank measures.

@@ -148,11 +148,11 @@ impl<'r, 'a, T: Real> Loop<'r, 'a, T> {
     }
 
     pub fn objective(&self) -> Objective<'_, T> {
-        let Plan { ranks, ref spare, mut parallel, micro_batch, ref metrics, .. } = *self.plan;
+        let Plan { ranks, overlaps, ref spare, mut parallel, micro_batch, ref metrics, .. } = *self.plan;
         if self.plan.device.is_some() {
             parallel.shard = Some(usize::MAX); // a device computes a batch as one
         }
-        Objective { task: &*self.task, ranks, spare, parallel, micro_batch, metrics: metrics.len() }
+        Objective { task: &*self.task, ranks, overlaps, spare, parallel, micro_batch, metrics: metrics.len() }
     }
 
     /// The remaining steps of an epoch.
