@@ -149,6 +149,26 @@ fn values_in_half_precision_take_half_the_memory() {
     assert!((run(&half).unwrap() / expected - 1.0).abs() < 1e-3);
 }
 
+/// A program on the processor has no room for the padded factors of this product, so it takes the kernel of cards.
+#[test]
+fn a_product_without_room_for_panels() {
+    const LIMIT: u64 = 1 << 17;
+    let lower = |limits: &mut wgpu::Limits| {
+        (limits.max_buffer_size, limits.max_storage_buffer_binding_size) = (LIMIT, LIMIT);
+    };
+    let Some(device) = found(Device::limited("", lower)) else { return };
+    let of = |m, n| Param::new(Matrix::from_fn(m, n, |i, j| ((i * 13 + j * 29) % 41) as f32 / 160.0 - 0.125));
+    let params = vec![of(3, 1200), of(1200, 11)];
+    let tape = Tape::new();
+    let plan = || tape.param(&params[0]).matmul(tape.param(&params[1])).square().sum().plan(&[]).unwrap();
+    let sgd = Sgd { lr: 0.0 };
+    let weights = Weights::new(&device, &params, &sgd, &mut sgd.init(&params)).unwrap();
+    let mut step = plan().on(&weights).unwrap();
+    step.run(&sgd, 0, &[], &[], None).unwrap();
+    let expected = plan().run(&[], &params.iter().collect::<Vec<_>>(), None).unwrap().item();
+    assert!((step.loss().unwrap() / expected - 1.0).abs() < 1e-4, "{} {expected}", step.loss().unwrap());
+}
+
 const FULL: &str = "TAPE_GPU_FULL";
 /// What the process with little memory says at its end.
 const WENT_ON: &str = "the step after the full memory was made";
