@@ -1,56 +1,47 @@
-//! A device: its buffers, its compiled kernels, and its errors.
+//! A device: what it can do, its buffers, and its errors.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytemuck::Pod;
-use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingResource, BindingType, BufferBinding, BufferBindingType, BufferDescriptor, BufferUsages, Extent3d, Features,
-    Limits, StorageTextureAccess, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureDescriptor, TextureDimension,
-    TextureFormat, TextureUsages, TextureViewDimension,
-};
+use wgpu::{BindGroupLayout, BindGroupLayoutDescriptor, BufferDescriptor, BufferUsages, Features, Limits};
 
 use crate::error::GpuError;
-use crate::kernels::Kernel;
+use crate::launch::{ROW_BYTES, layout};
 use crate::product::Vectors;
-use crate::shader::{Buffer, CONSTANTS, INDICES, PANELS, PARAMS, ROW, shader};
+use crate::shader::{PANELS, ROW};
 
 /// A GPU, or a program that acts as one. Clones are the same device.
 #[derive(Clone)]
 pub struct Device {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     has_half_values: bool,
 }
 
-struct Inner {
-    device: wgpu::Device,
+pub(crate) struct Inner {
+    pub device: wgpu::Device,
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
-    vectors: Option<Vectors>,
-    layout: BindGroupLayout,
-    pipeline_layout: wgpu::PipelineLayout,
+    pub vectors: Option<Vectors>,
+    /// The numbers of the bindings of every kernel.
+    pub bindings: Vec<u32>,
+    pub layout: BindGroupLayout,
+    pub pipeline_layout: wgpu::PipelineLayout,
     /// By the text of the shader.
-    pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
+    pub pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
     lost: Arc<Mutex<Option<String>>>,
 }
 
-/// The size of the parameters of a kernel.
-const PARAM_BYTES: u64 = 4 * PARAMS as u64;
-/// The size of a row of the texture of panels.
-const ROW_BYTES: u64 = 16 * ROW as u64;
-/// Mesa's llvmpipe leaves all loops of a thread after 65,535 passes, without a message.
-const MOST_PASSES: u32 = 60_000;
 /// A vector of four numbers of double precision. Every buffer consists of some.
-const LEAST_BYTES: u64 = 32;
+pub(crate) const LEAST_BYTES: u64 = 32;
 /// The number of workgroups along one axis. Tests have fewer, so that small matrices have too many.
 pub(crate) const MOST_GROUPS: u32 = if cfg!(test) { 7 } else { 65_535 };
 /// The largest number of bytes of a buffer whose entries have numbers below 2³¹. Threads behind the last entry have numbers
 /// of 32 bits, too.
 const MOST_BYTES: u64 = 4 << 31;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -120,14 +111,16 @@ impl Device {
         let note = lost.clone();
         device.set_device_lost_callback(move |reason, what| *lock(&note) = Some(format!("{reason:?}: {what}")));
         let vectors = vectors(&info, &device);
-        let entries = entries(device.features(), vectors.is_some());
+        let entries = layout(device.features(), vectors.is_some());
+        let bindings = entries.iter().map(|entry| entry.binding).collect();
         let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label: None, entries: &entries });
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: None,
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let inner = Inner { device, queue, info, vectors, layout, pipeline_layout, pipelines: Mutex::default(), lost };
+        let pipelines = Mutex::default();
+        let inner = Inner { device, queue, info, vectors, bindings, layout, pipeline_layout, pipelines, lost };
         Ok(Device { inner: Arc::new(inner), has_half_values: false })
     }
 
@@ -214,7 +207,7 @@ impl Device {
         others.into_iter().flatten().next().map_or(Ok(result), |error| Err(GpuError::Refused(error.to_string())))
     }
 
-    fn too_large(&self, what: &str, size: u64, limit: u64) -> GpuError {
+    pub(crate) fn too_large(&self, what: &str, size: u64, limit: u64) -> GpuError {
         GpuError::TooLarge(format!("{what} are {size}, and {} allows {limit}", self.name()))
     }
 
@@ -228,7 +221,7 @@ impl Device {
         self.plain_buffer(bytes, usage)
     }
 
-    fn plain_buffer(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer, GpuError> {
+    pub(crate) fn plain_buffer(&self, bytes: u64, usage: BufferUsages) -> Result<wgpu::Buffer, GpuError> {
         // Whole vectors of four numbers, so that a kernel can read the buffer as an array of them.
         let size = bytes.max(LEAST_BYTES).next_multiple_of(LEAST_BYTES);
         let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
@@ -249,7 +242,7 @@ impl Device {
         self.submit(|encoder| encoder.clear_buffer(buffer, 0, None))
     }
 
-    fn submit(&self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), GpuError> {
+    pub(crate) fn submit(&self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), GpuError> {
         let Inner { device, queue, .. } = &*self.inner;
         self.caught(|| {
             let mut encoder = device.create_command_encoder(&Default::default());
@@ -293,125 +286,6 @@ impl Device {
             Ok(slice.get_mapped_range().map_err(|error| lost(&error))?.to_vec())
         })?
     }
-
-    /// Compiles kernels, stores their parameters, and binds what they read and write.
-    pub(crate) fn prepare(
-        &self,
-        is_double: bool,
-        kernels: &[Kernel],
-        buffers: [&wgpu::Buffer; 9],
-    ) -> Result<Prepared, GpuError> {
-        let apart = u64::from(self.inner.device.limits().min_uniform_buffer_offset_alignment).max(PARAM_BYTES);
-        let mut words = vec![0u32; kernels.len() * (apart / 4) as usize];
-        let mut launches = Vec::new();
-        for (k, kernel) in kernels.iter().enumerate() {
-            let at = k * (apart / 4) as usize;
-            if self.is_software() && kernel.passes > MOST_PASSES {
-                let passes = kernel.passes.into();
-                return Err(self.too_large("the passes of loops in one thread", passes, MOST_PASSES.into()));
-            }
-            words[at + 1..][..kernel.params.len()].copy_from_slice(&kernel.params);
-            let named = |error| match (error, &kernel.of) {
-                (GpuError::Refused(why), Some((op, source_line))) => {
-                    let (op, source_line, why) =
-                        (op.clone(), source_line.clone(), format!("its WGSL is refused: {why}"));
-                    GpuError::Unsupported { op, source_line, why }
-                }
-                (error, _) => error,
-            };
-            let pipeline = self.pipeline(shader(is_double, &kernel.text)).map_err(named)?;
-            launches.push((pipeline, 4 * at as u32, kernel.groups, kernel.panels.div_ceil(ROW_BYTES) as u32));
-        }
-        let params = self.plain_buffer(4 * words.len() as u64, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?;
-        self.write(&params, 0, &words)?;
-        let binding = BufferBinding { buffer: &params, offset: 0, size: std::num::NonZero::new(PARAM_BYTES) };
-        let first = BindGroupEntry { binding: 0, resource: BindingResource::Buffer(binding) };
-        let rest = (1..).zip(buffers).map(|(binding, buffer)| (binding, buffer.as_entire_binding()));
-        let rest = rest.map(|(binding, resource)| BindGroupEntry { binding, resource });
-        let all = 1 + Buffer::ALL.len() + 2 - usize::from(!self.inner.device.features().contains(Features::SHADER_F16));
-        let mut entries: Vec<_> = std::iter::once(first).chain(rest).take(all).collect();
-        let panels = self.inner.vectors.map(|_| self.panels(launches.iter().map(|launch| launch.3).max().unwrap_or(0)));
-        let panels = panels.transpose()?;
-        if let Some((from, _, to)) = &panels {
-            let resources = [from.as_entire_binding(), BindingResource::TextureView(to)];
-            entries.extend(
-                PANELS.into_iter().zip(resources).map(|(binding, resource)| BindGroupEntry { binding, resource }),
-            );
-        }
-        let descriptor = BindGroupDescriptor { label: None, layout: &self.inner.layout, entries: &entries };
-        let bound = self.caught(|| self.inner.device.create_bind_group(&descriptor))?;
-        Ok(Prepared { launches, bound, panels: panels.map(|(from, to, _)| (from, to)) })
-    }
-
-    /// A buffer for panels and a texture, of these rows.
-    fn panels(&self, rows: u32) -> Result<(wgpu::Buffer, wgpu::Texture, wgpu::TextureView), GpuError> {
-        let rows = rows.max(1);
-        let buffer = self.plain_buffer(u64::from(rows) * ROW_BYTES, BufferUsages::STORAGE | BufferUsages::COPY_SRC)?;
-        let descriptor = TextureDescriptor {
-            label: None,
-            size: Extent3d { width: ROW, height: rows, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: TextureDimension::D2,
-            format: TextureFormat::Rgba32Uint,
-            usage: TextureUsages::STORAGE_BINDING | TextureUsages::COPY_DST,
-            view_formats: &[],
-        };
-        let texture = self.caught(|| self.inner.device.create_texture(&descriptor))?;
-        let view = self.caught(|| texture.create_view(&Default::default()))?;
-        Ok((buffer, texture, view))
-    }
-
-    fn pipeline(&self, text: String) -> Result<wgpu::ComputePipeline, GpuError> {
-        let Inner { device, pipelines, pipeline_layout, .. } = &*self.inner;
-        if let Some(known) = lock(pipelines).get(&text) {
-            return Ok(known.clone());
-        }
-        let compilation_options =
-            wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() };
-        let pipeline = self.caught(|| {
-            let source = wgpu::ShaderSource::Wgsl(text.as_str().into());
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: None,
-                layout: Some(pipeline_layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options,
-                cache: None,
-            })
-        })?;
-        lock(pipelines).insert(text, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    /// Starts kernels, one after the other.
-    pub(crate) fn launch(&self, prepared: &Prepared) -> Result<(), GpuError> {
-        self.submit(|encoder| {
-            for launches in prepared.launches.chunk_by(|_, next| next.3 == 0) {
-                if let (Some((from, to)), height @ 1..) = (&prepared.panels, launches[0].3) {
-                    let layout = TexelCopyBufferLayout { bytes_per_row: Some(ROW_BYTES as u32), ..Default::default() };
-                    let size = Extent3d { width: ROW, height, depth_or_array_layers: 1 };
-                    let from = TexelCopyBufferInfo { buffer: from, layout };
-                    encoder.copy_buffer_to_texture(from, to.as_image_copy(), size);
-                }
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                for (pipeline, at, [x, y], _) in launches {
-                    pass.set_pipeline(pipeline);
-                    pass.set_bind_group(0, &prepared.bound, &[*at]);
-                    pass.dispatch_workgroups(*x, *y, 1);
-                }
-            }
-        })
-    }
-}
-
-/// Kernels that can be started: each has its parameters at an offset, workgroups in two directions, and the rows of panels that it reads.
-pub(crate) struct Prepared {
-    pub launches: Vec<(wgpu::ComputePipeline, u32, [u32; 2], u32)>,
-    bound: BindGroup,
-    /// Panels as they are written, and as they are read.
-    panels: Option<(wgpu::Buffer, wgpu::Texture)>,
 }
 
 fn largest_buffer(limits: &Limits) -> u64 {
@@ -429,27 +303,6 @@ fn vectors(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> Option<Vectors> {
         largest_buffer(&limits).min(u64::from(limits.max_texture_dimension_2d) * ROW_BYTES) / ROW_BYTES * ROW_BYTES;
     let vectors = Vectors { lanes: least, most };
     (is_known && has_room && device.features().contains(Features::SUBGROUP)).then_some(vectors)
-}
-
-/// The bindings of every kernel on a device with these features.
-fn entries(features: Features, has_panels: bool) -> Vec<BindGroupLayoutEntry> {
-    let any =
-        |binding: u32, ty| BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None };
-    let entry = |binding, ty, has_dynamic_offset, bytes: u64| {
-        any(binding, BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: std::num::NonZero::new(bytes) })
-    };
-    let storage = |read_only: bool| BufferBindingType::Storage { read_only };
-    let params = std::iter::once(entry(0, BufferBindingType::Uniform, true, PARAM_BYTES));
-    let written = Buffer::ALL.into_iter().take(if features.contains(Features::SHADER_F16) { 7 } else { 6 });
-    let written = written.map(|buffer| entry(buffer as u32, storage(false), false, LEAST_BYTES));
-    let read = [INDICES, CONSTANTS].map(|binding| entry(binding, storage(true), false, 8));
-    let texture = BindingType::StorageTexture {
-        access: StorageTextureAccess::ReadOnly,
-        format: TextureFormat::Rgba32Uint,
-        view_dimension: TextureViewDimension::D2,
-    };
-    let panels = [entry(PANELS[0], storage(false), false, LEAST_BYTES), any(PANELS[1], texture)];
-    params.chain(written).chain(read).chain(panels.into_iter().filter(|_| has_panels)).collect()
 }
 
 impl fmt::Display for Device {

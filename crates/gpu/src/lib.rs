@@ -6,6 +6,7 @@ mod device;
 mod error;
 mod fused;
 mod kernels;
+mod launch;
 mod product;
 mod shader;
 mod step;

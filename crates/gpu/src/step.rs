@@ -6,10 +6,10 @@ use kernel::simd::Accum;
 use nn::Optimizer;
 use nn::train::{DeviceFound, DeviceShares};
 
-use crate::device::Prepared;
 use crate::error::GpuError;
 use crate::fused::Fused;
 use crate::kernels::kernels;
+use crate::launch::Prepared;
 use crate::shader::Buffer;
 use crate::tasks::{Layout, Lists, Place, Task, tasks, updates};
 use crate::update::{Segment, Trained, scratch};
