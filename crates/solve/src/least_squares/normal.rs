@@ -6,7 +6,7 @@ use linalg::gram;
 
 use super::factor::Factor;
 use super::model::{Step, dot, norm, scale};
-use super::region;
+use super::region::{self, Trial};
 
 /// A = D⁻¹ Jᵀ J D⁻¹ and g = D⁻¹ Jᵀ r of the parameters that move.
 pub struct Normal {
@@ -55,7 +55,7 @@ impl Normal {
     }
 
     /// w = −(A + λ)⁻¹ g by Cholesky's factors L Lᵀ, and the derivative of |w|, which is −|L⁻¹ w|² / |w|.
-    fn damped(&self, lambda: f64) -> Option<(Vec<f64>, impl Fn(&[f64]) -> f64)> {
+    fn damped(&self, lambda: f64) -> Option<Trial<impl Fn(&[f64]) -> f64>> {
         let factor = Factor::new(&self.a, lambda.max(self.floor()))?;
         let mut w: Vec<f64> = self.g.iter().map(|g| -g).collect();
         factor.forward(&mut w);

@@ -10,6 +10,9 @@ pub struct Damped {
     pub slope: f64,
 }
 
+/// A damped step w, and the function that computes the derivative of |w| from it.
+pub type Trial<S> = (Vec<f64>, S);
+
 /// The damped step whose length is the radius within a tenth, by Newton's method on 1 / |w| (Moré 1978, section 5). `steepest` is |g|,
 /// `whole` the step for λ = 0 if it is determined, and `damped` computes that of a λ, or `None` where A + λ is singular to rounding. λ is
 /// where the search begins and where it ends. `None` if no λ that was tried has a step.
@@ -52,7 +55,7 @@ pub fn search_few<S: Fn(&[f64]) -> f64>(
     lambda: &mut f64,
     steepest: f64,
     floor: f64,
-    damped: impl Fn(f64) -> Option<(Vec<f64>, S)>,
+    damped: impl Fn(f64) -> Option<Trial<S>>,
 ) -> Option<Vec<f64>> {
     let (mut low, mut high, mut whole_is_short) = (0.0, steepest / radius, true);
     let or_whole = |at: f64| if at <= floor { 0.0 } else { at };
