@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use autograd::{Compiled, hstack, vstack};
+use kernel::pool::Pooled;
 use nn::data::Dataset;
 use nn::estimator::{Curves, EstimatorError, FittedRegressor, MlpRegressor, Solver};
 use nn::least_squares::{FitModelError, LevenbergMarquardt, Reason};
@@ -11,6 +12,7 @@ use nn::{
     Activation, BatchNorm, Bidirectional, Dropout, Each, Gru, Init, Layer, Linear, Lstm, Matrix, Mlp, Module, Param,
     Path, Real, Recurrent, Rnn, Sequential, Tape, Var,
 };
+use proptest::prelude::*;
 use solve::{LeastSquares, Method, RobustLoss};
 use tape_tests::{panic_of, says};
 
@@ -391,6 +393,42 @@ fn what_does_not_fit() {
     assert!(panic.file.ends_with("least_squares.rs") && panic.file.contains("tests"), "{panic:?}");
     let panic = panic_of(|| LevenbergMarquardt::new().decay(f64::NAN));
     assert!(panic.file.contains("tests"), "{panic:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A fit in memory that others have used has the bits of one in new memory: after a fit of another shape, and with NaN in all free
+    /// buffers.
+    #[test]
+    fn used_memory_changes_no_bit(
+        (inputs, hidden, outputs) in (1..3usize, 1..8usize, 1..3usize),
+        (samples, decay, method) in (3..40usize, prop::sample::select(vec![0.0, 0.2]), 0..4usize),
+        seed in 0..1000u64,
+    ) {
+        let data = Dataset::new(normal(inputs, samples, seed), normal(outputs, samples, seed + 1));
+        let net: Mlp<f64> = Mlp::new(&[inputs, hidden, outputs], Activation::Tanh, &mut rng(seed));
+        let settings = LevenbergMarquardt::new().decay(decay).settings(after(12, METHODS[method]));
+        let fit = |net: &Mlp<f64>, data| {
+            let fit = settings.fit(&mut net.clone(), data).unwrap();
+            (fit.parameters, fit.residuals, fit.sum, fit.reason, [fit.iterations, fit.evaluations])
+        };
+        nn::autograd::free_buffers();
+        let first = fit(&net, &data);
+        let other = self::data();
+        fit(&Mlp::new(&[2, 11, 2], Activation::Tanh, &mut rng(seed)), &other);
+        prop_assert_eq!(&fit(&net, &data), &first);
+        let taken: Vec<_> = (0..60)
+            .map(|_| {
+                let mut buffer = Pooled::<Vec<f64>>::take();
+                buffer.clear();
+                buffer.resize(20_000, f64::NAN);
+                buffer
+            })
+            .collect();
+        drop(taken);
+        prop_assert_eq!(&fit(&net, &data), &first);
+    }
 }
 
 fn regressor() -> MlpRegressor {

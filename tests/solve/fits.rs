@@ -2,9 +2,76 @@
 
 use autograd::{Compiled, LinearAlgebra, Matrix, Var, vstack};
 use proptest::prelude::*;
-use solve::{Curve, Fit, LeastSquares, RobustLoss, least_squares};
+use solve::{Curve, Fit, LeastSquares, Method, Residuals, RobustLoss, least_squares};
 
 use super::{METHODS, check, model};
+
+/// Residuals that hand over J together with r, in memory that was given back and has NaN in it.
+struct AtOnce<R> {
+    inner: R,
+    spare: Vec<f64>,
+    /// How many J were computed, and how many came in used memory.
+    computed: [usize; 2],
+}
+
+impl<R: Residuals> Residuals for AtOnce<R> {
+    fn values(&mut self, _: &[f64]) -> Vec<f64> {
+        unreachable!("r is computed together with J")
+    }
+    fn jacobian(&mut self, _: &[f64]) -> Matrix<f64> {
+        unreachable!("J is computed together with r")
+    }
+    fn values_and_jacobian(
+        &mut self,
+        x: &[f64],
+        wanted: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> (Vec<f64>, Option<Matrix<f64>>) {
+        let r = self.inner.values(x);
+        let j = wanted(&r).then(|| {
+            let j = self.inner.jacobian(x);
+            let mut memory = std::mem::take(&mut self.spare);
+            self.computed[0] += 1;
+            self.computed[1] += usize::from(!memory.is_empty());
+            memory.resize(j.as_slice().len(), 0.0);
+            memory.copy_from_slice(j.as_slice());
+            Matrix::from_vec(j.rows(), j.cols(), memory)
+        });
+        (r, j)
+    }
+    fn take_back(&mut self, j: Matrix<f64>) {
+        self.spare = j.into_vec();
+        self.spare.fill(f64::NAN);
+    }
+}
+
+/// Steps do not depend on when J is computed and in which memory. A step that is refused needs no J.
+#[test]
+fn jacobians_together_with_the_residuals() {
+    let valley = || {
+        Compiled::new(|x: &[Var<'_, f64>]| {
+            let (a, b) = (x[0].at(0, 0), x[0].at(1, 0));
+            vstack(&[10.0 * (b - a * a), 1.0 - a, (0.3 * a * b).sin()])
+        })
+    };
+    let mut refused = 0;
+    for method in METHODS.into_iter().filter(|method| *method != Method::ConjugateGradients) {
+        for loss in [RobustLoss::Squares, RobustLoss::Huber(0.5), RobustLoss::Cauchy(2.0)] {
+            let settings = LeastSquares { method, loss, ..LeastSquares::default() };
+            for bounds in [[(f64::NEG_INFINITY, f64::INFINITY); 2], [(-2.0, 0.5), (-1.0, 3.0)]] {
+                let expected = settings.fit_within(valley(), &[-1.9, 2.0], &bounds).unwrap();
+                let mut at_once = AtOnce { inner: valley(), spare: Vec::new(), computed: [0, 0] };
+                let found = settings.fit_within(&mut at_once, &[-1.9, 2.0], &bounds).unwrap();
+                let all = |fit: &Fit| (fit.parameters.clone(), fit.residuals.clone(), fit.sum, fit.standard_errors());
+                assert_eq!(all(&found), all(&expected));
+                assert_eq!((found.reason, found.evaluations), (expected.reason, expected.evaluations));
+                refused += found.evaluations - found.iterations - 1;
+                let computed = found.iterations as usize + 1;
+                assert_eq!(at_once.computed, [computed, computed - 2], "{found}");
+            }
+        }
+    }
+    assert!(refused > 10, "only {refused} steps were refused");
+}
 
 fn near(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))

@@ -21,12 +21,25 @@ pub fn transpose<T: Float>(x: MatrixRef<'_, T>, accum: Accum, y: &mut [T]) {
     parts(x, 0..m, if alone { m } else { m.div_ceil(4).next_multiple_of(SIDE) }, accum, y);
 }
 
+/// y = xᵀ, where the columns of y begin `apart` entries apart. The entries between them stay.
+///
+/// # Panics
+/// If that is less than the length of a column.
+#[compiled_once]
+pub fn transpose_apart<T: Float>(x: MatrixRef<'_, T>, y: &mut [T], apart: usize) {
+    assert!(apart >= x.cols(), "transpose: columns of {} entries, {apart} apart", x.cols());
+    vectorised(
+        #[inline(always)]
+        || columns(x, 0..x.rows(), Accum::Replace, y, apart),
+    );
+}
+
 /// Writes some rows of x as columns of y, at most `rows` at a time.
 fn parts<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum: Accum, y: &mut [T]) {
     if range.len() <= rows {
         return vectorised(
             #[inline(always)]
-            || columns(x, range.clone(), accum, y),
+            || columns(x, range.clone(), accum, y, x.cols()),
         );
     }
     let first = (range.len() / 2).next_multiple_of(rows);
@@ -34,21 +47,21 @@ fn parts<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, rows: usize, accum:
     join(|| parts(x, range.start..middle, rows, accum, a), || parts(x, middle..range.end, rows, accum, b));
 }
 
-/// Writes some rows of x as columns of y.
+/// Writes some rows of x as columns of y, which begin `apart` entries apart.
 #[inline(always)]
-fn columns<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T]) {
+fn columns<T: Float>(x: MatrixRef<'_, T>, range: Range<usize>, accum: Accum, y: &mut [T], apart: usize) {
     let (m, n) = x.shape();
     let x = x.as_slice();
     for j in (0..n).step_by(SIDE) {
         for i in range.clone().step_by(SIDE) {
-            let to = &mut y[j + (i - range.start) * n..];
+            let to = &mut y[j + (i - range.start) * apart..];
             if j + SIDE <= n && i + SIDE <= range.end {
-                turn::<T, SIDE>(std::array::from_fn(|t| &x[(j + t) * m..][..m]), i, accum, to, n);
+                turn::<T, SIDE>(std::array::from_fn(|t| &x[(j + t) * m..][..m]), i, accum, to, apart);
                 continue;
             }
             for i in i..range.end.min(i + SIDE) {
                 for j in j..n.min(j + SIDE) {
-                    put(&mut y[j + (i - range.start) * n], accum, x[i + j * m]);
+                    put(&mut y[j + (i - range.start) * apart], accum, x[i + j * m]);
                 }
             }
         }

@@ -15,7 +15,7 @@ use kernel::{Float, Matrix, MatrixRef};
 
 pub use decompositions::{cholesky, qr, svd, symmetric_eigen};
 pub use determinant::{cofactors, cofactors_push, determinant};
-pub use product::product;
+pub use product::{gram, product};
 #[cfg(feature = "sparse")]
 pub use sparse::{SparseCholesky, SparseFactor};
 pub use systems::{

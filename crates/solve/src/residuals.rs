@@ -29,6 +29,22 @@ pub trait Residuals {
     /// J at θ.
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64>;
 
+    /// r(θ), and J at θ if `wanted` says so of r and both together cost less than one after the other. By default they do not, and J is
+    /// asked for by [`jacobian`](Residuals::jacobian).
+    fn values_and_jacobian(
+        &mut self,
+        x: &[f64],
+        wanted: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> (Vec<f64>, Option<Matrix<f64>>) {
+        let _ = wanted;
+        (self.values(x), None)
+    }
+
+    /// Takes back a J that is not needed any more, so that the next one can use its memory. By default it is freed.
+    fn take_back(&mut self, j: Matrix<f64>) {
+        drop(j);
+    }
+
     /// J at θ as a sparse matrix, if that pays. `plan` is kept from one point to the next; it is empty at first.
     ///
     /// By default it never does. For a [`Compiled`] closure it does if there are at least 100 parameters, the sparse Jacobian takes at
@@ -119,6 +135,16 @@ impl<R: Residuals + ?Sized> Residuals for &mut R {
     }
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
         (**self).jacobian(x)
+    }
+    fn values_and_jacobian(
+        &mut self,
+        x: &[f64],
+        wanted: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> (Vec<f64>, Option<Matrix<f64>>) {
+        (**self).values_and_jacobian(x, wanted)
+    }
+    fn take_back(&mut self, j: Matrix<f64>) {
+        (**self).take_back(j);
     }
     fn sparse_jacobian(&mut self, x: &[f64], plan: &mut JacobianPlan) -> Option<SparseMatrix> {
         (**self).sparse_jacobian(x, plan)

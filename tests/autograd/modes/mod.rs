@@ -13,6 +13,8 @@ use autograd::{
     hessian, hstack, hvp, jacobian, laplacian, matrix, several, vstack,
 };
 
+use kernel::pool::Pooled;
+
 type V<'t> = Var<'t, f64>;
 
 /// Deterministic numbers without a pattern.
@@ -190,6 +192,19 @@ fn every_sample_by_itself() {
             close(&Matrix::column(each.wrt(*p).col(j)), &Matrix::column(alone.as_slice()));
         }
     }
+    // What the buffers held before changes no bit.
+    let used: Vec<_> = (0..40).map(|_| full_of_nan()).collect();
+    drop(used);
+    let again = losses(&p, x_all, t_all).backward_per_sample(&[x_all, t_all]);
+    p.iter().for_each(|p| assert_eq!(again.wrt(*p), each.wrt(*p)));
+}
+
+/// A buffer of the pool.
+fn full_of_nan() -> Pooled<Vec<f64>> {
+    let mut buffer = Pooled::<Vec<f64>>::take();
+    buffer.clear();
+    buffer.resize(10_000, f64::NAN);
+    buffer
 }
 
 /// A column of a loss can be a column of a parameter.

@@ -1,7 +1,8 @@
 //! The gradient of each sample's loss, in one sweep over the batch.
 
 use kernel::compiled_once;
-use kernel::simd::{Accum, Out};
+use kernel::pool::{Pooled, widen};
+use kernel::simd::{Accum, Out, fill, put, vectorised};
 use linalg::Trans;
 
 use crate::rule::op::{LinearTerm, Op, pullback};
@@ -12,10 +13,34 @@ use crate::tape::records::Inner;
 use crate::{Matrix, MatrixRef, Real, Var};
 
 /// The gradients of the losses of a batch, sample by sample.
-pub struct PerSample<T> {
+pub struct PerSample<T: Real> {
     tape: u64,
     samples: usize,
-    found: Vec<Option<Matrix<T>>>,
+    found: Vec<Option<Delta<T>>>,
+}
+
+/// The derivative of a node, in a buffer of the pool: for a batched node in its shape, for any other one a column for each sample.
+struct Delta<T: Real> {
+    buffer: Pooled<Vec<T>>,
+    shape: (usize, usize),
+}
+
+impl<T: Real> Delta<T> {
+    /// The place for the first term, which replaces what the buffer held before, or for a further one.
+    fn open(place: &mut Option<Self>, shape: (usize, usize)) -> (&mut [T], Accum) {
+        let accum = if place.is_some() { Accum::Add } else { Accum::Replace };
+        let delta = place.get_or_insert_with(|| {
+            let mut buffer = Pooled::<Vec<T>>::take();
+            widen(&mut buffer, shape.0 * shape.1);
+            Delta { buffer, shape }
+        });
+        (&mut delta.buffer[..shape.0 * shape.1], accum)
+    }
+
+    fn view(&self) -> MatrixRef<'_, T> {
+        let (rows, cols) = self.shape;
+        MatrixRef::new(rows, cols, &self.buffer[..rows * cols])
+    }
 }
 
 #[compiled_once]
@@ -109,7 +134,7 @@ impl<T: Real> PerSample<T> {
         let Some(found) = self.found.get(x.id as usize) else {
             panic!("PerSample: the variable was recorded after the losses")
         };
-        found.as_ref().map(Matrix::view)
+        found.as_ref().map(Delta::view)
     }
 }
 
@@ -130,6 +155,25 @@ fn separate<T: Real>(inner: &Inner<'_, T>, batched: &[bool], n: usize, last: u32
     Ok(())
 }
 
+/// W = l rᵀ or W += l rᵀ for each sample, from the columns l and r of two matrices.
+#[inline(always)]
+fn outer_products<T: Real>(left: MatrixRef<'_, T>, right: MatrixRef<'_, T>, accum: Accum, w: &mut [T]) {
+    let ((m, samples), n) = (left.shape(), right.rows());
+    if m * n == 0 {
+        return;
+    }
+    for (j, w) in w[..m * n * samples].chunks_exact_mut(m * n).enumerate() {
+        let (left, right) = (&left.as_slice()[j * m..][..m], &right.as_slice()[j * n..][..n]);
+        if let &[l] = left {
+            w.iter_mut().zip(right).for_each(|(entry, &r)| put(entry, accum, l * r));
+            continue;
+        }
+        for (column, &r) in w.chunks_exact_mut(m).zip(right) {
+            column.iter_mut().zip(left).for_each(|(entry, &l)| put(entry, accum, l * r));
+        }
+    }
+}
+
 struct Sweep<'a, 't, T: Real> {
     inner: &'a Inner<'t, T>,
     batched: Vec<bool>,
@@ -137,16 +181,13 @@ struct Sweep<'a, 't, T: Real> {
 }
 
 impl<T: Real> Sweep<'_, '_, T> {
-    /// For a batched node δ in the shape of the node, as usual; for any other node a column for each sample.
-    fn run(&self, last: u32) -> Vec<Option<Matrix<T>>> {
-        let mut found: Vec<Option<Matrix<T>>> = vec![None; last as usize + 1];
+    fn run(&self, last: u32) -> Vec<Option<Delta<T>>> {
+        let mut found: Vec<Option<Delta<T>>> = (0..=last).map(|_| None).collect();
         if self.inner.node(last).is_active() {
-            let (m, n) = self.inner.node(last).shape();
-            let one = |is: bool| T::from_f64(if is { 1.0 } else { 0.0 });
-            found[last as usize] = Some(match self.batched[last as usize] {
-                true => Matrix::full(m, n, one(true)),
-                false => Matrix::from_fn(m * n, n, |i, j| one(i / m == j)),
-            });
+            let (data, _) = self.open(&mut found, last);
+            let (m, one) = (self.inner.node(last).len(), |is: bool| T::from_f64(if is { 1.0 } else { 0.0 }));
+            let of_itself = |k: usize| self.batched[last as usize] || k % m == k / m;
+            data.iter_mut().enumerate().for_each(|(k, entry)| *entry = one(of_itself(k)));
         }
         for id in (0..=last).rev() {
             if self.inner.is_leaf(id) {
@@ -154,22 +195,29 @@ impl<T: Real> Sweep<'_, '_, T> {
             }
             let Some(dy) = found[id as usize].take() else { continue };
             match self.inner.custom(id) {
-                Some(_) => self.pull(id, None, &dy, &mut found),
-                None => self.inner.terms(id).iter().for_each(|&term| self.pull(id, Some(term), &dy, &mut found)),
+                Some(_) => self.pull(id, None, dy.view(), &mut found),
+                None => self.inner.terms(id).iter().for_each(|&term| self.pull(id, Some(term), dy.view(), &mut found)),
             }
             found[id as usize] = Some(dy);
         }
         found
     }
 
+    /// The place for a term of the derivative of a node.
+    fn open<'f>(&self, found: &'f mut [Option<Delta<T>>], x: u32) -> (&'f mut [T], Accum) {
+        let node = self.inner.node(x);
+        let shape = if self.batched[x as usize] { node.shape() } else { (node.len(), self.n) };
+        Delta::open(&mut found[x as usize], shape)
+    }
+
     /// Adds the terms of a node, or of the whole node if it has a custom rule.
-    fn pull(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) {
+    fn pull(&self, id: u32, term: Option<Op<u32>>, dy: MatrixRef<'_, T>, found: &mut [Option<Delta<T>>]) {
         let batched = self.batched[id as usize];
         let (rows, cols) = self.inner.node(id).shape();
         if batched {
-            self.fill(id, term, dy.view(), true, &mut |x, write| {
-                let (m, n) = self.inner.node(x).shape();
-                write(found[x as usize].get_or_insert_with(|| Matrix::zeros(m, n)).as_mut_slice(), Accum::Add);
+            self.fill(id, term, dy, true, &mut |x, write| {
+                let (data, accum) = self.open(found, x);
+                write(data, accum);
             });
             if self.products(id, term, dy, found) {
                 return;
@@ -184,35 +232,34 @@ impl<T: Real> Sweep<'_, '_, T> {
                 alone.as_mut_slice().copy_from_slice(dy.col(j));
             }
             self.fill(id, term, alone.view(), false, &mut |x, write| {
+                let (data, accum) = self.open(found, x);
+                // A sample may have no term.
+                if accum == Accum::Replace {
+                    data.fill(T::default());
+                }
                 let len = self.inner.node(x).len();
-                write(found[x as usize].get_or_insert_with(|| Matrix::zeros(len, self.n)).col_mut(j), Accum::Add);
+                write(&mut data[j * len..][..len], Accum::Add);
             });
         }
     }
 
     /// The parameters of W x + b: δy xᵀ and δy of each sample. Returns `false` for any other term.
-    fn products(&self, id: u32, term: Option<Op<u32>>, dy: &Matrix<T>, found: &mut [Option<Matrix<T>>]) -> bool {
+    fn products(&self, id: u32, term: Option<Op<u32>>, dy: MatrixRef<'_, T>, found: &mut [Option<Delta<T>>]) -> bool {
         let free = |x: u32| self.inner.node(x).is_active() && !self.batched[x as usize];
         match term {
             Some(Op::Add(c, b)) if free(b) && self.inner.node(b).shape() == (dy.rows(), 1) => {
-                let db = found[b as usize].get_or_insert_with(|| Matrix::zeros(dy.rows(), self.n));
-                db.as_mut_slice().iter_mut().zip(dy.as_slice()).for_each(|(db, &dy)| *db += T::from_f64(c) * dy);
+                let ((db, accum), c) = (self.open(found, b), T::from_f64(c));
+                let dy = dy.as_slice();
+                fill(db, accum, move |i| c * dy[i]);
                 true
             }
             Some(Op::Matmul(s, w, Trans::No, x)) if self.batched[x as usize] && free(w) => {
-                let (m, k) = s.shape(self.inner.node(w).shape());
-                let dw = found[w as usize].get_or_insert_with(|| Matrix::zeros(m * k, self.n));
-                let x = self.inner.view(x);
-                for j in 0..self.n {
-                    let (left, right) = if s == Trans::No { (dy.col(j), x.col(j)) } else { (x.col(j), dy.col(j)) };
-                    if let &[l] = left {
-                        dw.col_mut(j).iter_mut().zip(right).for_each(|(entry, &r)| *entry += l * r);
-                        continue;
-                    }
-                    for (column, &r) in dw.col_mut(j).chunks_exact_mut(left.len().max(1)).zip(right) {
-                        column.iter_mut().zip(left).for_each(|(entry, &l)| *entry += l * r);
-                    }
-                }
+                let ((dw, accum), x) = (self.open(found, w), self.inner.view(x));
+                let (left, right) = if s == Trans::No { (dy, x) } else { (x, dy) };
+                vectorised(
+                    #[inline(always)]
+                    || outer_products(left, right, accum, dw),
+                );
                 true
             }
             // Only batched operands, which have their terms.

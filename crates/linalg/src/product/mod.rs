@@ -11,7 +11,7 @@ use kernel::columns::CompensatedSum;
 use kernel::pool::{Pooled, aligned};
 use kernel::simd::{Accum, Out, put};
 use kernel::threads::join;
-use kernel::transpose::transpose;
+use kernel::transpose::{transpose, transpose_apart};
 use kernel::{Float, MatrixRef, compiled_once};
 use pulp::bytemuck::Pod;
 
@@ -33,6 +33,9 @@ const LARGE_SIDE: usize = 64;
 const SMALL: usize = 1 << 19;
 const SMALL_SIDE: usize = 32;
 const SMALL_ROWS: usize = 16;
+
+/// Aᵀ A of a matrix of at most this many entries is computed in tiles on and below the diagonal.
+const SMALL_GRAM: usize = 1 << 17;
 
 /// Sums of more terms than this are compensated sums of [`LONG_PART`] terms each, or of [`LONG_PACKED`] if the product is
 /// a large one.
@@ -58,7 +61,8 @@ pub fn product<T: Float + RealField + Pod>(
     let (work, least) = (m * k * n, m.min(k).min(n));
     if work <= SMALL && least <= SMALL_SIDE && k <= LONG && m % SMALL_ROWS == 0 {
         let small = |a: &[T], y: &mut [T]| {
-            Unpacked { y, accum, a, b: b.as_slice(), sides: [m, k, n], transposed: t == Trans::Yes }.run();
+            Unpacked { y, accum, a, b: b.as_slice(), sides: [m, k, n], transposed: t == Trans::Yes, lower: false }
+                .run();
         };
         if s == Trans::No {
             return small(a.as_slice(), y.data);
@@ -74,6 +78,26 @@ pub fn product<T: Float + RealField + Pod>(
         return long(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
     }
     short(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
+}
+
+/// The entries of y = Aᵀ A on and below the diagonal. Those above it mean nothing.
+#[compiled_once]
+pub fn gram<T: Float + RealField + Pod>(a: MatrixRef<'_, T>, y: &mut [T]) {
+    let (k, n) = a.shape();
+    if n * k > SMALL_GRAM || k > LONG {
+        return product(Trans::Yes, a, Trans::No, a, Accum::Replace, Out { rows: n, cols: n, data: y });
+    }
+    // Aᵀ with zeros below, and y with as many rows, which fill vectors.
+    let rows = n.next_multiple_of(SMALL_ROWS);
+    let (mut left, mut right) = (Pooled::<Vec<T>>::take(), Pooled::<Vec<T>>::take());
+    let (turned, padded) = (aligned(&mut left, rows * k), aligned(&mut right, rows * rows));
+    turned.chunks_exact_mut(rows.max(1)).for_each(|column| column[n..].fill(T::default()));
+    transpose_apart(a, turned, rows);
+    let sides = [rows, k, rows];
+    Unpacked { y: padded, accum: Accum::Replace, a: turned, b: turned, sides, transposed: true, lower: true }.run();
+    for (j, (y, padded)) in y.chunks_exact_mut(n.max(1)).zip(padded.chunks_exact(rows.max(1))).enumerate() {
+        y[j..].copy_from_slice(&padded[j..n]);
+    }
 }
 
 /// A product whose sums may have more terms than one accumulator takes, in panels over several threads.
@@ -217,6 +241,23 @@ pub(crate) mod tests {
                 }
             }
         }
+    }
+
+    /// Those computed in tiles, with a side that fills vectors or not, and those by a whole product.
+    #[test]
+    fn gram_as_naive() {
+        fn all<T: Float + RealField + Pod>() {
+            for (k, n) in [(0, 3), (3, 0), (1, 1), (5, 16), (40, 17), (200, 61), (30, 64), (9000, 3), (700, 200)] {
+                let (a, mut y) = (integers::<T>(k, n), Matrix::full(n, n, T::from_f64(f64::NAN)));
+                gram(a.view(), y.as_mut_slice());
+                let expected = naive(&y, Accum::Replace, &a.transpose(), &a);
+                for (i, j) in (0..n).flat_map(|j| (j..n).map(move |i| (i, j))) {
+                    assert!(y[(i, j)] == expected[(i, j)], "{k} × {n} at ({i}, {j})");
+                }
+            }
+        }
+        all::<f32>();
+        all::<f64>();
     }
 
     #[test]

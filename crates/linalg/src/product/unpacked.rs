@@ -18,6 +18,8 @@ pub(crate) struct Unpacked<'a, T> {
     pub sides: [usize; 3],
     /// Whether `b` is stored as Bᵀ.
     pub transposed: bool,
+    /// Whether only the entries of y on and below its diagonal are wanted. Others may be written or not.
+    pub lower: bool,
 }
 
 impl<T: Float + RealField + Pod> Unpacked<'_, T> {
@@ -31,6 +33,7 @@ impl<T: Float + RealField + Pod> Unpacked<'_, T> {
     #[inline(always)]
     fn rows<S: Simd, const V: usize, const N: usize>(&mut self, simd: S, i: usize) {
         let [_, _, n] = self.sides;
+        let n = if self.lower { n.min(i + Tile::<T, S, V, N>::HEIGHT) } else { n };
         let mut j = 0;
         while j + N <= n {
             self.tile::<S, V, N>(simd, i, j);
@@ -120,12 +123,17 @@ mod tests {
                     for (accum, transposed) in
                         [(Accum::Replace, false), (Accum::Replace, true), (Accum::Add, false), (Accum::Add, true)]
                     {
-                        let (a, b, mut y) = (integers::<T>(m, k), integers::<T>(k, n), integers::<T>(m, n));
+                        let (a, b, y) = (integers::<T>(m, k), integers::<T>(k, n), integers::<T>(m, n));
                         let expected = naive(&y, accum, &a, &b);
                         let b = if transposed { b.transpose() } else { b };
                         let (a, b) = (a.as_slice(), b.as_slice());
-                        run(Unpacked { y: y.as_mut_slice(), accum, a, b, sides: [m, k, n], transposed });
-                        assert!(y == expected, "{m} × {k} × {n}, {accum:?}, Bᵀ given: {transposed}");
+                        for lower in [true, false] {
+                            let mut y = y.clone();
+                            run(Unpacked { y: y.as_mut_slice(), accum, a, b, sides: [m, k, n], transposed, lower });
+                            let wanted = |k: usize| !lower || k % m >= k / m;
+                            let same = (0..m * n).all(|k| !wanted(k) || y.as_slice()[k] == expected.as_slice()[k]);
+                            assert!(same, "{m} × {k} × {n}, {accum:?}, Bᵀ given: {transposed}, lower: {lower}");
+                        }
                     }
                 }
             }

@@ -19,13 +19,15 @@ pub(super) struct OnModel<'r, 'm, T: Real, M, F> {
     decayed: usize,
     /// The last point where products with J were asked for, and what computes them.
     linear: Option<(Vec<f64>, Program<T>)>,
+    /// The memory of a Jacobian that is not needed any more.
+    spare: Vec<f64>,
 }
 
 impl<'r, 'm, T: Real, M: Module<T>, F: for<'t> Fn(&'t Tape<'t, T>, &'t M) -> Var<'t, T>> OnModel<'r, 'm, T, M, F> {
     pub fn new(model: &'r RefCell<&'m mut M>, residuals: F, decay: f64) -> Self {
         let roots = roots(*model.borrow(), decay);
         let decayed = roots.iter().filter(|&&root| root > 0.0).count();
-        OnModel { model, residuals, roots, decayed, linear: None }
+        OnModel { model, residuals, roots, decayed, linear: None, spare: Vec::new() }
     }
 
     /// What `f` makes of the residuals and of the trained parameters at a point.
@@ -57,18 +59,41 @@ impl<T: Real, M: Module<T>, F: for<'t> Fn(&'t Tape<'t, T>, &'t M) -> Var<'t, T>>
     for OnModel<'_, '_, T, M, F>
 {
     fn values(&mut self, x: &[f64]) -> Vec<f64> {
-        let mut r = self.record(x, |r, _| wide(&r.value()));
-        r.extend(self.decay(x));
-        r
+        self.values_and_jacobian(x, &mut |_| false).0
     }
 
     fn jacobian(&mut self, x: &[f64]) -> Matrix<f64> {
-        let mut j = self.record(x, |r, params| jacobian(r, params, self.decayed));
-        let decayed = self.roots.iter().enumerate().filter(|(_, root)| **root > 0.0);
-        for (row, (k, &root)) in (j.rows() - self.decayed..).zip(decayed) {
-            j[(row, k)] = root;
-        }
-        j
+        self.values_and_jacobian(x, &mut |_| true).1.expect("it was wanted")
+    }
+
+    /// Both come from one recording.
+    fn values_and_jacobian(
+        &mut self,
+        x: &[f64],
+        wanted: &mut dyn FnMut(&[f64]) -> bool,
+    ) -> (Vec<f64>, Option<Matrix<f64>>) {
+        let spare = std::mem::take(&mut self.spare);
+        let (values, j, spare) = self.record(x, |r, params| {
+            let mut values = wide(&r.value());
+            values.extend(self.decay(x));
+            match wanted(&values) {
+                true => (values, Some(jacobian(r, params, self.decayed, spare)), Vec::new()),
+                false => (values, None, spare),
+            }
+        });
+        self.spare = spare;
+        let j = j.map(|mut j| {
+            let decayed = self.roots.iter().enumerate().filter(|(_, root)| **root > 0.0);
+            for (row, (k, &root)) in (j.rows() - self.decayed..).zip(decayed) {
+                j[(row, k)] = root;
+            }
+            j
+        });
+        (values, j)
+    }
+
+    fn take_back(&mut self, j: Matrix<f64>) {
+        self.spare = j.into_vec();
     }
 
     fn jvp(&mut self, x: &[f64], v: &[f64]) -> Vec<f64> {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
+use autograd::Matrix;
 use autograd::descent::Bounds;
 
 use super::jacobian::Jacobian;
@@ -60,12 +61,14 @@ pub fn run(
         return Err(FitError::Start { parameter, value });
     }
     let evaluations = Cell::new(0);
-    let evaluate = |f: &mut dyn Residuals, x: Vec<f64>| {
+    let has_columns = settings.method != Method::ConjugateGradients;
+    // With J, if the sum is wanted and the residuals have J at no more cost.
+    let evaluate = |f: &mut dyn Residuals, x: Vec<f64>, wanted: &dyn Fn(f64) -> bool| {
         evaluations.set(evaluations.get() + 1);
-        let r = f.values(&x);
-        Point { value: settings.loss.value(&r), x, r }
+        let (r, j) = f.values_and_jacobian(&x, &mut |r| has_columns && wanted(settings.loss.value(r)));
+        (Point { value: settings.loss.value(&r), x, r }, j)
     };
-    let mut at = evaluate(f, bounds.nearest(start));
+    let (mut at, mut j) = evaluate(f, bounds.nearest(start), &|value| value.is_finite());
     if let Some((residual, &value)) = at.r.iter().enumerate().find(|(_, r)| !r.is_finite()) {
         return Err(FitError::Residual { residual, value });
     }
@@ -74,7 +77,7 @@ pub fn run(
         return Err(FitError::Sum);
     }
     let (mut plan, mut structure) = (JacobianPlan::default(), None);
-    let mut slope = Slope::at(settings, f, &mut plan, &at, bounds);
+    let mut slope = Slope::at(settings, f, &mut plan, &at, bounds, j.take());
     if let Some((residual, parameter)) = slope.not_finite() {
         return Err(FitError::Derivative { residual, parameter });
     }
@@ -117,9 +120,11 @@ pub fn run(
             if iterations == 0 {
                 within = within.min(step.length);
             }
-            let next = evaluate(f, next);
-            let is_finite = next.value.is_finite();
-            let decrease = if is_finite { at.value - next.value } else { f64::NEG_INFINITY };
+            let decrease = |value: f64| if value.is_finite() { at.value - value } else { f64::NEG_INFINITY };
+            let is_better = |value: f64| decrease(value) / step.decrease >= 1e-4;
+            let (next, j_next) = evaluate(f, next, &is_better);
+            let (is_better, decrease, is_finite) =
+                (is_better(next.value), decrease(next.value), next.value.is_finite());
             let ratio = decrease / step.decrease;
             if ratio <= 0.25 || ratio.is_nan() {
                 // The minimum of the parabola through both values with the slope at the first one.
@@ -132,12 +137,11 @@ pub fn run(
                 (within, lambda) = (2.0 * step.length, 0.5 * lambda);
             }
             let (value, predicted) = (at.value, step.decrease);
-            let is_better = ratio >= 1e-4;
             let is_small =
                 |tolerance: f64| decrease.abs() <= tolerance * value && predicted <= tolerance * value && ratio <= 2.0;
             criteria.decrease = decrease.abs().max(predicted) / value;
             if is_better {
-                (at, is_here) = (next, false);
+                (at, j, is_here) = (next, j_next, false);
             }
             criteria.step = within / scaled(&at.x);
             let reason = match () {
@@ -164,13 +168,14 @@ pub fn run(
             }
         }
         radius = Some(within);
-        (slope, is_here) = (Slope::at(settings, f, &mut plan, &at, bounds), true);
+        slope.take_back(f);
+        (slope, is_here) = (Slope::at(settings, f, &mut plan, &at, bounds, j.take()), true);
         if slope.not_finite().is_some() {
             break Reason::NotFinite;
         }
     };
     if !is_here {
-        slope = Slope::at(settings, f, &mut plan, &at, bounds);
+        slope = Slope::at(settings, f, &mut plan, &at, bounds, j);
     }
     let is_finite = slope.not_finite().is_none();
     if !criteria.gradient.is_nan() && slope.jacobian.is_some() {
@@ -186,12 +191,14 @@ pub fn run(
 }
 
 impl Slope {
+    /// `dense` is J at the point, if it is known.
     fn at(
         settings: &LeastSquares,
         f: &mut dyn Residuals,
         plan: &mut JacobianPlan,
         at: &Point,
         bounds: &Bounds,
+        dense: Option<Matrix<f64>>,
     ) -> Slope {
         let rows = settings.loss.root_weights(&at.r);
         let r = weighed(&at.r, &rows);
@@ -199,10 +206,13 @@ impl Slope {
             (None, f.vjp(&at.x, &weighed(&r, &rows)))
         } else {
             let sparse = match settings.method {
-                Method::LevenbergMarquardt | Method::NormalEquations if HAS_STEPS => f.sparse_jacobian(&at.x, plan),
+                Method::LevenbergMarquardt | Method::NormalEquations if HAS_STEPS && dense.is_none() => {
+                    f.sparse_jacobian(&at.x, plan)
+                }
                 _ => None,
             };
-            let mut j = sparse.map_or_else(|| Jacobian::Dense(f.jacobian(&at.x)), Jacobian::Sparse);
+            let all = || Jacobian::Dense(dense.unwrap_or_else(|| f.jacobian(&at.x)));
+            let mut j = sparse.map_or_else(all, Jacobian::Sparse);
             let (shape, expected) = (j.shape(), (at.r.len(), at.x.len()));
             assert!(shape == expected, "least squares: a Jacobian {shape:?}, and {expected:?} is needed");
             if !rows.is_empty() {
@@ -218,6 +228,13 @@ impl Slope {
             Some(j) => (0..gradient.len()).map(|k| j.length(k)).collect(),
         };
         Slope { r, rows, jacobian, lengths, gradient, free }
+    }
+
+    /// Gives the memory of J back to the residuals.
+    fn take_back(&mut self, f: &mut dyn Residuals) {
+        if let Some(Jacobian::Dense(j)) = self.jacobian.take() {
+            f.take_back(j);
+        }
     }
 
     /// The residual and the parameter of a derivative that is not finite.

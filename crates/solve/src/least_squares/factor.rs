@@ -2,7 +2,7 @@
 
 use autograd::{Matrix, vectorised};
 
-use super::model::dot;
+use super::model::inner_dot;
 
 /// From this number of rows on, the blocks of `linalg` take less time than the loops below, whose start costs nothing.
 const LARGE: usize = 192;
@@ -61,10 +61,15 @@ impl Factor {
 
     /// L⁻ᵀ b.
     pub fn backward(&self, b: &mut [f64]) {
-        for j in (0..b.len()).rev() {
-            let column = self.column(j);
-            b[j] = (b[j] - dot(&column[1..], &b[j + 1..])) / column[0];
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for j in (0..b.len()).rev() {
+                    let column = self.column(j);
+                    b[j] = (b[j] - inner_dot(&column[1..], &b[j + 1..])) / column[0];
+                }
+            },
+        );
     }
 }
 
@@ -86,7 +91,7 @@ fn factorize(a: &mut [f64], rows: usize, n: usize) -> bool {
                 let c: &[f64; WIDTH] = left[j..].first_chunk().expect("a block has as many rows");
                 for t in 0..WIDTH {
                     for k in 0..HEIGHT {
-                        sums[t][k] += c[t] * x[k];
+                        sums[t][k] = c[t].mul_add(x[k], sums[t][k]);
                     }
                 }
             }
@@ -94,21 +99,37 @@ fn factorize(a: &mut [f64], rows: usize, n: usize) -> bool {
                 subtract(&mut column[i..i + HEIGHT], 1.0, sums);
             }
         }
+        // From a multiple of HEIGHT on, so that the rows fill vectors.
+        let first = j / HEIGHT * HEIGHT;
         for t in 0..panel.len() / rows {
             let (before, rest) = panel.split_at_mut(t * rows);
-            let column = &mut rest[j + t..n];
+            let column = &mut rest[first..rows];
             for left in before.chunks_exact(rows) {
-                subtract(column, left[j + t], &left[j + t..]);
+                subtract_blocks(column, left[j + t], &left[first..]);
             }
-            let pivot = column[0];
+            let pivot = column[j + t - first];
             if pivot.is_nan() || pivot <= n as f64 * f64::EPSILON * diagonal[t] {
                 return false;
             }
             let inverse = 1.0 / pivot.sqrt();
-            column.iter_mut().for_each(|a| *a *= inverse);
+            column
+                .as_chunks_mut::<HEIGHT>()
+                .0
+                .iter_mut()
+                .for_each(|block| block.iter_mut().for_each(|a| *a *= inverse));
         }
     }
     true
+}
+
+/// y −= c x for a multiple of HEIGHT numbers.
+#[inline(always)]
+fn subtract_blocks(y: &mut [f64], c: f64, x: &[f64]) {
+    for (y, x) in y.as_chunks_mut::<HEIGHT>().0.iter_mut().zip(x.as_chunks::<HEIGHT>().0) {
+        for k in 0..HEIGHT {
+            y[k] -= c * x[k];
+        }
+    }
 }
 
 /// y −= c x.

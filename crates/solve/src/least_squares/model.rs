@@ -146,31 +146,39 @@ impl Model {
 pub fn scale(j: &Matrix<f64>, scales: &[f64], free: &[usize], scaled: &mut [f64]) {
     for (&k, to) in free.iter().zip(scaled.chunks_exact_mut(j.rows().max(1))) {
         let (from, scale) = (j.col(k), scales[k]);
+        // Products take a fraction of the time of quotients, and 1 / D has all digits unless it is subnormal or infinite.
+        let inverse = 1.0 / scale;
+        let has_digits = inverse.is_normal();
         vectorised(
             #[inline(always)]
-            || to.iter_mut().zip(from).for_each(|(scaled, j)| *scaled = j / scale),
+            || match has_digits {
+                true => to.iter_mut().zip(from).for_each(|(scaled, j)| *scaled = j * inverse),
+                false => to.iter_mut().zip(from).for_each(|(scaled, j)| *scaled = j / scale),
+            },
         );
     }
 }
 
-/// Σ a b, as eight sums that are added in the end, which fills vectors.
+/// Σ a b.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    vectorised(
+        #[inline(always)]
+        || inner_dot(a, b),
+    )
+}
+
+/// [`dot`] within a loop in vector code, as eight sums that are added in the end, which fills vectors.
+#[inline(always)]
+pub fn inner_dot(a: &[f64], b: &[f64]) -> f64 {
     const LANES: usize = 8;
     let len = a.len().min(b.len());
     let ((a, of_a), (b, of_b)) = (a[..len].as_chunks::<LANES>(), b[..len].as_chunks::<LANES>());
     let mut sums = [0.0; LANES];
-    vectorised(
-        #[inline(always)]
-        || {
-            let mut local = sums;
-            for (a, b) in a.iter().zip(b) {
-                for k in 0..LANES {
-                    local[k] += a[k] * b[k];
-                }
-            }
-            sums = local;
-        },
-    );
+    for (a, b) in a.iter().zip(b) {
+        for k in 0..LANES {
+            sums[k] += a[k] * b[k];
+        }
+    }
     sums.iter().sum::<f64>() + of_a.iter().zip(of_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
