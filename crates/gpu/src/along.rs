@@ -4,7 +4,7 @@ use autograd::plan_view::LinearTerm;
 use autograd::{Axis, AxisFunction, Op};
 use kernel::simd::Accum;
 
-use crate::kernels::{Kernel, Params, spread};
+use crate::kernels::{Kernel, Params};
 use crate::tasks::Place;
 
 /// A function of groups of entries. The first two parameters of the kernel are the number of groups and the number of entries of each.
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
   {lines}
 }}"
         );
-        Kernel { text, params: params.finish(), groups: spread(groups.div_ceil(side)), passes, panels: 0, of: None }
+        Kernel::new(text, params, groups.div_ceil(side), passes)
     }
 }
 

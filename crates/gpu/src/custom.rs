@@ -3,7 +3,7 @@
 use autograd::plan_view::RuleCode;
 use kernel::simd::Accum;
 
-use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
+use crate::kernels::{Kernel, Params, each_entry};
 use crate::tasks::{Custom, Place};
 
 /// The kernel of a text; `None` for a formula.
@@ -27,11 +27,10 @@ fn {name}(i: u32, j: u32) -> T {{ return {entry}; }}\n"
         );
     }
     let put = out.buffer.write(&format!("{} + i", params.offset(out)), accum, "entry(i % p[0].z, i / p[0].z)");
-    let put = format!("  {put}\n");
-    let text = format!("{readers}fn entry(i: u32, j: u32) -> T {{\n{body}\n}}\n{}", each_entry(&put));
+    let functions = format!("{readers}fn entry(i: u32, j: u32) -> T {{\n{body}\n}}\n");
     // A loop may go over all entries of an operand.
     let has_loops = ["for", "while", "loop"].iter().any(|word| body.contains(word));
     let passes = if has_loops { custom.reads.iter().map(|x| x.len()).max().unwrap_or(0) } else { 0 };
     let of = Some((custom.name.clone(), custom.source.to_string()));
-    Some(Kernel { text, params: params.finish(), groups: spread(out.len().div_ceil(THREADS)), passes, panels: 0, of })
+    Some(Kernel { of, ..each_entry(&functions, &format!("  {put}\n"), params, passes) })
 }

@@ -6,7 +6,7 @@ use kernel::simd::Accum;
 use kernel::table::values;
 use wgsl::{WgslNumber, Writer};
 
-use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
+use crate::kernels::{Kernel, Params, each_entry};
 use crate::product::Product;
 use crate::shader::Buffer;
 use crate::tasks::{Custom, Lists, Place, Task};
@@ -248,9 +248,7 @@ impl Fused {
         if let Some(product) = product {
             return product.kernel(params, (rows, cols), &body);
         }
-        let text = each_entry(&format!("  let r = i % p[0].z;\n  let c = i / p[0].z;\n{body}"));
-        let groups = spread((rows * cols).div_ceil(THREADS));
-        Kernel { text, params: params.finish(), groups, passes, panels: 0, of: None }
+        each_entry("", &format!("  let r = i % p[0].z;\n  let c = i / p[0].z;\n{body}"), params, passes)
     }
 }
 
@@ -280,13 +278,7 @@ fn times<'w>(slope: WgslNumber<'w>, dy: WgslNumber<'w>) -> WgslNumber<'w> {
 /// The matrices that a task of elementwise terms reads, and whether a thread reads only the entry that it computes.
 fn each_read(task: &Task, read: &mut impl FnMut(Place, bool)) {
     for term in &task.terms {
-        let aligned = match term {
-            LinearTerm::Op(op) => {
-                matches!(op, Op::Add(..) | Op::Divide(..) | Op::Unary(..) | Op::Binary(..) | Op::Reshape(..))
-            }
-            _ => true,
-        };
-        term.map(|x| read(x, aligned && x.len() == task.out.len()));
+        term.map(|x| read(x, is_flat(term, task.out) && x.len() == task.out.len()));
     }
     task.custom.iter().flat_map(|custom| &custom.reads).for_each(|&x| read(x, true));
 }

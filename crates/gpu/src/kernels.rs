@@ -14,12 +14,12 @@ use crate::shader::PARAMS;
 use crate::tasks::{Lists, Place, Task};
 
 /// The number of threads of a workgroup that computes entries.
-pub(crate) const THREADS: u32 = 256;
+const THREADS: u32 = 256;
 
 /// A shader, its parameters, and the numbers of its workgroups.
 pub(crate) struct Kernel {
     pub text: String,
-    pub params: Vec<u32>,
+    pub params: Params,
     pub groups: [u32; 2],
     /// About how often a thread goes through loops.
     pub passes: u32,
@@ -29,9 +29,18 @@ pub(crate) struct Kernel {
     pub of: Option<(String, String)>,
 }
 
+impl Kernel {
+    /// A kernel of this number of workgroups.
+    pub fn new(text: String, params: Params, groups: u32, passes: u32) -> Self {
+        // In two directions, of which each is limited.
+        let x = groups.clamp(1, MOST_GROUPS);
+        Kernel { text, params, groups: [x, groups.div_ceil(x).max(1)], passes, panels: 0, of: None }
+    }
+}
+
 /// The parameters of a kernel: numbers that do not change its text.
 pub(crate) struct Params {
-    values: Vec<u32>,
+    pub values: Vec<u32>,
     offsets: Vec<(Place, String)>,
 }
 
@@ -68,27 +77,19 @@ impl Params {
     pub fn rest(&self) -> usize {
         PARAMS - 1 - self.values.len()
     }
-
-    pub fn finish(self) -> Vec<u32> {
-        self.values
-    }
 }
 
-/// Workgroups in two directions, at least as many as asked for.
-pub(crate) fn spread(groups: u32) -> [u32; 2] {
-    let x = groups.clamp(1, MOST_GROUPS);
-    [x, groups.div_ceil(x).max(1)]
-}
-
-/// The entry point of a kernel in which thread `i` computes one of as many entries as the first parameter says.
-pub(crate) fn each_entry(lines: &str) -> String {
-    format!(
-        "@compute @workgroup_size({THREADS})
+/// The kernel in which thread `i` computes one of as many entries as the first parameter says, with the functions that its lines call.
+pub(crate) fn each_entry(functions: &str, lines: &str, params: Params, passes: u32) -> Kernel {
+    let text = format!(
+        "{functions}@compute @workgroup_size({THREADS})
 fn main(@builtin(global_invocation_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u32>) {{
   let i = g.x + g.y * n.x * {THREADS}u;
   if (i >= p[0].y) {{ return; }}
 {lines}}}"
-    )
+    );
+    let groups = params.values[0].div_ceil(THREADS);
+    Kernel::new(text, params, groups, passes)
 }
 
 /// The kernels of tasks that follow each other.
@@ -150,7 +151,7 @@ impl Writing {
             accum = Accum::Add;
         }
         let mut rest = Task { out: task.out, accum, terms: single, custom: None };
-        if let Some(product) = Product::of(&products, self.is_double, self.vectors) {
+        if let Some(product) = Product::of(&products, self.vectors.filter(|_| !self.is_double)) {
             self.kernels.extend(product.packing());
             let mut open = Fused::new(self.is_double, task.out.shape(), Some(product));
             let (looping, single) = rest.terms.into_iter().partition(has_loop);

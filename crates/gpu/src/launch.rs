@@ -54,7 +54,7 @@ impl Device {
                 let passes = kernel.passes.into();
                 return Err(self.too_large("the passes of loops in one thread", passes, MOST_PASSES.into()));
             }
-            words[at + 1..][..kernel.params.len()].copy_from_slice(&kernel.params);
+            words[at + 1..][..kernel.params.values.len()].copy_from_slice(&kernel.params.values);
             let named = |error| match (error, &kernel.of) {
                 (GpuError::Refused(why), Some((op, source_line))) => {
                     let (op, source_line, why) =

@@ -4,8 +4,7 @@
 use autograd::plan_view::LinearTerm;
 use autograd::{Op, Trans};
 
-use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
-use crate::shader::ROW;
+use crate::kernels::{Kernel, Params, each_entry};
 use crate::tasks::Place;
 
 /// The factors of the products that are added.
@@ -27,7 +26,6 @@ pub(crate) struct Vectors {
 /// four terms of the sums, and is filled up by zeros.
 struct Panels {
     lanes: u32,
-    is_double: bool,
     /// The first vector of four entries of each factor, and the end.
     starts: Vec<u32>,
 }
@@ -36,13 +34,16 @@ struct Panels {
 const TILE: u32 = 64;
 /// The number of terms of the sums for which tiles of the factors are loaded at a time.
 const DEEP: u32 = 16;
+/// How a shader reads four entries of panels.
+const PANEL: &str =
+    "fn panel(i: u32) -> vec4<T> { return bitcast<vec4<T>>(textureLoad(texels, vec2(i % ROW, i / ROW))); }\n";
 /// The number of products of numbers below which a processor takes the tiles of cards.
 const SMALL: u64 = 1 << 15;
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl Product {
     /// The sum of these products, if there are any.
-    pub fn of(terms: &[LinearTerm<Place>], is_double: bool, vectors: Option<Vectors>) -> Option<Self> {
+    pub fn of(terms: &[LinearTerm<Place>], vectors: Option<Vectors>) -> Option<Self> {
         let factors_of = |term: &LinearTerm<Place>| match *term {
             LinearTerm::Op(Op::Matmul(s, a, t, b)) => Some((s, a, t, b)),
             _ => None,
@@ -50,7 +51,7 @@ impl Product {
         let factors: Vec<_> = terms.iter().filter_map(factors_of).collect();
         let work = |&(_, a, t, b): &(_, Place, _, Place)| u64::from(a.len()) * u64::from(side(t == Trans::No, b));
         let work: u64 = factors.iter().map(work).sum();
-        let processor = vectors.filter(|_| work >= SMALL).and_then(|v| Panels::of(&factors, is_double, v));
+        let processor = vectors.filter(|_| work >= SMALL).and_then(|v| Panels::of(&factors, v));
         (!factors.is_empty()).then_some(Product { factors, processor })
     }
 
@@ -96,9 +97,9 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
         );
         let passes = self.factors.iter().map(|&(s, a, ..)| side(s == Trans::No, a) / deep + 1);
         let passes = passes.sum::<u32>() + side_of / threads * side_of;
-        let groups = spread(rows.div_ceil(side_of) * cols.div_ceil(side_of));
-        let panels = self.processor.as_ref().map_or(0, Panels::bytes);
-        Kernel { text, params: params.finish(), groups, passes, panels, of: None }
+        let groups = rows.div_ceil(side_of) * cols.div_ceil(side_of);
+        let panels = self.processor.as_ref().map_or(0, |panels| 16 * u64::from(panels.starts[2 * self.factors.len()]));
+        Kernel { panels, ..Kernel::new(text, params, groups, passes) }
     }
 
     /// For each product how a shader reads the parameters that `give` adds.
@@ -138,7 +139,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
         sums += &format!(
             "  for (var k = 0u; k < {entries}u; k++) {{ end(r0 + 4u * t + k % 4u, c0 + k / 4u, sums[k]); }}\n"
         );
-        (panels.functions(), sums)
+        (PANEL.to_owned(), sums)
     }
 
     /// A tile for each workgroup, which loads tiles of the factors together. A thread has 4 × 4 entries in registers.
@@ -190,12 +191,11 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
 
 impl Panels {
     /// Those of the factors of these products, if there is room for them.
-    fn of(factors: &[(Trans, Place, Trans, Place)], is_double: bool, Vectors { lanes, most }: Vectors) -> Option<Self> {
-        let mut panels = Panels { lanes, is_double, starts: vec![0] };
-        let (mut end, most) = (0, most / if is_double { 32 } else { 16 });
+    fn of(factors: &[(Trans, Place, Trans, Place)], Vectors { lanes, most }: Vectors) -> Option<Self> {
+        let (mut panels, mut end) = (Panels { lanes, starts: vec![0] }, 0);
         for (x, is_deep) in factors.iter().flat_map(|&(s, a, t, b)| [(a, s == Trans::Yes), (b, t == Trans::No)]) {
             end += u64::from(panels.tiles(x, is_deep)) * u64::from(panels.tile(x, is_deep));
-            panels.starts.push(u32::try_from(end).ok().filter(|_| end <= most)?);
+            panels.starts.push(u32::try_from(end).ok().filter(|_| 16 * end <= most)?);
         }
         Some(panels)
     }
@@ -235,28 +235,7 @@ impl Panels {
         let function = format!(
             "fn entry(i: u32, k: u32) -> T {{ return select(T(0.0), {entry}, i < {limit} && k < {terms}); }}\n"
         );
-        let text = function + &each_entry(&lines);
-        let groups = spread(count.div_ceil(THREADS));
-        Kernel { text, params: params.finish(), groups, passes: 0, panels: 0, of: None }
-    }
-
-    /// How a shader reads four entries.
-    fn functions(&self) -> String {
-        let panel = match self.is_double {
-            false => "fn panel(i: u32) -> vec4<T> { return bitcast<vec4<T>>(texel(i)); }",
-            true => {
-                "fn number(x: vec2<u32>) -> T { return bitcast<T>(u64(x.x) | u64(x.y) << 32u); }
-fn pair(x: vec4<u32>) -> vec2<T> { return vec2<T>(number(x.xy), number(x.zw)); }
-fn panel(i: u32) -> vec4<T> { return vec4<T>(pair(texel(2u * i)), pair(texel(2u * i + 1u))); }"
-            }
-        };
-        format!(
-            "fn texel(i: u32) -> vec4<u32> {{ return textureLoad(texels, vec2(i % {ROW}u, i / {ROW}u)); }}\n{panel}\n"
-        )
-    }
-
-    fn bytes(&self) -> u64 {
-        u64::from(self.starts[self.starts.len() - 1]) * if self.is_double { 32 } else { 16 }
+        each_entry(&function, &lines, params, 0)
     }
 }
 

@@ -88,7 +88,8 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
         line(&format!("@group(0) @binding({}) var<storage, read_write> panels: array<vec4<T>>;", PANELS[0]));
     }
     if body.contains("texels") {
-        line(&format!("@group(0) @binding({}) var texels: texture_storage_2d<rgba32uint, read>;", PANELS[1]));
+        let texels = format!("@group(0) @binding({}) var texels: texture_storage_2d<rgba32uint, read>;", PANELS[1]);
+        line(&format!("{texels}\nconst ROW = {ROW}u;"));
     }
     line(body);
     text

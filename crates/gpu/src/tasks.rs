@@ -67,25 +67,22 @@ impl Custom {
         let lacks = |text: &Wgsl| {
             (0..reads.len()).any(|k| rule.needs.get(k) == Some(&true) && !matches!(text.pullback.get(k), Some(Some(_))))
         };
-        match &rule.code {
-            Some(RuleCode::Wgsl(text)) if lacks(text) => {
-                Err(refused(&name, source, "its WGSL lacks the gradient of an operand that needs one"))
+        let why = match &rule.code {
+            Some(RuleCode::Wgsl(text)) if lacks(text) => "its WGSL lacks the gradient of an operand that needs one",
+            // Three parameters for each matrix, and four of the kernel; or one for each operand, and five.
+            Some(RuleCode::Wgsl(_)) if 3 * reads.len() + 4 >= PARAMS => {
+                "it has more operands than a kernel takes, which are 17"
             }
-            // Three numbers for each matrix, and four of the kernel.
-            Some(RuleCode::Wgsl(_)) if 3 * reads.len() + 4 > PARAMS - 1 => {
-                Err(refused(&name, source, "it has too many operands for one kernel: at most 17"))
+            Some(RuleCode::Entrywise(_)) if reads.len() + 5 >= PARAMS => {
+                "it has more operands than a kernel takes, which are 56"
             }
-            // One number for each operand, and five of the kernel.
-            Some(RuleCode::Entrywise(_)) if reads.len() + 5 > PARAMS - 1 => {
-                Err(refused(&name, source, "it has too many operands for one kernel: at most 56"))
-            }
-            Some(code) => Ok(Custom { name, source, code: Rc::new(code.clone()), side: None, reads }),
+            Some(code) => return Ok(Custom { name, source, code: Rc::new(code.clone()), side: None, reads }),
             None => {
-                let why = "it is code of the processor: make it a formula without comparisons, write it in ops of the tape, or let a \
-                           custom op bring WGSL (`CustomOp::wgsl`)";
-                Err(refused(&name, source, why))
+                "it is code of the processor: make it a formula without comparisons, write it in ops of the tape, or let a custom op bring \
+                 WGSL (`CustomOp::wgsl`)"
             }
-        }
+        };
+        Err(refused(&name, source, why))
     }
 }
 

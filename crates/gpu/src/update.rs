@@ -7,7 +7,7 @@ use nn::optim::{FormulaKind, before, clip_factor};
 use wgsl::{WgslNumber, Writer};
 
 use crate::along::{self, Grouped};
-use crate::kernels::{Kernel, Params, THREADS, each_entry, spread};
+use crate::kernels::{Kernel, Params, each_entry};
 use crate::shader::Buffer;
 use crate::tasks::Place;
 
@@ -108,15 +108,7 @@ fn gradient_of(i: u32, e: u32) -> T {{ return {}[i + list[e + 2u]]; }}\n",
 {}",
             writer.finish()
         );
-        let text = access + &each_entry(&lines);
-        Kernel {
-            text,
-            params: params.finish(),
-            groups: spread(self.entries.div_ceil(THREADS)),
-            passes: 32,
-            panels: 0,
-            of: None,
-        }
+        each_entry(&access, &lines, params, 32)
     }
 }
 
