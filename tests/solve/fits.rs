@@ -73,6 +73,31 @@ fn jacobians_together_with_the_residuals() {
     assert!(refused > 10, "only {refused} steps were refused");
 }
 
+/// Networks of hundreds of parameters have such normal equations. They are solved in blocks, from products in tiles or in blocks.
+#[test]
+fn hundreds_of_parameters() {
+    for (n, samples) in [(200, 300), (200, 900), (230, 600)] {
+        let entry = |i: usize, j: usize| {
+            ((i * 37 + j * 101 + i * j % 17) % 59) as f64 / 59.0 - 0.5 + if i == j { 2.0 } else { 0.0 }
+        };
+        let a = Matrix::from_fn(samples, n, |i, j| entry(i, j) * if j % 3 == 0 { 40.0 } else { 1.0 });
+        let b = Matrix::from_fn(samples, 1, |i, _| (i % 7) as f64 - 3.0);
+        let fit = |method| {
+            let of = Compiled::new(|x: &[Var<'_, f64>]| {
+                let tape = x[0].tape();
+                tape.constant(a.clone()).matmul(x[0] + 0.1 * x[0].sin()) - tape.constant(b.clone())
+            });
+            LeastSquares { method, ..LeastSquares::default() }.fit(of, &vec![0.1; n]).unwrap()
+        };
+        let (expected, found) = (fit(Method::LevenbergMarquardt), fit(Method::NormalEquations));
+        let apart = found.parameters.iter().zip(&expected.parameters).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+        assert!(
+            apart < 1e-8 && found.iterations <= expected.iterations + 3,
+            "{n} of {samples}: {apart:e}\n{found}\n{expected}"
+        );
+    }
+}
+
 fn near(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
 }

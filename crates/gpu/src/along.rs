@@ -124,16 +124,13 @@ pub(crate) fn kernel(term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kern
 pub(crate) fn sums(op: &str, x: Place, out: Place, accum: Accum) -> Kernel {
     let along = |n: u32, own: u32| if own == 1 { (n, 0) } else { (1, u32::from(n != 1)) };
     let ((rows, row), (cols, col)) = (along(x.rows, out.rows), along(x.cols, out.cols));
-    let mut all = Grouped::new(out.len(), rows * cols, &[out.rows, x.rows, rows, row, col]);
-    let mut index = "group + k * p[1].x".to_owned();
+    let mut all = Grouped::new(out.len(), rows * cols, &[out.rows, x.rows, rows, col]);
+    let mut index = "(group / p[0].w) * p[1].z * p[1].x + k % p[1].y + (k / p[1].y) * p[1].x";
     if row == 1 {
         // Neighbouring threads read neighbouring rows.
-        (all.side, all.members) = (32, 8);
-    } else {
-        let of_group = "(group % p[0].w) * p[1].z + (group / p[0].w) * p[1].w * p[1].x";
-        index = format!("{of_group} + k % p[1].y + (k / p[1].y) * p[1].x");
+        ((all.side, all.members), index) = ((32, 8), "group + k * p[1].x");
     }
-    all.read("x", x, &index);
+    all.read("x", x, index);
     all.write_one(out, accum);
     let add = |j: u32| format!("if (k + {j}u * MEMBERS < len) {{ sum += x_(k + {j}u * MEMBERS); }} ");
     let adds: String = (0..16).map(add).collect();

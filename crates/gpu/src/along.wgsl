@@ -26,7 +26,7 @@ fn group_first_() -> u32 {
   for (var k = thread % SIDE; k < THREADS; k += SIDE) { place = min(place, places[k]); }
   return place;
 }
-fn value_Max_() { group_look_(); put_one_(largest + group_nan_()); }
+fn value_Max_() { group_look_(); let nan = group_nan_(); put_one_(select(largest, nan, is_nan_(nan))); }
 fn pull_Max_() { let first = group_first_(); $each = select(T(0.0), dy_(k), k == first); }
 fn value_ArgMax_() { let first = group_first_(); $each = select(T(0.0), T(1.0), k == first); }
 fn pull_ArgMax_() { $each = T(0.0); }

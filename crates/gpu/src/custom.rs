@@ -31,6 +31,6 @@ fn {name}(i: u32, j: u32) -> T {{ return {entry}; }}\n"
     // A loop may go over all entries of an operand.
     let has_loops = ["for", "while", "loop"].iter().any(|word| body.contains(word));
     let passes = if has_loops { custom.reads.iter().map(|x| x.len()).max().unwrap_or(0) } else { 0 };
-    let of = Some((custom.name.clone(), custom.source.to_string()));
+    let of = Some((custom.name.clone(), custom.source));
     Some(Kernel { of, ..each_entry(&functions, &format!("  {put}\n"), params, passes) })
 }

@@ -37,9 +37,9 @@ pub(crate) struct Inner {
 pub(crate) const LEAST_BYTES: u64 = 32;
 /// The number of workgroups along one axis. Tests have fewer, so that small matrices have too many.
 pub(crate) const MOST_GROUPS: u32 = if cfg!(test) { 7 } else { 65_535 };
-/// The largest number of bytes of a buffer whose entries have numbers below 2³¹. Threads behind the last entry have numbers
+/// The largest number of bytes of a buffer whose entries of two bytes have numbers below 2³¹. Threads behind the last entry have numbers
 /// of 32 bits, too.
-const MOST_BYTES: u64 = 4 << 31;
+const MOST_BYTES: u64 = 2 << 31;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,10 +83,6 @@ impl Device {
                 false => format!("none of {found:?} has {text:?} in its name"),
             })
         })?;
-        Self::of(&adapter, lower)
-    }
-
-    fn of(adapter: &wgpu::Adapter, lower: impl Fn(&mut Limits)) -> Result<Self, GpuError> {
         let info = adapter.get_info();
         let lacks = |what: &str| GpuError::Lacks(info.name.clone(), what.to_owned());
         let mut limits = adapter.limits();
@@ -124,12 +120,14 @@ impl Device {
         Ok(Device { inner: Arc::new(inner), has_half_values: false })
     }
 
-    /// The same device, whose steps keep the matrices that they compute in half precision. This takes half the memory, and less time where memory
-    /// is what a step waits for. A matrix here has more than one row and more than one column. Vectors, numbers, inputs, weights, moments
-    /// and derivatives stay in single precision, and so does all arithmetic.
+    /// The same device, whose steps keep the matrices that they compute in half precision. They take half the memory then, and less time where
+    /// memory is what a step waits for. A matrix here has more than one row and more than one column. Vectors, numbers, inputs, weights,
+    /// moments and derivatives stay in single precision, and so does all arithmetic. So do the softmax of a cross-entropy, and sums of terms
+    /// that several kernels compute, such as those of more than six terms.
     ///
-    /// Each entry x of a stored matrix has an error of at most 2⁻¹¹ |x|, and of 2⁻²⁵ where |x| < 2⁻¹⁴. An entry of 65,520 or more is infinite, so
-    /// that the loss is not finite and the step is skipped. Gradients are those at the stored values.
+    /// Each entry x of a stored matrix has an error of at most 2⁻¹¹ |x|, and of 2⁻²⁵ where |x| < 2⁻¹⁴; a device may replace numbers below 2⁻¹⁴ by 0.
+    /// A finite entry of 65,520 or more is stored as NaN, which makes the loss NaN. Gradients are those at the stored values. Models are of
+    /// `f32`.
     ///
     /// ```
     /// # use gpu::{Device, GpuError};
@@ -146,7 +144,9 @@ impl Device {
         match self.inner.device.features().contains(Features::SHADER_F16) {
             true => Ok(Device { has_half_values: true, ..self }),
             false => {
-                Err(GpuError::Lacks(self.name().to_owned(), "numbers of half precision: use it without".to_owned()))
+                let what =
+                    "numbers of half precision, or fewer than 9 buffers in a shader: do not call `with_half_values`";
+                Err(GpuError::Lacks(self.name().to_owned(), what.to_owned()))
             }
         }
     }
@@ -154,12 +154,6 @@ impl Device {
     /// Whether steps keep the matrices that they compute in half precision.
     pub fn has_half_values(&self) -> bool {
         self.has_half_values
-    }
-
-    /// Gives it back to the system, so that everything that follows fails.
-    #[cfg(test)]
-    pub(crate) fn destroy(&self) {
-        self.inner.device.destroy();
     }
 
     /// The largest number of bytes of a buffer: of all weights, of one of the moments, of the values or of the derivatives.
@@ -175,11 +169,6 @@ impl Device {
     /// Whether it is a program on the processor.
     pub fn is_software(&self) -> bool {
         self.inner.info.device_type == wgpu::DeviceType::Cpu
-    }
-
-    /// If it is a program on the processor, how it computes with vectors.
-    pub(crate) fn vectors(&self) -> Option<Vectors> {
-        self.inner.vectors
     }
 
     /// Whether it computes in double precision.
@@ -235,11 +224,6 @@ impl Device {
             true => Ok(()),
             false => self.caught(|| self.inner.queue.write_buffer(to, (start * size_of::<T>()) as u64, bytes)),
         }
-    }
-
-    /// Sets a buffer to zeros.
-    pub(crate) fn clear(&self, buffer: &wgpu::Buffer) -> Result<(), GpuError> {
-        self.submit(|encoder| encoder.clear_buffer(buffer, 0, None))
     }
 
     pub(crate) fn submit(&self, commands: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<(), GpuError> {

@@ -94,10 +94,7 @@ impl Fused {
         let mut sum = (self.writes.is_empty() && self.product.is_some()).then_some(0);
         for term in &task.terms {
             let value = self.term(term, task.out, lists);
-            sum = Some(match sum {
-                None => value,
-                Some(sum) => (self.writer.at(sum) + self.writer.at(value)).id(),
-            });
+            sum = Some(self.plus(sum, value));
         }
         if let Some(Custom { code, side, reads, .. }) = &task.custom
             && let RuleCode::Entrywise(formula) = &**code
@@ -110,20 +107,19 @@ impl Fused {
     }
 
     fn store(&mut self, out: Place, accum: Accum, value: u32) {
-        let value = match accum {
-            Accum::Replace => value,
-            Accum::Add => {
-                let before = self.load(out, "i");
-                (self.writer.at(before) + self.writer.at(value)).id()
-            }
-        };
+        let before = (accum == Accum::Add).then(|| self.load(out, "i"));
+        let value = self.plus(before, value);
         // Kernels that read it see what was stored, and so does this one.
         let is_half = out.buffer == Buffer::Halves;
-        let value = if is_half { self.writer.value(format!("T(narrow_(v{value}))")).id() } else { value };
+        let value = if is_half { self.writer.value(format!("T(to_half_(v{value}))")).id() } else { value };
         let put = out.buffer.write(&self.index(out, "i"), Accum::Replace, &format!("v{value}"));
         self.writer.line(&put);
         self.writes.retain(|(other, _)| !other.is(out));
         self.writes.push((out, value));
+    }
+
+    fn plus(&self, sum: Option<u32>, value: u32) -> u32 {
+        sum.map_or(value, |sum| (self.writer.at(sum) + self.writer.at(value)).id())
     }
 
     fn element(&mut self, x: Place, index: &str) -> String {
@@ -256,13 +252,8 @@ impl Fused {
 fn plain<'w>(op: Op<WgslNumber<'w>>, writer: &'w Writer) -> WgslNumber<'w> {
     match op {
         Op::Number(c) => writer.constant(c),
-        Op::Add(c, x) => {
-            if c == 1.0 {
-                x
-            } else {
-                c * x
-            }
-        }
+        Op::Add(1.0, x) => x,
+        Op::Add(c, x) => c * x,
         Op::Divide(c, x) => x / c,
         Op::Unary(f, x) => f.value(x),
         Op::Binary(f, a, b) => f.value(a, b),

@@ -1,5 +1,7 @@
 //! Tasks as kernels: neighbours that are computed entry by entry share one.
 
+use std::panic::Location;
+
 use autograd::plan_view::LinearTerm;
 use autograd::{Op, Real};
 use kernel::simd::Accum;
@@ -26,7 +28,7 @@ pub(crate) struct Kernel {
     /// The number of bytes of panels that it reads.
     pub panels: u64,
     /// The op that brought its text, and the line.
-    pub of: Option<(String, String)>,
+    pub of: Option<(String, &'static Location<'static>)>,
 }
 
 impl Kernel {
@@ -110,6 +112,16 @@ pub(crate) fn kernels<T: Real>(
 /// The largest number of terms of a task in one kernel, whose parameters are limited.
 const MOST_TERMS: usize = 6;
 
+/// Whether one kernel computes a sum of terms, so that it is written only once.
+pub(crate) fn is_one_kernel(terms: &[LinearTerm<Place>], out: Place) -> bool {
+    let shares = |term: &_| is_product(term) || is_elementwise(term, out) && !has_loop(term);
+    terms.len() < 2 || terms.len() <= MOST_TERMS && terms.iter().all(shares)
+}
+
+fn is_product(term: &LinearTerm<Place>) -> bool {
+    matches!(term, LinearTerm::Op(Op::Matmul(..)))
+}
+
 struct Writing {
     is_double: bool,
     vectors: Option<Vectors>,
@@ -143,7 +155,6 @@ impl Writing {
             return self.open.get_or_insert_with(new).add(task, lists);
         }
         self.close();
-        let is_product = |term: &LinearTerm<Place>| matches!(term, LinearTerm::Op(Op::Matmul(..)));
         let (products, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_product);
         let mut accum = task.accum;
         for term in others {
@@ -151,7 +162,7 @@ impl Writing {
             accum = Accum::Add;
         }
         let mut rest = Task { out: task.out, accum, terms: single, custom: None };
-        if let Some(product) = Product::of(&products, self.vectors.filter(|_| !self.is_double)) {
+        if let Some(product) = Product::of(&products, self.vectors) {
             self.kernels.extend(product.packing());
             let mut open = Fused::new(self.is_double, task.out.shape(), Some(product));
             let (looping, single) = rest.terms.into_iter().partition(has_loop);

@@ -12,6 +12,7 @@ use crate::device::{Device, Inner, LEAST_BYTES, lock};
 use crate::error::GpuError;
 use crate::kernels::Kernel;
 use crate::shader::{Buffer, CONSTANTS, INDICES, PANELS, PARAMS, ROW, shader};
+use crate::tasks::refused;
 
 /// Kernels that can be started.
 pub(crate) struct Prepared {
@@ -56,11 +57,7 @@ impl Device {
             }
             words[at + 1..][..kernel.params.values.len()].copy_from_slice(&kernel.params.values);
             let named = |error| match (error, &kernel.of) {
-                (GpuError::Refused(why), Some((op, source_line))) => {
-                    let (op, source_line, why) =
-                        (op.clone(), source_line.clone(), format!("its WGSL is refused: {why}"));
-                    GpuError::Unsupported { op, source_line, why }
-                }
+                (GpuError::Refused(why), Some((op, at))) => refused(op, at, &format!("its WGSL is refused: {why}")),
                 (error, _) => error,
             };
             let pipeline = self.pipeline(shader(is_double, &kernel.text)).map_err(named)?;

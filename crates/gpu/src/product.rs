@@ -131,11 +131,11 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
             sums += "  }\n";
         }
         // An array that is indexed is not in registers.
-        sums += &format!("  var sums: array<T, {}>;\n", 4 * cols);
-        for (i, j) in (0..4 * cols).map(|n| (n % 4, n / 4)) {
-            sums += &format!("  sums[{}] = s{j}.{};\n", i + 4 * j, PARTS[i as usize]);
-        }
         let entries = 4 * cols;
+        sums += &format!("  var sums: array<T, {entries}>;\n");
+        for n in 0..entries {
+            sums += &format!("  sums[{n}] = s{}.{};\n", n / 4, PARTS[n as usize % 4]);
+        }
         sums += &format!(
             "  for (var k = 0u; k < {entries}u; k++) {{ end(r0 + 4u * t + k % 4u, c0 + k / 4u, sums[k]); }}\n"
         );

@@ -38,14 +38,12 @@ pub(crate) const PANELS: [u32; 2] = [10, 11];
 pub(crate) const ROW: u32 = 4096;
 
 impl Buffer {
-    pub const ALL: [Buffer; 7] = {
-        use Buffer::*;
-        [Weights, Values, Deltas, Moment0, Moment1, Moment2, Halves]
-    };
+    pub const ALL: [Self; 7] =
+        [Self::Weights, Self::Values, Self::Deltas, Self::Moment0, Self::Moment1, Self::Moment2, Self::Halves];
 
     /// Its name in a shader.
     pub fn name(self) -> &'static str {
-        ["w", "x", "d", "m0", "m1", "m2", "", "", "half"][self as usize - 1]
+        ["w", "x", "d", "m0", "m1", "m2", "", "", "half_"][self as usize - 1]
     }
 
     /// The entry of an index, as a number.
@@ -58,8 +56,8 @@ impl Buffer {
     pub fn write(self, index: &str, accum: Accum, value: &str) -> String {
         let name = self.name();
         match (self, accum) {
-            (Buffer::Halves, Accum::Replace) => format!("{name}[{index}] = narrow_({value});"),
-            (Buffer::Halves, Accum::Add) => format!("{name}[{index}] = narrow_({} + {value});", self.read(index)),
+            (Buffer::Halves, Accum::Replace) => format!("{name}[{index}] = to_half_({value});"),
+            (Buffer::Halves, Accum::Add) => format!("{name}[{index}] = to_half_({} + {value});", self.read(index)),
             (_, Accum::Replace) => format!("{name}[{index}] = {value};"),
             (_, Accum::Add) => format!("{name}[{index}] += {value};"),
         }
@@ -70,11 +68,17 @@ impl Buffer {
 pub(crate) fn shader(is_double: bool, body: &str) -> String {
     static LIBRARIES: [OnceLock<Library>; 2] = [OnceLock::new(), OnceLock::new()];
     let library = LIBRARIES[usize::from(is_double)]
-        .get_or_init(|| Library::new(is_double).with(&loops(include_str!("along.wgsl"))).with(NARROW));
+        .get_or_init(|| Library::new(is_double).with(&loops(include_str!("along.wgsl"))).with(TO_HALF));
     let uses = |buffer: Buffer| body.contains(&format!("{}[", buffer.name()));
-    let mut text = if uses(Buffer::Halves) { "enable f16;\n".to_owned() } else { String::new() };
+    let called = library.called_by(body);
+    let mut text = if [&called, body].iter().any(|text| text.contains("f16")) || uses(Buffer::Halves) {
+        "enable f16;\n"
+    } else {
+        ""
+    }
+    .to_owned();
     let mut line = |line: &str| writeln!(text, "{line}").expect("text grows");
-    line(&library.called_by(body));
+    line(&called);
     line(&format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
     line("fn zero_() -> u32 { return p[0].x; }");
     for buffer in Buffer::ALL.into_iter().filter(|&buffer| uses(buffer)) {
@@ -95,5 +99,10 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
     text
 }
 
-/// The nearest number of half precision, which is infinite from 65,520 on.
-const NARROW: &str = "fn narrow_(x: T) -> f16 { return f16(select(x, copysign_(inf_(), x), abs(x) >= 65520.0)); }";
+/// The nearest number of half precision; NaN if it would be infinite. It is computed by bits, because a device may round to either neighbour.
+const TO_HALF: &str = "fn to_half_(x: T) -> f16 {
+  let bits = bitcast<U>(x);
+  let usual = bitcast<T>((bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u);
+  let near = select(usual, round(x * 16777216.0) / 16777216.0, abs(x) < 6.103515625e-5);
+  return f16(select(select(near, nan_(), abs(near) > 65504.0), x, !is_finite_(x)));
+}";

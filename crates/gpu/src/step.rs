@@ -73,8 +73,8 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
         let deltas = device.buffer("the derivatives of a step", bytes::<T>(view.deltas()))?;
         let totals = of_part.then(|| weights.totals()).transpose()?;
 
-        let mut lists = Lists::new(&view);
-        let mut forward = kernels(T::IS_DOUBLE, device.vectors(), &tasks(&view, &layout)?, &mut lists);
+        let (mut lists, vectors) = (Lists::new(&view), device.inner.vectors.filter(|_| !T::IS_DOUBLE));
+        let mut forward = kernels(T::IS_DOUBLE, vectors, &tasks(&view, &layout)?, &mut lists);
         let mut new = updates(&view, |id| found(id).map(|held| held.start), &layout);
         let mut trained = Vec::new();
         for (param, &weights_at) in view.params().zip(&layout.params) {
@@ -84,19 +84,17 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
                 trained.push(Segment { len, weights: weights_at, gradient, constants });
             }
         }
-        for task in &new {
-            let LinearTerm::Op(Op::Add(_, value)) = task.terms[0] else { unreachable!("a new value is copied") };
+        for &(_, value) in &new {
             computed(value, "the new value of a buffer")?;
         }
-        let changed =
-            trained.iter().map(|segment| segment.weights).chain(new.iter().map(|task| task.out.start)).collect();
+        let changed = trained.iter().map(|segment| segment.weights).chain(new.iter().map(|(to, _)| to.start)).collect();
         // The kernels of the update find the totals of a batch in place of the values.
         let all = weights.len() as u32;
         let (add, from, loss, norm) = match of_part {
-            true => (to_totals(&mut trained, &mut new, (output, all), factors)?, Buffer::Values, all, all + 1),
+            true => (to_totals(&mut trained, &mut new, (output, all), factors), Buffer::Values, all, all + 1),
             false => (Vec::new(), Buffer::Deltas, output, norm_at),
         };
-        let add = kernels(T::IS_DOUBLE, device.vectors(), &add, &mut lists);
+        let add = kernels(T::IS_DOUBLE, vectors, &add, &mut lists);
         let (mut update, needed) = (Vec::new(), [loss, norm]);
         let needed = &needed[..1 + usize::from(weights.norm.is_some())];
         let trained = (!trained.is_empty()).then(|| Trained::new(from, &trained, &mut lists.entries));
@@ -104,9 +102,10 @@ impl<T: DeviceNumber> OnDevice<T> for Plan<T> {
             // Without parts, `compute` finds it too.
             (if of_part { &mut update } else { &mut forward }).extend(trained.norm(norm));
         }
-        for task in new {
-            let mut kernel = Fused::guarded(T::IS_DOUBLE, task.out.shape(), needed);
-            kernel.add(&task, &mut lists);
+        for (out, value) in new {
+            let terms = vec![LinearTerm::Op(Op::Add(1.0, value))];
+            let mut kernel = Fused::guarded(T::IS_DOUBLE, out.shape(), needed);
+            kernel.add(&Task { out, accum: Accum::Replace, terms, custom: None }, &mut lists);
             update.push(kernel.finish());
         }
         if let Some(trained) = trained {
@@ -146,10 +145,10 @@ fn computed(x: Place, what: &str) -> Result<Place, GpuError> {
 /// read from the totals.
 fn to_totals(
     trained: &mut [Segment],
-    new: &mut [Task],
+    new: &mut [(Place, Place)],
     (output, all): (u32, u32),
     factors: u32,
-) -> Result<Vec<Task>, GpuError> {
+) -> Vec<Task> {
     let column = |buffer, start, rows| Place { buffer, start, rows, cols: 1 };
     let times = |x, factor| LinearTerm::Op(Op::Binary(Binary::Mul, x, column(Buffer::Values, factors + factor, 1)));
     let task = |out, accum, terms| Task { out, accum, terms, custom: None };
@@ -162,13 +161,12 @@ fn to_totals(
         tasks.push(mean(column(Buffer::Deltas, segment.gradient, segment.len), segment.weights, 2));
         segment.gradient = segment.weights;
     }
-    for Task { out, terms, .. } in new {
-        let LinearTerm::Op(Op::Add(_, value)) = terms[0] else { unreachable!("a new value is copied") };
-        let value = column(value.buffer, value.start, value.len());
-        tasks.push(task(column(Buffer::Weights, out.start, value.rows), Accum::Add, vec![times(value, 3)]));
-        *terms = vec![LinearTerm::Op(Op::Add(1.0, Place { buffer: Buffer::Values, ..*out }))];
+    for (to, value) in new {
+        let column_of = |x: Place| column(x.buffer, x.start, x.len());
+        tasks.push(task(column_of(*to), Accum::Add, vec![times(column_of(*value), 3)]));
+        *value = Place { buffer: Buffer::Values, ..*to };
     }
-    Ok(tasks)
+    tasks
 }
 
 impl<T: DeviceNumber> Step<T> {
@@ -202,7 +200,7 @@ impl<T: DeviceNumber> Step<T> {
         let device = &self.weights.device;
         device.write(&self.values, *factors as usize, &[before, loss, gradients, samples].map(T::from_f64))?;
         if is_first {
-            device.clear(totals)?;
+            device.submit(|encoder| encoder.clear_buffer(totals, 0, None))?;
         }
         device.launch(add)
     }

@@ -8,6 +8,7 @@ use autograd::{Index, Op, Real, Wgsl};
 use kernel::simd::Accum;
 
 use crate::error::GpuError;
+use crate::kernels::is_one_kernel;
 use crate::shader::{Buffer, PARAMS};
 
 /// A matrix in a buffer, column by column.
@@ -71,10 +72,10 @@ impl Custom {
             Some(RuleCode::Wgsl(text)) if lacks(text) => "its WGSL lacks the gradient of an operand that needs one",
             // Three parameters for each matrix, and four of the kernel; or one for each operand, and five.
             Some(RuleCode::Wgsl(_)) if 3 * reads.len() + 4 >= PARAMS => {
-                "it has more operands than a kernel takes, which are 17"
+                "it has too many operands for one kernel: at most 17"
             }
             Some(RuleCode::Entrywise(_)) if reads.len() + 5 >= PARAMS => {
-                "it has more operands than a kernel takes, which are 56"
+                "it has too many operands for one kernel: at most 56"
             }
             Some(code) => return Ok(Custom { name, source, code: Rc::new(code.clone()), side: None, reads }),
             None => {
@@ -86,7 +87,7 @@ impl Custom {
     }
 }
 
-fn refused(op: &str, source: &Location<'_>, why: &str) -> GpuError {
+pub(crate) fn refused(op: &str, source: &Location<'_>, why: &str) -> GpuError {
     GpuError::Unsupported { op: op.to_owned(), source_line: source.to_string(), why: why.to_owned() }
 }
 
@@ -104,14 +105,27 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// With `in_half`, computed matrices of more than one row and more than one column are in half precision.
+    /// With `in_half`, computed matrices of more than one row and more than one column are in half precision, if one kernel writes them. Those from
+    /// which a cross-entropy takes logarithms of numbers near 1 are not.
     pub fn new<T: Real>(view: &PlanView<'_, T>, params: Vec<u32>, in_half: bool) -> Self {
         let (pieces, inputs) = (vec![(0, Buffer::Values, 0)], Vec::new());
         let mut layout = Layout { inputs, params, pieces, values: 0, halves: 0 };
         let mut end = 0;
-        for matrix in view.forward().map(|step| view.matrix(step.node)) {
+        let exact = view.forward().flat_map(|step| step.terms).filter_map(|op| match op {
+            Op::CrossEntropy { p, .. } => Some(*p),
+            _ => None,
+        });
+        let exact: Vec<u32> = exact.collect();
+        let shape_of = |node| {
+            let PlacedMatrix { rows, cols, .. } = view.matrix(node);
+            Place { buffer: Buffer::Values, start: 0, rows: rows as u32, cols: cols as u32 }
+        };
+        for step in view.forward() {
+            let matrix = view.matrix(step.node);
             let len = matrix.rows * matrix.cols;
-            if in_half && matrix.leaf.is_none() && matrix.rows.min(matrix.cols) > 1 {
+            let terms: Vec<_> = step.terms.iter().map(|term| LinearTerm::Op(term.map(shape_of))).collect();
+            let is_half = in_half && matrix.leaf.is_none() && matrix.rows.min(matrix.cols) > 1;
+            if is_half && !exact.contains(&step.node) && is_one_kernel(&terms, shape_of(step.node)) {
                 layout.values += matrix.start - end;
                 end = matrix.start + len;
                 layout.pieces.push((matrix.start, Buffer::Halves, layout.halves));
@@ -197,20 +211,19 @@ pub(crate) fn tasks<T: Real>(view: &PlanView<'_, T>, layout: &Layout) -> Result<
     Ok(tasks)
 }
 
-/// The new values of buffers, of each the last one.
+/// The places of buffers and of their new values, of each buffer the last one.
 pub(crate) fn updates<T: Real>(
     view: &PlanView<'_, T>,
     start_of: impl Fn(u64) -> Option<u32>,
     layout: &Layout,
-) -> Vec<Task> {
-    let task = |(id, value): (u64, PlacedMatrix)| {
+) -> Vec<(Place, Place)> {
+    let places = |(id, value): (u64, PlacedMatrix)| {
         let value = layout.place(value);
-        let out = Place { buffer: Buffer::Weights, start: start_of(id)?, ..value };
-        Some(Task { out, accum: Accum::Replace, terms: vec![LinearTerm::Op(Op::Add(1.0, value))], custom: None })
+        Some((Place { buffer: Buffer::Weights, start: start_of(id)?, ..value }, value))
     };
     let all: Vec<_> = view.updates().collect();
     let is_last = |k: usize| all[k + 1..].iter().all(|(other, _)| *other != all[k].0);
-    (0..all.len()).filter(|&k| is_last(k)).filter_map(|k| task(all[k])).collect()
+    (0..all.len()).filter(|&k| is_last(k)).filter_map(|k| places(all[k])).collect()
 }
 
 /// The index lists that kernels read.

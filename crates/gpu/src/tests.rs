@@ -30,7 +30,7 @@ fn a_lost_device_is_an_error_and_the_model_stays() {
     let mut step = plan.on(&weights).unwrap();
     step.run(&adam, 0, &[], &[], None).unwrap();
     assert_eq!(step.loss().unwrap(), 5.0);
-    device.destroy();
+    device.inner.device.destroy();
     let before = (w.clone(), state.clone());
     let errors =
         [step.run(&adam, 1, &[], &[], None).err(), step.loss().err(), weights.read_into(&mut w, &mut state).err()];

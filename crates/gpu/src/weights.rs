@@ -60,7 +60,8 @@ impl<T: DeviceNumber> Weights<T> {
     /// Copies a model and the state of its optimizer to a device.
     ///
     /// # Errors
-    /// If the optimizer or one of its rules has no code for devices, or the device has no such numbers or too little memory.
+    /// If the optimizer or one of its rules has no code for devices, the device has no such numbers or too little memory, or it stores values in half
+    /// precision and the model is of `f64`.
     pub fn new(
         device: &Device,
         model: &dyn Module<T>,

@@ -31,22 +31,30 @@ impl Library {
         Library { header, items: Vec::new() }.with(&text)
     }
 
-    /// With functions, constants and structs of yours, each behind those to which it refers. Each begins on a line of its own, and has its
-    /// other lines indented or closed by a brace.
+    /// With functions, constants and structs of yours, each behind those to which it refers. Each begins on a line of its own by `fn`, `const`
+    /// or `struct`, and has its other lines indented or closed by a brace.
+    ///
+    /// # Panics
+    /// If a line begins otherwise.
     #[must_use]
     pub fn with(mut self, text: &str) -> Self {
-        for line in text.lines().filter(|line| !line.starts_with("//")) {
-            if !line.starts_with([' ', '}']) {
-                let name = line.split(|c: char| !c.is_alphanumeric() && c != '_').nth(1).expect("an item has a name");
-                self.items.push((name.to_owned(), String::new()));
+        let mut own = Vec::new();
+        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("//")) {
+            if let Some(rest) = ["fn ", "const ", "struct "].iter().find_map(|word| line.strip_prefix(word)) {
+                let name =
+                    rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("there is a first part");
+                own.push((name.to_owned(), String::new()));
             }
-            let (_, item) = self.items.last_mut().expect("the first line begins an item");
-            *item += &format!("{line}\n");
+            match own.last_mut().filter(|(_, item)| item.is_empty() || line.starts_with([' ', '}'])) {
+                Some((_, item)) => *item += &format!("{line}\n"),
+                None => panic!("Library: `{line}` begins no function, constant or struct"),
+            }
         }
+        self.items.extend(own);
         self
     }
 
-    /// The types `T` of numbers and `U` of their bits, and those functions and constants that a text refers to, directly or by others.
+    /// The types `T` of numbers and `U` of their bits, and those functions and constants whose names stand in a text, or in these functions.
     pub fn called_by(&self, text: &str) -> String {
         let mut found = self.header.clone();
         for (name, item) in self.items.iter().rev() {

@@ -42,7 +42,8 @@ impl Writer {
         Writer { is_double, text: RefCell::default(), known: RefCell::default() }
     }
 
-    /// The value of an expression, which becomes `let v0 = expression;` with the next number.
+    /// The value of an expression, which becomes `let v0 = expression;` with the next number. The same expression is the same value, also if
+    /// a [statement](Writer::line) between them changes what it reads.
     pub fn value(&self, expression: impl Into<String>) -> WgslNumber<'_> {
         let expression = expression.into();
         let mut known = self.known.borrow_mut();

@@ -62,3 +62,9 @@ fn numbers_of_two_shaders_are_not_mixed() {
     let (a, b) = (Writer::new(false), Writer::new(false));
     let _ = a.value("x") + b.value("x");
 }
+
+#[test]
+#[should_panic(expected = "`var<private> a: u32;` begins no function")]
+fn a_line_that_begins_no_item_is_named() {
+    let _ = Library::new(false).with("// a comment\n\nfn f() {\n  return;\n}\nvar<private> a: u32;");
+}

@@ -218,6 +218,9 @@ fn samples_without_data() {
         let expected = Matrix::from_fn(6, 3, |i, j| if i / 2 == j { 2.0 * w.value()[(i % 2, j)] } else { 0.0 });
         assert_eq!(each, expected);
     }
+    // The loss of a sample is the sum of its column.
+    let each = w.square().backward_per_sample(&[]).wrt(w);
+    assert_eq!(each, losses.backward_per_sample(&[]).wrt(w));
     assert!(losses.keeps_samples_apart(&[x]) && !x.sum_over(Axis::Cols).repeat(2, 3).keeps_samples_apart(&[x]));
 }
 

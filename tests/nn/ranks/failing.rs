@@ -76,6 +76,12 @@ fn ranks_with_other_settings_or_models_are_named() {
     );
     let errors = fit_errors(3, |trainer, world| if world.rank() == 1 { trainer.epochs(7) } else { trainer });
     assert!(errors.iter().all(|error| error.contains("rank 1") && error.contains("7 epochs")), "{errors:?}");
+    let sends = |rank: usize| rank == 1;
+    let errors = fit_errors(2, |trainer, world| trainer.send_while_sweeping(sends(world.rank())));
+    assert!(
+        errors.iter().all(|error| error.contains("rank 1") && error.contains("sends while it sweeps")),
+        "{errors:?}"
+    );
     // Whether a rank writes events, and how often, decides which calls it makes.
     let path = folder("ranks-board");
     let errors = fit_errors(2, |trainer, world| if world.rank() == 0 { trainer.tensorboard(&path) } else { trainer });

@@ -181,12 +181,13 @@ struct Sweep<'a, 't, T: Real> {
 }
 
 impl<T: Real> Sweep<'_, '_, T> {
+    /// The derivatives of the sum of each column of a node, for the sample of that column.
     fn run(&self, last: u32) -> Vec<Option<Delta<T>>> {
         let mut found: Vec<Option<Delta<T>>> = (0..=last).map(|_| None).collect();
         if self.inner.node(last).is_active() {
             let (data, _) = self.open(&mut found, last);
-            let (m, one) = (self.inner.node(last).len(), |is: bool| T::from_f64(if is { 1.0 } else { 0.0 }));
-            let of_itself = |k: usize| self.batched[last as usize] || k % m == k / m;
+            let (node, one) = (self.inner.node(last), |is: bool| T::from_f64(if is { 1.0 } else { 0.0 }));
+            let of_itself = |k: usize| self.batched[last as usize] || k % node.len() / node.shape().0 == k / node.len();
             data.iter_mut().enumerate().for_each(|(k, entry)| *entry = one(of_itself(k)));
         }
         for id in (0..=last).rev() {

@@ -80,10 +80,15 @@ pub fn product<T: Float + RealField + Pod>(
     short(view(s, a), view(t, b), accum, MatMut::from_column_major_slice_mut(y.data, m, n));
 }
 
-/// The entries of y = Aᵀ A on and below the diagonal. Those above it mean nothing.
+/// The entries on and below the diagonal of y = Aᵀ A, which has n² entries column by column for A of k × n. Those above it mean nothing, and
+/// may be old.
+///
+/// # Panics
+/// If y has another length.
 #[compiled_once]
 pub fn gram<T: Float + RealField + Pod>(a: MatrixRef<'_, T>, y: &mut [T]) {
     let (k, n) = a.shape();
+    assert!(y.len() == n * n, "gram: {} entries for a product of {n} × {n}", y.len());
     if n * k > SMALL_GRAM || k > LONG {
         return product(Trans::Yes, a, Trans::No, a, Accum::Replace, Out { rows: n, cols: n, data: y });
     }

@@ -17,7 +17,7 @@ pub enum FitModelError {
         /// The loss.
         loss: &'static str,
     },
-    /// A robust sum would also bend what is no residual of the data.
+    /// A robust loss would also bend what is no residual of the data.
     #[error("least squares: a robust loss together with {with} is not defined: leave one of them out")]
     Robust {
         /// What does not go with it.

@@ -84,7 +84,7 @@ impl<'t, T: Real> Losses<'t, T> {
     /// the batches of an epoch or a validation set, are combined by Σ wₙ.
     ///
     /// A micro-batch, a shard or a part of a validation set in which positive and negative weights cancel has no mean. What combines such parts
-    /// panics.
+    /// panics, or returns an error on a device.
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
         let tape = self.values.tape();

@@ -17,13 +17,13 @@ pub(crate) struct Weight {
 
 impl Weight {
     /// # Panics
-    /// As [`checked`](Weight::checked) fails.
+    /// If [`checked`](Weight::checked) returns an error.
     pub fn of(reduction: Reduction, means: Means, samples: usize) -> Self {
         Self::checked(reduction, means, samples).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
     /// # Errors
-    /// If the weights of a part of a batch cancel: their sum was noted as infinite.
+    /// If the weights of a part of a batch have no finite sum, or cancel, which is noted as an infinite sum.
     pub fn checked(reduction: Reduction, means: Means, samples: usize) -> Result<Self, &'static str> {
         let is_sum = reduction == Reduction::Sum;
         let means = if is_sum { Means::default() } else { means };
@@ -99,8 +99,8 @@ impl Weight {
 
 const APART: &str = "the loss is made of means with different weights, so the parts of a batch cannot be combined: give all losses the same \
                      weights, or make sums of them, with `Parallel::sum`";
-const CANCEL: &str = "the weights of a part of the batch are not 0, but their sum is, so the part has no mean: give no negative weights, or train \
-                      on the sum of the losses, with `Parallel::sum`";
+const CANCEL: &str = "mean: the weights of a part of the batch are not 0, but their sum is 0 or infinite, so the part has no mean: give no \
+                      negative or huge weights, or train on the sum of the losses, with `Parallel::sum`";
 
 /// What the sums over the parts of a batch are multiplied by.
 #[derive(Clone, Copy, Debug)]

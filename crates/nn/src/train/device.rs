@@ -26,8 +26,8 @@ pub trait TrainDevice<T: Real>: Send {
 
 /// A model that is trained on a device.
 pub trait DeviceRun<T: Real>: Send {
-    /// Makes a step; or, if there is a `part`, adds the gradients of this part of a batch, and makes the step after the last part. If the loss or the norm is not finite,
-    /// nothing is changed. Returns what it found, and `None` before the last part.
+    /// Makes a step. With a `part`, it adds the gradients of this part of a batch instead, and makes the step after the last part. If the loss
+    /// or the norm is not finite, nothing is changed. Returns what it found, and `None` before the last part.
     ///
     /// # Errors
     /// If the step has no code for the device, or the device fails. The text says what to do.
@@ -67,7 +67,7 @@ const MOST_COMPARED: usize = 8;
 
 /// A part of a batch.
 pub struct DevicePart<'s> {
-    /// How the part counts, if its means were divided by these numbers.
+    /// Called with what the means of the part were divided by. It returns the factors of the part.
     ///
     /// # Errors
     /// If there is no mean over the parts. The text says what to do.
@@ -174,8 +174,10 @@ impl<T: Real> Loop<'_, '_, T> {
             found = self.part_on_device(run, part, seed, of_batch).map_err(TrainError::Device)?;
         }
         let DeviceFound { loss, norm, means } = found.expect("the last part makes the step");
-        if let Some(expected) = expected {
-            let rounding = self.on_device.as_ref().map_or(T::EPSILON, |device| device.epsilon()).sqrt();
+        let epsilon = self.on_device.as_ref().map_or(T::EPSILON, |device| device.epsilon());
+        let is_coarse = epsilon > T::EPSILON;
+        if let Some(expected) = expected.filter(|_| loss.is_finite() || !is_coarse) {
+            let rounding = epsilon.sqrt();
             let close = (loss - expected).abs() <= rounding * loss.abs().max(expected.abs()).max(rounding);
             if !close && (loss.is_finite() || expected.is_finite()) {
                 return Err(TrainError::Device(format!(
@@ -189,6 +191,13 @@ impl<T: Real> Loop<'_, '_, T> {
             count_step(self.task.model(), &mut run.optimizer, norm);
         } else {
             self.download_model(run)?;
+            if is_coarse && self.objective().gradients(samples, seed, true)?.0.is_finite() {
+                return Err(TrainError::Device(format!(
+                    "the loss of step {} is {loss:e} on the device and finite on the processor: a value is beyond the range of the numbers \
+                     in which the device stores values, so let it store them in those of the model",
+                    run.step + 1
+                )));
+            }
         }
         Ok((loss, weight.unwrap_or_else(|| Weight::of(reduction, means, all))))
     }

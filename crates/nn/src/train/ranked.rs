@@ -38,7 +38,8 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// Whether [ranks](Trainer::ranks) send the gradients of one layer while they sweep the next. By default they send after the sweep.
     ///
     /// A second thread sends them. This pays if the machines are joined by a network and each has a core for this thread, because MPI keeps
-    /// the core busy while it waits. All ranks give the same answer. It applies to a step in which every rank runs one shard from a plan: see
+    /// the core busy while it waits. If the answers of the ranks differ, `fit` returns an error that names it. Without ranks it
+    /// does nothing. It applies to a step in which every rank runs one shard from a plan: see
     /// [`with_loss`](Trainer::with_loss) and [`shards_of`](crate::parallel::Parallel::shards_of). All other steps send after the sweep,
     /// among them the first steps and those that are compared with a recording. The bits are the same.
     pub fn send_while_sweeping(mut self, overlaps: bool) -> Self {

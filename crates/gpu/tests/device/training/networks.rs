@@ -73,7 +73,7 @@ fn means_with_weights() {
     });
 }
 
-/// Of the 32 samples of a batch so many have no weight, so that parts of 4 samples have none: the first, the last, some, all.
+/// 20, 28, 31 or 32 of the 32 samples have no weight, so that some parts of 4 samples have none, or all.
 #[test]
 fn parts_without_weights() {
     let Some(device) = device().filter(|device| device.has_double()) else { return };
