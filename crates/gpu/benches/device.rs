@@ -149,9 +149,8 @@ fn measure(device: &Device, name: &str, seconds: f64, processor: bool) -> Result
     times.sort_by(f64::total_cmp);
     let ours = times[times.len() / 2];
     let mut line = format!(
-        "{{\"workload\": \"{name}\", \"device\": {:?}, \"seconds\": {ours:e}, \"kernels\": {}, \"compile\": {compiled:.3}, \"loss\": {loss:e}",
+        "{{\"workload\": \"{name}\", \"device\": {:?}, \"seconds\": {ours:e}, \"compile\": {compiled:.3}, \"loss\": {loss:e}",
         device.name(),
-        step.kernels(),
     );
     if processor {
         let (core, core_loss) = on_core(record()?, params, &inputs, seconds)?;

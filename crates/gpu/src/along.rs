@@ -89,14 +89,11 @@ pub(crate) fn loops(text: &str) -> String {
 /// The kernel of a term.
 pub(crate) fn kernel(term: &LinearTerm<Place>, out: Place, accum: Accum) -> Kernel {
     const EACH: &str = "group * p[0].w + k * p[1].x";
+    use AxisFunction::CumSum;
     use LinearTerm::{AlongAxis, CrossEntropy, CrossEntropyTarget, Op as Plain};
     let (axis, name, reads) = match *term {
-        Plain(Op::AlongAxis(AxisFunction::CumSum(order), axis, x)) => {
-            (axis, format!("cumsum_{order:?}"), vec![("x", x)])
-        }
-        AlongAxis(AxisFunction::CumSum(order), axis, [.., dy]) => {
-            (axis, format!("cumsum_{:?}", order.flip()), vec![("x", dy)])
-        }
+        Plain(Op::AlongAxis(CumSum(order), axis, x)) => (axis, format!("cumsum_{order:?}"), vec![("x", x)]),
+        AlongAxis(CumSum(order), axis, [.., dy]) => (axis, format!("cumsum_{:?}", order.flip()), vec![("x", dy)]),
         Plain(Op::AlongAxis(f, axis, x)) => (axis, format!("value_{f:?}"), vec![("x", x)]),
         AlongAxis(f, axis, [x, y, dy]) => (axis, format!("pull_{f:?}"), vec![("x", x), ("y", y), ("dy", dy)]),
         Plain(Op::CrossEntropy { x, t, p }) => {
@@ -132,7 +129,7 @@ pub(crate) fn sums(op: &str, x: Place, out: Place, accum: Accum) -> Kernel {
     }
     all.read("x", x, index);
     all.write_one(out, accum);
-    let add = |j: u32| format!("if (k + {j}u * MEMBERS < len) {{ sum += x_(k + {j}u * MEMBERS); }} ");
+    let add = |j| format!("if (k + {j}u * MEMBERS < len) {{ sum += x_(k + {j}u * MEMBERS); }} ");
     let adds: String = (0..16).map(add).collect();
     let lines = format!(
         "var sum = T(0.0);\n  for (var k = me; k < len; k += 16u * MEMBERS) {{ {adds}}}\n  put_one_(group_sum_(sum){op});"

@@ -53,11 +53,11 @@ pub(crate) fn is_summed(x: Place, out: Place) -> bool {
 }
 
 impl Fused {
-    pub fn new(is_double: bool, shape: (u32, u32), product: Option<Product>) -> Self {
+    pub fn new(is_double: bool, shape: (u32, u32), mut product: Option<Product>) -> Self {
         let mut params = Params::new(&[shape.0 * shape.1, shape.0, shape.1]);
         let writer = Writer::new(is_double);
         let mut reads = Vec::new();
-        if let Some(product) = &product {
+        if let Some(product) = &mut product {
             product.give(&mut params);
             reads.extend(product.factors.iter().flat_map(|&(_, a, _, b)| [(a, false), (b, false)]));
             writer.value("sum");
@@ -89,7 +89,7 @@ impl Fused {
         if !task.terms.iter().all(|term| is_flat(term, task.out)) {
             self.is_flat = false;
             self.shape = task.out.shape();
-            self.params.reshape(self.shape);
+            (self.params.values[1], self.params.values[2]) = self.shape;
         }
         let mut sum = (self.writes.is_empty() && self.product.is_some()).then_some(0);
         for term in &task.terms {
@@ -102,17 +102,16 @@ impl Fused {
             sum = Some(self.formula(formula, *side, reads));
         }
         each_read(task, &mut |x, aligned| self.reads.push((x, aligned)));
-        let sum = sum.expect("a task has terms");
-        self.store(task.out, task.accum, sum);
+        self.store(task.out, task.accum, sum.expect("a task has terms"));
     }
 
     fn store(&mut self, out: Place, accum: Accum, value: u32) {
         let before = (accum == Accum::Add).then(|| self.load(out, "i"));
         let value = self.plus(before, value);
         // Kernels that read it see what was stored, and so does this one.
-        let is_half = out.buffer == Buffer::Halves;
-        let value = if is_half { self.writer.value(format!("T(to_half_(v{value}))")).id() } else { value };
-        let put = out.buffer.write(&self.index(out, "i"), Accum::Replace, &format!("v{value}"));
+        let half = (out.buffer == Buffer::Halves).then(|| self.writer.value(format!("T(to_half_(v{value}))")).id());
+        let value = half.unwrap_or(value);
+        let put = out.buffer.write(&format!("{} + i", self.params.offset(out)), Accum::Replace, &format!("v{value}"));
         self.writer.line(&put);
         self.writes.retain(|(other, _)| !other.is(out));
         self.writes.push((out, value));
@@ -123,11 +122,7 @@ impl Fused {
     }
 
     fn element(&mut self, x: Place, index: &str) -> String {
-        x.buffer.read(&self.index(x, index))
-    }
-
-    fn index(&mut self, x: Place, index: &str) -> String {
-        format!("{} + {index}", self.params.offset(x))
+        x.buffer.read(&format!("{} + {index}", self.params.offset(x)))
     }
 
     /// The entry of an index; what this thread has written itself is not read again.
@@ -141,15 +136,13 @@ impl Fused {
 
     /// The entry of a matrix that is repeated where it has length 1.
     fn repeated(&mut self, x: Place, out: Place) -> u32 {
-        self.load(
-            x,
-            match (x.rows == out.rows, x.cols == out.cols) {
-                (true, true) => "i",
-                (true, false) => "r",
-                (false, true) => "c",
-                (false, false) => "0u",
-            },
-        )
+        let index = match (x.rows == out.rows, x.cols == out.cols) {
+            (true, true) => "i",
+            (true, false) => "r",
+            (false, true) => "c",
+            (false, false) => "0u",
+        };
+        self.load(x, index)
     }
 
     fn term<T: Real>(&mut self, term: &LinearTerm<Place>, out: Place, lists: &mut Lists<'_, T>) -> u32 {

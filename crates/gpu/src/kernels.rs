@@ -70,11 +70,6 @@ impl Params {
         text
     }
 
-    /// Sets the second and the third parameter.
-    pub fn reshape(&mut self, (rows, cols): (u32, u32)) {
-        (self.values[1], self.values[2]) = (rows, cols);
-    }
-
     /// How many more there can be.
     pub fn rest(&self) -> usize {
         PARAMS - 1 - self.values.len()
@@ -102,9 +97,7 @@ pub(crate) fn kernels<T: Real>(
     lists: &mut Lists<'_, T>,
 ) -> Vec<Kernel> {
     let mut writing = Writing { is_double, vectors, kernels: Vec::new(), open: None };
-    for task in tasks {
-        writing.task(task, lists);
-    }
+    tasks.iter().for_each(|task| writing.task(task, lists));
     writing.close();
     writing.kernels
 }

@@ -16,14 +16,14 @@ use crate::tasks::refused;
 
 /// Kernels that can be started.
 pub(crate) struct Prepared {
-    pub launches: Vec<Launch>,
+    launches: Vec<Launch>,
     bound: BindGroup,
     /// Panels as they are written, and as they are read.
     panels: Option<(wgpu::Buffer, wgpu::Texture)>,
 }
 
 /// A kernel that can be started.
-pub(crate) struct Launch {
+struct Launch {
     pipeline: wgpu::ComputePipeline,
     /// Where its parameters begin.
     params: u32,

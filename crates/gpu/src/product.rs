@@ -11,6 +11,8 @@ use crate::tasks::Place;
 pub(crate) struct Product {
     pub factors: Vec<(Trans, Place, Trans, Place)>,
     processor: Option<Panels>,
+    /// How a shader reads the parameters that `give` adds for each product.
+    places: Vec<[String; 5]>,
 }
 
 /// What a program on the processor can do.
@@ -45,28 +47,26 @@ impl Product {
     /// The sum of these products, if there are any.
     pub fn of(terms: &[LinearTerm<Place>], vectors: Option<Vectors>) -> Option<Self> {
         let factors_of = |term: &LinearTerm<Place>| match *term {
-            LinearTerm::Op(Op::Matmul(s, a, t, b)) => Some((s, a, t, b)),
-            _ => None,
+            LinearTerm::Op(Op::Matmul(s, a, t, b)) => (s, a, t, b),
+            _ => unreachable!("they are products"),
         };
-        let factors: Vec<_> = terms.iter().filter_map(factors_of).collect();
+        let factors: Vec<_> = terms.iter().map(factors_of).collect();
         let work = |&(_, a, t, b): &(_, Place, _, Place)| u64::from(a.len()) * u64::from(side(t == Trans::No, b));
         let work: u64 = factors.iter().map(work).sum();
         let processor = vectors.filter(|_| work >= SMALL).and_then(|v| Panels::of(&factors, v));
-        (!factors.is_empty()).then_some(Product { factors, processor })
+        (!factors.is_empty()).then_some(Product { factors, processor, places: Vec::new() })
     }
 
     /// Adds its parameters behind the length and the shape of the result. For each product these are the places and the rows of its factors, or
     /// where their panels begin, and the number of terms, or of blocks of terms.
-    pub fn give(&self, params: &mut Params) {
+    pub fn give(&mut self, params: &mut Params) {
         for (k, &(s, a, _, b)) in self.factors.iter().enumerate() {
             let terms = side(s == Trans::No, a);
             let values = match &self.processor {
                 Some(panels) => [panels.starts[2 * k], 0, panels.starts[2 * k + 1], 0, terms.div_ceil(4)],
                 None => [a.start, a.rows, b.start, b.rows, terms],
             };
-            for value in values {
-                params.give(value);
-            }
+            self.places.push(values.map(|value| params.give(value)));
         }
     }
 
@@ -102,12 +102,6 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
         Kernel { panels, ..Kernel::new(text, params, groups, passes) }
     }
 
-    /// For each product how a shader reads the parameters that `give` adds.
-    fn places(&self) -> impl Iterator<Item = [String; 5]> {
-        let slot = |slot: usize| format!("p[{}].{}", slot / 4, PARTS[slot % 4]);
-        (0..self.factors.len()).map(move |k| [4, 5, 6, 7, 8].map(|first| slot(first + 5 * k)))
-    }
-
     /// A tile for each vector of threads of a processor. Each thread has four rows of it, and hands the entries of B that it loads to the others.
     /// A block of terms has no branch, because every branch writes all sums to memory. Mesa's llvmpipe loads from a buffer for one thread after
     /// the other, with branches, but from a texture for all of them: so the panels are read as a texture. It shuffles numbers by constants
@@ -115,7 +109,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
     fn in_vectors(&self, panels: &Panels) -> (String, String) {
         let (lanes, cols) = (panels.lanes, 4 * panels.lanes);
         let mut sums: String = (0..cols).map(|j| format!("  var s{j} = vec4<T>();\n")).collect();
-        for [a, _, b, _, blocks] in self.places() {
+        for [a, _, b, _, blocks] in &self.places {
             sums += &format!("  for (var k = 0u; k < {blocks}; k++) {{\n");
             for (tile, start, index) in [("a", a, "tile % tiles"), ("b", b, "tile / tiles")] {
                 sums += &format!("    let at_{tile} = {start} + (({index}) * {blocks} + k) * {}u + t;\n", 4 * lanes);
@@ -149,7 +143,7 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
             ["a", "b"].map(|tile| format!("var<workgroup> tile_{tile}: array<vec4<T>, {size}>;\n")).concat();
         let zeros: String = (0..4).map(|j| format!(" var s{j} = vec4<T>();")).collect();
         let mut sums = format!("  let u = t % 16u; let v = t / 16u;{zeros}\n");
-        for (k, (&(s, a, t, b), places)) in self.factors.iter().zip(self.places()).enumerate() {
+        for (k, (&(s, a, t, b), places)) in self.factors.iter().zip(&self.places).enumerate() {
             let [a_start, a_rows, b_start, b_rows, terms] = places;
             let mut reader = |tile: &str, x: Place, limit: &str, start: &str, at: String| {
                 let entry = x.buffer.read(&format!("{start} + {at}"));

@@ -69,34 +69,25 @@ pub(crate) fn shader(is_double: bool, body: &str) -> String {
     static LIBRARIES: [OnceLock<Library>; 2] = [OnceLock::new(), OnceLock::new()];
     let library = LIBRARIES[usize::from(is_double)]
         .get_or_init(|| Library::new(is_double).with(&loops(include_str!("along.wgsl"))).with(TO_HALF));
-    let uses = |buffer: Buffer| body.contains(&format!("{}[", buffer.name()));
-    let called = library.called_by(body);
-    let mut text = if [&called, body].iter().any(|text| text.contains("f16")) || uses(Buffer::Halves) {
-        "enable f16;\n"
-    } else {
-        ""
-    }
-    .to_owned();
-    let mut line = |line: &str| writeln!(text, "{line}").expect("text grows");
-    line(&called);
-    line(&format!("@group(0) @binding(0) var<uniform> p: array<vec4<u32>, {}>;", PARAMS / 4));
-    line("fn zero_() -> u32 { return p[0].x; }");
-    for buffer in Buffer::ALL.into_iter().filter(|&buffer| uses(buffer)) {
-        let (number, name) = (buffer as u32, buffer.name());
+    let mut text = library.called_by(body) + "fn zero_() -> u32 { return p[0].x; }\n";
+    let mut bind = |number: u32, kind: &str, what: &str| {
+        writeln!(text, "@group(0) @binding({number}) var{kind} {what};").expect("text grows");
+    };
+    bind(0, "<uniform>", &format!("p: array<vec4<u32>, {}>", PARAMS / 4));
+    for buffer in Buffer::ALL.into_iter().filter(|buffer| body.contains(&format!("{}[", buffer.name()))) {
         let entry = if buffer == Buffer::Halves { "f16" } else { "T" };
-        line(&format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<{entry}>;"));
+        bind(buffer as u32, "<storage, read_write>", &format!("{}: array<{entry}>", buffer.name()));
     }
-    line(&format!("@group(0) @binding({INDICES}) var<storage, read> list: array<u32>;"));
-    line(&format!("@group(0) @binding({CONSTANTS}) var<storage, read> given: array<T>;"));
+    bind(INDICES, "<storage, read>", "list: array<u32>");
+    bind(CONSTANTS, "<storage, read>", "given: array<T>");
     if body.contains("panels[") {
-        line(&format!("@group(0) @binding({}) var<storage, read_write> panels: array<vec4<T>>;", PANELS[0]));
+        bind(PANELS[0], "<storage, read_write>", "panels: array<vec4<T>>");
     }
     if body.contains("texels") {
-        let texels = format!("@group(0) @binding({}) var texels: texture_storage_2d<rgba32uint, read>;", PANELS[1]);
-        line(&format!("{texels}\nconst ROW = {ROW}u;"));
+        bind(PANELS[1], "", &format!("texels: texture_storage_2d<rgba32uint, read>;\nconst ROW = {ROW}u"));
     }
-    line(body);
-    text
+    let enabled = if text.contains("f16") || body.contains("f16") { "enable f16;\n" } else { "" };
+    format!("{enabled}{text}{body}")
 }
 
 /// The nearest number of half precision; NaN if it would be infinite. It is computed by bits, because a device may round to either neighbour.

@@ -286,10 +286,4 @@ impl<T: DeviceNumber> Step<T> {
         let part = (&self.deltas, bytes::<T>(start), bytes::<T>(param.shape.0 * param.shape.1));
         Ok(Some(bytemuck::pod_collect_to_vec(&self.weights.device.read(&[part])?)))
     }
-
-    /// The number of kernels that a step starts.
-    pub fn kernels(&self) -> usize {
-        let added = self.parts.as_ref().map_or(0, |parts| parts.add.launches.len());
-        self.forward.launches.len() + added + self.update.launches.len()
-    }
 }

@@ -111,11 +111,8 @@ impl Layout {
         let (pieces, inputs) = (vec![(0, Buffer::Values, 0)], Vec::new());
         let mut layout = Layout { inputs, params, pieces, values: 0, halves: 0 };
         let mut end = 0;
-        let exact = view.forward().flat_map(|step| step.terms).filter_map(|op| match op {
-            Op::CrossEntropy { p, .. } => Some(*p),
-            _ => None,
-        });
-        let exact: Vec<u32> = exact.collect();
+        let softmax_of = |op: &Op<u32>| if let Op::CrossEntropy { p, .. } = op { Some(*p) } else { None };
+        let exact: Vec<u32> = view.forward().flat_map(|step| step.terms).filter_map(softmax_of).collect();
         let shape_of = |node| {
             let PlacedMatrix { rows, cols, .. } = view.matrix(node);
             Place { buffer: Buffer::Values, start: 0, rows: rows as u32, cols: cols as u32 }

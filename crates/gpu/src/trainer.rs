@@ -15,7 +15,7 @@ impl<T: DeviceNumber> TrainDevice<T> for Device {
         optimizer: &dyn Optimizer<T>,
         state: &mut State<T>,
     ) -> Result<Box<dyn DeviceRun<T>>, String> {
-        let weights = Weights::new(self, model, optimizer, state).map_err(text)?;
+        let weights = Weights::new(self, model, optimizer, state).map_err(|error| error.to_string())?;
         Ok(Box::new(Running { weights, steps: Vec::new(), changed: Vec::new() }))
     }
 }
@@ -31,18 +31,14 @@ struct Running<T: DeviceNumber> {
 /// What batches with the same step have in common: the shapes of the inputs, the number of classes, and whether they are parts.
 type Shapes = (Vec<(usize, usize)>, usize, bool);
 
-fn text(error: GpuError) -> String {
-    error.to_string()
-}
-
 /// The number of compiled steps that are kept.
 const KEPT: usize = 4;
 
 impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
     fn step(&mut self, at: DeviceStep<'_, T>, part: Option<DevicePart<'_>>) -> Result<Option<DeviceFound>, String> {
+        let text = |error: GpuError| error.to_string();
         let shapes: Shapes = (at.inputs.iter().map(|x| x.shape()).collect(), at.classes.len(), part.is_some());
-        let known = self.steps.iter().position(|(known, _)| *known == shapes);
-        let last = match known {
+        let last = match self.steps.iter().position(|(known, _)| *known == shapes) {
             Some(k) => self.steps.remove(k),
             None => {
                 self.steps.truncate(KEPT - 1);
@@ -76,6 +72,6 @@ impl<T: DeviceNumber> DeviceRun<T> for Running<T> {
     }
 
     fn read_into(&mut self, model: &mut dyn Module<T>, state: &mut State<T>) -> Result<(), String> {
-        self.weights.read_into(model, state).map_err(text)
+        self.weights.read_into(model, state).map_err(|error| error.to_string())
     }
 }
