@@ -12,6 +12,14 @@ struct AtOnce<R> {
     spare: Vec<f64>,
     /// How many J were computed, and how many came in used memory.
     computed: [usize; 2],
+    /// The sums of squares where J was computed.
+    sums: Vec<f64>,
+}
+
+impl<R> AtOnce<R> {
+    fn new(inner: R) -> Self {
+        AtOnce { inner, spare: Vec::new(), computed: [0, 0], sums: Vec::new() }
+    }
 }
 
 impl<R: Residuals> Residuals for AtOnce<R> {
@@ -31,6 +39,7 @@ impl<R: Residuals> Residuals for AtOnce<R> {
             let j = self.inner.jacobian(x);
             let mut memory = std::mem::take(&mut self.spare);
             self.computed[0] += 1;
+            self.sums.push(r.iter().map(|r| r * r).sum());
             self.computed[1] += usize::from(!memory.is_empty());
             memory.resize(j.as_slice().len(), 0.0);
             memory.copy_from_slice(j.as_slice());
@@ -59,7 +68,7 @@ fn jacobians_together_with_the_residuals() {
             let settings = LeastSquares { method, loss, ..LeastSquares::default() };
             for bounds in [[(f64::NEG_INFINITY, f64::INFINITY); 2], [(-2.0, 0.5), (-1.0, 3.0)]] {
                 let expected = settings.fit_within(valley(), &[-1.9, 2.0], &bounds).unwrap();
-                let mut at_once = AtOnce { inner: valley(), spare: Vec::new(), computed: [0, 0] };
+                let mut at_once = AtOnce::new(valley());
                 let found = settings.fit_within(&mut at_once, &[-1.9, 2.0], &bounds).unwrap();
                 let all = |fit: &Fit| (fit.parameters.clone(), fit.residuals.clone(), fit.sum, fit.standard_errors());
                 assert_eq!(all(&found), all(&expected));
@@ -95,6 +104,25 @@ fn hundreds_of_parameters() {
             apart < 1e-8 && found.iterations <= expected.iterations + 3,
             "{n} of {samples}: {apart:e}\n{found}\n{expected}"
         );
+    }
+}
+
+/// A step that is moved onto a bound may lead upwards. It is not made, though the sum grows as the model predicts.
+#[test]
+fn sums_never_grow() {
+    fn of<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        let (a, b) = (x[0].at(0, 0), x[0].at(1, 0));
+        vstack(&[a + b, 0.01 * b + 1.0])
+    }
+    for method in METHODS.into_iter().filter(|method| *method != Method::ConjugateGradients) {
+        let bounds = [(f64::NEG_INFINITY, 0.01), (f64::NEG_INFINITY, f64::INFINITY)];
+        let mut watched = AtOnce::new(Compiled::new(of));
+        let settings = LeastSquares { method, first_step: 1e4, ..LeastSquares::default() };
+        let fit = settings.fit_within(&mut watched, &[0.0, 0.0], &bounds).unwrap();
+        assert!(watched.sums.is_sorted_by(|a, b| a >= b), "{method:?}: {:?}", watched.sums);
+        // (a + b)² + (0.01 b + 1)² is least for a = 0.01 where b + 0.01 + 0.01 (0.01 b + 1) = 0.
+        let b = -0.02 / 1.0001;
+        assert!(fit.parameters[0] == 0.01 && near(fit.parameters[1], b, 1e-7), "{method:?}: {fit}");
     }
 }
 

@@ -113,30 +113,37 @@ pub fn run(
                 }
             }
             let moved: Vec<f64> = at.x.iter().zip(&step.p).map(|(x, p)| x + p).collect();
-            let next = bounds.nearest(&moved);
+            let mut next = bounds.nearest(&moved);
             if next != moved {
                 step = slope.along(f, &at.x, &next, &scales);
+                // It may lead upwards now. Against the gradient, a step leads downwards if it is short.
+                if step.decrease <= 0.0 {
+                    next = bounds.nearest(&slope.against_gradient(&at.x, &scales, within));
+                    step = slope.along(f, &at.x, &next, &scales);
+                }
             }
             if iterations == 0 {
                 within = within.min(step.length);
             }
             let decrease = |value: f64| if value.is_finite() { at.value - value } else { f64::NEG_INFINITY };
-            let is_better = |value: f64| decrease(value) / step.decrease >= 1e-4;
+            let ratio =
+                |value: f64| if step.decrease > 0.0 { decrease(value) / step.decrease } else { f64::NEG_INFINITY };
+            let is_better = |value: f64| ratio(value) >= 1e-4;
             let (next, j_next) = evaluate(f, next, &is_better);
-            let (is_better, decrease, is_finite) =
-                (is_better(next.value), decrease(next.value), next.value.is_finite());
-            let ratio = decrease / step.decrease;
+            let (is_better, is_finite) = (is_better(next.value), next.value.is_finite());
+            let (ratio, decrease) = (ratio(next.value), decrease(next.value));
             if ratio <= 0.25 || ratio.is_nan() {
                 // The minimum of the parabola through both values with the slope at the first one.
                 let least = if decrease >= 0.0 { 0.5 } else { 0.5 * step.slope / (step.slope + 0.5 * decrease) };
                 let much = !is_finite || next.value >= 100.0 * at.value;
                 let factor = if much || least.is_nan() { 0.1 } else { least.clamp(0.1, 0.5) };
-                within = factor * within.min(10.0 * step.length);
+                // The length of a step that leads upwards says nothing of the region.
+                within = factor * if step.decrease > 0.0 { within.min(10.0 * step.length) } else { within };
                 lambda /= factor;
             } else if lambda == 0.0 || ratio >= 0.75 {
                 (within, lambda) = (2.0 * step.length, 0.5 * lambda);
             }
-            let (value, predicted) = (at.value, step.decrease);
+            let (value, predicted) = (at.value, step.decrease.abs());
             let is_small =
                 |tolerance: f64| decrease.abs() <= tolerance * value && predicted <= tolerance * value && ratio <= 2.0;
             criteria.decrease = decrease.abs().max(predicted) / value;
@@ -333,6 +340,14 @@ impl Slope {
         let mut pull = |w: &[f64]| only_free(f.borrow_mut().vjp(x, &weighed(w, &self.rows)));
         let step = conjugate::step(&gradient, radius, &mut push, &mut pull);
         step.p.iter().all(|p| p.is_finite()).then_some(step)
+    }
+
+    /// The point at this distance from x in the direction −D⁻² Jᵀ r of the parameters that move.
+    fn against_gradient(&self, x: &[f64], scales: &[f64], distance: f64) -> Vec<f64> {
+        let length = norm(&self.free.iter().map(|&k| self.gradient[k] / scales[k]).collect::<Vec<_>>());
+        let mut to = x.to_vec();
+        self.free.iter().for_each(|&k| to[k] -= distance * (self.gradient[k] / scales[k] / length) / scales[k]);
+        to
     }
 
     /// The step from x to another point, as the model sees it.
