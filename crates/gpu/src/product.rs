@@ -152,8 +152,8 @@ fn main(@builtin(workgroup_id) g: vec3<u32>, @builtin(num_workgroups) n: vec3<u3
                 );
             };
             let at = |deep: bool, rows: &str| if deep { format!("k + i * {rows}") } else { format!("i + k * {rows}") };
-            reader("a", a, "p[0].z", &a_start, at(s == Trans::Yes, &a_rows));
-            reader("b", b, "p[0].w", &b_start, at(t == Trans::No, &b_rows));
+            reader("a", a, "p[0].z", a_start, at(s == Trans::Yes, a_rows));
+            reader("b", b, "p[0].w", b_start, at(t == Trans::No, b_rows));
             // Neighbouring threads read neighbouring entries.
             let thread = |deep: bool| if deep { ("t / 16u", "t % 16u") } else { ("t % 16u", "t / 16u") };
             let load = |tile: &str, side: &str, (side_of, deep): (&str, &str)| {

@@ -41,7 +41,7 @@ builder!(MlpRegressor);
 
 impl MlpRegressor {
     /// Trains by [Levenberg and Marquardt's method](Solver::LevenbergMarquardt). Small networks reach an error in a small part of the
-    /// time that Adam takes: for 1-20-1 networks it is 1/21 to 1/52 (`cargo bench -p tape-nn --features solve --bench levenberg`).
+    /// time that Adam takes: for 1-20-1 networks it is 1/15 to 1/36 (`cargo bench -p tape-nn --features solve --bench levenberg`).
     ///
     /// ```
     /// use nn::estimator::MlpRegressor;
