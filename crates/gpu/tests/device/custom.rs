@@ -93,8 +93,9 @@ impl<T: DeviceNumber> CustomOp<T> for Exp {
     }
 }
 
+/// A function by its name. The operands are m × n, m × n and m × 1.
 #[derive(Clone, Copy)]
-struct Which(&'static str);
+pub struct Which(pub &'static str);
 
 impl Records for Which {
     fn record<'t, T: DeviceNumber>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
@@ -122,28 +123,32 @@ impl Records for Which {
     }
 }
 
+pub const NAMES: [&str; 13] = [
+    "one",
+    "slope",
+    "parameter",
+    "two",
+    "repeated",
+    "twice",
+    "many",
+    "identity",
+    "constant",
+    "among others",
+    "wgsl",
+    "wgsl of a value",
+    "wgsl twice",
+];
+
+pub fn operands((m, n): (usize, usize)) -> [Matrix<f64>; 3] {
+    let of = |m, n, k: usize| Matrix::from_fn(m, n, |i, j| ((i * 13 + j * 29 + k * 7) % 41) as f64 / 16.0 - 1.25);
+    [of(m, n, 0), of(m, n, 1), of(m, 1, 2)]
+}
+
 #[test]
 fn formulas_and_custom_ops_with_wgsl() {
-    let names = [
-        "one",
-        "slope",
-        "parameter",
-        "two",
-        "repeated",
-        "twice",
-        "many",
-        "identity",
-        "constant",
-        "among others",
-        "wgsl",
-        "wgsl of a value",
-        "wgsl twice",
-    ];
-    let cases = [(1, 1), (3, 5), (67, 30), (3, 300)].into_iter().flat_map(|(m, n)| {
-        let of = |m, n, k: usize| Matrix::from_fn(m, n, |i, j| ((i * 13 + j * 29 + k * 7) % 41) as f64 / 16.0 - 1.25);
-        let operands = [of(m, n, 0), of(m, n, 1), of(m, 1, 2)];
-        names.map(|name| compare(&format!("{name} of {m} × {n}"), &Which(name), &operands))
-    });
+    let cases = [(1, 1), (3, 5), (67, 30), (3, 300)]
+        .into_iter()
+        .flat_map(|shape| NAMES.map(|name| compare(&format!("{name} of {shape:?}"), &Which(name), &operands(shape))));
     expect_all(cases);
 }
 

@@ -10,6 +10,7 @@ use nn::{Activation, Adam, Mlp, Module, Optimizer, Param, Sgd};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
+use crate::custom;
 use crate::ops::{OPS, Which, operands};
 use crate::{Records, beyond_rounding, device, expect_all, on_device};
 
@@ -112,6 +113,16 @@ fn ops_are_within_the_bound_on_rounding() {
     };
     let apart = OPS.iter().filter(apart).count();
     assert!(2 * apart > OPS.len(), "{apart} of {} ops round their values", OPS.len());
+}
+
+#[test]
+fn formulas_and_custom_ops_are_within_the_bound_on_rounding() {
+    let Some(device) = halving() else { return };
+    for shape in [(1, 1), (3, 5), (20, 30)] {
+        let x = custom::operands(shape);
+        let tried = |name: &&'static str| within(&device, &format!("{name} of {shape:?}"), &custom::Which(name), &x);
+        expect_all(custom::NAMES.iter().map(tried));
+    }
 }
 
 fn device_in_single() -> Device {

@@ -108,9 +108,9 @@ impl<'a, T: Real, M: Module<T>, B> Trainer<'a, T, M, B> {
     /// weights or a callback that [sees steps](super::Callback::sees_steps). Measurements run on the processor.
     ///
     /// A run computes the same as without a device, up to rounding and to what the documentation of the device excludes. Its
-    /// [checkpoint](Trainer::checkpoint) is resumed with or without one. The losses of the steps 1, 2, 3, 5, 9, 17, …, and of the first step with each of the first eight sizes of a batch,
-    /// are compared with those of the processor. An optimizer with `clip_norm` or `skip_not_finite` also skips a step whose norm is above
-    /// the largest number of the type, which the processor would clip.
+    /// [checkpoint](Trainer::checkpoint) is resumed with or without one. The losses of the steps 1, 2, 3, 5, 9, 17, …, and of the first step
+    /// with each of the first eight sizes of a batch, are compared with those of the processor. An optimizer with `clip_norm` or
+    /// `skip_not_finite` also skips a step whose norm is above the largest number of the type, which the processor would clip.
     ///
     /// The trainer has to be made [with a loss](Trainer::with_loss) whose inputs are a matrix. The gradients of
     /// [micro-batches](Trainer::micro_batch) are added up on the device.
